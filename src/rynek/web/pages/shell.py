@@ -1,0 +1,257 @@
+"""What every page shares: who asks in which language, which city, how a template is answered.
+
+A page module declares `routes(site) -> list[Route]`, mostly through `site.city(path, handler)`,
+whose handlers take a Page and answer with `page.render("name.html", nav="…", …)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from rynek.base.clock import parse_iso
+from rynek.web.contract import Engine, Tenant, said
+from rynek.web.i18n import LANGUAGES, Translator, frontend_messages, negotiate, translator
+
+__all__ = ["NotFound", "Page", "Site", "entity_path"]
+
+STATIC: Final = Path(__file__).parent.parent / "static"
+THEMES: Final = ("auto", "light", "dark")
+_YEAR: Final = 365 * 86_400
+_POLICY: Final[dict[str, list[str]]] = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:", "blob:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "worker-src": ["'self'", "blob:"],
+    "manifest-src": ["'self'"],
+    "form-action": ["'self'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'self'"],
+}
+
+Handler = Callable[["Page"], Awaitable[Response]]
+
+
+class NotFound(Exception):
+    """There is no such page, city or entity; answered with the 404 page."""
+
+
+def entity_path(base: str, entity_id: str) -> str:
+    """The path of an entity's page under a city's `base`."""
+    return f"{base}/entities/{quote(entity_id, safe=':')}"
+
+
+class Site:
+    """The engine and what the pages were built from (templates, stylesheets, scripts)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def city(self, path: str, handler: Handler) -> list[Route]:
+        """Routes of one page for every city (`/c/<tenant><path>`) and the default one (`path`)."""
+        paths = [f"/c/{{tenant}}{path}"] + ([path] if path != "/" else [])
+        return [Route(at, self._endpoint(handler), methods=["GET"]) for at in paths]
+
+    def plain(self, path: str, handler: Handler) -> Route:
+        """The route of a page that belongs to no city."""
+        return Route(path, self._endpoint(handler), methods=["GET"])
+
+    def _endpoint(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            theme = request.query_params.get("theme")
+            if theme in THEMES:
+                return _remember_theme(request, theme)
+            page = Page(self, request)
+            name = request.path_params.get("tenant", self.engine.default_tenant)
+            page.tenant = self.engine.tenants.get(name)
+            try:
+                if page.tenant is None and "tenant" in request.path_params:
+                    raise NotFound(page.t("There is no city “%(name)s” here.", name=name))
+                return await handler(page)
+            except NotFound as missing:
+                return page.problem(404, str(missing))
+
+        return endpoint
+
+
+def _remember_theme(request: Request, theme: str) -> Response:
+    rest = [(key, value) for key, value in request.query_params.multi_items() if key != "theme"]
+    # A path only, with one leading slash: never to another host ("//elsewhere").
+    target = "/" + quote(request.url.path.lstrip("/"), safe="/:")
+    answer = RedirectResponse(target + ("?" + urlencode(rest) if rest else ""), 303)
+    answer.set_cookie("theme", theme, max_age=_YEAR, samesite="lax")
+    return answer
+
+
+class Page:
+    """One request for a page: its city (None on the network's pages), language and theme."""
+
+    def __init__(self, site: Site, request: Request) -> None:
+        self.site = site
+        self.request = request
+        self.tenant: Any = None
+        query = request.query_params.get("lang")
+        self.language = negotiate(
+            query, request.cookies.get("lang"), request.headers.get("accept-language")
+        )
+        self._remember = query in LANGUAGES
+        theme = request.cookies.get("theme", "auto")
+        self.theme = theme if theme in THEMES else "auto"
+        self.t: Translator = translator(self.language)
+
+    @property
+    def base(self) -> str:
+        """The path under which the city's pages stand, without a slash at the end."""
+        return f"/c/{quote(self.tenant.name, safe='')}" if self.tenant else ""
+
+    @property
+    def zone(self) -> str:
+        """The city's IANA zone."""
+        return str(self.tenant.city.zone) if self.tenant else "UTC"
+
+    def param(self, name: str, default: str = "") -> str:
+        """One query parameter, bounded to 500 characters."""
+        return self.request.query_params.get(name, default)[:500]
+
+    def render(
+        self, template: str, *, status: int = 200, allow: dict[str, Sequence[str]] | None = None,
+        **values: Any,
+    ) -> Response:
+        """A template in the page's language. `allow` widens the content policy (tile hosts)."""
+        body = _environment(self.language).get_template(template).render(self._shared() | values)
+        answer = HTMLResponse(body, status)
+        policy = {key: [*words, *(allow or {}).get(key, ())] for key, words in _POLICY.items()}
+        answer.headers["Content-Security-Policy"] = "; ".join(
+            f"{key} {' '.join(words)}" for key, words in policy.items()
+        )
+        answer.headers["Content-Language"] = self.language
+        answer.headers["Vary"] = "Accept-Language, Cookie"
+        answer.headers["Cache-Control"] = "private, no-cache"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+        if self._remember:
+            answer.set_cookie("lang", self.language, max_age=_YEAR, samesite="lax")
+        return answer
+
+    def problem(self, status: int, detail: str = "") -> Response:
+        """The page that says what went wrong."""
+        title = self.t("Page not found") if status == 404 else self.t("Something went wrong")
+        return self.render(
+            "problem.html", status=status, nav="", title=title, code=status, detail=detail
+        )
+
+    def _shared(self) -> dict[str, Any]:
+        tenants: Sequence[Tenant] = list(self.site.engine.tenants.values())
+        return {
+            "page": self,
+            "t": self.t,
+            "lang": self.language,
+            "languages": LANGUAGES,
+            "theme": self.theme,
+            "base": self.base,
+            "nav": "",
+            "city": self.tenant.city if self.tenant else None,
+            "city_name": said(self.tenant.city.name, self.language) if self.tenant else "",
+            "cities": [
+                (said(each.city.name, self.language), f"/c/{quote(each.name, safe='')}/")
+                for each in tenants
+            ],
+            "banner": recording_banner(self) if self.tenant else None,
+            "messages_url": f"/i18n/{self.language}.json?v={frontend_messages(self.language)[1]}",
+            "style": style_url,
+            "asset": asset_url,
+            "here": self.here,
+            "said": lambda text: said(text, self.language),
+        }
+
+    def here(self, **changes: str) -> str:
+        """This page's address with some query parameters changed ("" takes one away)."""
+        query = {
+            key: value for key, value in self.request.query_params.items() if key != "theme"
+        } | changes
+        query = {key: value for key, value in query.items() if value}
+        path = quote(self.request.url.path, safe="/:")
+        return path + ("?" + urlencode(query) if query else "")
+
+
+def recording_banner(page: Page) -> dict[str, str] | None:
+    """Which recording is replayed and its true date and time; None where the data are live."""
+    recording = page.tenant.city.recording
+    if recording is None:
+        return None
+    now = page.tenant.clock.now()
+    return {
+        "title": said(recording.title, page.language),
+        "note": said(recording.note, page.language),
+        "from": _written(page, recording.start),
+        "to": _written(page, recording.end),
+        "now": page.t.moment(now, page.zone),
+    }
+
+
+def _written(page: Page, text: str) -> str:
+    if not text:
+        return ""
+    try:
+        if len(text) <= 10:
+            return page.t.date(parse_iso(text + "T12:00:00Z"), "UTC", "medium")
+        return page.t.moment(parse_iso(text.replace(" ", "T")), page.zone, "medium")
+    except ValueError:
+        return text
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("rynek.web", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translator(language).messages, newstyle=True
+    )
+    return environment
+
+
+@cache
+def style_url(name: str) -> str:
+    """The address of a stylesheet, with a hash so that it may be cached for long."""
+    path = STATIC / "css" / name
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "0"
+    return f"/static/css/{name}?v={digest}"
+
+
+@cache
+def _manifest() -> dict[str, Any]:
+    for name in (".vite/manifest.json", "manifest.json"):
+        path = STATIC / "app" / name
+        if path.exists():
+            found: dict[str, Any] = json.loads(path.read_bytes())
+            return found
+    return {}
+
+
+def asset_url(entry: str, kind: str = "file") -> list[str]:
+    """Addresses of a built frontend entry (`src/chart.ts`): its script, or with `css` its styles.
+
+    Empty where the frontend is not built; pages work without it.
+    """
+    found = _manifest().get(entry, {})
+    names = found.get(kind, [])
+    return [f"/static/app/{name}" for name in ([names] if isinstance(names, str) else names)]
