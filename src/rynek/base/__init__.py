@@ -1,0 +1,1 @@
+"""What every room stands on: settings, ids, clock, units, errors, log; no domain knowledge."""

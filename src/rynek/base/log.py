@@ -1,0 +1,112 @@
+"""Structured logging over the standard library: lines for people, or one JSON object a line.
+
+Modules use `logging.getLogger(__name__)` and give facts through `extra={"feed": name}`; both
+formats print them. Values of secret-looking fields and credentials in URLs never reach the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+import orjson
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SECRET = r"token|secret|passw(?:or)?d|passphrase|authorization|api[_-]?key|credentials?"
+_SECRET_FIELD = re.compile(_SECRET, re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+_PARAMETER = re.compile(
+    rf"([?&;](?:[\w-]*(?:{_SECRET})|key|sig|signature)=)[^&;#\s\"']+", re.IGNORECASE
+)
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}")
+_HANDLER = "rynek"
+_INT64 = 2**63
+
+
+def setup(
+    level: str = "info",
+    form: Literal["text", "json"] = "text",
+    stream: TextIO | None = None,
+) -> None:
+    """Send the log of the whole process to `stream` (standard error); may be called again."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.set_name(_HANDLER)
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    root = logging.getLogger()
+    for old in [known for known in root.handlers if known.get_name() == _HANDLER]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for chatty in ("httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def redact(text: str) -> str:
+    """`text` without user:password@ in URLs, secret query parameters and bearer tokens."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    text = _USERINFO.sub("***@", text)
+    text = _PARAMETER.sub(r"\1***", text)
+    return _BEARER.sub(r"\1 ***", text)
+
+
+class TextLines(logging.Formatter):
+    """`2026-11-22 10:00:00 WARNING rynek.feeds: message  feed=kyiv error="no answer"`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, plus the traceback where there is one."""
+        moment = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
+        head = f"{moment} {record.levelname:<7} {record.name}: {_message(record)}"
+        facts = " ".join(f"{name}={_plain(value)}" for name, value in _facts(record))
+        line = f"{head}  {facts}" if facts else head
+        return f"{line}\n{redact(self._trace(record))}" if record.exc_info else line
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        return self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class JsonLines(TextLines):
+    """One JSON object a line: time (ISO 8601 UTC), level, logger, message, facts, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON without a line break."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry: dict[str, object] = dict(_facts(record))
+        entry |= {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+        }
+        if record.exc_info:
+            entry["exception"] = redact(self._trace(record))
+        return orjson.dumps(entry, default=str).decode()
+
+
+def _message(record: logging.LogRecord) -> str:
+    # A message can hold bytes from outside: one record stays one line.
+    text = redact(record.getMessage())
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _facts(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    for name, value in vars(record).items():
+        if name in _STANDARD or name.startswith("_"):
+            continue
+        if _SECRET_FIELD.search(name):
+            yield name, "***"
+        elif value is None or isinstance(value, bool | float):
+            yield name, value
+        elif isinstance(value, int) and abs(value) < _INT64:
+            yield name, value
+        else:
+            yield name, redact(str(value))
+
+
+def _plain(value: object) -> str:
+    text = redact(str(value))
+    quoted = not text or any(mark in text for mark in " \"=\n\r\t")
+    return orjson.dumps(text).decode() if quoted else text
