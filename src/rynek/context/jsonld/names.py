@@ -1,0 +1,26 @@
+"""Which names and identifiers are legal (CIM 009 §4.6.2, §4.6.4; RFC 3986)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+MAX_NAME = 2048
+_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20\x7f<>"{}|\\^`]+')
+_BAD = r"""\s\x00-\x20\x7f<>"'=;()\[\]{}|\\^`?&*!,"""
+_TERM = re.compile(f"[^{_BAD}:@/#%][^{_BAD}]*")
+
+
+@lru_cache(maxsize=32_768)
+def is_uri(text: str) -> bool:
+    """Whether `text` is an absolute URI or IRI: a scheme, a colon and no forbidden character."""
+    return len(text) <= MAX_NAME and _URI.fullmatch(text) is not None
+
+
+def is_term(text: str) -> bool:
+    """Whether `text` may name an attribute or a type in its short form.
+
+    Wider than §4.6.2 (letters, digits, underscore): hyphens, dots and prefixes occur in published
+    data models. What the query grammar or a URL could take for something else stays out.
+    """
+    return len(text) <= MAX_NAME and _TERM.fullmatch(text) is not None
