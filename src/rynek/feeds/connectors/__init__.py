@@ -1,0 +1,1 @@
+"""One folder for each kind of feed; none imports another (import-linter checks it)."""

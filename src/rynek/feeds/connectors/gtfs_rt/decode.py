@@ -1,0 +1,164 @@
+"""GTFS-Realtime bytes → records: one for each vehicle (position and trip update joined), one for
+each trip update that names no vehicle, one for each alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from google.protobuf.message import DecodeError
+from google.transit import gtfs_realtime_pb2 as pb
+
+from rynek.base.clock import MICRO
+from rynek.feeds.contract import Situation
+from rynek.feeds.kit import inflate
+from rynek.feeds.kit.schedule import Schedule, schedule_for
+
+MAX_ENTITIES = 200_000
+MAX_MESSAGE = 32 * 1024 * 1024
+_FUTURE = 300 * MICRO
+
+
+class VehicleRecord(msgspec.Struct):
+    """What one poll says about one vehicle; `header` is the message's time in microseconds or 0."""
+
+    key: str
+    header: int
+    position: Any = None
+    update: Any = None
+    schedule: Schedule | None = None
+
+
+class AlertRecord(msgspec.Struct):
+    """One service alert; `key` is the feed entity's id."""
+
+    key: str
+    header: int
+    alert: Any
+    schedule: Schedule | None = None
+
+
+Record = VehicleRecord | AlertRecord
+
+
+def decode(data: bytes, situation: Situation) -> Iterator[Record]:
+    """ValueError when the bytes are no FeedMessage (GTFS-Realtime 1.0 or 2.0)."""
+    message = _parse(inflate(data, MAX_MESSAGE))
+    header = _header_time(message, situation)
+    options = situation.config.options
+    schedule = schedule_for(
+        situation.memory, situation.reference, str(options.get("schedule") or "")
+    )
+    return _records(message, header, schedule, situation)
+
+
+def _parse(data: bytes) -> Any:
+    message = pb.FeedMessage()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise ValueError(f"not a GTFS-Realtime message: {error}") from error
+    version = message.header.gtfs_realtime_version
+    if not message.IsInitialized() or not version[:1].isdigit():
+        raise ValueError("not a GTFS-Realtime message: it has no header with a version")
+    if len(message.entity) > MAX_ENTITIES:
+        raise ValueError(f"more than {MAX_ENTITIES} entities in one message")
+    return message
+
+
+def _header_time(message: Any, situation: Situation) -> int:
+    stamp = int(message.header.timestamp) * MICRO
+    findings = situation.findings
+    if stamp == 0:
+        findings.add("header-without-time", "warning", message.header.gtfs_realtime_version)
+    elif stamp > situation.now + _FUTURE:
+        findings.add("header-in-future", "warning", message.header.timestamp)
+    return stamp
+
+
+def _records(
+    message: Any, header: int, schedule: Schedule | None, situation: Situation
+) -> Iterator[Record]:
+    vehicles: dict[str, VehicleRecord] = {}
+    by_trip: dict[str, str] = {}
+    updates: list[Any] = []
+    for entity in message.entity:
+        if entity.is_deleted:
+            situation.findings.add("entity-deleted", "info", entity.id)
+            continue
+        if entity.HasField("vehicle"):
+            _position(entity, header, schedule, situation, vehicles, by_trip)
+        if entity.HasField("trip_update"):
+            updates.append(entity)
+        if entity.HasField("alert"):
+            yield AlertRecord(entity.id, header, entity.alert, schedule)
+        if not (entity.ListFields()[1:]):
+            situation.findings.add("entity-empty", "warning", entity.id)
+    _remember(vehicles, by_trip, situation)
+    for entity in updates:
+        _update(entity, header, schedule, situation, vehicles)
+    yield from vehicles.values()
+
+
+def _position(
+    entity: Any,
+    header: int,
+    schedule: Schedule | None,
+    situation: Situation,
+    vehicles: dict[str, VehicleRecord],
+    by_trip: dict[str, str],
+) -> None:
+    position = entity.vehicle
+    key = position.vehicle.id
+    if not key:
+        key = position.vehicle.label or entity.id
+        situation.findings.add("vehicle-without-id", "warning", entity.id)
+    known = vehicles.get(key)
+    if known is not None:
+        situation.findings.add("vehicle-twice", "warning", key)
+        if known.position.timestamp >= position.timestamp:
+            return
+    vehicles[key] = VehicleRecord(key, header, position, None, schedule)
+    if position.trip.trip_id:
+        by_trip[position.trip.trip_id] = key
+
+
+def _update(
+    entity: Any,
+    header: int,
+    schedule: Schedule | None,
+    situation: Situation,
+    vehicles: dict[str, VehicleRecord],
+) -> None:
+    update = entity.trip_update
+    key = update.vehicle.id or situation.memory.get("trips", {}).get(update.trip.trip_id, "")
+    if not key:
+        situation.findings.add("update-without-vehicle", "info", update.trip.trip_id)
+        key = f"\0{update.trip.trip_id or entity.id}"
+    record = vehicles.get(key)
+    if record is None:
+        vehicles[key] = VehicleRecord(key, header, None, update, schedule)
+    elif record.update is None:
+        record.update = update
+    else:
+        situation.findings.add("update-twice", "warning", key)
+
+
+def _remember(
+    vehicles: dict[str, VehicleRecord], by_trip: dict[str, str], situation: Situation
+) -> None:
+    """Compare with the last poll: a trip that goes on under another vehicle id is told, and so is
+    a feed in which most ids are new (ids made afresh for each message)."""
+    if not vehicles:
+        return
+    memory, findings = situation.memory, situation.findings
+    before: dict[str, str] = memory.get("trips", {})
+    changed = [trip for trip, key in by_trip.items() if before.get(trip, key) != key]
+    for trip in changed:
+        findings.add("vehicle-id-changed", "warning", f"trip {trip}: {before[trip]}, {by_trip[trip]}")
+    seen: set[str] = memory.get("seen", set())
+    fresh = sum(key not in seen for key in vehicles)
+    if len(seen) >= 10 and fresh > len(vehicles) / 2 and len(changed) > len(vehicles) / 4:
+        findings.add("ids-unstable", "error", f"{fresh} of {len(vehicles)} ids are new")
+    memory["trips"], memory["seen"] = by_trip, set(vehicles)

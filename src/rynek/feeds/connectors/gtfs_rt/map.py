@@ -1,0 +1,290 @@
+"""Records → `Vehicle`, `ArrivalEstimation` and `Alert` of the Smart Data Models.
+
+Every observed attribute carries the vehicle's own time; where a vehicle has none, the header's.
+Ages are measured against the header, so a recording is judged as it was on its day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from google.transit import gtfs_realtime_pb2 as pb
+
+from rynek.base.clock import MICRO
+from rynek.feeds.connectors.gtfs_rt.alerts import alert_documents
+from rynek.feeds.connectors.gtfs_rt.decode import AlertRecord, Record, VehicleRecord
+from rynek.feeds.contract import Document, Situation
+from rynek.feeds.kit import document, moment, place_problem, point, prop, provenance, rel, urn
+from rynek.feeds.kit.schedule import Route, Trip, route_kind
+
+_STALE_YEARS = 365 * 86_400 * MICRO
+_FUTURE_FLAG = 300 * MICRO
+_FUTURE_LIMIT = 86_400 * MICRO
+_STOPPED = pb.VehiclePosition.STOPPED_AT
+_OCCUPANCY = pb.VehiclePosition.OccupancyStatus
+_CONGESTION = pb.VehiclePosition.CongestionLevel
+_NO_SERVICE = {pb.TripDescriptor.CANCELED, pb.TripDescriptor.DELETED}
+_VEHICLE_TYPES = {"tram": "tram", "bus": "bus", "trolleybus": "trolley", "ferry": "passengerVessel"}
+"""Words of the Vehicle schema; it has none for rail, metro and the rest: `other`."""
+
+
+def map_record(record: Record, situation: Situation) -> Iterator[Document]:
+    """The entities that one record makes."""
+    if isinstance(record, AlertRecord):
+        yield from alert_documents(record, scope_of(situation), situation)
+        return
+    if not record.key.startswith("\0"):
+        vehicle = _vehicle(record, situation)
+        if vehicle is not None:
+            yield vehicle
+    if record.update is not None:
+        yield from _arrivals(record, situation)
+
+
+def scope_of(situation: Situation) -> str:
+    """The part of ids that tells this operator from others."""
+    return str(situation.config.options.get("scope") or situation.config.name)
+
+
+def _vehicle(record: VehicleRecord, situation: Situation) -> Document | None:
+    config, findings = situation.config, situation.findings
+    position, update = record.position, record.update
+    descriptor = (update if position is None else position).vehicle
+    trip_message = (update if position is None else position).trip
+    trip, route = _match(trip_message, record, situation)
+    label = descriptor.label
+    made = document(
+        urn("Vehicle", scope_of(situation), record.key),
+        "Vehicle",
+        name=prop(label or record.key),
+        fleetVehicleId=prop(record.key),
+        category=prop(["public"]),
+        vehicleType=_vehicle_type(route, situation),
+        vehiclePlateIdentifier=prop(descriptor.license_plate) if descriptor.license_plate else None,
+        **provenance(config),
+    )
+    if position is not None:
+        observed = _observed(position.timestamp, record, situation)
+        if observed is not None and observed - (record.header or situation.now) > _FUTURE_LIMIT:
+            findings.add("time-in-future", "error", f"{record.key}: {position.timestamp}")
+            return None
+        _motion(made, position, observed, record, situation)
+        _service(made, trip_message, trip, route, label, observed, record, situation)
+    if update is not None:
+        observed = _observed(update.timestamp, record, situation)
+        if position is None:
+            _service(made, trip_message, trip, route, label, observed, record, situation)
+        delay = _delay(update, record, situation)
+        if delay is not None:
+            made["delay"] = prop(delay, observed, "SEC")
+    return made
+
+
+def _observed(stamp: int, record: VehicleRecord, situation: Situation) -> int | None:
+    """The source's own time in microseconds: the vehicle's, else the header's, else none."""
+    if stamp:
+        micros = int(stamp) * MICRO
+        if micros - (record.header or situation.now) > _FUTURE_FLAG:
+            situation.findings.add("time-ahead", "warning", f"{record.key}: {stamp}")
+        return micros
+    situation.findings.add("time-missing", "warning", record.key)
+    return record.header or None
+
+
+def _motion(
+    made: Document,
+    position: Any,
+    observed: int | None,
+    record: VehicleRecord,
+    situation: Situation,
+) -> None:
+    place = position.position
+    findings = situation.findings
+    lon, lat = place.longitude, place.latitude
+    problem = place_problem(lon, lat, situation.config.bounds)
+    if not position.HasField("position"):
+        findings.add("position-missing", "warning", record.key)
+    elif problem is not None:
+        findings.add(problem, "warning", f"{record.key}: {lon:.5f} {lat:.5f}")
+    else:
+        made["location"] = point(lon, lat, observed)
+        if place.HasField("bearing") and 0 <= place.bearing <= 360:
+            made["bearing"] = prop(round(place.bearing % 360, 1), observed, "DD")
+    if place.HasField("speed"):
+        speed = round(place.speed * 3.6, 1)
+        if 0 <= speed <= float(situation.config.options.get("speed_limit", 250.0)):
+            made["speed"] = prop(speed, observed, "KMH")
+        else:
+            findings.add("speed-impossible", "warning", f"{record.key}: {speed} km/h")
+    if position.HasField("occupancy_status"):
+        name = _name(_OCCUPANCY, position.occupancy_status)
+        made["occupancyStatus"] = prop(name, observed)
+    if position.HasField("occupancy_percentage"):
+        made["occupancy"] = prop(position.occupancy_percentage, observed, "P1")
+    if position.congestion_level:
+        made["congestionLevel"] = prop(_name(_CONGESTION, position.congestion_level), observed)
+    if position.HasField("current_status"):
+        stopped = position.current_status == _STOPPED
+        made["vehicleRunningStatus"] = prop("stopped" if stopped else "running", observed)
+
+
+def _service(
+    made: Document,
+    message: Any,
+    trip: Trip | None,
+    route: Route | None,
+    label: str,
+    observed: int | None,
+    record: VehicleRecord,
+    situation: Situation,
+) -> None:
+    """What the vehicle is doing for the public: line, trip, stop, status."""
+    line = _line(message, route, label, situation)
+    if line:
+        made["lineName"] = prop(line, observed)
+    route_id = message.route_id or (trip.route_id if trip is not None else "")
+    if route_id:
+        made["routeId"] = prop(route_id, observed)
+    if route is not None and record.schedule is not None:
+        made["hasRoute"] = rel(urn("GtfsRoute", record.schedule.scope, route.route_id), observed)
+    if message.trip_id:
+        made["tripId"] = prop(message.trip_id, observed)
+    if trip is not None and trip.headsign:
+        made["headSign"] = prop(trip.headsign, observed)
+    position = record.position
+    if position is not None and position.HasField("current_stop_sequence"):
+        made["currentStopSequence"] = prop(position.current_stop_sequence, observed)
+    if position is not None and position.stop_id:
+        scope = record.schedule.scope if record.schedule is not None else scope_of(situation)
+        made["hasStop"] = rel(urn("GtfsStop", scope, position.stop_id), observed)
+    made["serviceStatus"] = prop(_status(message, observed, record, situation), observed)
+
+
+def _status(
+    message: Any, observed: int | None, record: VehicleRecord, situation: Situation
+) -> str:
+    """`parked` when the report is stale, `onRoute` on a trip, else `outOfService`."""
+    reference = record.header or situation.now
+    if observed is not None and reference - observed > situation.config.stale_after * MICRO:
+        code = "time-years-old" if reference - observed > _STALE_YEARS else "time-stale"
+        age = (reference - observed) // MICRO
+        situation.findings.add(code, "warning", f"{record.key}: {age} s old")
+        return "parked"
+    if message.schedule_relationship in _NO_SERVICE:
+        situation.findings.add("trip-cancelled", "info", message.trip_id)
+        return "outOfService"
+    return "onRoute" if message.trip_id or message.route_id else "outOfService"
+
+
+def _match(
+    message: Any, record: VehicleRecord, situation: Situation
+) -> tuple[Trip | None, Route | None]:
+    schedule, findings = record.schedule, situation.findings
+    if schedule is None:
+        return None, None
+    trip = None
+    if message.trip_id:
+        trip, cut = schedule.trip(message.trip_id)
+        if trip is None:
+            findings.add("trip-unknown", "warning", message.trip_id)
+        else:
+            findings.add("trip-matched-without-day" if cut else "trip-matched", "info", trip.trip_id)
+    route_id = message.route_id or (trip.route_id if trip is not None else "")
+    route = schedule.routes.get(route_id)
+    if route_id and route is None:
+        findings.add("route-unknown", "warning", route_id)
+    return trip, route
+
+
+def _line(message: Any, route: Route | None, label: str, situation: Situation) -> str:
+    if route is not None and (route.short or route.long):
+        return route.short or route.long
+    if situation.config.options.get("line_from") == "label" and "/" in label:
+        return label.split("/", 1)[0].strip()
+    return str(message.route_id)
+
+
+def _vehicle_type(route: Route | None, situation: Situation) -> dict[str, Any] | None:
+    kind = route.kind if route is not None else int(situation.config.options.get("route_type", -1))
+    return prop(_VEHICLE_TYPES.get(route_kind(kind), "other")) if kind >= 0 else None
+
+
+def _delay(update: Any, record: VehicleRecord, situation: Situation) -> int | None:
+    """Seconds behind the schedule: the trip's own figure, else the first that a stop gives."""
+    delay: int | None = None
+    if update.HasField("delay"):
+        delay = update.delay
+    else:
+        for stop in update.stop_time_update:
+            delay = _stop_delay(stop)
+            if delay is not None:
+                break
+    if delay is None:
+        situation.findings.add("delay-missing", "info", update.trip.trip_id)
+    elif abs(delay) > int(situation.config.options.get("delay_limit", 3600)):
+        situation.findings.add("delay-outlier", "warning", f"{record.key}: {delay} s")
+    return delay
+
+
+def _stop_delay(stop: Any) -> int | None:
+    for event in (stop.arrival, stop.departure):
+        if event.HasField("delay"):
+            return int(event.delay)
+    return None
+
+
+def _arrivals(record: VehicleRecord, situation: Situation) -> Iterator[Document]:
+    """One ArrivalEstimation for each of the next stops that the update names by id."""
+    update = record.update
+    config, trip_id = situation.config, update.trip.trip_id
+    wanted = int(config.options.get("arrivals", 1))
+    scope = scope_of(situation)
+    observed = int(update.timestamp) * MICRO or record.header or None
+    for stop in update.stop_time_update[:wanted] if trip_id else ():
+        if not stop.stop_id:
+            situation.findings.add("stop-without-id", "info", f"trip {trip_id}")
+            continue
+        delay = _stop_delay(stop)
+        if delay is None and update.HasField("delay"):
+            delay = update.delay
+        at = stop.arrival.time or stop.departure.time
+        if delay is None and not at:
+            continue
+        yield _arrival(record, stop.stop_id, delay, at, observed, scope, situation)
+
+
+def _arrival(
+    record: VehicleRecord,
+    stop_id: str,
+    delay: int | None,
+    at: int,
+    observed: int | None,
+    scope: str,
+    situation: Situation,
+) -> Document:
+    config, trip_id = situation.config, record.update.trip.trip_id
+    schedule = record.schedule
+    where = schedule.scope if schedule is not None else scope
+    if schedule is not None and stop_id not in schedule.stops:
+        situation.findings.add("stop-unknown", "warning", stop_id)
+    trip = schedule.trip(trip_id)[0] if schedule is not None else None
+    on_vehicle = not record.key.startswith("\0")
+    return document(
+        urn("ArrivalEstimation", scope, trip_id, stop_id),
+        "ArrivalEstimation",
+        hasStop=rel(urn("GtfsStop", where, stop_id)),
+        hasTrip=rel(urn("GtfsTrip", where, trip.trip_id if trip is not None else trip_id)),
+        headSign=prop(trip.headsign) if trip is not None and trip.headsign else None,
+        hasVehicle=rel(urn("Vehicle", scope, record.key), observed) if on_vehicle else None,
+        delay=prop(delay, observed, "SEC") if delay is not None else None,
+        arrivalTime=prop(moment(int(at) * MICRO), observed) if at else None,
+        **provenance(config),
+    )
+
+
+def _name(enum: Any, value: int) -> str:
+    try:
+        return str(enum.Name(value))
+    except ValueError:
+        return str(value)

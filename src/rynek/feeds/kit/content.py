@@ -1,0 +1,112 @@
+"""Bytes as they come: compressed or not, in whichever encoding; always bounded."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+_GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_CZECH = "áčďéěíňóřšťúůýžąćęłńśźżöüäő"
+_CYRILLIC = "абвгґдђежзиіїєйјклљмнњопрстћуфхцчџшщъыьэюя"
+MAX_MEMBERS = 10_000
+
+
+def gunzip(data: bytes, max_bytes: int) -> bytes:
+    """Undo gzip (several members too); ValueError when broken or larger than `max_bytes`."""
+    made = bytearray()
+    rest = data
+    while rest:
+        engine = zlib.decompressobj(wbits=31)
+        try:
+            made += engine.decompress(rest, max_bytes - len(made) + 1)
+        except zlib.error as error:
+            raise ValueError(f"not valid gzip: {error}") from error
+        if len(made) > max_bytes:
+            raise ValueError(f"more than {max_bytes} bytes after decompression")
+        if not engine.eof:
+            raise ValueError("gzip data ends early")
+        rest = engine.unused_data if engine.unused_data.startswith(_GZIP) else b""
+    return bytes(made)
+
+
+def inflate(data: bytes, max_bytes: int) -> bytes:
+    """The content of gzip data, or of a zip with exactly one file; anything else as it is."""
+    if data.startswith(_GZIP):
+        return gunzip(data, max_bytes)
+    if len(data) > max_bytes:
+        raise ValueError(f"more than {max_bytes} bytes")
+    return data
+
+
+def is_zip(data: bytes) -> bool:
+    """Whether the bytes start like a zip archive."""
+    return data.startswith(_ZIP)
+
+
+def zip_members(data: bytes, max_bytes: int) -> dict[str, bytes]:
+    """The files of a zip by their path; ValueError when broken or larger than `max_bytes` in all.
+
+    Sizes are counted while reading: what the archive claims about itself is not believed.
+    """
+    members: dict[str, bytes] = {}
+    left = max_bytes
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist():
+                if info.is_dir():
+                    continue
+                if len(members) >= MAX_MEMBERS:
+                    raise ValueError(f"more than {MAX_MEMBERS} files in the zip")
+                with archive.open(info) as stream:
+                    content = stream.read(left + 1)
+                left -= len(content)
+                if left < 0:
+                    raise ValueError(f"more than {max_bytes} bytes after decompression")
+                members[info.filename] = content
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError(f"not a readable zip: {error}") from error
+    return members
+
+
+def tar_members(data: bytes, max_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """Regular files of a tar (plain or gzip) in order; ValueError when broken or too large."""
+    plain = inflate(data, max_bytes)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+            for number, info in enumerate(archive):
+                if number >= MAX_MEMBERS:
+                    raise ValueError(f"more than {MAX_MEMBERS} files in the tar")
+                stream = archive.extractfile(info) if info.isfile() else None
+                if stream is not None:
+                    yield info.name, stream.read()
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"not a readable tar: {error}") from error
+
+
+def text(data: bytes) -> tuple[str, str]:
+    """Decoded text and the encoding: UTF-8 (with or without mark), UTF-16 by its mark, else
+    whichever of cp1250 and cp1251 gives more letters of the languages that use it."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return data.decode("utf-8-sig", errors="replace"), "utf-8-sig"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace"), "utf-16"
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return _legacy(data)
+
+
+def _legacy(data: bytes) -> tuple[str, str]:
+    head = data[:200_000]
+    central = head.decode("cp1250", errors="replace").lower()
+    eastern = head.decode("cp1251", errors="replace").lower()
+    score_central = sum(central.count(letter) for letter in _CZECH)
+    score_eastern = sum(eastern.count(letter) for letter in _CYRILLIC)
+    # A Cyrillic text has nearly no ASCII letters; a central European one is mostly ASCII.
+    ascii_letters = sum(97 <= byte <= 122 or 65 <= byte <= 90 for byte in head)
+    name = "cp1251" if score_eastern > max(score_central, ascii_letters // 2) else "cp1250"
+    return data.decode(name, errors="replace"), name

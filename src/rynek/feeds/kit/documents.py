@@ -1,0 +1,90 @@
+"""Builders for the parts of an NGSI-LD document in the normalized representation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from rynek.base.clock import to_iso
+from rynek.base.ids import urn
+from rynek.feeds.contract import FeedConfig
+
+__all__ = ["document", "geo", "language", "moment", "point", "prop", "provenance", "rel", "urn"]
+
+
+def prop(value: Any, observed: int | None = None, unit: str | None = None) -> dict[str, Any]:
+    """A Property; `observed` in epoch microseconds, `unit` a UN/CEFACT code (KMH, SEC, P1 …)."""
+    made: dict[str, Any] = {"type": "Property", "value": value}
+    if observed is not None:
+        made["observedAt"] = to_iso(observed)
+    if unit is not None:
+        made["unitCode"] = unit
+    return made
+
+
+def geo(geometry: Mapping[str, Any], observed: int | None = None) -> dict[str, Any]:
+    """A GeoProperty holding a GeoJSON geometry (WGS 84, [longitude, latitude])."""
+    made: dict[str, Any] = {"type": "GeoProperty", "value": dict(geometry)}
+    if observed is not None:
+        made["observedAt"] = to_iso(observed)
+    return made
+
+
+def point(lon: float, lat: float, observed: int | None = None) -> dict[str, Any]:
+    """A GeoProperty with a Point; degrees rounded to 1e-6 (about 0.1 m), as trackers repeat noise."""
+    return geo({"type": "Point", "coordinates": [round(lon, 6), round(lat, 6)]}, observed)
+
+
+def rel(target: str | Sequence[str], observed: int | None = None) -> dict[str, Any]:
+    """A Relationship to one entity id, or to several."""
+    made: dict[str, Any] = {
+        "type": "Relationship",
+        "object": target if isinstance(target, str) else list(target),
+    }
+    if observed is not None:
+        made["observedAt"] = to_iso(observed)
+    return made
+
+
+def language(texts: Mapping[str, str], observed: int | None = None) -> dict[str, Any]:
+    """A LanguageProperty; `texts` maps BCP 47 tags to strings."""
+    made: dict[str, Any] = {"type": "LanguageProperty", "languageMap": dict(texts)}
+    if observed is not None:
+        made["observedAt"] = to_iso(observed)
+    return made
+
+
+def moment(micros: int) -> dict[str, str]:
+    """A typed DateTime value for a Property (CIM 009 §4.6.3)."""
+    return {"@type": "DateTime", "@value": to_iso(micros)}
+
+
+def document(entity_id: str, entity_type: str, **attributes: dict[str, Any] | None) -> dict[str, Any]:
+    """An entity document; attributes that are None are left out."""
+    made: dict[str, Any] = {"id": entity_id, "type": entity_type}
+    for name, attribute in attributes.items():
+        if attribute is not None:
+            made[name] = attribute
+    return made
+
+
+def provenance(config: FeedConfig) -> dict[str, dict[str, Any]]:
+    """`dataProvider` and `source` of everything a feed makes.
+
+    `source` is the URL without user and query, which may hold a key; for files and recordings it
+    is the attribution, else the feed's name.
+    """
+    made: dict[str, dict[str, Any]] = {}
+    if config.provider:
+        made["dataProvider"] = prop(config.provider)
+    made["source"] = prop(_origin(config))
+    return made
+
+
+def _origin(config: FeedConfig) -> str:
+    parts = urlsplit(config.source)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    return config.attribution or f"feed:{config.name}"
