@@ -1,0 +1,59 @@
+"""Queries of the live picture: parse → tree → exact test in Python | hints for SQL (CIM 009 §4)."""
+
+from __future__ import annotations
+
+from rynek.context.query.hints import (
+    AnyOf,
+    Comparison,
+    Hint,
+    Key,
+    KeyRange,
+    comparisons,
+    hints,
+    index_keys,
+    index_path,
+    key_ranges,
+)
+from rynek.context.query.literals import Literal
+from rynek.context.query.match import Predicate, compile_q
+from rynek.context.query.projection import (
+    ENTITY_MEMBERS,
+    Projection,
+    parse_attrs,
+    parse_projection,
+)
+from rynek.context.query.q import And, Or, Path, QNode, Term, format_q, parse_q
+from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
+from rynek.context.query.types import TypeExpr, parse_types
+
+__all__ = [
+    "ENTITY_MEMBERS",
+    "And",
+    "AnyOf",
+    "Comparison",
+    "Hint",
+    "Key",
+    "KeyRange",
+    "Literal",
+    "Or",
+    "Path",
+    "Predicate",
+    "Projection",
+    "QNode",
+    "ScopeExpr",
+    "ScopePattern",
+    "Term",
+    "TypeExpr",
+    "comparisons",
+    "compile_q",
+    "format_q",
+    "hints",
+    "index_keys",
+    "index_path",
+    "key_ranges",
+    "parse_attrs",
+    "parse_projection",
+    "parse_q",
+    "parse_scope",
+    "parse_types",
+]
