@@ -1,0 +1,44 @@
+"""NGSI-LD documents ↔ the information model, and the codec of the store (CIM 009 §4.5).
+
+Reading accepts normalized, concise and simplified documents alike; writing renders any of them,
+or GeoJSON. The store keeps exactly the normalized bytes that a client with the same @context gets.
+"""
+
+from rynek.context.formats.codec import (
+    body_with_context,
+    decode,
+    encode_body,
+    encode_times,
+    join_bodies,
+)
+from rynek.context.formats.geojson import render_collection, render_feature
+from rynek.context.formats.parse import (
+    MAX_DEPTH,
+    Fragment,
+    is_null,
+    parse_attribute,
+    parse_entity,
+    parse_fragment,
+    parse_partial,
+)
+from rynek.context.formats.render import View, render_attribute, render_entity
+
+__all__ = [
+    "MAX_DEPTH",
+    "Fragment",
+    "View",
+    "body_with_context",
+    "decode",
+    "encode_body",
+    "encode_times",
+    "is_null",
+    "join_bodies",
+    "parse_attribute",
+    "parse_entity",
+    "parse_fragment",
+    "parse_partial",
+    "render_attribute",
+    "render_collection",
+    "render_entity",
+    "render_feature",
+]

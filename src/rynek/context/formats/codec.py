@@ -1,0 +1,198 @@
+"""The store's codec: an entity as the bytes a client gets, and its system times beside them.
+
+`body` is the normalized representation without system attributes and without "@context", names
+compacted by one @context; a client that asks with that context gets these bytes untouched.
+`times` is `[created, modified]`, or `[created, modified, {attribute IRI: pair or {datasetId or "":
+pair}}]` in epoch µs, where an attribute that is not listed has the entity's own pair.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from rynek.context.formats.render import one_or_many, outer_value
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import VALUE_MEMBER, Entity, Instance
+
+_dumps: Final = msgspec.json.Encoder().encode
+_loads: Final = msgspec.json.Decoder().decode
+
+
+def encode_body(entity: Entity, ctx: CompiledContext) -> bytes:
+    """The entity's normalized document as compact JSON, without times and "@context"."""
+    shorts = ctx.shorts
+    types = entity.types
+    out: dict[str, Any] = {"id": entity.id}
+    if len(types) == 1:
+        out["type"] = shorts.get(types[0]) or ctx.compact_iri(types[0])
+    else:
+        out["type"] = [ctx.compact_iri(name) for name in types]
+    if entity.scopes:
+        out["scope"] = one_or_many(entity.scopes)
+    if entity.expires_at is not None:
+        out["expiresAt"] = entity.expires_at
+    for attr, instances in entity.attrs.items():
+        name = shorts.get(attr) or ctx.compact_iri(attr)
+        if len(instances) == 1:
+            out[name] = _plain(instances[0], ctx)
+        else:
+            out[name] = [_plain(instance, ctx) for instance in instances]
+    return _dumps(out)
+
+
+def _plain(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
+    kind = instance.kind
+    out: dict[str, Any]
+    if kind == "Property" or kind == "GeoProperty":
+        out = {"type": kind, "value": instance.value}
+    elif kind == "Relationship":
+        out = {"type": kind, "object": instance.value}
+        if instance.object_type is not None:
+            out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
+    else:
+        out = {"type": kind, VALUE_MEMBER[kind]: outer_value(instance, ctx)}
+        if instance.object_type is not None:
+            out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
+    if instance.value_type is not None:
+        out["valueType"] = ctx.compact_iri(instance.value_type)
+    if instance.unit_code is not None:
+        out["unitCode"] = instance.unit_code
+    if instance.observed_at is not None:
+        out["observedAt"] = instance.observed_at
+    if instance.expires_at is not None:
+        out["expiresAt"] = instance.expires_at
+    if instance.dataset_id is not None:
+        out["datasetId"] = instance.dataset_id
+    if instance.subs is not None:
+        for attr, subs in instance.subs.items():
+            items = [_plain(sub, ctx) for sub in subs]
+            out[ctx.compact_iri(attr)] = items[0] if len(items) == 1 else items
+    return out
+
+
+def encode_times(entity: Entity) -> bytes:
+    """createdAt and modifiedAt (epoch µs) of the entity and of the instances that differ."""
+    created, modified = entity.created_at, entity.modified_at
+    differing: dict[str, Any] = {}
+    for attr, instances in entity.attrs.items():
+        for instance in instances:
+            if instance.modified_at != modified or instance.created_at != created:
+                differing[attr] = _pairs(instances)
+                break
+    return _dumps([created, modified, differing] if differing else [created, modified])
+
+
+def _pairs(instances: list[Instance]) -> list[int] | dict[str, list[int]]:
+    if len(instances) == 1:
+        return [instances[0].created_at, instances[0].modified_at]
+    return {i.dataset_id or "": [i.created_at, i.modified_at] for i in instances}
+
+
+def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
+    """The entity that `encode_body` (with the same context) and `encode_times` wrote.
+
+    Trusts its input: it is for what the store holds, not for what clients send.
+    """
+    doc = _loads(body)
+    stamps = _loads(times)
+    created, modified = stamps[0], stamps[1]
+    types = doc.pop("type")
+    if type(types) is str:
+        types = [ctx.kinds.get(types) or ctx.expand_term(types)]
+    else:
+        types = [ctx.expand_term(name) for name in types]
+    attrs: dict[str, list[Instance]] = {}
+    entity = Entity(doc.pop("id"), types, attrs, None, None, created, modified)
+    known = ctx.attributes
+    for name, raw in doc.items():
+        iri = known.get(name)
+        if iri is None:
+            if name == "scope":
+                entity.scopes = [raw] if type(raw) is str else raw
+                continue
+            if name == "expiresAt":
+                entity.expires_at = raw
+                continue
+            iri = ctx.attribute(name)
+        if type(raw) is dict:
+            attrs[iri] = [_restore(raw, ctx, created, modified)]
+        else:
+            attrs[iri] = [_restore(item, ctx, created, modified) for item in raw]
+    if len(stamps) == 3:
+        _stamp(attrs, stamps[2])
+    return entity
+
+
+def _restore(raw: dict[str, Any], ctx: CompiledContext, created: int, modified: int) -> Instance:
+    kind = raw["type"]
+    member = VALUE_MEMBER[kind]
+    value = raw[member]
+    if len(raw) == 2 and kind != "VocabProperty" and kind != "ListRelationship":
+        return Instance(kind, value, created_at=created, modified_at=modified)
+    if kind == "VocabProperty":
+        value = _expanded(value, ctx)
+    elif kind == "ListRelationship":
+        value = [item["object"] for item in value]
+    instance = Instance(kind, value, created_at=created, modified_at=modified)
+    for name, item in raw.items():
+        if name == "observedAt":
+            instance.observed_at = item
+        elif name == "unitCode":
+            instance.unit_code = item
+        elif name == "type" or name == member:
+            continue
+        elif name == "datasetId":
+            instance.dataset_id = item
+        elif name == "objectType":
+            instance.object_type = [ctx.expand_term(n) for n in _many(item)]
+        elif name == "valueType":
+            instance.value_type = ctx.expand_term(item)
+        elif name == "expiresAt":
+            instance.expires_at = item
+        else:
+            if instance.subs is None:
+                instance.subs = {}
+            iri = ctx.subs.get(name) or ctx.sub_attribute(name)
+            instance.subs[iri] = [
+                _restore(sub, ctx, created, modified)
+                for sub in ([item] if type(item) is dict else item)
+            ]
+    return instance
+
+
+def _many(item: Any) -> list[str]:
+    return item if type(item) is list else [item]
+
+
+def _expanded(value: Any, ctx: CompiledContext) -> Any:
+    if type(value) is list:
+        return [ctx.expand_term(item) for item in value]
+    return ctx.expand_term(value)
+
+
+def _stamp(attrs: dict[str, list[Instance]], differing: dict[str, Any]) -> None:
+    for attr, pairs in differing.items():
+        for instance in attrs[attr]:
+            pair = pairs if type(pairs) is list else pairs[instance.dataset_id or ""]
+            _stamp_instance(instance, pair[0], pair[1])
+
+
+def _stamp_instance(instance: Instance, created: int, modified: int) -> None:
+    instance.created_at = created
+    instance.modified_at = modified
+    if instance.subs is not None:
+        for subs in instance.subs.values():
+            for sub in subs:
+                _stamp_instance(sub, created, modified)
+
+
+def body_with_context(body: bytes, ctx: CompiledContext) -> bytes:
+    """A stored body with the "@context" member as its last one."""
+    return body[:-1] + ctx.suffix
+
+
+def join_bodies(bodies: list[bytes]) -> bytes:
+    """Stored bodies as one JSON array."""
+    return b"[" + b",".join(bodies) + b"]"

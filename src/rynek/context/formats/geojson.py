@@ -1,0 +1,61 @@
+"""Entities as GeoJSON features (CIM 009 §4.5.16, §4.5.17; RFC 7946)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rynek.context.formats.render import NORMALIZED, View, render_entity
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import LOCATION, Entity
+
+
+def render_feature(
+    entity: Entity,
+    ctx: CompiledContext,
+    view: View = NORMALIZED,
+    *,
+    geometry_property: str = LOCATION,
+) -> dict[str, Any]:
+    """One entity as a GeoJSON Feature, without "@context".
+
+    `geometry_property` is the IRI of the GeoProperty that becomes the geometry; null where the
+    entity has none. With several instances it is the default one, or the one that
+    `view.dataset_ids` keeps.
+    """
+    properties = render_entity(entity, ctx, view)
+    properties.pop("id", None)
+    return {
+        "id": entity.id,
+        "type": "Feature",
+        "geometry": _geometry(entity, geometry_property, view),
+        "properties": properties,
+    }
+
+
+def render_collection(
+    entities: Iterable[Entity],
+    ctx: CompiledContext,
+    view: View = NORMALIZED,
+    *,
+    geometry_property: str = LOCATION,
+) -> dict[str, Any]:
+    """Entities as a GeoJSON FeatureCollection, without "@context"."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            render_feature(entity, ctx, view, geometry_property=geometry_property)
+            for entity in entities
+        ],
+    }
+
+
+def _geometry(entity: Entity, attr: str, view: View) -> Any:
+    instances = [
+        instance
+        for instance in entity.attrs.get(attr, ())
+        if instance.kind == "GeoProperty"
+        and (view.dataset_ids is None or (instance.dataset_id or "@none") in view.dataset_ids)
+    ]
+    instances.sort(key=lambda instance: instance.dataset_id is not None)
+    return instances[0].value if instances else None

@@ -1,0 +1,195 @@
+"""NGSI-LD documents → entities, fragments and attributes (CIM 009 §4.5, §5.5.4, §5.5.8)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from rynek.base.errors import BadRequestData
+from rynek.context.formats.instances import MAX_DEPTH, Reader
+from rynek.context.formats.values import NONE, Invalid, moment, name_iri, shown, uri
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import NULL, Entity, Instance
+
+__all__ = [
+    "MAX_DEPTH",
+    "Fragment",
+    "is_null",
+    "parse_attribute",
+    "parse_entity",
+    "parse_fragment",
+    "parse_partial",
+]
+
+MAX_TYPES: Final = 100
+_IGNORED: Final = frozenset(("@context", "createdAt", "modifiedAt", "deletedAt"))
+
+
+class Fragment(msgspec.Struct):
+    """What a body without an entity's identity says: append, update, merge (CIM 009 §5.5.8).
+
+    Members that the body does not have are None; `expires_at` and `scopes` hold NGSI-LD Null
+    (`NULL`, `[NULL]`) where the body deletes them. With `partial`, an instance's `value` may be
+    `msgspec.UNSET` and its `kind` empty: the body only touches other members.
+    """
+
+    attrs: dict[str, list[Instance]]
+    id: str | None = None
+    types: list[str] | None = None
+    scopes: list[str] | None = None
+    expires_at: str | None = None
+
+
+def parse_entity(doc: Any, ctx: CompiledContext, *, now: int) -> Entity:
+    """One entity from a normalized, concise or simplified document (already parsed JSON).
+
+    `now` (epoch µs) becomes every createdAt and modifiedAt. BadRequestData names the attribute's
+    path. "@context" in the document is the caller's to resolve; it is read over here.
+    """
+    fragment = _read(doc, Reader(ctx, now))
+    if fragment.id is None:
+        raise BadRequestData("the entity has no id")
+    if fragment.types is None:
+        raise BadRequestData("the entity has no type")
+    return Entity(
+        fragment.id,
+        fragment.types,
+        fragment.attrs,
+        fragment.scopes,
+        fragment.expires_at,
+        now,
+        now,
+    )
+
+
+def parse_fragment(
+    doc: Any,
+    ctx: CompiledContext,
+    *,
+    now: int,
+    allow_null: bool = False,
+    partial: bool = False,
+    simplified: bool = False,
+    hints: dict[str, str] | None = None,
+) -> Fragment:
+    """The body of an append, update or merge: like an entity, id and type may be absent.
+
+    `allow_null`: the NGSI-LD Null is legal and means "delete". `partial`: instances may lack
+    their value member. `simplified`: the body is in simplified form (options=keyValues), so an
+    object without a value member is a value. `hints`: attribute IRI → kind that the stored
+    entity has, so that a bare value stays of that kind.
+    """
+    reader = Reader(
+        ctx, now, nulls=allow_null, partial=partial, simplified=simplified, hints=hints
+    )
+    return _read(doc, reader)
+
+
+def parse_attribute(
+    doc: Any,
+    ctx: CompiledContext,
+    *,
+    now: int,
+    name: str = "",
+    kind_hint: str | None = None,
+    allow_null: bool = False,
+) -> list[Instance]:
+    """All instances of one attribute given as a complete value (PUT of an attribute)."""
+    return _attribute(doc, Reader(ctx, now, nulls=allow_null), name, kind_hint)
+
+
+def parse_partial(
+    doc: Any, ctx: CompiledContext, *, now: int, name: str = "", kind_hint: str | None = None
+) -> Instance:
+    """The body of a partial attribute update (§5.6.4): only the members that it has.
+
+    `value` is `msgspec.UNSET` when absent and `kind` is empty when nothing tells it (then
+    `kind_hint` where given). The NGSI-LD Null is legal.
+    """
+    reader = Reader(ctx, now, nulls=True, partial=True)
+    instances = _attribute(doc, reader, name, kind_hint)
+    if len(instances) != 1:
+        raise BadRequestData("a partial update is about one instance")
+    instance = instances[0]
+    instance.kind = instance.kind or kind_hint or ""
+    return instance
+
+
+def is_null(instance: Instance) -> bool:
+    """Whether an instance of a fragment says "delete" (§4.5.0): its value is the NGSI-LD Null."""
+    value = instance.value
+    return bool(value == NULL) or (
+        type(value) is dict and len(value) == 1 and value.get(NONE) == NULL
+    )
+
+
+def _attribute(doc: Any, reader: Reader, name: str, kind_hint: str | None) -> list[Instance]:
+    reader.hints = {"": kind_hint} if kind_hint else None
+    try:
+        return reader.attribute("", doc, 0)
+    except Invalid as error:
+        if name:
+            error.path.append(name)
+        raise error.problem() from None
+
+
+def _read(doc: Any, reader: Reader) -> Fragment:
+    if type(doc) is not dict:
+        raise BadRequestData("not a JSON object")
+    attrs: dict[str, list[Instance]] = {}
+    fragment = Fragment(attrs)
+    known = reader.ctx.attributes
+    name = ""
+    try:
+        for name, raw in doc.items():
+            iri = known.get(name)
+            if iri is None:
+                if name in _MEMBERS:
+                    _member(fragment, name, raw, reader)
+                    continue
+                iri = name_iri(reader.ctx.attribute, "name", name)
+            if iri in attrs:
+                raise Invalid("stands twice in the document")
+            attrs[iri] = reader.attribute(iri, raw, 0)
+    except Invalid as error:
+        error.path.append(name[:80])
+        raise error.problem() from None
+    return fragment
+
+
+_MEMBERS: Final = _IGNORED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
+
+
+def _member(fragment: Fragment, name: str, raw: Any, reader: Reader) -> None:
+    if name == "id" or name == "@id":
+        fragment.id = uri("id", raw)
+    elif name == "type" or name == "@type":
+        fragment.types = _types(raw, reader)
+    elif name == "scope":
+        fragment.scopes = _scopes(raw, nulls=reader.nulls)
+    elif name == "expiresAt":
+        fragment.expires_at = moment(name, raw, nulls=reader.nulls)
+
+
+def _types(raw: Any, reader: Reader) -> list[str]:
+    ctx = reader.ctx
+    if type(raw) is str:
+        return [name_iri(ctx.entity_type, "type", raw)]
+    if type(raw) is not list or not raw or len(raw) > MAX_TYPES:
+        raise Invalid(f"not the name of a type, nor an array of up to {MAX_TYPES}")
+    return list(dict.fromkeys(name_iri(ctx.entity_type, "type", item) for item in raw))
+
+
+def _scopes(raw: Any, *, nulls: bool) -> list[str]:
+    """Scopes (§4.18): levels of letters, digits and underscores, separated by slashes."""
+    scopes = raw if type(raw) is list else [raw]
+    if nulls and scopes == [NULL]:
+        return scopes
+    if len(scopes) > MAX_TYPES:
+        raise Invalid(f"more than {MAX_TYPES} scopes")
+    for scope in scopes:
+        levels = scope.removeprefix("/").split("/") if type(scope) is str else [""]
+        if not all(level and level.replace("_", "a").isalnum() for level in levels):
+            raise Invalid(f"not a scope: {shown(scope)}")
+    return list(dict.fromkeys(scopes))
