@@ -1,0 +1,31 @@
+"""The live picture: NGSI-LD entities, contexts, queries, operations and the change log."""
+
+from rynek.context.changes import Change, ChangeLog
+from rynek.context.jsonld import CompiledContext, core_context, link_header, parse_link_header
+from rynek.context.model import (
+    DEFAULT_VOCAB,
+    LOCATION,
+    NGSI_LD,
+    NULL,
+    VALUE_MEMBER,
+    Entity,
+    Instance,
+)
+from rynek.context.reference import ReferenceStore
+
+__all__ = [
+    "DEFAULT_VOCAB",
+    "LOCATION",
+    "NGSI_LD",
+    "NULL",
+    "VALUE_MEMBER",
+    "Change",
+    "ChangeLog",
+    "CompiledContext",
+    "Entity",
+    "Instance",
+    "ReferenceStore",
+    "core_context",
+    "link_header",
+    "parse_link_header",
+]

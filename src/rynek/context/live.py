@@ -1,0 +1,92 @@
+"""The live picture of one tenant: what rooms and pages see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rynek.base.clock import Clock
+from rynek.base.errors import Problem
+from rynek.context.changes import ChangeLog
+from rynek.context.contexts import ContextResolver
+from rynek.context.formats import parse_entity
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import Entity
+from rynek.context.operations import IngestReport, ingest
+from rynek.context.query import Query
+from rynek.context.store.contract import Page, Row, Store, Txn, TypeSummary
+from rynek.context.store.sqlite import SqliteStore, StoreLimits
+
+T = TypeVar("T")
+
+
+class Context:
+    """One tenant's entities, their changes and the contexts their names come from."""
+
+    def __init__(self, store: Store, resolver: ContextResolver, clock: Clock) -> None:
+        self.store = store
+        self.resolver = resolver
+        self.clock = clock
+        self.changes: ChangeLog = store.changes
+
+    def get(self, entity_id: str) -> Entity | None:
+        """One entity; None if there is none."""
+        return self.store.get(entity_id)
+
+    def row(self, entity_id: str) -> Row | None:
+        """One entity in its stored form."""
+        return self.store.row(entity_id)
+
+    def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:
+        """All entities by internal number, ascending, those above `after`."""
+        return self.store.scan(after, limit)
+
+    def types(self) -> list[TypeSummary]:
+        """The types in use with counts and attributes."""
+        return self.store.types()
+
+    async def select(
+        self, query: Query, *, limit: int = 20, offset: int = 0, count: bool = False
+    ) -> Page:
+        """One page of the entities that match."""
+        return await self.store.select(query, limit=limit, offset=offset, count=count)
+
+    async def write(self, job: Callable[[Txn], T]) -> T:
+        """Run verbs of `operations` in the next group; returns after the durable commit."""
+        return await self.store.write(job)
+
+    async def default_ld(self) -> CompiledContext:
+        """The tenant's default user @context."""
+        return await self.resolver.resolve(None)
+
+    async def ingest(self, documents: Sequence[dict[str, Any]], source: str) -> IngestReport:
+        """Upsert documents of a feed (short names in the default @context); what is unchanged
+        writes nothing. A document that is no entity is rejected with its reason."""
+        ctx = await self.default_ld()
+        report = IngestReport()
+        now = self.clock.now()
+        batch: list[Entity] = []
+        for document in documents:
+            try:
+                batch.append(parse_entity(document, ctx, now=now))
+            except Problem as problem:
+                report.rejected.append((str(document.get("id", "?"))[:200], problem.detail))
+        if batch:
+            await self.store.write(lambda txn: ingest(txn, batch, ctx, source, report))
+        return report
+
+    async def close(self) -> None:
+        """Finish what waits and close the store."""
+        await self.store.close()
+
+
+def open_context(
+    folder: Path,
+    clock: Clock,
+    make_resolver: Callable[[SqliteStore], ContextResolver],
+    limits: StoreLimits | None = None,
+) -> Context:
+    """The live picture kept in `folder`, made if it is not there."""
+    store = SqliteStore(folder, clock, limits)
+    return Context(store, make_resolver(store), clock)

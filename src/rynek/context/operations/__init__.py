@@ -1,0 +1,46 @@
+"""The verbs of the live picture: the one way in. Each is a pure step of a write transaction."""
+
+from rynek.context.operations.attributes import (
+    UpdateResult,
+    append,
+    delete_attribute,
+    merge,
+    partial_update,
+    replace_attribute,
+    update,
+)
+from rynek.context.operations.batch import (
+    BatchResult,
+    Item,
+    Patch,
+    create_all,
+    delete_all,
+    merge_all,
+    update_all,
+    upsert_all,
+)
+from rynek.context.operations.entities import create, delete, replace
+from rynek.context.operations.ingest import IngestReport, ingest
+
+__all__ = [
+    "BatchResult",
+    "IngestReport",
+    "Item",
+    "Patch",
+    "UpdateResult",
+    "append",
+    "create",
+    "create_all",
+    "delete",
+    "delete_all",
+    "delete_attribute",
+    "ingest",
+    "merge",
+    "merge_all",
+    "partial_update",
+    "replace",
+    "replace_attribute",
+    "update",
+    "update_all",
+    "upsert_all",
+]

@@ -1,0 +1,167 @@
+"""Batch verbs: each entity succeeds or fails alone (CIM 009 §5.6.7 - §5.6.10, §5.6.20)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from rynek.base.errors import Problem
+from rynek.context.formats import Fragment
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import Entity
+from rynek.context.operations import attributes, entities
+from rynek.context.store.contract import Txn
+
+
+class BatchResult(msgspec.Struct):
+    """BatchOperationResult (§5.2.16): ids that went well, and problems by entity id."""
+
+    created: list[str] = []
+    updated: list[str] = []
+    errors: list[tuple[str, Problem]] = []
+
+    @property
+    def success(self) -> list[str]:
+        """Every id that went well, each once, in order."""
+        return list(dict.fromkeys(self.created + self.updated))
+
+    def body(self) -> dict[str, Any]:
+        """The document that goes with status 207."""
+        return {
+            "success": self.success,
+            "errors": [{"entityId": i, "error": problem.body()} for i, problem in self.errors],
+        }
+
+
+class Item(msgspec.Struct):
+    """One entity of a batch, parsed under its own @context."""
+
+    entity: Entity
+    ctx: CompiledContext
+
+
+class Patch(msgspec.Struct):
+    """One entity fragment of a batch."""
+
+    entity_id: str
+    fragment: Fragment
+    ctx: CompiledContext
+
+
+def create_all(txn: Txn, items: Iterable[Item], result: BatchResult) -> BatchResult:
+    """Batch Create: existing entities are errors."""
+    for item in items:
+        _attempt(
+            result,
+            item.entity.id,
+            result.created,
+            lambda item=item: entities.create(txn, item.entity, item.ctx),
+        )
+    return result
+
+
+def upsert_all(
+    txn: Txn, items: Iterable[Item], result: BatchResult, *, replace: bool
+) -> BatchResult:
+    """Batch Upsert: create, or replace (or append to, with replace=False) what exists."""
+    for item in items:
+        entity = item.entity
+        if txn.get(entity.id) is None:
+            _attempt(
+                result,
+                entity.id,
+                result.created,
+                lambda item=item: entities.create(txn, item.entity, item.ctx),
+            )
+        elif replace:
+            _attempt(
+                result,
+                entity.id,
+                result.updated,
+                lambda item=item: entities.replace(txn, item.entity, item.ctx),
+            )
+        else:
+            _attempt(
+                result,
+                entity.id,
+                result.updated,
+                lambda item=item: attributes.append(
+                    txn, item.entity.id, as_fragment(item.entity), item.ctx
+                ),
+            )
+    return result
+
+
+def update_all(
+    txn: Txn, items: Iterable[Item], result: BatchResult, *, overwrite: bool
+) -> BatchResult:
+    """Batch Update: append attributes to entities that exist; with overwrite=False an attribute
+    that is there already makes the entity an error."""
+    for item in items:
+
+        def step(item: Item = item) -> None:
+            fragment = as_fragment(item.entity)
+            done = attributes.append(
+                txn, item.entity.id, fragment, item.ctx, overwrite=overwrite
+            )
+            if done.not_updated:
+                raise _NotUpdated(done, item.ctx)
+
+        _attempt(result, item.entity.id, result.updated, step)
+    return result
+
+
+def merge_all(txn: Txn, patches: Iterable[Patch], result: BatchResult) -> BatchResult:
+    """Batch Merge: merge patch of entities that exist."""
+    for patch in patches:
+        _attempt(
+            result,
+            patch.entity_id,
+            result.updated,
+            lambda p=patch: attributes.merge(txn, p.entity_id, p.fragment, p.ctx),
+        )
+    return result
+
+
+def delete_all(txn: Txn, ids: Iterable[str], result: BatchResult) -> BatchResult:
+    """Batch Delete: unknown ids are errors."""
+    for entity_id in ids:
+        _attempt(
+            result, entity_id, result.updated, lambda i=entity_id: entities.delete(txn, i)
+        )
+    return result
+
+
+def as_fragment(entity: Entity) -> Fragment:
+    """An entity's content as a fragment to append."""
+    return Fragment(
+        types=entity.types,
+        scopes=entity.scopes,
+        attrs=entity.attrs,
+        expires_at=entity.expires_at,
+    )
+
+
+class _NotUpdated(Problem):
+    """Some attributes of an entity were left as they were."""
+
+    status = 207
+    slug = "BadRequestData"
+    title = "Some attributes were not updated"
+
+    def __init__(self, done: attributes.UpdateResult, ctx: CompiledContext) -> None:
+        names = ", ".join(ctx.compact_iri(name) for name, _ in done.not_updated)
+        super().__init__(f"not overwritten: {names}")
+
+
+def _attempt(
+    result: BatchResult, entity_id: str, done: list[str], step: Callable[[], object]
+) -> None:
+    try:
+        step()
+    except Problem as problem:
+        result.errors.append((entity_id, problem))
+    else:
+        done.append(entity_id)

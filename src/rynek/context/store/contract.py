@@ -1,0 +1,106 @@
+"""What a store of the live picture promises; one suite in tests/ runs every implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from rynek.context.changes import ChangeLog
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import Entity, Instance
+from rynek.context.query import Query
+
+T = TypeVar("T")
+
+
+class Row(msgspec.Struct):
+    """One entity as stored: `body` is its normalized representation under `ctx`, without
+    @context and system times; `times` holds those (see formats.encode_times)."""
+
+    n: int
+    ctx: CompiledContext
+    body: bytes
+    times: bytes
+
+
+class Page(msgspec.Struct):
+    """Rows that match, in the store's stable order; `count` only when it was asked for."""
+
+    rows: list[Row]
+    count: int | None = None
+    more: bool = False
+
+
+class TypeSummary(msgspec.Struct):
+    """An entity type in use: how many entities, and for each attribute how many and its kinds."""
+
+    type: str
+    entities: int
+    attrs: dict[str, tuple[int, list[str]]]
+
+
+class Txn(Protocol):
+    """What a write job sees: the committed state with the group's earlier writes on top."""
+
+    now: int
+
+    def get(self, entity_id: str) -> Entity | None:
+        """The entity as this group has it so far; never mutate it."""
+        ...
+
+    def put(
+        self,
+        entity: Entity,
+        ctx: CompiledContext,
+        *,
+        op: str,
+        attrs: dict[str, list[Instance]],
+        deleted: list[tuple[str, str | None]] | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Store `entity` and append one change row with what this write set and deleted."""
+        ...
+
+    def remove(self, entity: Entity, *, source: str | None = None) -> None:
+        """Delete `entity` (as returned by get) and append its change row."""
+        ...
+
+
+class Store(Protocol):
+    """The live picture of one tenant. Reads see committed state only and never wait for writes.
+
+    A write is durable when `write` returns. Writes that wait together share one commit; a job
+    that raises leaves no trace and never harms its neighbours.
+    """
+
+    changes: ChangeLog
+
+    def row(self, entity_id: str) -> Row | None:
+        """The stored form of one entity."""
+        ...
+
+    def get(self, entity_id: str) -> Entity | None:
+        """One entity, decoded."""
+        ...
+
+    async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
+        """One page of the entities that match; limit 0 with count asks for the number only."""
+        ...
+
+    def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:
+        """All entities by internal number, ascending, those above `after`."""
+        ...
+
+    def types(self) -> list[TypeSummary]:
+        """The types in use with their attributes."""
+        ...
+
+    async def write(self, job: Callable[[Txn], T]) -> T:
+        """Run `job` in the next group and return its result after the durable commit."""
+        ...
+
+    async def close(self) -> None:
+        """Finish waiting writes, checkpoint, close."""
+        ...

@@ -1,0 +1,211 @@
+"""What a write changes in the tables: only rows whose content differs are touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from rynek.base.clock import parse_iso
+from rynek.base.sqlite import Connection
+from rynek.context.formats import decode, encode_body, encode_times
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import Entity
+from rynek.context.store.places import Places, inside, padded
+from rynek.context.store.terms import Contexts, Terms
+from rynek.context.store.values import ValueIndexes, difference, entity_keys
+
+
+class Pending(msgspec.Struct):
+    """An entity in a group: as committed (`before`, n) and as the group leaves it (`after`)."""
+
+    entity_id: str
+    n: int
+    before: Entity | None
+    after: Entity | None
+    before_ctx: CompiledContext | None = None
+    ctx: CompiledContext | None = None
+    dirty: bool = False
+
+
+class _Rows(msgspec.Struct):
+    """Bind rows gathered over a group, each list one executemany."""
+
+    entity: list[tuple[object, ...]] = []
+    gone: list[tuple[int]] = []
+    type_in: list[tuple[int, int]] = []
+    type_out: list[tuple[int, int]] = []
+    scope_in: list[tuple[str, int]] = []
+    scope_out: list[tuple[str, int]] = []
+    place_in: list[tuple[object, ...]] = []
+    place_out: list[tuple[int]] = []
+    value_in: list[tuple[object, ...]] = []
+    value_out: list[tuple[object, ...]] = []
+    counts: dict[tuple[int, int], int] = {}
+    kinds: dict[tuple[int, int], str] = {}
+
+
+_SQL = (
+    ("gone", "DELETE FROM entity WHERE n = ?"),
+    ("entity", "INSERT OR REPLACE INTO entity VALUES(?, ?, ?, ?, ?, ?, ?, ?)"),
+    ("type_out", "DELETE FROM entity_type WHERE t = ? AND n = ?"),
+    ("type_in", "INSERT OR IGNORE INTO entity_type VALUES(?, ?)"),
+    ("scope_out", "DELETE FROM entity_scope WHERE scope = ? AND n = ?"),
+    ("scope_in", "INSERT OR IGNORE INTO entity_scope VALUES(?, ?)"),
+    ("place_out", "DELETE FROM place WHERE p = ?"),
+    ("place_in", "INSERT OR REPLACE INTO place(p, west, south, east, north) VALUES(?,?,?,?,?)"),
+    ("value_out", "DELETE FROM value_index WHERE k = ? AND v = ? AND n = ?"),
+    ("value_in", "INSERT OR IGNORE INTO value_index(k, v, n) VALUES(?, ?, ?)"),
+)
+
+
+class Indexes:
+    """The tables of one tenant as the writer sees them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.terms = Terms(connection)
+        self.contexts = Contexts(connection)
+        self.places = Places(connection)
+        self.values = ValueIndexes(connection)
+        self._next_n = self._newest_n() + 1
+
+    def _newest_n(self) -> int:
+        return int(self._connection.execute("SELECT max(n) FROM entity").fetchone()[0] or 0)
+
+    def reload(self) -> None:
+        """Forget what a failed group had added in memory."""
+        for part in (self.terms, self.contexts, self.places, self.values):
+            part.reload()
+        self._next_n = self._newest_n() + 1
+
+    def load(self, entity_id: str) -> Pending:
+        """The committed state of one entity, ready to be changed."""
+        row = self._connection.execute(
+            "SELECT n, ctx, body, times FROM entity WHERE id = ?", (entity_id,)
+        ).fetchone()
+        if row is None:
+            return Pending(entity_id, 0, None, None)
+        ctx = self.contexts.compiled(row[1])
+        entity = decode(row[2], row[3], ctx)
+        return Pending(entity_id, row[0], entity, entity, ctx, ctx)
+
+    def committed(self, t: int, after: int, limit: int) -> list[tuple[int, Entity]]:
+        """Entities of type `t` above number `after`, as committed, ascending."""
+        rows = self._connection.execute(
+            "SELECT e.n, e.ctx, e.body, e.times FROM entity_type x CROSS JOIN entity e"
+            " ON e.n = x.n WHERE x.t = ? AND x.n > ? ORDER BY x.n LIMIT ?",
+            (t, after, limit),
+        ).fetchall()
+        compiled = self.contexts.compiled
+        return [(n, decode(body, times, compiled(c))) for n, c, body, times in rows]
+
+    def apply(self, pending: Iterable[Pending]) -> None:
+        """Write a group's entities and everything derived from them (inside a transaction)."""
+        rows = _Rows()
+        for one in pending:
+            if one.dirty:
+                self._collect(one, rows)
+        execute = self._connection.executemany
+        execute("INSERT INTO term(t, iri) VALUES(?, ?)", self.terms.take_new())
+        execute("INSERT INTO context(c, hash, document) VALUES(?, ?, ?)", self.contexts.take_new())
+        slots = [(slot, self.terms.number(attr)) for slot, attr in self.places.take_new()]
+        execute("INSERT INTO term(t, iri) VALUES(?, ?)", self.terms.take_new())
+        execute("INSERT INTO place_slot(slot, a) VALUES(?, ?)", slots)
+        for name, sql in _SQL:
+            bind = getattr(rows, name)
+            if bind:
+                execute(sql, bind)
+        self._count(rows)
+
+    def _collect(self, one: Pending, rows: _Rows) -> None:
+        before, after = one.before, one.after
+        if before is None and after is None:
+            return
+        if one.n == 0:
+            one.n = self._next_n
+            self._next_n += 1
+        n = one.n
+        if after is None:
+            rows.gone.append((n,))
+        else:
+            assert one.ctx is not None  # put() always gives one
+            rows.entity.append(
+                (
+                    n,
+                    after.id,
+                    self.contexts.number(one.ctx),
+                    after.created_at,
+                    after.modified_at,
+                    parse_iso(after.expires_at) if after.expires_at else None,
+                    encode_body(after, one.ctx),
+                    encode_times(after),
+                )
+            )
+        self._names(n, before, after, rows)
+        self._places(n, before, after, rows)
+        self._values(n, before, after, rows)
+
+    def _names(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
+        number = self.terms.number
+        old_types = before.types if before else []
+        new_types = after.types if after else []
+        if old_types != new_types:
+            old, new = {number(t) for t in old_types}, {number(t) for t in new_types}
+            rows.type_out += [(t, n) for t in old - new]
+            rows.type_in += [(t, n) for t in new - old]
+        old_scopes = (before.scopes if before else None) or []
+        new_scopes = (after.scopes if after else None) or []
+        if old_scopes != new_scopes:
+            rows.scope_out += [(s, n) for s in set(old_scopes) - set(new_scopes)]
+            rows.scope_in += [(s, n) for s in set(new_scopes) - set(old_scopes)]
+        old_attrs = before.attrs if before else {}
+        new_attrs = after.attrs if after else {}
+        if old_types == new_types and old_attrs.keys() == new_attrs.keys():
+            return
+        old_pairs = {(number(t), number(a)) for t in old_types for a in old_attrs}
+        new_pairs = {(number(t), number(a)) for t in new_types for a in new_attrs}
+        for pair in old_pairs - new_pairs:
+            rows.counts[pair] = rows.counts.get(pair, 0) - 1
+        for pair in new_pairs - old_pairs:
+            rows.counts[pair] = rows.counts.get(pair, 0) + 1
+            rows.kinds[pair] = new_attrs[self.terms.by_number[pair[1]]][0].kind
+
+    def _places(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
+        new = self.places.boxes(after)
+        if before is None and not new:
+            return
+        for slot in self.places.boxes(before).keys() - new.keys():
+            rows.place_out.append((n << 4 | slot,))
+        for slot, box in new.items():
+            p = n << 4 | slot
+            stored = self.places.stored(p) if before is not None else None
+            if not inside(box, stored):
+                rows.place_in.append((p, *padded(box, stored is None)))
+
+    def _values(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
+        values = self.values
+        if not values.by_type:
+            return
+        old_types = {self.terms.number(t) for t in before.types} if before else set()
+        new_types = {self.terms.number(t) for t in after.types} if after else set()
+        for t in old_types | new_types:
+            for key in values.by_type.get(t, ()):
+                if not values.covers(key, n):
+                    continue
+                was = entity_keys(before, key.attr, key.path) if t in old_types else set()
+                now = entity_keys(after, key.attr, key.path) if t in new_types else set()
+                gone, added = difference(was, now)
+                rows.value_out += [(key.k, v, n) for v in gone]
+                rows.value_in += [(key.k, v, n) for v in added]
+
+    def _count(self, rows: _Rows) -> None:
+        if not rows.counts:
+            return
+        self._connection.executemany(
+            "INSERT INTO type_attr(t, a, entities, kinds) VALUES(?1, ?2, ?3, ?4)"
+            " ON CONFLICT(t, a) DO UPDATE SET entities = entities + excluded.entities, kinds ="
+            " CASE WHEN instr(kinds, excluded.kinds) THEN kinds"
+            " ELSE kinds || ' ' || excluded.kinds END",
+            [(t, a, by, rows.kinds.get((t, a), "")) for (t, a), by in rows.counts.items() if by],
+        )

@@ -1,0 +1,89 @@
+"""The place index: padded boxes in an R*Tree, moved only when an object leaves its box."""
+
+from __future__ import annotations
+
+from rynek.base.geo import box_of
+from rynek.base.sqlite import Connection
+from rynek.context.model import LOCATION, Entity
+
+# About 250 m: a bus leaves its box every half minute or so instead of with every position.
+_PAD_DEGREES = 0.0025
+_SLOTS = 16
+
+Box = tuple[float, float, float, float]
+
+
+class Places:
+    """Boxes of GeoProperties by p = n << 4 | slot; the first 16 attribute names have a slot."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.slots: dict[str, int] = {}
+        self._new: list[tuple[int, str]] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the slots that are committed."""
+        rows = self._connection.execute(
+            "SELECT slot, iri FROM place_slot JOIN term ON term.t = place_slot.a"
+        ).fetchall()
+        self.slots = {str(iri): int(slot) for slot, iri in rows}
+        self._new = []
+
+    def slot(self, attr: str) -> int | None:
+        """The slot of a GeoProperty; None when all are taken (it is then found by scanning)."""
+        found = self.slots.get(attr)
+        if found is None:
+            if len(self.slots) >= _SLOTS - (0 if attr == LOCATION or LOCATION in self.slots else 1):
+                return None
+            found = self.slots[attr] = len(self.slots)
+            self._new.append((found, attr))
+        return found
+
+    def take_new(self) -> list[tuple[int, str]]:
+        """The (slot, IRI) pairs to insert with this group."""
+        new, self._new = self._new, []
+        return new
+
+    def boxes(self, entity: Entity | None) -> dict[int, Box]:
+        """The exact box of each GeoProperty of `entity`, by slot (all its instances together)."""
+        found: dict[int, Box] = {}
+        if entity is None:
+            return found
+        for attr, instances in entity.attrs.items():
+            if instances and instances[0].kind == "GeoProperty":
+                slot = self.slot(attr)
+                if slot is not None:
+                    found[slot] = _union([box_of(one.value) for one in instances])
+        return found
+
+    def stored(self, p: int) -> Box | None:
+        """The padded box in the index."""
+        row = self._connection.execute(
+            "SELECT west, south, east, north FROM place WHERE p = ?", (p,)
+        ).fetchone()
+        return (row[0], row[1], row[2], row[3]) if row else None
+
+
+def _union(boxes: list[Box]) -> Box:
+    if len(boxes) == 1:
+        return boxes[0]
+    west, south, east, north = zip(*boxes, strict=True)
+    return min(west), min(south), max(east), max(north)
+
+
+def padded(box: Box, is_new: bool) -> Box:
+    """A box with room to move; one that was never moved gets little, for it may stand for ever."""
+    pad = 0.00001 if is_new else _PAD_DEGREES
+    return box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad
+
+
+def inside(box: Box, outer: Box | None) -> bool:
+    """Whether `box` lies within `outer`."""
+    return (
+        outer is not None
+        and outer[0] <= box[0]
+        and outer[1] <= box[1]
+        and outer[2] >= box[2]
+        and outer[3] >= box[3]
+    )

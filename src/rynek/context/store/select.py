@@ -1,0 +1,118 @@
+"""Pages of entities that match: candidates from an index, the exact match afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from rynek.base.sqlite import Connection
+from rynek.context.formats import decode
+from rynek.context.query import Query
+from rynek.context.store.contract import Page, Row
+from rynek.context.store.indexes import Indexes
+from rynek.context.store.plan import Plan, Planner
+
+_FIRST_ROWS = 64
+_CHUNK_ROWS = 256
+
+RawRow = tuple[int, int, bytes, bytes]
+
+
+class _Collector:
+    """Takes candidates until the page is full (and, for a count, until they end)."""
+
+    def __init__(
+        self, query: Query, indexes: Indexes, limit: int, offset: int, *, count: bool, exact: bool
+    ) -> None:
+        self._matches: Callable[..., bool] = query.matches
+        self._indexes = indexes
+        self._limit = limit
+        self._offset = offset
+        self._counting = count
+        self._exact = exact
+        self._seen: set[int] = set()
+        self.rows: list[Row] = []
+        self.matched = 0
+        self.more = False
+
+    def take(self, raw: Iterable[RawRow]) -> bool:
+        """Look at more candidates; True once nothing more is needed."""
+        compiled = self._indexes.contexts.compiled
+        for n, c, body, times in raw:
+            if n in self._seen:
+                continue
+            self._seen.add(n)
+            ctx = compiled(c)
+            if not self._exact and not self._matches(decode(body, times, ctx)):
+                continue
+            self.matched += 1
+            if self.matched <= self._offset:
+                continue
+            if len(self.rows) < self._limit:
+                self.rows.append(Row(n, ctx, body, times))
+                continue
+            self.more = True
+            if not self._counting:
+                return True
+        return False
+
+
+class Selector:
+    """Answers queries on one reader connection; a long one goes on along its own connection."""
+
+    def __init__(
+        self, reader: Connection, indexes: Indexes, open_reader: Callable[[], Connection]
+    ) -> None:
+        self._reader = reader
+        self._indexes = indexes
+        self._planner = Planner(indexes)
+        self._open_reader = open_reader
+        self._idle: list[Connection] = []
+
+    async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
+        """One page; gives way to others every few hundred candidates."""
+        plan = self._planner.plan(query, self._reader)
+        if plan.exact and plan.counting:
+            return self._exact_page(plan, limit, offset, count)
+        found = _Collector(query, self._indexes, limit, offset, count=count, exact=False)
+        first = max(_FIRST_ROWS, 2 * (limit + offset)) if not count else _CHUNK_ROWS
+        first = min(first, 4 * _CHUNK_ROWS)
+        raw = self._reader.execute(f"{plan.sql} LIMIT {first}", plan.args).fetchall()
+        if not found.take(raw) and len(raw) == first:
+            await self._rest(plan, first, found)
+        return Page(found.rows, found.matched if count else None, found.more)
+
+    def _exact_page(self, plan: Plan, limit: int, offset: int, count: bool) -> Page:
+        total = None
+        if count:
+            total = int(self._reader.execute(plan.counting, plan.args).fetchone()[0])
+        compiled = self._indexes.contexts.compiled
+        raw = self._reader.execute(
+            f"{plan.sql} LIMIT ? OFFSET ?", (*plan.args, limit + 1, offset)
+        ).fetchall()
+        rows = [Row(n, compiled(c), body, times) for n, c, body, times in raw[:limit]]
+        return Page(rows, total, len(raw) > limit)
+
+    async def _rest(self, plan: Plan, skip: int, found: _Collector) -> None:
+        """Read on from candidate `skip` in chunks, on a connection of its own: an open cursor
+        would hold every other reader of the connection on its snapshot."""
+        connection = self._idle.pop() if self._idle else self._open_reader()
+        cursor = connection.execute(plan.sql, plan.args)
+        try:
+            rows: Iterator[RawRow] = iter(cursor)
+            for _ in islice(rows, skip):
+                pass
+            while chunk := list(islice(rows, _CHUNK_ROWS)):
+                if found.take(chunk):
+                    break
+                await asyncio.sleep(0)
+        finally:
+            cursor.close()
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close the spare connections."""
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()

@@ -1,0 +1,160 @@
+"""The SQLite store of one tenant: the contract over one file, one writer, readers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from rynek.base.clock import MICRO, Clock
+from rynek.base.sqlite import Connection, checkpoint, connect, migrate
+from rynek.context.formats import decode
+from rynek.context.model import Entity
+from rynek.context.query import Query
+from rynek.context.store.build import IndexBuilder
+from rynek.context.store.contract import Page, Row, Txn, TypeSummary
+from rynek.context.store.indexes import Indexes
+from rynek.context.store.log import SqliteChangeLog
+from rynek.context.store.plan import wanted_indexes
+from rynek.context.store.schema import MIGRATIONS
+from rynek.context.store.select import Selector
+from rynek.context.store.writer import Writer
+
+T = TypeVar("T")
+
+_UPKEEP_SECONDS = 5.0
+_TRIM_ROWS = 5_000
+
+
+class StoreLimits(msgspec.Struct, frozen=True):
+    """Bounds of one tenant's store."""
+
+    keep_rows: int = 2_000_000
+    keep_hours: float = 72.0
+    max_value_indexes: int = 64
+
+
+class SqliteStore:
+    """`Store` over state.db in `folder`; one process at a time opens it for writing."""
+
+    def __init__(self, folder: Path, clock: Clock, limits: StoreLimits | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "state.db"
+        self._limits = limits or StoreLimits()
+        self._writing = connect(self.path)
+        migrate(self._writing, MIGRATIONS, f"the data in {folder.name}")
+        self._reading = connect(self.path, read_only=True)
+        self._indexes = Indexes(self._writing)
+        self.changes = SqliteChangeLog(self._reading)
+        self._writer = Writer(self._writing, self._indexes, self.changes, clock)
+        self._selector = Selector(self._reading, self._indexes, self._open_reader)
+        self._builder = IndexBuilder(self._writer, self._indexes, self._limits.max_value_indexes)
+        self._clock = clock
+        self._upkeep: asyncio.Task[None] | None = None
+
+    def _open_reader(self) -> Connection:
+        return connect(self.path, read_only=True, cache_kib=8_192)
+
+    def row(self, entity_id: str) -> Row | None:
+        """The stored form of one entity."""
+        raw = self._reading.execute(
+            "SELECT n, ctx, body, times FROM entity WHERE id = ?", (entity_id,)
+        ).fetchone()
+        if raw is None:
+            return None
+        return Row(raw[0], self._indexes.contexts.compiled(raw[1]), raw[2], raw[3])
+
+    def get(self, entity_id: str) -> Entity | None:
+        """One entity, decoded."""
+        row = self.row(entity_id)
+        return None if row is None else decode(row.body, row.times, row.ctx)
+
+    async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
+        """One page of what matches; the first query on a large type's attribute waits until its
+        value index is built."""
+        wanted = wanted_indexes(query, self._indexes, self._reading)
+        if wanted:
+            await self._builder.ensure(wanted)
+        return await self._selector.select(query, limit=limit, offset=offset, count=count)
+
+    def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:
+        """Entities by number, ascending, those above `after`."""
+        rows = self._reading.execute(
+            "SELECT n, ctx, body, times FROM entity WHERE n > ? ORDER BY n LIMIT ?", (after, limit)
+        ).fetchall()
+        compiled = self._indexes.contexts.compiled
+        return [(n, decode(body, times, compiled(c))) for n, c, body, times in rows]
+
+    def types(self) -> list[TypeSummary]:
+        """The types in use with their attributes, by type IRI."""
+        iri = self._indexes.terms.by_number
+        attrs: dict[int, dict[str, tuple[int, list[str]]]] = {}
+        for t, a, entities, kinds in self._reading.execute(
+            "SELECT t, a, entities, kinds FROM type_attr WHERE entities > 0"
+        ).fetchall():
+            attrs.setdefault(t, {})[iri[a]] = (entities, kinds.split())
+        counts = self._reading.execute(
+            "SELECT t, count(*) FROM entity_type GROUP BY t"
+        ).fetchall()
+        found = [TypeSummary(iri[t], entities, attrs.get(t, {})) for t, entities in counts]
+        return sorted(found, key=lambda summary: summary.type)
+
+    async def write(self, job: Callable[[Txn], T]) -> T:
+        """Run `job` in the next group; its result after the durable commit."""
+        if self._upkeep is None:
+            self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
+        return await self._writer.submit(job)
+
+    def cached_context(self, url: str) -> bytes | None:
+        """A remote @context fetched before (`ContextCache`)."""
+        row = self._reading.execute(
+            "SELECT body FROM remote_context WHERE url = ?", (url,)
+        ).fetchone()
+        return bytes(row[0]) if row else None
+
+    def cache_context(self, url: str, body: bytes) -> None:
+        """Keep a remote @context (`ContextCache`)."""
+        self._writer.later(
+            "INSERT OR REPLACE INTO remote_context VALUES(?, ?, ?)",
+            (url, body, int(time.time()) * MICRO),
+        )
+
+    async def close(self) -> None:
+        """Finish waiting writes, write the cursors, checkpoint and close."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._upkeep
+        await self._writer.finish()
+        self._selector.close()
+        self._reading.close()
+        checkpoint(self._writing, truncate=True)
+        self._writing.close()
+
+    async def _keep_up(self) -> None:
+        """Off the write path: checkpoint on a connection of its own, move cursors, trim the log."""
+        keeper = connect(self.path)
+        try:
+            while True:
+                await asyncio.sleep(_UPKEEP_SECONDS)
+                await asyncio.to_thread(checkpoint, keeper)
+                await self._writer.submit(lambda txn: txn.later(*self._trim()))
+        finally:
+            keeper.close()
+
+    def _trim(self) -> tuple[str, tuple[int, int, int]]:
+        """Rows that every reader acknowledged and that are past the bounds, a few at a time."""
+        lowest = self.changes.lowest_cursor()
+        head = self.changes.head()
+        free = head if lowest is None else lowest
+        old = self._clock.now() - int(self._limits.keep_hours * 3600) * MICRO
+        return (
+            "DELETE FROM change WHERE seq IN (SELECT seq FROM change WHERE seq <= ?"
+            f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})",
+            (free, head - self._limits.keep_rows, old),
+        )

@@ -1,0 +1,236 @@
+"""Group commit: jobs that wait together see each other's writes and share one durable commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from rynek.base.clock import Clock
+from rynek.base.errors import Unavailable
+from rynek.base.sqlite import Connection, is_out_of_space
+from rynek.context.changes import Change
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import Entity, Instance
+from rynek.context.store.indexes import Indexes, Pending
+from rynek.context.store.log import SqliteChangeLog, encode_change
+
+T = TypeVar("T")
+_logger = logging.getLogger(__name__)
+
+# A commit slower than this (a disk with slow syncs) moves to a thread so that reads go on.
+_SLOW_COMMIT_SECONDS = 0.003
+_GROUP_JOBS = 512
+
+
+class GroupTxn:
+    """`Txn` of one group: committed state with this group's writes on top."""
+
+    def __init__(self, indexes: Indexes, clock: Clock, head: int) -> None:
+        self.now = clock.now()
+        self.pending: dict[str, Pending] = {}
+        self.log: list[tuple[int, int, bytes]] = []
+        self._indexes = indexes
+        self._head = head
+        self._undo: list[tuple[str, Entity | None, CompiledContext | None]] = []
+        self._log_mark = 0
+        # Statements of the store itself: before the group's rows (index building, which sees the
+        # committed state) and after them (upkeep).
+        self.before_rows: list[tuple[str, list[tuple[object, ...]]]] = []
+        self.after_rows: list[tuple[str, tuple[object, ...]]] = []
+
+    @property
+    def head(self) -> int:
+        """The seq of the newest row this group wrote."""
+        return self._head + len(self.log)
+
+    def begin(self) -> None:
+        """Start a job."""
+        self._undo.clear()
+        self._log_mark = len(self.log)
+
+    def rollback(self) -> None:
+        """Take back what the current job did, leaving its neighbours' writes."""
+        for entity_id, entity, ctx in reversed(self._undo):
+            pending = self.pending[entity_id]
+            pending.after, pending.ctx = entity, ctx
+        del self.log[self._log_mark :]
+
+    def first(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a statement before the group's own rows are written."""
+        self.before_rows.append((sql, list(rows)))
+
+    def later(self, sql: str, args: tuple[object, ...]) -> None:
+        """Run a statement after the group's own rows are written."""
+        self.after_rows.append((sql, args))
+
+    def _pending(self, entity_id: str) -> Pending:
+        found = self.pending.get(entity_id)
+        if found is None:
+            found = self.pending[entity_id] = self._indexes.load(entity_id)
+        return found
+
+    def get(self, entity_id: str) -> Entity | None:
+        """The entity as this group has it so far."""
+        return self._pending(entity_id).after
+
+    def put(
+        self,
+        entity: Entity,
+        ctx: CompiledContext,
+        *,
+        op: str,
+        attrs: dict[str, list[Instance]],
+        deleted: list[tuple[str, str | None]] | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Store `entity`; one change row tells what was set and deleted."""
+        self._set(entity.id, entity, ctx)
+        self._append(op, entity, attrs, deleted or [], source)
+
+    def remove(self, entity: Entity, *, source: str | None = None) -> None:
+        """Delete `entity`; its change row lists every attribute as deleted."""
+        self._set(entity.id, None, None)
+        deleted = [
+            (attr, instance.dataset_id)
+            for attr, instances in entity.attrs.items()
+            for instance in instances
+        ]
+        self._append("delete", entity, {}, deleted, source)
+
+    def _set(self, entity_id: str, entity: Entity | None, ctx: CompiledContext | None) -> None:
+        pending = self._pending(entity_id)
+        self._undo.append((entity_id, pending.after, pending.ctx))
+        pending.after = entity
+        pending.ctx = ctx
+        pending.dirty = True
+
+    def _append(
+        self,
+        op: str,
+        entity: Entity,
+        attrs: dict[str, list[Instance]],
+        deleted: list[tuple[str, str | None]],
+        source: str | None,
+    ) -> None:
+        change = Change(0, self.now, op, entity.id, entity.types, attrs, deleted, source)
+        self.log.append((self.head + 1, self.now, encode_change(change)))
+
+
+class _Job(msgspec.Struct):
+    run: Callable[[GroupTxn], Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+
+
+class Writer:
+    """Runs write jobs in groups on the event loop; `submit` returns after the commit."""
+
+    def __init__(
+        self, connection: Connection, indexes: Indexes, log: SqliteChangeLog, clock: Clock
+    ) -> None:
+        self._connection = connection
+        self._indexes = indexes
+        self._log = log
+        self._clock = clock
+        self._queue: list[_Job] = []
+        self._task: asyncio.Task[None] | None = None
+        self._commit_seconds = 0.0
+        self._loose: set[asyncio.Task[None]] = set()
+        self.closed = False
+
+    async def submit(self, job: Callable[[GroupTxn], T]) -> T:
+        """Run `job` in the next group; its result once it is durable, or what it raised."""
+        if self.closed:
+            raise Unavailable("the store is closing")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._queue.append(_Job(job, done))
+        if self._task is None:
+            self._task = loop.create_task(self._drain())
+        return await done
+
+    def later(self, sql: str, args: tuple[object, ...]) -> None:
+        """Run a statement of the store itself with the next group; nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(self.submit(lambda t: t.later(sql, args)))
+        self._loose.add(task)
+        task.add_done_callback(self._loose.discard)
+
+    async def finish(self) -> None:
+        """Refuse new jobs and wait for those that are queued."""
+        self.closed = True
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                jobs, self._queue = self._queue[:_GROUP_JOBS], self._queue[_GROUP_JOBS:]
+                await self._group(jobs)
+        finally:
+            self._task = None
+
+    async def _group(self, jobs: list[_Job]) -> None:
+        txn = GroupTxn(self._indexes, self._clock, self._log.head())
+        ran = [job for job in jobs if not job.done.cancelled() and _run(job, txn)]
+        moved = self._log.take_moved()
+        try:
+            if txn.log or moved or txn.before_rows or txn.after_rows:
+                await self._commit(txn, moved)
+        except Exception as error:
+            self._failed(ran, error)
+            return
+        self._log.committed(txn.head)
+        for job in ran:
+            if not job.done.done():
+                job.done.set_result(job.result)
+
+    async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]]) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        for sql, rows in txn.before_rows:
+            connection.executemany(sql, rows)
+        self._indexes.apply(txn.pending.values())
+        connection.executemany("INSERT INTO change(seq, at, body) VALUES(?, ?, ?)", txn.log)
+        if moved:
+            connection.executemany("INSERT OR REPLACE INTO cursor(name, seq) VALUES(?, ?)", moved)
+        for sql, args in txn.after_rows:
+            connection.execute(sql, args)
+        started = time.perf_counter()
+        if self._commit_seconds > _SLOW_COMMIT_SECONDS:
+            await asyncio.to_thread(connection.execute, "COMMIT")
+        else:
+            connection.execute("COMMIT")
+        took = time.perf_counter() - started
+        self._commit_seconds += (took - self._commit_seconds) / 16
+
+    def _failed(self, jobs: list[_Job], error: Exception) -> None:
+        """Nothing of the group is in the file: say so to everyone who waited for it."""
+        with contextlib.suppress(Exception):
+            self._connection.execute("ROLLBACK")
+        self._indexes.reload()
+        full = is_out_of_space(error)
+        _logger.error("a group of %d writes failed: %s", len(jobs), error, exc_info=not full)
+        problem = Unavailable(
+            "the disk is full or read-only: nothing was written" if full else "the write failed"
+        )
+        for job in jobs:
+            if not job.done.done():
+                job.done.set_exception(problem)
+
+
+def _run(job: _Job, txn: GroupTxn) -> bool:
+    """Run one job in the group; False when it raised (its waiter has the error then)."""
+    txn.begin()
+    try:
+        job.result = job.run(txn)
+    except Exception as error:
+        txn.rollback()
+        job.done.set_exception(error)
+        return False
+    return True
