@@ -12,6 +12,15 @@ from rynek.context.model import (
     Instance,
 )
 from rynek.context.reference import ReferenceStore
+from rynek.context.temporal import (
+    ReadingsSink,
+    TemporalEntity,
+    TemporalInstance,
+    TemporalQuery,
+    TemporalStore,
+    TimeProperty,
+    Written,
+)
 
 __all__ = [
     "DEFAULT_VOCAB",
@@ -24,7 +33,14 @@ __all__ = [
     "CompiledContext",
     "Entity",
     "Instance",
+    "ReadingsSink",
     "ReferenceStore",
+    "TemporalEntity",
+    "TemporalInstance",
+    "TemporalQuery",
+    "TemporalStore",
+    "TimeProperty",
+    "Written",
     "core_context",
     "link_header",
     "parse_link_header",

@@ -1,0 +1,111 @@
+"""What context needs of a temporal storage: the contract, implemented by history (CIM 009 §4.11).
+
+Times are epoch microseconds UTC; attribute and type names are expanded IRIs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rynek.context.model import Instance
+
+TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
+TimeRelation = Literal["before", "after", "between"]
+
+
+class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Which readings are asked for (CIM 009 §4.11): time is [start, end), either side open.
+
+    `attrs` empty means all. `last_n` keeps the newest N instances of each (attribute, dataset);
+    an answer never holds more than `bound` instances of one attribute.
+    """
+
+    start: int | None = None
+    end: int | None = None
+    time_property: TimeProperty = "observedAt"
+    attrs: tuple[str, ...] = ()
+    dataset_ids: tuple[str | None, ...] | None = None
+    last_n: int | None = None
+    bound: int = 10_000
+
+
+class TemporalInstance(msgspec.Struct):
+    """One reading: the instance as it was, when it was, and where it came from.
+
+    `time` is observedAt, else modifiedAt; `deleted` marks the moment the attribute went away.
+    `repeats` counts further observations of the same value; `until` is the last of them.
+    """
+
+    attr: str
+    instance: Instance
+    instance_id: str
+    time: int
+    at: int
+    deleted: bool = False
+    source: str | None = None
+    repeats: int = 0
+    until: int | None = None
+
+
+class TemporalEntity(msgspec.Struct):
+    """The temporal evolution of one entity: readings by attribute, oldest first.
+
+    `complete` is False where the bound cut instances off; `start` and `end` are then the times
+    of the oldest and the newest instance held. `deleted_at` is the newest delete of the entity.
+    """
+
+    id: str
+    types: list[str]
+    attrs: dict[str, list[TemporalInstance]]
+    complete: bool = True
+    start: int | None = None
+    end: int | None = None
+    deleted_at: int | None = None
+
+
+class Written(msgspec.Struct):
+    """What a bulk append did: `rows` stored now, `skipped` because they were stored before."""
+
+    rows: int
+    skipped: int = 0
+
+
+class ReadingsSink(Protocol):
+    """The one way in for past recordings: straight into the history, past state and log."""
+
+    async def append(
+        self,
+        source_key: str,
+        batches: Iterable[pa.RecordBatch],
+        expand: Callable[[str], str],
+        progress: Callable[[int], None] | None = None,
+    ) -> Written:
+        """Store readings once per `source_key` (the same key again stores nothing more).
+
+        Columns: entity_id, type, attr, dataset_id, kind, number, text, json, lon, lat,
+        observed_at (epoch µs or Arrow timestamp); optional unit_code. `attr` and `type` are
+        short names that `expand` turns into IRIs. The same key must bring the same rows in the
+        same order. ValueError when a column is missing or of the wrong type.
+        """
+        ...
+
+    def newest(self, source_key: str) -> list[dict[str, Any]]:
+        """The newest value of each (entity, attribute) that append(source_key) just stored,
+        as NGSI-LD documents in short names, one per entity: what state should see."""
+        ...
+
+
+class TemporalStore(Protocol):
+    """Temporal retrieval that the NGSI-LD API needs."""
+
+    async def evolution(
+        self, entity_ids: Sequence[str], query: TemporalQuery
+    ) -> dict[str, TemporalEntity]:
+        """The readings of some entities; an entity without any is left out."""
+        ...

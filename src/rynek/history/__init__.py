@@ -1,0 +1,25 @@
+"""What was: every reading in one open Delta table per tenant, and typed questions over it."""
+
+from __future__ import annotations
+
+from .engine import EngineSettings
+from .follow import FollowerSettings
+from .history import History, HistorySettings, HistoryStats
+from .query import AggregateQuery, Selection
+from .reference import ParquetReference
+from .schema import Reading, to_readings
+from .upkeep import UpkeepSettings
+
+__all__ = [
+    "AggregateQuery",
+    "EngineSettings",
+    "FollowerSettings",
+    "History",
+    "HistorySettings",
+    "HistoryStats",
+    "ParquetReference",
+    "Reading",
+    "Selection",
+    "UpkeepSettings",
+    "to_readings",
+]

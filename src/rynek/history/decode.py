@@ -1,0 +1,199 @@
+"""Changes → readings, and the runs of unchanged values between two of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rynek.base.clock import parse_iso
+from rynek.context import Change, Instance
+
+from .schema import ENTITY, Reading
+
+SeriesKey = tuple[str, str, str | None]
+_EXACT = 2**53
+_json = msgspec.json.Encoder()
+
+
+class Run(msgspec.Struct, array_like=True):
+    """How often a value was observed again since its row, and when last (epoch µs)."""
+
+    until: int
+    count: int
+
+
+def moment(instance: Instance, at: int) -> tuple[int, bool]:
+    """(time, observed): observedAt where it can be read, else the write's own time."""
+    if instance.observed_at is not None:
+        try:
+            return parse_iso(instance.observed_at), True
+        except ValueError:
+            return at, False
+    return at, False
+
+
+def put_value(row: Reading, kind: str, value: Any) -> None:
+    """Set the one value column of `row` that fits: number, text, lon and lat, else JSON."""
+    if kind == "JsonProperty":
+        row.json = _json.encode(value).decode()
+    elif isinstance(value, str):
+        row.text = value
+    elif isinstance(value, bool):
+        row.json = "true" if value else "false"
+    elif isinstance(value, float) or (isinstance(value, int) and abs(value) < _EXACT):
+        row.number = float(value)
+    elif kind == "GeoProperty" and _is_flat_point(value):
+        row.lon, row.lat = (float(part) for part in value["coordinates"])
+    else:
+        row.json = _json.encode(value).decode()
+
+
+def _is_flat_point(value: Any) -> bool:
+    if not isinstance(value, dict) or value.get("type") != "Point" or len(value) != 2:
+        return False
+    place = value.get("coordinates")
+    return (
+        isinstance(place, list)
+        and len(place) == 2
+        and all(isinstance(x, int | float) and not isinstance(x, bool) for x in place)
+    )
+
+
+def get_value(row: Reading) -> Any:
+    """The value as plain JSON; a number without a fraction comes back as an integer."""
+    if row.number is not None:
+        number = row.number
+        return int(number) if number.is_integer() and abs(number) < _EXACT else number
+    if row.text is not None:
+        return row.text
+    if row.lon is not None and row.lat is not None:
+        return {"type": "Point", "coordinates": [row.lon, row.lat]}
+    return None if row.json is None else msgspec.json.decode(row.json)
+
+
+class Meta(msgspec.Struct, omit_defaults=True):
+    """The rarer members of an instance, kept as JSON in the column `meta`."""
+
+    subs: dict[str, list[Instance]] | None = None
+    object_type: list[str] | None = None
+    value_type: str | None = None
+    expires_at: str | None = None
+
+
+_meta_decoder = msgspec.json.Decoder(Meta)
+
+
+def _meta(instance: Instance) -> str | None:
+    if (
+        instance.subs is None
+        and instance.object_type is None
+        and instance.value_type is None
+        and instance.expires_at is None
+    ):
+        return None
+    meta = Meta(
+        instance.subs, instance.object_type, instance.value_type, instance.expires_at
+    )
+    return _json.encode(meta).decode()
+
+
+def to_instance(row: Reading, observed_at: str | None) -> Instance:
+    """The row as the model's instance; `observed_at` is the ISO text where it was observed."""
+    meta = _meta_decoder.decode(row.meta) if row.meta else Meta()
+    return Instance(
+        kind=row.kind,
+        value=get_value(row),
+        dataset_id=row.dataset_id,
+        observed_at=observed_at,
+        unit_code=row.unit_code,
+        object_type=meta.object_type,
+        value_type=meta.value_type,
+        expires_at=meta.expires_at,
+        subs=meta.subs,
+        created_at=row.at,
+        modified_at=row.at,
+    )
+
+
+def readings(change: Change, runs: dict[SeriesKey, Run]) -> list[Reading]:
+    """The rows of one change, closing and extending `runs` as it goes.
+
+    An `observe` makes no row: each instance it names was seen again.
+    """
+    if change.op == "observe":
+        _extend(change, runs)
+        return []
+    kind = change.types[0] if change.types else ""
+    rows = [
+        _row(change, kind, attr, instance, runs)
+        for attr, instances in change.attrs.items()
+        for instance in instances
+    ]
+    for attr, dataset_id in change.deleted:
+        rows.append(_gone(change, kind, attr, dataset_id, runs))
+    if change.op == "delete":
+        rows.append(_gone(change, kind, ENTITY, None, runs))
+    return rows
+
+
+def _extend(change: Change, runs: dict[SeriesKey, Run]) -> None:
+    for attr, instances in change.attrs.items():
+        for instance in instances:
+            time, _ = moment(instance, change.at)
+            key = (change.entity_id, attr, instance.dataset_id)
+            run = runs.get(key)
+            if run is None:
+                runs[key] = Run(time, 1)
+            elif time > run.until:
+                run.until = time
+                run.count += 1
+
+
+def _row(
+    change: Change, kind: str, attr: str, instance: Instance, runs: dict[SeriesKey, Run]
+) -> Reading:
+    time, observed = moment(instance, change.at)
+    row = Reading(
+        seq=change.seq,
+        entity_id=change.entity_id,
+        type=kind,
+        attr=attr,
+        dataset_id=instance.dataset_id,
+        kind=instance.kind,
+        time=time,
+        observed=observed,
+        at=change.at,
+        unit_code=instance.unit_code,
+        source=change.source,
+        meta=_meta(instance),
+    )
+    put_value(row, instance.kind, instance.value)
+    _close(row, runs)
+    return row
+
+
+def _gone(
+    change: Change, kind: str, attr: str, dataset_id: str | None, runs: dict[SeriesKey, Run]
+) -> Reading:
+    row = Reading(
+        seq=change.seq,
+        entity_id=change.entity_id,
+        type=kind,
+        attr=attr,
+        dataset_id=dataset_id,
+        kind="",
+        time=change.at,
+        observed=False,
+        at=change.at,
+        deleted=True,
+        source=change.source,
+    )
+    _close(row, runs)
+    return row
+
+
+def _close(row: Reading, runs: dict[SeriesKey, Run]) -> None:
+    run = runs.pop((row.entity_id, row.attr, row.dataset_id), None)
+    if run is not None:
+        row.previous_until, row.previous_count = run.until, run.count

@@ -1,0 +1,227 @@
+"""The follower: reads the change log, keeps the newest rows in memory, writes the table.
+
+The table's own application transaction is the cursor: rows and cursor commit together, so
+a replay of the log doubles nothing. The log may be trimmed only up to what is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from rynek.base.errors import Unavailable
+from rynek.context import ChangeLog
+
+from . import runs as runs_file
+from .decode import Run, SeriesKey, readings
+from .lake import FOLLOWER, Lake
+from .schema import to_table
+from .tail import Tail, View
+
+log = logging.getLogger(__name__)
+
+CURSOR: Final = "history"
+_PAGE = 1000
+_WAIT = 1.0
+
+
+class FollowerSettings(msgspec.Struct, kw_only=True):
+    """When the tail goes to the table: after `flush_seconds` or at `flush_rows` rows.
+
+    Above `max_rows` (the table cannot be written) nothing more is read from the log, and
+    questions fail instead of answering with less than what was acknowledged.
+    """
+
+    flush_seconds: float = 15.0
+    flush_rows: int = 50_000
+    runs_seconds: float = 60.0
+    max_rows: int = 1_000_000
+
+
+class Follower:
+    """Follows one tenant's log into its table; `view()` after `drain()` is never behind."""
+
+    def __init__(
+        self,
+        changes: ChangeLog,
+        lake: Lake,
+        settings: FollowerSettings,
+        writer: ThreadPoolExecutor,
+        upkeep: Callable[[], None] | None = None,
+    ) -> None:
+        self._changes = changes
+        self._lake = lake
+        self._settings = settings
+        self._writer = writer
+        self._upkeep = upkeep
+        self._runs_path = Path(lake.folder).parent / "runs.msgpack"
+        self._runs: dict[SeriesKey, Run] = {}
+        self._flushing: Tail | None = None
+        self._tail = Tail(0)
+        self._table_seq = 0
+        self._runs_saved = 0
+        self._drain_lock = asyncio.Lock()
+        self._flush_lock = asyncio.Lock()
+        self._ready = asyncio.Event()
+        self._failing = False
+        self._task: asyncio.Task[None] | None = None
+        self.lost = 0
+
+    async def start(self) -> None:
+        """Begin following in the background; opening the table happens in a thread."""
+        if self._changes.cursor(CURSOR) is None:
+            self._changes.acknowledge(CURSOR, max(0, self._changes.oldest() - 1))
+        self._task = asyncio.create_task(self._run(), name="history-follower")
+
+    async def stop(self) -> None:
+        """Write what is left and end; raises what the last write raised."""
+        if self._task is None:
+            return
+        await self.ready()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        await self.drain()
+        await self.flush(save_runs=True)
+
+    async def ready(self) -> None:
+        """Wait until the table is open (or opening failed: raises that)."""
+        if self._ready.is_set():
+            return
+        if self._task is None:
+            raise Unavailable("The history is not running")
+        waiter = asyncio.ensure_future(self._ready.wait())
+        await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.is_set():
+            waiter.cancel()
+            self._task.result()
+            raise Unavailable("The history is not running")
+
+    def run_of(self, key: SeriesKey) -> Run | None:
+        """The open run of a series: how often its newest value was seen again."""
+        return self._runs.get(key)
+
+    @property
+    def seq(self) -> int:
+        """The last change that was read."""
+        return self._tail.seq
+
+    def lag(self) -> int:
+        """How many changes of the log were not read yet."""
+        return max(0, self._changes.head() - self._tail.seq)
+
+    def view(self) -> View:
+        """The table's newest snapshot and the rows above it."""
+        snapshot = self._lake.snapshot
+        tails = (self._flushing, self._tail)
+        return View(snapshot, tuple(t for t in tails if t is not None and t.seq > snapshot.seq))
+
+    async def drain(self) -> None:
+        """Read the log up to its present head."""
+        await self.ready()
+        target = self._changes.head()
+        async with self._drain_lock:
+            while self._tail.seq < target:
+                self._check_room()
+                changes = self._changes.read(self._tail.seq, _PAGE)
+                if not changes:
+                    break
+                self._note_gap(changes[0].seq)
+                for change in changes:
+                    rows = readings(change, self._runs)
+                    self._tail.extend(
+                        rows if change.seq > self._table_seq else (), change.seq
+                    )
+                await asyncio.sleep(0)
+
+    def _check_room(self) -> None:
+        held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)
+        if held >= self._settings.max_rows:
+            raise Unavailable("The history cannot be written; is the disk full?")
+
+    def _note_gap(self, first: int) -> None:
+        missing = self._changes.oldest() - self._tail.seq - 1
+        if missing > 0 and first > self._tail.seq + 1:
+            self.lost += missing
+            log.warning("history: %d changes left the log before they were read", missing)
+
+    async def flush(self, *, save_runs: bool = False) -> None:
+        """Write the tail to the table, durably, and let the log go up to there."""
+        async with self._flush_lock:
+            tail = self._tail
+            data = runs_file.encode(tail.seq, self._runs) if save_runs else None
+            if tail.rows:
+                self._flushing, self._tail = tail, Tail(tail.seq)
+                await self._write(tail)
+            if data is not None:
+                await self._in_thread(lambda: runs_file.save(self._runs_path, data))
+                self._runs_saved = tail.seq
+                self._changes.acknowledge(CURSOR, tail.seq)
+
+    async def _write(self, tail: Tail) -> None:
+        try:
+            await self._in_thread(
+                lambda: self._lake.append(to_table(tail.rows), {FOLLOWER: tail.seq})
+            )
+        finally:
+            # The snapshot says whether it is in the table, whatever interrupted the wait.
+            if self._lake.snapshot.seq < tail.seq:
+                self._tail = tail.before(self._tail)
+            self._table_seq = self._lake.snapshot.seq
+            self._flushing = None
+
+    async def _in_thread(self, work: Callable[[], object]) -> None:
+        # Shielded: a cancelled task must not leave a commit running that nobody accounts for.
+        future = asyncio.get_running_loop().run_in_executor(self._writer, work)
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait({future})
+            raise
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        snapshot = await loop.run_in_executor(self._writer, self._lake.open)
+        saved = await loop.run_in_executor(self._writer, runs_file.load, self._runs_path)
+        head = self._changes.head()
+        if snapshot.seq > head:
+            # A backup of the state was restored under a newer history: keep what was recorded
+            # and go on from the log that is there.
+            log.warning("history: table is at %d, log at %d; following on", snapshot.seq, head)
+            reset = await loop.run_in_executor(self._writer, self._lake.rewind, head)
+            snapshot, saved = reset, None
+        self._table_seq = snapshot.seq
+        start = snapshot.seq
+        if saved is not None and saved[0] <= head:
+            start, self._runs = saved
+        self._tail = Tail(start)
+        self._ready.set()
+
+    async def _run(self) -> None:
+        await self._open()
+        flushed = saved = time.monotonic()
+        while True:
+            await self._changes.wait(self._tail.seq, _WAIT)
+            try:
+                await self.drain()
+                now = time.monotonic()
+                due = now - flushed >= self._settings.flush_seconds
+                if due or len(self._tail.rows) >= self._settings.flush_rows:
+                    save = now - saved >= self._settings.runs_seconds
+                    await self.flush(save_runs=save and self._tail.seq > self._runs_saved)
+                    flushed, saved = now, now if save else saved
+                    if self._upkeep is not None:
+                        await self._in_thread(self._upkeep)
+                self._failing = False
+            except Exception:
+                if not self._failing:
+                    log.exception("history: writing failed; trying again")
+                self._failing = True
+                await asyncio.sleep(_WAIT)

@@ -1,0 +1,174 @@
+"""The face of the room: one tenant's past, written by a follower, asked by typed questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from rynek.base.errors import TooComplexQuery
+from rynek.context import ChangeLog
+
+from .engine import Engine, EngineSettings
+from .follow import Follower, FollowerSettings
+from .lake import Lake
+from .query import AggregateQuery, Questions, Selection
+from .reference import ParquetReference
+from .sink import LakeSink
+from .tail import View
+from .upkeep import Upkeep, UpkeepSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+
+class HistorySettings(msgspec.Struct, kw_only=True):
+    """Settings of one tenant's history."""
+
+    follower: FollowerSettings = msgspec.field(default_factory=FollowerSettings)
+    engine: EngineSettings = msgspec.field(default_factory=EngineSettings)
+    upkeep: UpkeepSettings = msgspec.field(default_factory=UpkeepSettings)
+    query_seconds: float = 30.0
+
+
+class HistoryStats(msgspec.Struct):
+    """Numbers about the table: `lag` is changes not read yet, `pending` rows not on disk yet;
+    `newest` the newest time of a reading (epoch µs), `lost` changes trimmed before reading."""
+
+    rows: int
+    bytes: int
+    files: int
+    newest: int | None
+    lag: int
+    pending: int
+    lost: int
+    version: int
+
+
+class History:
+    """`<folder>/readings` is the table, `reference` the folder of reference tables beside it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        changes: ChangeLog,
+        settings: HistorySettings | None = None,
+        zone: str = "UTC",
+    ) -> None:
+        self._settings = settings or HistorySettings()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.zone = ZoneInfo(zone)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
+        self._readers = ThreadPoolExecutor(
+            self._settings.engine.connections, thread_name_prefix="history-reader"
+        )
+        self._lake = Lake(folder / "readings")
+        self.upkeep = Upkeep(self._lake, self._settings.upkeep)
+        self._follower = Follower(
+            changes, self._lake, self._settings.follower, self._writer, self._step
+        )
+        self._questions = Questions(Engine(self._lake.folder, self._settings.engine), self.zone)
+        self.sink = LakeSink(self._lake, self._writer)
+        self.reference = ParquetReference(folder.parent / "reference")
+
+    def _step(self) -> None:
+        self.upkeep.step()
+
+    async def start(self) -> None:
+        """Begin to follow the log; returns at once, the table opens in the background."""
+        await self._follower.start()
+
+    async def stop(self) -> None:
+        """Write what is left to the table and end."""
+        try:
+            await self._follower.stop()
+        finally:
+            self._writer.shutdown(wait=True)
+            self._readers.shutdown(wait=True, cancel_futures=True)
+
+    async def ready(self) -> None:
+        """Wait until questions can be answered."""
+        await self._follower.ready()
+
+    async def flush(self) -> None:
+        """Write everything that was acknowledged to the table now, durably (backup, tests)."""
+        await self._follower.drain()
+        await self._follower.flush(save_runs=True)
+
+    async def rows(
+        self,
+        select: Selection,
+        *,
+        last_n: int | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Readings with all columns, by entity, attribute, dataset and time: of each series the
+        newest `last_n`, or the oldest `limit`."""
+        return await self._ask(
+            lambda view: self._questions.rows(view, select, last_n=last_n, limit=limit)
+        )
+
+    async def series(
+        self,
+        entity_id: str,
+        attrs: Sequence[str] = (),
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        last_n: int | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """The readings of one entity: attribute IRIs (none = all), time in [start, end) µs."""
+        select = Selection(entity_ids=(entity_id,), attrs=tuple(attrs), start=start, end=end)
+        return await self.rows(select, last_n=last_n, limit=limit)
+
+    async def latest(
+        self, entity_ids: Sequence[str], attrs: Sequence[str] = (), *, at: int | None = None
+    ) -> pa.Table:
+        """The newest reading of each series, or the one that held at `at` (epoch µs)."""
+        select = Selection(
+            entity_ids=tuple(entity_ids),
+            attrs=tuple(attrs),
+            end=None if at is None else at + 1,
+            deleted=True,
+        )
+        return await self._ask(lambda view: self._questions.latest(view, select))
+
+    async def aggregate(self, query: AggregateQuery) -> pa.Table:
+        """Numbers by group and time bucket; see AggregateQuery."""
+        return await self._ask(lambda view: self._questions.aggregate(view, query))
+
+    async def _ask(self, question: Callable[[View], T]) -> T:
+        await self._follower.drain()
+        view = self._follower.view()
+        loop = asyncio.get_running_loop()
+        answer = loop.run_in_executor(self._readers, question, view)
+        try:
+            return await asyncio.wait_for(answer, self._settings.query_seconds)
+        except TimeoutError:
+            raise TooComplexQuery(
+                f"The history did not answer within {self._settings.query_seconds:g} s"
+            ) from None
+
+    def stats(self) -> HistoryStats:
+        """Numbers for the health page; never waits."""
+        view = self._follower.view()
+        parts = view.snapshot.parts()
+        pending = [row.time for tail in view.tails for row in tail.rows]
+        return HistoryStats(
+            rows=sum(part.rows for part in parts) + len(pending),
+            bytes=sum(part.size for part in parts),
+            files=len(parts),
+            newest=max([part.max_time for part in parts] + pending, default=None),
+            lag=self._follower.lag(),
+            pending=len(pending),
+            lost=self._follower.lost,
+            version=view.snapshot.version,
+        )

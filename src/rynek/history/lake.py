@@ -1,0 +1,245 @@
+"""One Delta table of readings per tenant: durable commits, cheap snapshots, upkeep.
+
+One process writes it (a lock on the data folder sees to that); any Delta reader may read it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rynek.base.errors import Unavailable
+
+from .files import Part, by_day, day_text, fsync_file, fsync_folder, statistics, to_parts, write_part
+from .schema import FORMAT, PARTITION, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLLOWER = "follower"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One state of the table: its version, the log's seq it holds, and its files by day."""
+
+    version: int
+    seq: int
+    days: Mapping[int, tuple[Part, ...]]
+
+    def parts(self) -> list[Part]:
+        """Every file, oldest day first."""
+        return [part for day in sorted(self.days) for part in self.days[day]]
+
+    def select(
+        self,
+        entity_ids: Sequence[str] | None = None,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> list[Part]:
+        """The files that may hold rows of these entities with start <= time < end."""
+        low, high = (min(entity_ids), max(entity_ids)) if entity_ids else ("", None)
+        return [
+            part
+            for part in self.parts()
+            if (start is None or part.max_time >= start)
+            and (end is None or part.min_time < end)
+            and (high is None or (part.min_entity <= high and part.max_entity >= low))
+        ]
+
+
+class Lake:
+    """The table in `folder`; every method blocks, so call it from a worker thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+        self._table: Any = None
+        self._snapshot = Snapshot(-1, 0, {})
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest committed state; a value that later commits do not change."""
+        return self._snapshot
+
+    def open(self) -> Snapshot:
+        """Open the table, creating it when there is none; imports deltalake (slow).
+
+        A commit file that a power cut left empty is removed: it was never acknowledged.
+        """
+        from deltalake import DeltaTable
+
+        with self._lock:
+            if self._table is not None:
+                return self._snapshot
+            log = self.folder / "_delta_log"
+            if log.is_dir():
+                _drop_torn_commits(log)
+            if DeltaTable.is_deltatable(str(self.folder)):
+                self._table = DeltaTable(self.folder)
+            else:
+                self._table = self._create()
+            parts = to_parts(self._table.get_add_actions(flatten=True))
+            self._publish(_grouped(parts), self.seq(FOLLOWER))
+            return self._snapshot
+
+    def _create(self) -> Any:
+        import pyarrow as pa
+        from deltalake import DeltaTable
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        table = DeltaTable.create(
+            self.folder,
+            schema=arrow_schema().append(pa.field(PARTITION, pa.date32())),
+            partition_by=[PARTITION],
+            name=f"readings/{FORMAT}",
+            description="Every reading of a tenant's entities (NGSI-LD attribute instances)",
+            configuration={
+                "delta.checkpointInterval": "50",
+                "delta.logRetentionDuration": "interval 2 days",
+                "delta.deletedFileRetentionDuration": "interval 1 days",
+            },
+        )
+        _sync_commit(self.folder, 0)
+        fsync_folder(self.folder.parent)
+        return table
+
+    def seq(self, app: str) -> int:
+        """The version of an application transaction of the table; 0 when it has none."""
+        with self._lock:
+            return int(self._opened().transaction_version(app) or 0)
+
+    def _opened(self) -> Any:
+        if self._table is None:
+            raise Unavailable("The history is not open yet")
+        return self._table
+
+    def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> Snapshot:
+        """Store rows and the transactions' versions in one commit, durable on return."""
+        with self._lock:
+            parts = [write_part(self.folder, day, part) for day, part in by_day(rows)]
+            return self._commit(parts, (), transactions, data_change=True)
+
+    def rewind(self, seq: int) -> Snapshot:
+        """Set the follower's cursor back without touching rows (a restored, older log)."""
+        with self._lock:
+            return self._commit((), (), {FOLLOWER: seq}, data_change=False)
+
+    def rewrite(self, day: int, old: Sequence[Part]) -> Snapshot:
+        """Replace some files of one day by one sorted file with the same rows."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with self._lock:
+            schema = arrow_schema()
+            tables = [
+                pq.read_table(self.folder / part.path, partitioning=None).cast(schema)
+                for part in old
+            ]
+            ((_, rows),) = by_day(pa.concat_tables(tables))
+            new = write_part(self.folder, day, rows)
+            return self._commit([new], old, {}, data_change=False)
+
+    def drop(self, old: Sequence[Part]) -> Snapshot:
+        """Take files out of the table (retention); the bytes go with the next vacuum."""
+        with self._lock:
+            return self._commit([], old, {}, data_change=True)
+
+    def _commit(
+        self,
+        new: Sequence[Part],
+        old: Sequence[Part],
+        transactions: Mapping[str, int],
+        *,
+        data_change: bool,
+    ) -> Snapshot:
+        from deltalake import CommitProperties, Transaction
+        from deltalake.transaction import AddAction, RemoveAction
+
+        table = self._opened()
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        actions: list[Any] = [
+            AddAction(
+                part.path,
+                part.size,
+                {PARTITION: day_text(part.day)},
+                now,
+                data_change,
+                statistics(part),
+            )
+            for part in new
+        ]
+        actions += [
+            RemoveAction(
+                path=part.path,
+                data_change=data_change,
+                partition_values={PARTITION: day_text(part.day)},
+                size=part.size,
+                deletion_timestamp=now,
+            )
+            for part in old
+        ]
+        table.create_write_transaction(
+            actions,
+            mode="append",
+            schema=table.schema(),
+            partition_by=[PARTITION],
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(app, seq) for app, seq in transactions.items()]
+            ),
+        )
+        table.update_incremental()
+        _sync_commit(self.folder, table.version())
+        days = dict(self._snapshot.days)
+        gone = {part.path for part in old}
+        for day in {part.day for part in old}:
+            days[day] = tuple(part for part in days[day] if part.path not in gone)
+        for part in new:
+            days[part.day] = (*days.get(part.day, ()), part)
+        self._publish(
+            {day: parts for day, parts in days.items() if parts},
+            transactions.get(FOLLOWER, self._snapshot.seq),
+        )
+        return self._snapshot
+
+    def _publish(self, days: Mapping[int, tuple[Part, ...]], seq: int) -> None:
+        self._snapshot = Snapshot(self._opened().version(), seq, days)
+
+    def vacuum(self, hours: int = 24) -> int:
+        """Delete the bytes of files that left the table more than `hours` ago; how many."""
+        with self._lock:
+            gone = self._opened().vacuum(
+                retention_hours=hours, dry_run=False, enforce_retention_duration=False
+            )
+            self._table.update_incremental()
+            self._publish(self._snapshot.days, self._snapshot.seq)
+            return len(gone)
+
+    def locked(self, work: Callable[[], None]) -> None:
+        """Run `work` while nothing is committed (backup: the files on disk are one state)."""
+        with self._lock:
+            work()
+
+
+def _grouped(parts: Iterable[Part]) -> dict[int, tuple[Part, ...]]:
+    days: dict[int, tuple[Part, ...]] = {}
+    for part in parts:
+        days[part.day] = (*days.get(part.day, ()), part)
+    return days
+
+
+def _sync_commit(folder: Path, version: int) -> None:
+    log = folder / "_delta_log"
+    fsync_file(log / f"{version:020d}.json")
+    fsync_folder(log)
+
+
+def _drop_torn_commits(log: Path) -> None:
+    for path in sorted(log.glob("*.json"), reverse=True):
+        if path.stat().st_size > 0:
+            return
+        path.unlink()

@@ -1,0 +1,148 @@
+"""Time buckets: ISO 8601 durations, fixed or by the calendar of a zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from rynek.base.errors import BadRequestData
+
+from .schema import DAY_US
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+_DURATION = re.compile(
+    r"P(?:(\d{1,6})W|(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})D)?"
+    r"(?:T(?=\d)(?:(\d{1,8})H)?(?:(\d{1,8})M)?(?:(\d{1,10})(?:[.,](\d{1,6})\d*)?S)?)?)\Z"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000
+_MONDAY = 4
+"""1970-01-05 was a Monday: day numbers of Mondays leave 4 when divided by 7."""
+
+
+class Duration(msgspec.Struct, frozen=True):
+    """A length of time: calendar months, calendar days, and microseconds besides."""
+
+    months: int = 0
+    days: int = 0
+    micros: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Zero length: the whole range in one bucket (CIM 009 §4.5.19)."""
+        return not (self.months or self.days or self.micros)
+
+
+def parse_duration(text: str) -> Duration:
+    """An ISO 8601 duration, `P[n]Y[n]M[n]DT[n]H[n]M[n]S` or `P[n]W`; BadRequestData if none."""
+    match = _DURATION.match(text)
+    if match is None or not any(match.groups()):
+        raise BadRequestData(f"Not an ISO 8601 duration: {text[:64]!r}")
+    weeks, years, months, days, hours, minutes, seconds, fraction = match.groups()
+    return Duration(
+        months=int(years or 0) * 12 + int(months or 0),
+        days=int(weeks or 0) * 7 + int(days or 0),
+        micros=(int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)) * _SECOND
+        + int((fraction or "0").ljust(6, "0")),
+    )
+
+
+class Buckets:
+    """Buckets of one length. Without `origin` they follow the calendar of `zone`: months and
+    years, days from local midnight, weeks from Monday; hours and less are those of UTC. With
+    `origin` (epoch µs) the first starts there and a day is 24 hours, a month a calendar month.
+    """
+
+    def __init__(self, length: Duration, zone: ZoneInfo, origin: int | None = None) -> None:
+        if length.months and (length.days or length.micros):
+            raise BadRequestData("A bucket is of months and years, or of days and less; not both")
+        if length.whole:
+            raise BadRequestData("A bucket of no length")
+        self.length = length
+        self.zone = zone
+        self.origin = origin
+        self._by_day = bool(length.days) and not length.micros and origin is None
+        self._width = length.days * DAY_US + length.micros
+
+    def index(self, us: ir.IntegerColumn, start: int, end: int) -> Any:
+        """The number of the bucket of each time in [start, end), as an Ibis expression."""
+        if self.length.months:
+            base = 0 if self.origin is None else self._within_month(self.origin)
+            moment = ((self._local(us, start, end) - base) // 1000).as_timestamp("ms")
+            return (moment.year() * 12 + moment.month() - 1) // self.length.months
+        if self._by_day:
+            day = self._local(us, start, end) // DAY_US
+            return (day - self._day_shift()) // self.length.days
+        return (us - (self.origin or 0)) // self._width
+
+    def start(self, index: int) -> int:
+        """Where bucket `index` starts, in epoch µs."""
+        if self.length.months:
+            year, month = divmod(index * self.length.months, 12)
+            base = 0 if self.origin is None else self._within_month(self.origin)
+            naive = datetime(min(max(year, 1), 9999), month + 1, 1) + timedelta(microseconds=base)
+            return self._to_utc(naive)
+        if self._by_day:
+            day = index * self.length.days + self._day_shift()
+            return self._to_utc(datetime(1970, 1, 1) + timedelta(days=day))
+        return index * self._width + (self.origin or 0)
+
+    def _day_shift(self) -> int:
+        return _MONDAY if self.length.days % 7 == 0 else 0
+
+    def _to_utc(self, naive: datetime) -> int:
+        return (naive.replace(tzinfo=self.zone) - _EPOCH) // timedelta(microseconds=1)
+
+    def _within_month(self, micros: int) -> int:
+        local = (_EPOCH + timedelta(microseconds=micros)).astimezone(self.zone)
+        first = datetime(local.year, local.month, 1)
+        return (local.replace(tzinfo=None) - first) // timedelta(microseconds=1)
+
+    def _local(self, us: ir.IntegerColumn, start: int, end: int) -> Any:
+        """Local wall-clock time as if it were UTC: one shift between two changes of the clocks."""
+        import ibis
+
+        changes = offsets(self.zone, start, end)
+        if len(changes) == 1:
+            return us + changes[0][1]
+        branches = [
+            (us < until, shift)
+            for (_, shift), (until, _) in zip(changes, changes[1:], strict=False)
+        ]
+        return us + ibis.cases(*branches, else_=changes[-1][1])
+
+
+def offsets(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int]]:
+    """When the zone's clocks change in [start, end]: (from, offset), both in µs."""
+    step = 7 * DAY_US
+    found = [(start, _offset(zone, start))]
+    at = start
+    while at < end:
+        later = min(at + step, end)
+        shift = _offset(zone, later)
+        if shift != found[-1][1]:
+            found.append((_first(zone, at, later), shift))
+        at = later
+    return found
+
+
+def _first(zone: ZoneInfo, low: int, high: int) -> int:
+    wanted = _offset(zone, high)
+    while high - low > _SECOND:
+        middle = (low + high) // 2
+        if _offset(zone, middle) == wanted:
+            high = middle
+        else:
+            low = middle
+    return high // _SECOND * _SECOND
+
+
+def _offset(zone: ZoneInfo, micros: int) -> int:
+    moment = (_EPOCH + timedelta(microseconds=micros)).astimezone(zone)
+    return (moment.utcoffset() or timedelta(0)) // timedelta(microseconds=1)

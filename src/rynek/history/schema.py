@@ -1,0 +1,100 @@
+"""The one table of readings: its columns, and the row as Python sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT: Final = 1
+PARTITION: Final = "day"
+SORT: Final = (("entity_id", "ascending"), ("attr", "ascending"), ("time", "ascending"))
+DAY_US: Final = 86_400_000_000
+ENTITY: Final = ""
+"""The `attr` of the row that says: the whole entity was deleted."""
+
+
+class Reading(msgspec.Struct, array_like=True, gc=False):
+    """One row. Exactly one of number, text, json, (lon, lat) holds the value.
+
+    `seq` is the change log's, negative for bulk rows. `time` is observedAt where `observed`,
+    else modifiedAt; `at` is modifiedAt. `previous_*` close the run of the value before this one:
+    how often it was seen again unchanged, and when last. `meta` is JSON: subs, objectType …
+    """
+
+    seq: int
+    entity_id: str
+    type: str
+    attr: str
+    dataset_id: str | None
+    kind: str
+    time: int
+    observed: bool
+    at: int
+    number: float | None = None
+    text: str | None = None
+    json: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+    deleted: bool = False
+    unit_code: str | None = None
+    previous_until: int | None = None
+    previous_count: int = 0
+    source: str | None = None
+    meta: str | None = None
+
+
+COLUMNS: Final = tuple(Reading.__struct_fields__)
+
+
+def arrow_schema() -> pa.Schema:
+    """The columns of a file (without the partition column); imports pyarrow when called."""
+    import pyarrow as pa
+
+    moment = pa.timestamp("us", tz="UTC")
+    kinds: dict[str, pa.DataType] = {
+        "seq": pa.int64(),
+        "time": moment,
+        "at": moment,
+        "previous_until": moment,
+        "previous_count": pa.int32(),
+        "observed": pa.bool_(),
+        "deleted": pa.bool_(),
+        "number": pa.float64(),
+        "lon": pa.float64(),
+        "lat": pa.float64(),
+    }
+    never_null = {"seq", "entity_id", "type", "attr", "kind", "time", "observed", "at", "deleted"}
+    return pa.schema(
+        [
+            pa.field(name, kinds.get(name, pa.string()), nullable=name not in never_null)
+            for name in COLUMNS
+        ]
+    )
+
+
+def to_table(rows: list[Reading]) -> pa.Table:
+    """Rows → an Arrow table with the file's columns, in the order given."""
+    import pyarrow as pa
+
+    schema = arrow_schema()
+    columns = [
+        pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def to_readings(table: pa.Table) -> list[Reading]:
+    """An Arrow table that holds all the columns → rows."""
+    import pyarrow as pa
+
+    columns = []
+    for field in arrow_schema():
+        column = table.column(field.name)
+        if pa.types.is_timestamp(field.type):
+            column = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+        columns.append(column.to_pylist())
+    return [Reading(*values) for values in zip(*columns, strict=True)]

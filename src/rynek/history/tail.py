@@ -1,0 +1,53 @@
+"""The newest readings, in memory: what the log holds above the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from .lake import Snapshot
+from .schema import Reading
+
+
+class Tail:
+    """Rows of the changes up to and including `seq`, in order, and by entity."""
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.rows: list[Reading] = []
+        self._by_entity: dict[str, list[Reading]] = {}
+
+    def extend(self, rows: Iterable[Reading], seq: int) -> None:
+        """Take the rows of the next change."""
+        for row in rows:
+            self.rows.append(row)
+            self._by_entity.setdefault(row.entity_id, []).append(row)
+        self.seq = seq
+
+    def of(self, entity_id: str) -> list[Reading]:
+        """The rows of one entity, in order of writing."""
+        return self._by_entity.get(entity_id, [])
+
+    def before(self, newer: Tail) -> Tail:
+        """Both in one, for a flush that failed: this one's rows first."""
+        both = Tail(newer.seq)
+        both.extend(self.rows, self.seq)
+        both.extend(newer.rows, newer.seq)
+        return both
+
+
+class View(msgspec.Struct, frozen=True):
+    """One consistent state to answer from: a table snapshot and the rows above it."""
+
+    snapshot: Snapshot
+    tails: tuple[Tail, ...]
+
+    def rows(self, entity_ids: Iterable[str] | None = None) -> list[Reading]:
+        """The rows above the table, of some entities or of all, in order of writing.
+
+        A copy: later changes do not move it.
+        """
+        if entity_ids is None:
+            return [row for tail in self.tails for row in tail.rows]
+        return [row for tail in self.tails for one in entity_ids for row in tail.of(one)]

@@ -1,0 +1,107 @@
+"""Upkeep of the table: merging small files, dropping old days, deleting dead bytes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from .files import Part
+from .lake import Lake
+from .schema import DAY_US
+
+log = logging.getLogger(__name__)
+
+_FAN = 8
+_BASE_ROWS = 10_000
+_MAX_ROWS = 4_000_000
+
+
+class UpkeepSettings(msgspec.Struct, kw_only=True):
+    """`retention_days` None keeps everything; dead files stay `vacuum_hours` for readers."""
+
+    retention_days: int | None = None
+    vacuum_hours: int = 24
+
+
+def mergeable(parts: Sequence[Part], *, closed: bool) -> list[Part]:
+    """Which files of one day to rewrite as one; empty when it is not worth it.
+
+    An open day merges eight files of like size (each row is rewritten once per power of
+    eight); a closed one becomes one file as far as the bound on rows allows.
+    """
+    small = sorted((p for p in parts if p.rows < _MAX_ROWS // 2), key=lambda p: p.rows)
+    if closed:
+        return _bounded(small) if len(small) > 1 else []
+    tiers: dict[int, list[Part]] = {}
+    for part in small:
+        tiers.setdefault(_tier(part.rows), []).append(part)
+    for tier in sorted(tiers):
+        if len(tiers[tier]) >= _FAN:
+            return _bounded(tiers[tier])
+    return []
+
+
+def _tier(rows: int) -> int:
+    tier = 0
+    while rows >= _BASE_ROWS:
+        rows //= _FAN
+        tier += 1
+    return tier
+
+
+def _bounded(parts: Sequence[Part]) -> list[Part]:
+    taken: list[Part] = []
+    rows = 0
+    for part in parts:
+        if taken and rows + part.rows > _MAX_ROWS:
+            break
+        taken.append(part)
+        rows += part.rows
+    return taken if len(taken) > 1 else []
+
+
+class Upkeep:
+    """Runs on the writer's thread, a little at a time, so that a flush never waits long."""
+
+    def __init__(self, lake: Lake, settings: UpkeepSettings) -> None:
+        self._lake = lake
+        self._settings = settings
+        self._vacuumed = datetime.min.replace(tzinfo=UTC)
+
+    def step(self, budget: int = 4) -> int:
+        """Merge the files of at most `budget` days, then retention and vacuum if due."""
+        done = self.compact(budget)
+        self.retain()
+        now = datetime.now(UTC)
+        if (now - self._vacuumed).total_seconds() >= 3600:
+            self._vacuumed = now
+            self._lake.vacuum(self._settings.vacuum_hours)
+        return done
+
+    def compact(self, budget: int | None = None) -> int:
+        """Merge small files day by day, at most `budget` days; how many were rewritten."""
+        today = int(datetime.now(UTC).timestamp() * 1_000_000) // DAY_US
+        done = 0
+        for day, parts in sorted(self._lake.snapshot.days.items(), reverse=True):
+            if budget is not None and done >= budget:
+                break
+            chosen = mergeable(parts, closed=day < today - 1)
+            if chosen:
+                self._lake.rewrite(day, chosen)
+                done += 1
+        return done
+
+    def retain(self) -> int:
+        """Take days older than the retention out of the table; how many files went."""
+        keep = self._settings.retention_days
+        if keep is None:
+            return 0
+        first = int(datetime.now(UTC).timestamp() * 1_000_000) // DAY_US - keep
+        old = [part for part in self._lake.snapshot.parts() if part.day < first]
+        if old:
+            self._lake.drop(old)
+            log.info("history: %d files older than %d days left the table", len(old), keep)
+        return len(old)
