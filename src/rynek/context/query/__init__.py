@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rynek.context.query.geo import GeoQuery, parse_geo
 from rynek.context.query.hints import (
     AnyOf,
     Comparison,
@@ -23,6 +24,7 @@ from rynek.context.query.projection import (
     parse_projection,
 )
 from rynek.context.query.q import And, Or, Path, QNode, Term, format_q, parse_q
+from rynek.context.query.query import Query, parse_ids
 from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
 from rynek.context.query.types import TypeExpr, parse_types
 
@@ -31,6 +33,7 @@ __all__ = [
     "And",
     "AnyOf",
     "Comparison",
+    "GeoQuery",
     "Hint",
     "Key",
     "KeyRange",
@@ -40,6 +43,7 @@ __all__ = [
     "Predicate",
     "Projection",
     "QNode",
+    "Query",
     "ScopeExpr",
     "ScopePattern",
     "Term",
@@ -52,6 +56,8 @@ __all__ = [
     "index_path",
     "key_ranges",
     "parse_attrs",
+    "parse_geo",
+    "parse_ids",
     "parse_projection",
     "parse_q",
     "parse_scope",

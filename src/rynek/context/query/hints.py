@@ -2,8 +2,8 @@
 
 The key space is SQLite's order: numbers < text < blobs.
 - numbers as int (64 bit) or float, texts cut to 200 characters,
-- booleans as b"\\x00" and b"\\x01",
-- date-times as b"\\x02" and times of day as b"\\x03", each followed by 8 bytes, big-endian:
+- booleans as one byte, 0 or 1,
+- date-times as the byte 2 and times of day as the byte 3, each followed by 8 bytes, big-endian:
   microseconds + 2**63. A text that says one is held as text and as that.
 An index lookup finds a superset of what matches; the exact test runs afterwards.
 """
@@ -172,7 +172,7 @@ def _text_keys(text: str) -> list[Key]:
     return keys
 
 
-def _number(value: int | float) -> int | float:
+def _number(value: Any) -> int | float:  # noqa: PYI041 - integers stay exact
     if isinstance(value, float) or value in _INT64:
         return value
     try:
@@ -194,9 +194,7 @@ def key_ranges(comparison: Comparison) -> list[KeyRange]:
         lower = _readings(comparison.low)
         upper = _readings(comparison.high)
         # A range matches when both ends do, so only kinds that both ends can be read as count.
-        return [
-            _between(kind, lower[kind], upper[kind]) for kind in lower if kind in upper
-        ]
+        return [_between(kind, lower[kind], upper[kind]) for kind in lower if kind in upper]
     ranges = [
         _range(kind, key, comparison.op)
         for value in comparison.values

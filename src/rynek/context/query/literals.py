@@ -1,10 +1,4 @@
-"""Values of the query language (CIM 009 §4.9, §4.6.3): text → typed literals, and typed targets.
-
-    value = number / "string" / dateTime / date / time / true / false / URI
-    number, "string"  as in JSON (RFC 8259)
-    dateTime = YYYY-MM-DDThh:mm:ss[.f]Z or ±hh:mm    date = YYYY-MM-DD    time = hh:mm:ss[.f]Z
-    URI = scheme ":" characters other than blanks , ; | ( ) "   ; quote those that hold them
-"""
+"""Values of the query language (CIM 009 §4.9, §4.6.3): text → typed literals, and typed targets."""
 
 from __future__ import annotations
 
@@ -20,6 +14,11 @@ import msgspec
 
 from rynek.base.clock import parse_iso
 from rynek.context.query.scan import Scanner
+
+# value = number / "string" / dateTime / date / time / true / false / URI
+# number, "string"  as in JSON (RFC 8259)
+# dateTime = YYYY-MM-DDThh:mm:ss[.f]Z or ±hh:mm    date = YYYY-MM-DD    time = hh:mm:ss[.f]Z
+# URI = scheme ":" characters other than blanks , ; | ( ) "   ; quote those that hold them
 
 NUMBER: Final = "number"
 TEXT: Final = "text"
@@ -197,9 +196,7 @@ def _number(scanner: Scanner, text: str) -> Literal:
     return Literal(NUMBER, value, text)
 
 
-def _temporal(
-    kind: str, parse: Callable[[str], int | str], scanner: Scanner, text: str
-) -> Literal:
+def _temporal(kind: str, parse: Callable[[str], int | str], scanner: Scanner, text: str) -> Literal:
     try:
         return Literal(kind, parse(text), text)
     except (ValueError, OverflowError):

@@ -26,7 +26,8 @@ def search(pattern: str, parameter: str = "q") -> Callable[[str], bool]:
     options.log_errors = False
     options.max_mem = _MAX_MEMORY
     try:
-        found = re2.compile(pattern, options).search
+        # Bytes: a search in str maps every offset back to characters, three times slower.
+        found = re2.compile(pattern.encode(), options).search
     except (re2.error, UnicodeEncodeError) as error:
         reason = error.args[0] if error.args else "no regular expression"
         if isinstance(reason, bytes):
@@ -35,7 +36,7 @@ def search(pattern: str, parameter: str = "q") -> Callable[[str], bool]:
 
     def test(text: str) -> bool:
         try:
-            return found(text) is not None
+            return found(text.encode()) is not None
         except UnicodeEncodeError:
             return False
 

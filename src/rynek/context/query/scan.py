@@ -81,7 +81,9 @@ class Scanner:
         text, pos = self.text, self.pos
         if pos >= len(text) or not text[pos].isalpha():
             self.error(what)
-        while pos < len(text) and (text[pos].isalpha() or text[pos].isnumeric() or text[pos] == "_"):
+        while pos < len(text) and (
+            text[pos].isalpha() or text[pos].isnumeric() or text[pos] == "_"
+        ):
             pos += 1
         self.pos = pos
 

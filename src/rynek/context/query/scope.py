@@ -1,12 +1,4 @@
-"""Scopes and the scope query (CIM 009 §4.18, §4.19).
-
-    scopeQ = conjunction *( ("|" / ",") conjunction )
-    conjunction = element *( ";" element )
-    element = pattern / "(" scopeQ ")"
-    pattern = ["/"] level *( "/" level ) [ "/#" ]   ; the scope, with /# also all below it
-    pattern =/ "/#"                                 ; any scope at all
-    level = letter *( letter / number / "_" ) / "+" ; + stands for any one level
-"""
+"""Scopes and the scope query (CIM 009 §4.18, §4.19)."""
 
 from __future__ import annotations
 
@@ -15,6 +7,13 @@ from collections.abc import Sequence
 import msgspec
 
 from rynek.context.query.scan import Scanner, parse_alternatives
+
+# scopeQ = conjunction *( ("|" / ",") conjunction )
+# conjunction = element *( ";" element )
+# element = pattern / "(" scopeQ ")"
+# pattern = ["/"] level *( "/" level ) [ "/#" ]   ; the scope, with /# also all below it
+# pattern =/ "/#"                                 ; any scope at all
+# level = letter *( letter / number / "_" ) / "+" ; + stands for any one level
 
 __all__ = ["ScopeExpr", "ScopePattern", "parse_scope"]
 

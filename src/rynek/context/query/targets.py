@@ -16,9 +16,7 @@ def descend(instances: Iterable[Instance], subs: Sequence[str]) -> list[Instance
     """The instances of the sub-attribute at the end of `subs` (IRIs), in all of `instances`."""
     found = list(instances)
     for name in subs:
-        found = [
-            sub for instance in found if instance.subs for sub in instance.subs.get(name, ())
-        ]
+        found = [sub for instance in found if instance.subs for sub in instance.subs.get(name, ())]
     return found
 
 

@@ -1,10 +1,4 @@
-"""Entity type selection (CIM 009 §4.17).
-
-    selection = conjunction *( ("|" / ",") conjunction )
-    conjunction = element *( ";" element )
-    element = type / "(" selection ")"
-    type = short name / IRI without the characters , ; | ( ) / "*" alone for every type
-"""
+"""Entity type selection (CIM 009 §4.17)."""
 
 from __future__ import annotations
 
@@ -13,6 +7,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from rynek.context.query.scan import Scanner, parse_alternatives
+
+# selection = conjunction *( ("|" / ",") conjunction )
+# conjunction = element *( ";" element )
+# element = type / "(" selection ")"
+# type = short name / IRI without the characters , ; | ( ) / "*" alone for every type
 
 __all__ = ["TypeExpr", "parse_types"]
 

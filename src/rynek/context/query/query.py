@@ -1,0 +1,93 @@
+"""One query of entities: every parameter parsed, and the exact test of an entity (§5.7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from rynek.base.errors import BadRequestData
+from rynek.context.model import Entity
+from rynek.context.query import pattern
+from rynek.context.query.geo import GeoQuery
+from rynek.context.query.match import compile_q
+from rynek.context.query.q import QNode
+from rynek.context.query.scan import MAX_TERMS
+from rynek.context.query.scope import ScopeExpr
+from rynek.context.query.types import TypeExpr
+
+__all__ = ["Query", "parse_ids"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What selects entities; parts that are None (or empty `attrs`) select everything.
+
+    `attrs` are IRIs of which an entity has at least one. `id_pattern` is a regular expression
+    found anywhere in the id; BadRequestData on construction when it is none.
+    """
+
+    ids: list[str] | None = None
+    id_pattern: str | None = None
+    types: TypeExpr | None = None
+    attrs: list[str] = field(default_factory=list)
+    q: QNode | None = None
+    geo: GeoQuery | None = None
+    scope: ScopeExpr | None = None
+
+    def __post_init__(self) -> None:
+        if self.id_pattern is not None:
+            pattern.search(self.id_pattern, "idPattern")
+
+    def matches(self, entity: Entity) -> bool:
+        """Whether the entity is selected; the cheapest tests run first."""
+        return all(test(entity) for test in self._tests)
+
+    @cached_property
+    def _tests(self) -> list[Callable[[Entity], bool]]:
+        tests: list[Callable[[Entity], bool]] = []
+        if self.ids is not None:
+            wanted = frozenset(self.ids)
+            tests.append(lambda entity: entity.id in wanted)
+        if self.types is not None:
+            types = self.types
+            tests.append(lambda entity: types.matches(entity.types))
+        if self.scope is not None:
+            scope = self.scope
+            tests.append(lambda entity: scope.matches(entity.scopes))
+        if self.attrs:
+            attrs = frozenset(self.attrs)
+            tests.append(lambda entity: not attrs.isdisjoint(entity.attrs))
+        if self.id_pattern is not None:
+            found = pattern.search(self.id_pattern, "idPattern")
+            tests.append(lambda entity: found(entity.id))
+        if self.q is not None:
+            tests.append(compile_q(self.q))
+        if self.geo is not None:
+            tests.append(_geo_test(self.geo))
+        return tests
+
+
+def _geo_test(geo: GeoQuery) -> Callable[[Entity], bool]:
+    """Any instance of the GeoProperty; an entity without it never matches (§4.10)."""
+    attr, matches = geo.geoproperty, geo.matches
+
+    def test(entity: Entity) -> bool:
+        return any(
+            instance.kind == "GeoProperty" and matches(instance.value)
+            for instance in entity.attrs.get(attr, ())
+        )
+
+    return test
+
+
+def parse_ids(text: str) -> list[str]:
+    """Parse `id`: URIs separated by `,`, each once; BadRequestData when one has no scheme."""
+    ids = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    if len(ids) > MAX_TERMS * 4:
+        raise BadRequestData(f"id: more than {MAX_TERMS * 4} identifiers")
+    for one in ids:
+        scheme, colon, rest = one.partition(":")
+        if not (colon and rest and scheme[:1].isalpha()) or any(c.isspace() for c in one):
+            raise BadRequestData(f"id: expected URIs separated by ',', found {one[:64]!r}")
+    return ids
