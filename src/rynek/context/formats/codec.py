@@ -45,7 +45,7 @@ def encode_body(entity: Entity, ctx: CompiledContext) -> bytes:
 def _plain(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
     kind = instance.kind
     out: dict[str, Any]
-    if kind == "Property" or kind == "GeoProperty":
+    if kind in {"Property", "GeoProperty"}:
         out = {"type": kind, "value": instance.value}
     elif kind == "Relationship":
         out = {"type": kind, "object": instance.value}
@@ -73,7 +73,7 @@ def _plain(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
 
 
 def encode_times(entity: Entity) -> bytes:
-    """createdAt and modifiedAt (epoch µs) of the entity and of the instances that differ."""
+    """CreatedAt and modifiedAt (epoch µs) of the entity and of the instances that differ."""
     created, modified = entity.created_at, entity.modified_at
     differing: dict[str, Any] = {}
     for attr, instances in entity.attrs.items():
@@ -126,24 +126,26 @@ def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
 
 
 def _restore(raw: dict[str, Any], ctx: CompiledContext, created: int, modified: int) -> Instance:
-    kind = raw["type"]
-    member = VALUE_MEMBER[kind]
-    value = raw[member]
-    if len(raw) == 2 and kind != "VocabProperty" and kind != "ListRelationship":
-        return Instance(kind, value, created_at=created, modified_at=modified)
+    """The instance behind a stored object, which is taken apart."""
+    kind = raw.pop("type")
+    value = raw.pop(VALUE_MEMBER[kind])
+    observed = raw.pop("observedAt", None)
+    unit = raw.pop("unitCode", None)
     if kind == "VocabProperty":
         value = _expanded(value, ctx)
     elif kind == "ListRelationship":
         value = [item["object"] for item in value]
-    instance = Instance(kind, value, created_at=created, modified_at=modified)
+    instance = Instance(
+        kind, value, None, observed, unit, None, None, None, None, created, modified
+    )
+    if raw:
+        _restore_rest(instance, raw, ctx)
+    return instance
+
+
+def _restore_rest(instance: Instance, raw: dict[str, Any], ctx: CompiledContext) -> None:
     for name, item in raw.items():
-        if name == "observedAt":
-            instance.observed_at = item
-        elif name == "unitCode":
-            instance.unit_code = item
-        elif name == "type" or name == member:
-            continue
-        elif name == "datasetId":
+        if name == "datasetId":
             instance.dataset_id = item
         elif name == "objectType":
             instance.object_type = [ctx.expand_term(n) for n in _many(item)]
@@ -156,10 +158,9 @@ def _restore(raw: dict[str, Any], ctx: CompiledContext, created: int, modified: 
                 instance.subs = {}
             iri = ctx.subs.get(name) or ctx.sub_attribute(name)
             instance.subs[iri] = [
-                _restore(sub, ctx, created, modified)
+                _restore(sub, ctx, instance.created_at, instance.modified_at)
                 for sub in ([item] if type(item) is dict else item)
             ]
-    return instance
 
 
 def _many(item: Any) -> list[str]:

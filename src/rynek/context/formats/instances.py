@@ -36,9 +36,22 @@ KIND_OF: Final = {
 _KIND_IRIS: Final = {NGSI_LD + kind: kind for kind in VALUE_MEMBER}
 # Members that answers carry and that mean nothing in a request: read over, never stored.
 _OUTPUT_ONLY: Final = frozenset(
-    "createdAt modifiedAt deletedAt instanceId previousValue previousObject previousLanguageMap "
-    "previousJson previousVocab previousValueList previousObjectList lang entity "
-    "entityList".split()
+    [
+        "createdAt",
+        "modifiedAt",
+        "deletedAt",
+        "instanceId",
+        "previousValue",
+        "previousObject",
+        "previousLanguageMap",
+        "previousJson",
+        "previousVocab",
+        "previousValueList",
+        "previousObjectList",
+        "lang",
+        "entity",
+        "entityList",
+    ]
 )
 
 
@@ -89,17 +102,12 @@ class Reader:
 
     def instance(self, raw: dict[str, Any], depth: int) -> Instance:
         """One instance from its object."""
-        kind = raw.get("type")
+        kind: Any = raw.get("type")
         member = VALUE_MEMBER.get(kind) if type(kind) is str else None
         if member is None:
             kind, member = self._infer(raw, kind)
             if member == "":
                 return self._bare(kind, raw)
-        elif kind == "Property" and len(raw) == 2 and "value" in raw:
-            value = raw["value"]
-            if value is None or value == NULL:
-                check_value(kind, value, self.ctx, nulls=self.nulls)
-            return Instance(kind, value, created_at=self.now, modified_at=self.now)
         return self._full(kind, member, raw, depth)
 
     def _full(self, kind: str, member: str, raw: dict[str, Any], depth: int) -> Instance:
@@ -107,7 +115,10 @@ class Reader:
         dataset = observed = unit = object_type = value_type = expires = subs = None
         for name, item in raw.items():
             if name == member:
-                value = check_value(kind, item, self.ctx, nulls=self.nulls)
+                if kind == "Property" and item is not None and item != NULL:
+                    value = item
+                else:
+                    value = check_value(kind, item, self.ctx, nulls=self.nulls)
             elif name == "type":
                 continue
             elif name == "observedAt":
@@ -157,7 +168,7 @@ class Reader:
             )
             if named is not None:
                 return named, VALUE_MEMBER[named]
-            if kind in GEOMETRY_TYPES and ("coordinates" in raw or "geometries" in raw):
+            if kind in GEOMETRY_TYPES and "coordinates" in raw:
                 return "GeoProperty", ""
         for member, named in KIND_OF.items():
             if member in raw:
@@ -219,7 +230,7 @@ def is_geometry(value: Any) -> bool:
         type(value) is dict
         and isinstance(value.get("type"), str)
         and value["type"] in GEOMETRY_TYPES
-        and ("coordinates" in value or "geometries" in value)
+        and "coordinates" in value
     )
 
 

@@ -80,9 +80,7 @@ def parse_fragment(
     object without a value member is a value. `hints`: attribute IRI → kind that the stored
     entity has, so that a bare value stays of that kind.
     """
-    reader = Reader(
-        ctx, now, nulls=allow_null, partial=partial, simplified=simplified, hints=hints
-    )
+    reader = Reader(ctx, now, nulls=allow_null, partial=partial, simplified=simplified, hints=hints)
     return _read(doc, reader)
 
 
@@ -162,9 +160,9 @@ _MEMBERS: Final = _IGNORED | {"id", "@id", "type", "@type", "scope", "expiresAt"
 
 
 def _member(fragment: Fragment, name: str, raw: Any, reader: Reader) -> None:
-    if name == "id" or name == "@id":
+    if name in {"id", "@id"}:
         fragment.id = uri("id", raw)
-    elif name == "type" or name == "@type":
+    elif name in {"type", "@type"}:
         fragment.types = _types(raw, reader)
     elif name == "scope":
         fragment.scopes = _scopes(raw, nulls=reader.nulls)

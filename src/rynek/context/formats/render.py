@@ -96,7 +96,9 @@ def outer_value(instance: Instance, ctx: CompiledContext) -> Any:
     """The value as documents have it: vocabulary values compacted, listed objects wrapped."""
     kind, value = instance.kind, instance.value
     if kind == "VocabProperty":
-        return [ctx.compact_iri(v) for v in value] if type(value) is list else ctx.compact_iri(value)
+        return (
+            [ctx.compact_iri(v) for v in value] if type(value) is list else ctx.compact_iri(value)
+        )
     if kind == "ListRelationship":
         return [{"object": item} for item in value]
     return value

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from rynek.base.clock import parse_iso, to_iso
 from rynek.base.errors import BadRequestData
-from rynek.base.geo import validate_geometry
+from rynek.base.geo import GEOMETRY_TYPES, validate_geometry
 from rynek.context.jsonld import CompiledContext
 from rynek.context.jsonld.names import is_uri
 from rynek.context.model import NULL
 
+__all__ = ["GEOMETRY_TYPES", "NONE", "Invalid", "check_value", "moment", "name_iri", "text", "uri"]
+
 NONE: Final = "@none"
-GEOMETRY_TYPES: Final = frozenset(
-    "Point MultiPoint LineString MultiLineString Polygon MultiPolygon GeometryCollection".split()
-)
 _ZULU_LENGTHS: Final = frozenset((20, 22, 23, 24, 25, 26, 27))
 
 
@@ -40,18 +40,33 @@ def shown(value: Any) -> str:
 
 def moment(member: str, value: Any, *, nulls: bool = False) -> str:
     """A DateTime in UTC (§4.6.3), unchanged when it already is; other zones are converted."""
-    if type(value) is not str:
+    if type(value) is not str or len(value) > 64:
         raise Invalid(f"{member} is not a DateTime: {shown(value)}")
+    utc = _utc(value)
+    if utc is not None:
+        return utc
+    if nulls and value == NULL:
+        return value
+    raise Invalid(f"{member} is not a DateTime: {shown(value)}")
+
+
+@lru_cache(maxsize=4096)
+def _utc(value: str) -> str | None:
+    """Remembered: the members of one entity, and of one poll, tend to share their time."""
     try:
-        if len(value) in _ZULU_LENGTHS and value[10] == "T" and value[13] == ":" != value[5]:
-            if value[-1] == "Z" and value[4] == "-" and value[5] != "W":
-                datetime.fromisoformat(value)
-                return value
-        if nulls and value == NULL:
+        if (
+            len(value) in _ZULU_LENGTHS
+            and value[-1] == "Z"
+            and value[10] == "T"
+            and value[13] == ":"
+            and value[4] == "-"
+            and value[5] != "W"
+        ):
+            datetime.fromisoformat(value)
             return value
         return to_iso(parse_iso(value))
     except (ValueError, OverflowError):
-        raise Invalid(f"{member} is not a DateTime: {shown(value)}") from None
+        return None
 
 
 def text(member: str, value: Any, *, nulls: bool = False) -> str:
@@ -93,8 +108,8 @@ def check_value(kind: str, value: Any, ctx: CompiledContext, *, nulls: bool) -> 
 def _geometry(value: Any, _ctx: CompiledContext, _nulls: bool) -> Any:
     try:
         validate_geometry(value)
-    except BadRequestData as problem:
-        raise Invalid(problem.detail) from None
+    except ValueError as error:
+        raise Invalid(str(error)) from None
     return value
 
 

@@ -12,9 +12,31 @@ from rynek.context.jsonld.core import core_terms
 MAX_TERMS: Final = 50_000
 _GEN_DELIMS: Final = frozenset(":/?#[]@")
 _KEYWORDS: Final = frozenset(
-    "@base @container @context @direction @graph @id @import @included @index @json @language "
-    "@list @nest @none @prefix @propagate @protected @reverse @set @type @value @version "
-    "@vocab".split()
+    [
+        "@base",
+        "@container",
+        "@context",
+        "@direction",
+        "@graph",
+        "@id",
+        "@import",
+        "@included",
+        "@index",
+        "@json",
+        "@language",
+        "@list",
+        "@nest",
+        "@none",
+        "@prefix",
+        "@propagate",
+        "@protected",
+        "@reverse",
+        "@set",
+        "@type",
+        "@value",
+        "@version",
+        "@vocab",
+    ]
 )
 _ALIASES: Final = {"id": "@id", "type": "@type"}
 
@@ -99,7 +121,9 @@ class _Builder:
             prefix = ":" not in term and iri[-1:] in _GEN_DELIMS
             return Definition(self._keyword(term, iri), prefix)
         if not isinstance(value, dict):
-            raise BadRequestData(f"the @context's definition of {term[:80]!r} is no term definition")
+            raise BadRequestData(
+                f"the @context's definition of {term[:80]!r} is no term definition"
+            )
         if "@reverse" in value or "@nest" in value or ("@context" in value and not core):
             raise BadRequestData(
                 f"the @context's term {term[:80]!r} has a scoped context, @reverse or @nest: "
@@ -160,5 +184,7 @@ class _Builder:
         if colon:
             return name
         if not name or not self.vocab:
-            raise BadRequestData(f"the @context's {(own or name)[:80]!r} leads to no IRI: {name[:80]!r}")
+            raise BadRequestData(
+                f"the @context's {(own or name)[:80]!r} leads to no IRI: {name[:80]!r}"
+            )
         return self.vocab + name

@@ -20,13 +20,36 @@ ENTITY_MEMBER_IRIS: Final = frozenset(
 )
 INSTANCE_MEMBER_IRIS: Final = frozenset(
     NGSI_LD + name
-    for name in (
-        "hasValue hasObject hasLanguageMap hasJSON hasVocab hasValueList hasObjectList hasDataset "
-        "hasObjectType hasValueType datasetId instanceId observedAt unitCode lang entity entityList "
-        "createdAt modifiedAt deletedAt expiresAt hasPreviousValue hasPreviousObject "
-        "hasPreviousLanguageMap hasPreviousJson hasPreviousVocab hasPreviousValueList "
-        "hasPreviousObjectList"
-    ).split()
+    for name in [
+        "hasValue",
+        "hasObject",
+        "hasLanguageMap",
+        "hasJSON",
+        "hasVocab",
+        "hasValueList",
+        "hasObjectList",
+        "hasDataset",
+        "hasObjectType",
+        "hasValueType",
+        "datasetId",
+        "instanceId",
+        "observedAt",
+        "unitCode",
+        "lang",
+        "entity",
+        "entityList",
+        "createdAt",
+        "modifiedAt",
+        "deletedAt",
+        "expiresAt",
+        "hasPreviousValue",
+        "hasPreviousObject",
+        "hasPreviousLanguageMap",
+        "hasPreviousJson",
+        "hasPreviousVocab",
+        "hasPreviousValueList",
+        "hasPreviousObjectList",
+    ]
 )
 
 
@@ -168,8 +191,8 @@ class CompiledContext:
         if iri.startswith(vocab) and self._means(iri[len(vocab) :], iri):
             return iri[len(vocab) :]
         for base, prefix in self._prefixes:
-            if iri.startswith(base) and self._means(f"{prefix}:{iri[len(base):]}", iri):
-                return f"{prefix}:{iri[len(base):]}"
+            if iri.startswith(base) and self._means(f"{prefix}:{iri[len(base) :]}", iri):
+                return f"{prefix}:{iri[len(base) :]}"
         if self._means(iri, iri):
             return iri
         raise BadRequestData(f"the @context takes the IRI {iri[:200]!r} for a prefixed name")

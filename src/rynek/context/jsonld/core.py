@@ -35,6 +35,6 @@ def core_terms() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def core_context() -> CompiledContext:
     """The compiled core context: what counts when neither client nor city names another."""
-    from rynek.context.jsonld.build import compile_context  # noqa: PLC0415 (build needs core_terms)
+    from rynek.context.jsonld.build import compile_context
 
     return compile_context([], None)
