@@ -23,7 +23,7 @@ from rynek.base.clock import parse_iso
 from rynek.web.contract import Engine, Tenant, said
 from rynek.web.i18n import LANGUAGES, Translator, frontend_messages, negotiate, translator
 
-__all__ = ["NotFound", "Page", "Site", "entity_path"]
+__all__ = ["NotFound", "Page", "Site", "city_path", "entity_path"]
 
 STATIC: Final = Path(__file__).parent.parent / "static"
 THEMES: Final = ("auto", "light", "dark")
@@ -54,11 +54,22 @@ def entity_path(base: str, entity_id: str) -> str:
     return f"{base}/entities/{quote(entity_id, safe=':')}"
 
 
+def city_path(tenant: str) -> str:
+    """The path of a city's pages, without the proxy's prefix and without a slash at the end."""
+    return f"/c/{quote(tenant, safe='')}"
+
+
 class Site:
     """The engine and what the pages were built from (templates, stylesheets, scripts)."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+
+    @property
+    def root(self) -> str:
+        """The prefix under which a reverse proxy shows the service; mostly empty."""
+        server = getattr(self.engine.settings, "server", None)
+        return str(getattr(server, "base_path", ""))
 
     def city(self, path: str, handler: Handler) -> list[Route]:
         """Routes of one page for every city (`/c/<tenant><path>`) and the default one (`path`)."""
@@ -73,7 +84,7 @@ class Site:
         async def endpoint(request: Request) -> Response:
             theme = request.query_params.get("theme")
             if theme in THEMES:
-                return _remember_theme(request, theme)
+                return _remember_theme(self, request, theme)
             page = Page(self, request)
             name = request.path_params.get("tenant", self.engine.default_tenant)
             page.tenant = self.engine.tenants.get(name)
@@ -87,10 +98,17 @@ class Site:
         return endpoint
 
 
-def _remember_theme(request: Request, theme: str) -> Response:
+def _path(site: Site, request: Request) -> str:
+    """The request's path with the proxy's prefix; one leading slash, so never another host."""
+    path = str(request.scope["path"])
+    if site.root and path.startswith(site.root + "/"):
+        path = path[len(site.root) :]
+    return quote(site.root + "/" + path.lstrip("/"), safe="/:")
+
+
+def _remember_theme(site: Site, request: Request, theme: str) -> Response:
     rest = [(key, value) for key, value in request.query_params.multi_items() if key != "theme"]
-    # A path only, with one leading slash: never to another host ("//elsewhere").
-    target = "/" + quote(request.url.path.lstrip("/"), safe="/:")
+    target = _path(site, request)
     answer = RedirectResponse(target + ("?" + urlencode(rest) if rest else ""), 303)
     answer.set_cookie("theme", theme, max_age=_YEAR, samesite="lax")
     return answer
@@ -115,7 +133,12 @@ class Page:
     @property
     def base(self) -> str:
         """The path under which the city's pages stand, without a slash at the end."""
-        return f"/c/{quote(self.tenant.name, safe='')}" if self.tenant else ""
+        return self.root + city_path(self.tenant.name) if self.tenant else ""
+
+    @property
+    def root(self) -> str:
+        """The prefix of every address (see Site.root)."""
+        return self.site.root
 
     @property
     def zone(self) -> str:
@@ -166,13 +189,14 @@ class Page:
             "city": self.tenant.city if self.tenant else None,
             "city_name": said(self.tenant.city.name, self.language) if self.tenant else "",
             "cities": [
-                (said(each.city.name, self.language), f"/c/{quote(each.name, safe='')}/")
+                (said(each.city.name, self.language), self.root + city_path(each.name) + "/")
                 for each in tenants
             ],
             "banner": recording_banner(self) if self.tenant else None,
-            "messages_url": f"/i18n/{self.language}.json?v={frontend_messages(self.language)[1]}",
-            "style": style_url,
-            "asset": asset_url,
+            "root": self.root,
+            "messages_url": f"{self.root}/i18n/{self.language}.json?v={frontend_messages(self.language)[1]}",
+            "style": lambda name: self.root + style_url(name),
+            "asset": lambda entry, kind="file": [self.root + url for url in asset_url(entry, kind)],
             "here": self.here,
             "said": lambda text: said(text, self.language),
         }
@@ -183,8 +207,7 @@ class Page:
             key: value for key, value in self.request.query_params.items() if key != "theme"
         } | changes
         query = {key: value for key, value in query.items() if value}
-        path = quote(self.request.url.path, safe="/:")
-        return path + ("?" + urlencode(query) if query else "")
+        return _path(self.site, self.request) + ("?" + urlencode(query) if query else "")
 
 
 def recording_banner(page: Page) -> dict[str, str] | None:

@@ -1,0 +1,47 @@
+"""The pages for people, on the server with Jinja2; readable without scripts."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rynek.web.contract import Engine
+from rynek.web.i18n import LANGUAGES, frontend_messages
+from rynek.web.pages import about, entities, entity, feeds, home, map, series
+from rynek.web.pages.shell import Page, Site
+
+__all__ = ["pages", "problem_page"]
+
+
+async def _messages(request: Request) -> Response:
+    language = request.path_params["language"]
+    if language not in LANGUAGES:
+        return Response(status_code=404)
+    body, tag = frontend_messages(language)
+    fresh = request.query_params.get("v") == tag
+    caching = "public, max-age=31536000, immutable" if fresh else "no-cache"
+    return Response(
+        body, media_type="application/json", headers={"Cache-Control": caching, "ETag": f'"{tag}"'}
+    )
+
+
+def pages(engine: Engine) -> list[Route]:
+    """Every page of every city; the more particular paths come first."""
+    site = Site(engine)
+    return [
+        Route("/i18n/{language}.json", _messages, methods=["GET"]),
+        *home.routes(site),
+        *map.routes(site),
+        *series.routes(site),
+        *entities.routes(site),
+        *entity.routes(site),
+        *feeds.routes(site),
+        *about.routes(site),
+    ]
+
+
+def problem_page(engine: Engine, request: Request, status: int, detail: str = "") -> Response:
+    """The page for people that says what went wrong (404, 500 …), in their language."""
+    page = Page(Site(engine), request)
+    return page.problem(status, detail)

@@ -1,0 +1,70 @@
+"""`/`: the network's start page where several cities are served, else the one city's map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rynek.web.contract import said
+from rynek.web.pages import map as city_map
+from rynek.web.pages.map import hubs_of
+from rynek.web.pages.shell import Page, Site, city_path
+from rynek.web.themes import THEMES
+
+__all__ = ["routes"]
+
+
+class Card(msgspec.Struct):
+    """One city on the start page, in words."""
+
+    name: str
+    url: str
+    country: str
+    counts: list[tuple[str, str, str]]
+    total: str
+    now: str
+    recording: str
+    note: str
+    moving: str
+
+
+async def show(page: Page) -> Response:
+    """The start page."""
+    engine = page.site.engine
+    if len(engine.tenants) == 1:
+        page.tenant = next(iter(engine.tenants.values()))
+        return await city_map.show(page, hubs_of(engine).get(page.tenant.name))
+    page.tenant = None
+    cards = sorted((_card(page, tenant) for tenant in engine.tenants.values()), key=lambda c: c.name)
+    return page.render("home.html", nav="home", cards=cards)
+
+
+def _card(page: Page, tenant: Any) -> Card:
+    counts = hubs_of(page.site.engine).get(tenant.name).legend()
+    city, t = tenant.city, page.t
+    themes = []
+    for theme in THEMES:
+        counted = counts["themes"].get(theme.key)
+        if counted:
+            themes.append((theme.key, t(theme.word), t.number(counted["total"], 0)))
+    moving = sum(c["status"].get("moving", 0) for c in counts["themes"].values())
+    return Card(
+        name=said(city.name, page.language),
+        url=page.root + city_path(tenant.name) + "/",
+        country=t.country(city.country) if city.country else "",
+        counts=themes,
+        total=t.n("%(num)s thing", "%(num)s things", counts["total"]),
+        now=t.moment(tenant.clock.now(), city.zone, "medium"),
+        recording=said(city.recording.title, page.language) if city.recording else "",
+        note=said(city.note, page.language),
+        moving=t.n("%(num)s moving", "%(num)s moving", moving) if moving else "",
+    )
+
+
+def routes(site: Site) -> Sequence[Route]:
+    """`/`."""
+    return [site.plain("/", show)]

@@ -1,0 +1,141 @@
+"""Charts drawn on the server as SVG: readable without scripts, printable, named for readers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup, escape
+
+__all__ = ["bars", "chart", "sparkline", "ticks"]
+
+Points = Sequence[tuple[float, float]]
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers from at or below `low` to at or above `high`."""
+    span = (high - low) or abs(high) or 1.0
+    raw = span / max(1, about)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(i * step, 12) for i in range(first, max(last, first + 1) + 1)]
+
+
+def sparkline(points: Points, title: str, *, width: int = 240, height: int = 44) -> Markup:
+    """A small line without axes; `points` are (x, y), ascending in x. Empty without points."""
+    if not points:
+        return Markup()
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    low = min(low, 0.0)
+    place = _scale(points, low, high if high > low else low + 1, (3, 3, width - 3, height - 3))
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*p) for p in points))
+    x_first, x_last = place(*points[0])[0], place(*points[-1])[0]
+    last = place(*points[-1])
+    return Markup(
+        f'<svg class="spark" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}">'
+        f'<polygon class="area" points="{x_first:.1f},{height - 3} {line} {x_last:.1f},{height - 3}"/>'
+        f'<polyline class="line" points="{line}"/>'
+        f'<circle class="dot" cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="3.5"/></svg>'
+    )
+
+
+def bars(values: Sequence[float], title: str, *, width: int = 240, height: int = 44) -> Markup:
+    """Small bars from zero, oldest first. Empty without values."""
+    if not values:
+        return Markup()
+    top = max(max(values), 1.0)
+    step = width / len(values)
+    parts = []
+    for index, value in enumerate(values):
+        tall = (height - 6) * max(value, 0.0) / top
+        tall = max(tall, 1.5) if value > 0 else 0.0
+        parts.append(
+            f'<rect class="bar" x="{index * step + step * 0.1:.1f}" y="{height - 2 - tall:.1f}" '
+            f'width="{step * 0.8:.1f}" height="{tall:.1f}"/>'
+        )
+    return Markup(
+        f'<svg class="spark" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}"><line class="axis" x1="0" x2="{width}" '
+        f'y1="{height - 1.5}" y2="{height - 1.5}"/>{"".join(parts)}</svg>'
+    )
+
+
+def chart(
+    points: Points,
+    title: str,
+    *,
+    x_label: Callable[[float], str],
+    y_label: Callable[[float], str],
+    stepped: bool = False,
+    width: int = 760,
+    height: int = 260,
+) -> Markup:
+    """A line over time with axes; `stepped` holds a value until the next one (states, counts)."""
+    if not points:
+        return Markup()
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    if 0 < low < (high - low) * 2 or low == high > 0:
+        low = 0.0
+    marks = ticks(low, high)
+    margin = 14 + max(len(y_label(m)) for m in marks) * 7
+    box = (margin, 10, width - 14, height - 28)
+    place = _scale(points, marks[0], marks[-1], box)
+    parts = []
+    for mark in marks:
+        _, y = place(points[0][0], mark)
+        parts.append(
+            f'<line class="grid" x1="{box[0]}" x2="{box[2]}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{box[0] - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(y_label(mark))}</text>'
+        )
+    parts.append(_x_axis(points, place, box, x_label))
+    spots = [place(*p) for p in (_steps(points) if stepped else points)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+    parts.append(f'<polyline class="line" points="{line}"/>')
+    if len(points) == 1:
+        parts.append(f'<circle class="dot" cx="{spots[0][0]:.1f}" cy="{spots[0][1]:.1f}" r="4"/>')
+    return Markup(
+        f'<svg class="spark chart-svg" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )
+
+
+def _x_axis(
+    points: Points,
+    place: Callable[[float, float], tuple[float, float]],
+    box: tuple[int, int, int, int],
+    x_label: Callable[[float], str],
+) -> str:
+    first, last = points[0][0], points[-1][0]
+    marks = [first] if first == last else [first, (first + last) / 2, last]
+    anchors = ["start", "middle", "end"] if len(marks) > 1 else ["start"]
+    parts = [f'<line class="axis" x1="{box[0]}" x2="{box[2]}" y1="{box[3]}" y2="{box[3]}"/>']
+    for mark, anchor in zip(marks, anchors, strict=True):
+        x = place(mark, 0.0)[0] if len(marks) > 1 else box[0]
+        parts.append(
+            f'<text x="{x:.1f}" y="{box[3] + 19}" text-anchor="{anchor}">'
+            f"{escape(x_label(mark))}</text>"
+        )
+    return "".join(parts)
+
+
+def _steps(points: Points) -> list[tuple[float, float]]:
+    stairs = [points[0]]
+    for (_, before), (x, y) in zip(points, points[1:], strict=False):
+        stairs += [(x, before), (x, y)]
+    return stairs
+
+
+def _scale(
+    points: Points, low: float, high: float, box: tuple[int, int, int, int]
+) -> Callable[[float, float], tuple[float, float]]:
+    first, last = points[0][0], points[-1][0]
+    wide, tall = (last - first) or 1.0, (high - low) or 1.0
+    left, top, right, bottom = box
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = left + (right - left) * ((x - first) / wide if last > first else 0.5)
+        return across, bottom - (bottom - top) * (y - low) / tall
+
+    return place
