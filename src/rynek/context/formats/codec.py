@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rynek.context.formats.render import one_or_many, outer_value
+from rynek.context.formats.render import one_or_many, plain_instance
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import VALUE_MEMBER, Entity, Instance
 
@@ -36,40 +36,10 @@ def encode_body(entity: Entity, ctx: CompiledContext) -> bytes:
     for attr, instances in entity.attrs.items():
         name = shorts.get(attr) or ctx.compact_iri(attr)
         if len(instances) == 1:
-            out[name] = _plain(instances[0], ctx)
+            out[name] = plain_instance(instances[0], ctx)
         else:
-            out[name] = [_plain(instance, ctx) for instance in instances]
+            out[name] = [plain_instance(instance, ctx) for instance in instances]
     return _dumps(out)
-
-
-def _plain(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
-    kind = instance.kind
-    out: dict[str, Any]
-    if kind in {"Property", "GeoProperty"}:
-        out = {"type": kind, "value": instance.value}
-    elif kind == "Relationship":
-        out = {"type": kind, "object": instance.value}
-        if instance.object_type is not None:
-            out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
-    else:
-        out = {"type": kind, VALUE_MEMBER[kind]: outer_value(instance, ctx)}
-        if instance.object_type is not None:
-            out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
-    if instance.value_type is not None:
-        out["valueType"] = ctx.compact_iri(instance.value_type)
-    if instance.unit_code is not None:
-        out["unitCode"] = instance.unit_code
-    if instance.observed_at is not None:
-        out["observedAt"] = instance.observed_at
-    if instance.expires_at is not None:
-        out["expiresAt"] = instance.expires_at
-    if instance.dataset_id is not None:
-        out["datasetId"] = instance.dataset_id
-    if instance.subs is not None:
-        for attr, subs in instance.subs.items():
-            items = [_plain(sub, ctx) for sub in subs]
-            out[ctx.compact_iri(attr)] = items[0] if len(items) == 1 else items
-    return out
 
 
 def encode_times(entity: Entity) -> bytes:

@@ -108,9 +108,10 @@ class Reader:
             kind, member = self._infer(raw, kind)
             if member == "":
                 return self._bare(kind, raw)
-        return self._full(kind, member, raw, depth)
+        return self.full(kind, member, raw, depth)
 
-    def _full(self, kind: str, member: str, raw: dict[str, Any], depth: int) -> Instance:
+    def full(self, kind: str, member: str, raw: dict[str, Any], depth: int) -> Instance:
+        """One instance from its object, whose kind and value member are known."""
         value: Any = _UNSET
         dataset = observed = unit = object_type = value_type = expires = subs = None
         for name, item in raw.items():

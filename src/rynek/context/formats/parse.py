@@ -10,7 +10,7 @@ from rynek.base.errors import BadRequestData
 from rynek.context.formats.instances import MAX_DEPTH, Reader
 from rynek.context.formats.values import NONE, Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
-from rynek.context.model import NULL, Entity, Instance
+from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 
 __all__ = [
     "MAX_DEPTH",
@@ -149,7 +149,11 @@ def _read(doc: Any, reader: Reader) -> Fragment:
                 iri = name_iri(reader.ctx.attribute, "name", name)
             if iri in attrs:
                 raise Invalid("stands twice in the document")
-            attrs[iri] = reader.attribute(iri, raw, 0)
+            kind = raw.get("type") if type(raw) is dict else None
+            if type(kind) is str and kind in VALUE_MEMBER:
+                attrs[iri] = [reader.full(kind, VALUE_MEMBER[kind], raw, 0)]
+            else:
+                attrs[iri] = reader.attribute(iri, raw, 0)
     except Invalid as error:
         error.path.append(name[:80])
         raise error.problem() from None

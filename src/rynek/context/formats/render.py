@@ -82,6 +82,9 @@ def render_attribute(
     if view.form == "simplified":
         return _simplified(instances, ctx)
     concise = view.form == "concise"
+    if not concise and not view.sys_attrs and view.lang is None:
+        plain = [plain_instance(instance, ctx) for instance in instances]
+        return plain[0] if len(plain) == 1 else plain
     out = [_instance(i, ctx, concise=concise, sys_attrs=view.sys_attrs, lang=view.lang)
            for i in instances]  # fmt: skip
     return out[0] if len(out) == 1 else [_wrapped(item) for item in out]
@@ -102,6 +105,37 @@ def outer_value(instance: Instance, ctx: CompiledContext) -> Any:
     if kind == "ListRelationship":
         return [{"object": item} for item in value]
     return value
+
+
+def plain_instance(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
+    """An instance in normalized form without system times: what the store keeps."""
+    kind = instance.kind
+    out: dict[str, Any]
+    if kind in {"Property", "GeoProperty"}:
+        out = {"type": kind, "value": instance.value}
+    elif kind == "Relationship":
+        out = {"type": kind, "object": instance.value}
+        if instance.object_type is not None:
+            out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
+    else:
+        out = {"type": kind, VALUE_MEMBER[kind]: outer_value(instance, ctx)}
+        if instance.object_type is not None:
+            out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
+    if instance.value_type is not None:
+        out["valueType"] = ctx.compact_iri(instance.value_type)
+    if instance.unit_code is not None:
+        out["unitCode"] = instance.unit_code
+    if instance.observed_at is not None:
+        out["observedAt"] = instance.observed_at
+    if instance.expires_at is not None:
+        out["expiresAt"] = instance.expires_at
+    if instance.dataset_id is not None:
+        out["datasetId"] = instance.dataset_id
+    if instance.subs is not None:
+        for attr, subs in instance.subs.items():
+            items = [plain_instance(sub, ctx) for sub in subs]
+            out[ctx.compact_iri(attr)] = items[0] if len(items) == 1 else items
+    return out
 
 
 class _Localized(Instance):

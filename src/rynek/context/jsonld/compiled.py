@@ -76,14 +76,25 @@ class CompiledContext:
     document changes. `link_value` is the client's URL, array or object; `member` what stands in
     the "@context" of a response (with the core context last); `link` the URL for a Link header,
     or None when the context is no single URL and the broker has to host it under its id.
-    `attributes`, `subs`, `kinds` and `shorts` are the memories that hot code looks into before it
+    `attributes`, `subs`, `types`, `kinds` and `shorts` are the memories that hot code looks into before it
     calls the method of the same purpose; nobody else writes to them.
     """
 
     __slots__ = (
-        "_inverse", "_prefixes", "_snapshot", "attributes", "id", "kinds", "link",
-        "link_value", "member", "shorts", "subs", "suffix",
-    )  # fmt: skip
+        "_inverse",
+        "_prefixes",
+        "_snapshot",
+        "attributes",
+        "id",
+        "kinds",
+        "link",
+        "link_value",
+        "member",
+        "shorts",
+        "subs",
+        "suffix",
+        "types",
+    )
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -97,6 +108,7 @@ class CompiledContext:
         self.attributes: dict[str, str] = {}
         self.subs: dict[str, str] = {}
         self.kinds: dict[str, str] = {}
+        self.types: dict[str, str] = {}
         self.shorts: dict[str, str] = {}
         self._prefixes = sorted(
             ((d.iri, term) for term, d in snapshot.terms.items() if d.prefix and d.iri),
@@ -159,7 +171,8 @@ class CompiledContext:
 
     def entity_type(self, name: str) -> str:
         """The IRI of an entity type; BadRequestData when the name is not legal (§4.6.2)."""
-        return self._legal(name)
+        iri = self.types.get(name)
+        return iri if iri is not None else _remember(self.types, name, self._legal(name))
 
     def _legal(self, name: str) -> str:
         iri = self.expand_term(name)
