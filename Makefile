@@ -1,0 +1,85 @@
+# Needs Python 3.11 or newer with venv, git, make and a C compiler; fetches the rest itself.
+#   make demo    a network of real cities on http://127.0.0.1:8026/  (PORT=… changes it)
+#   make test    everything that is checked
+PORT ?= 8026
+JOB ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/stamps
+
+FRONTEND := $(shell find frontend -name node_modules -prune -o -type f -print 2>/dev/null)
+CATALOGUES := $(wildcard src/rynek/web/locale/*/LC_MESSAGES/*.po)
+BUILT := $(STAMPS)/built
+
+# When make itself is killed the server must not stay behind; setpriv is part of util-linux.
+DIE_WITH_MAKE := $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
+
+.PHONY: help setup demo test check bench lint format docs lock clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '1,3s/^# \{0,1\}//p' Makefile
+	@echo '  make bench   measures (JOB=… one job); make lint, docs, format, lock, clean'
+
+demo: $(BUILT)
+	@exec $(DIE_WITH_MAKE) $(VENV)/bin/rynek demo --port $(PORT)
+
+setup: $(BUILT) $(STAMPS)/dev
+
+# pytest runs even when lint fails, so that one run tells everything; either fails the target.
+test: setup
+	@tools/browser.sh
+	@status=0; $(MAKE) --no-print-directory lint || status=1; \
+	$(MAKE) --no-print-directory check || status=1; exit $$status
+
+check: setup
+	@$(PY) -m pytest -n auto --dist worksteal $(PYTEST)
+
+lint: setup
+	@status=0; \
+	$(VENV)/bin/lint-imports --no-cache || status=1; \
+	$(VENV)/bin/ruff check . || status=1; \
+	$(VENV)/bin/ruff format --check . || status=1; \
+	$(VENV)/bin/mypy || status=1; \
+	exit $$status
+
+format: setup
+	@$(VENV)/bin/ruff check --fix-only . ; $(VENV)/bin/ruff format .
+
+bench: setup
+	@$(PY) benchmarks/run.py $(JOB)
+
+docs: setup
+	@$(VENV)/bin/mkdocs build --strict --quiet && echo 'site/index.html'
+
+# Both lock files hold for Python 3.11 to 3.13 on Linux: written with the oldest, whose
+# dependencies include those of the newer ones.
+COMPILE := $(PY) -m piptools compile --quiet --strip-extras --generate-hashes --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
+lock: setup
+	@$(COMPILE) --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --constraint requirements.lock --output-file requirements-dev.lock \
+		--extra dev pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist site frontend/node_modules src/rynek/web/static/app
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find src -name '*.mo' -delete
+
+$(STAMPS)/venv:
+	@echo 'Making the virtual environment'
+	@tools/venv.sh $(VENV)
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+$(BUILT): $(STAMPS)/venv requirements.lock pyproject.toml hatch_build.py $(FRONTEND) $(CATALOGUES)
+	@echo 'Installing the dependencies and building the frontend (a minute or two)'
+	@tools/install.sh $(VENV) requirements.lock
+	@touch $@
+
+$(STAMPS)/dev: $(BUILT) requirements-dev.lock
+	@echo 'Installing what the tests need'
+	@$(PY) -m pip --disable-pip-version-check --quiet install --requirement requirements-dev.lock
+	@touch $@
