@@ -172,8 +172,8 @@ def _text_keys(text: str) -> list[Key]:
     return keys
 
 
-def _number(value: Any) -> int | float:  # noqa: PYI041 - integers stay exact
-    if isinstance(value, float) or value in _INT64:
+def _number(value: int | float) -> int | float:  # noqa: PYI041 - integers stay exact
+    if type(value) is float or value in _INT64:
         return value
     try:
         return float(value)
