@@ -1,0 +1,49 @@
+"""Connectors: bytes from a source become entities; what several share stands in feeds/kit."""
+
+from rynek.feeds.contract import (
+    Connector,
+    Document,
+    FeedConfig,
+    Finding,
+    Findings,
+    Sink,
+    Situation,
+    WriteReport,
+)
+from rynek.feeds.files import list_feeds, load_feed, save_feed
+from rynek.feeds.health import FeedHealth
+from rynek.feeds.registry import Kind, Manifest, Option, kind_of, kinds
+from rynek.feeds.runner import FeedRunner
+from rynek.feeds.transport import (
+    Fetcher,
+    Recording,
+    ReplayClock,
+    ReplayOptions,
+    open_recording,
+)
+
+__all__ = [
+    "Connector",
+    "Document",
+    "FeedConfig",
+    "FeedHealth",
+    "FeedRunner",
+    "Fetcher",
+    "Finding",
+    "Findings",
+    "Kind",
+    "Manifest",
+    "Option",
+    "Recording",
+    "ReplayClock",
+    "ReplayOptions",
+    "Sink",
+    "Situation",
+    "WriteReport",
+    "kind_of",
+    "kinds",
+    "list_feeds",
+    "load_feed",
+    "open_recording",
+    "save_feed",
+]

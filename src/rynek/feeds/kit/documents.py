@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +13,15 @@ from rynek.feeds.contract import FeedConfig
 
 __all__ = ["document", "geo", "language", "moment", "point", "prop", "provenance", "rel", "urn"]
 
+# The attributes of one vehicle share a moment, often those of many do.
+_iso = lru_cache(maxsize=4096)(to_iso)
+
 
 def prop(value: Any, observed: int | None = None, unit: str | None = None) -> dict[str, Any]:
     """A Property; `observed` in epoch microseconds, `unit` a UN/CEFACT code (KMH, SEC, P1 …)."""
     made: dict[str, Any] = {"type": "Property", "value": value}
     if observed is not None:
-        made["observedAt"] = to_iso(observed)
+        made["observedAt"] = _iso(observed)
     if unit is not None:
         made["unitCode"] = unit
     return made
@@ -27,7 +31,7 @@ def geo(geometry: Mapping[str, Any], observed: int | None = None) -> dict[str, A
     """A GeoProperty holding a GeoJSON geometry (WGS 84, [longitude, latitude])."""
     made: dict[str, Any] = {"type": "GeoProperty", "value": dict(geometry)}
     if observed is not None:
-        made["observedAt"] = to_iso(observed)
+        made["observedAt"] = _iso(observed)
     return made
 
 
@@ -43,7 +47,7 @@ def rel(target: str | Sequence[str], observed: int | None = None) -> dict[str, A
         "object": target if isinstance(target, str) else list(target),
     }
     if observed is not None:
-        made["observedAt"] = to_iso(observed)
+        made["observedAt"] = _iso(observed)
     return made
 
 
@@ -51,7 +55,7 @@ def language(texts: Mapping[str, str], observed: int | None = None) -> dict[str,
     """A LanguageProperty; `texts` maps BCP 47 tags to strings."""
     made: dict[str, Any] = {"type": "LanguageProperty", "languageMap": dict(texts)}
     if observed is not None:
-        made["observedAt"] = to_iso(observed)
+        made["observedAt"] = _iso(observed)
     return made
 
 
@@ -78,13 +82,14 @@ def provenance(config: FeedConfig) -> dict[str, dict[str, Any]]:
     made: dict[str, dict[str, Any]] = {}
     if config.provider:
         made["dataProvider"] = prop(config.provider)
-    made["source"] = prop(_origin(config))
+    made["source"] = prop(_origin(config.source, config.attribution or f"feed:{config.name}"))
     return made
 
 
-def _origin(config: FeedConfig) -> str:
-    parts = urlsplit(config.source)
+@lru_cache(maxsize=256)
+def _origin(source: str, otherwise: str) -> str:
+    parts = urlsplit(source)
     if parts.scheme in ("http", "https") and parts.hostname:
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
-    return config.attribution or f"feed:{config.name}"
+    return otherwise

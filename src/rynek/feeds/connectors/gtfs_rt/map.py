@@ -1,7 +1,9 @@
 """Records → `Vehicle`, `ArrivalEstimation` and `Alert` of the Smart Data Models.
 
-Every observed attribute carries the vehicle's own time; where a vehicle has none, the header's.
-Ages are measured against the header, so a recording is judged as it was on its day.
+Every observed attribute carries the vehicle's own time. Where a vehicle has none, or one more
+than five minutes after the header's (a wrong clock or zone), it is the header's; a vehicle whose
+time is more than a day ahead is kept out. Ages are measured against the header, so a recording is
+judged as it was on its day.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from rynek.feeds.kit import document, moment, place_problem, point, prop, proven
 from rynek.feeds.kit.schedule import Route, Trip, route_kind
 
 _STALE_YEARS = 365 * 86_400 * MICRO
+_MILLISECONDS = 100_000_000_000
 _FUTURE_FLAG = 300 * MICRO
 _FUTURE_LIMIT = 86_400 * MICRO
 _STOPPED = pb.VehiclePosition.STOPPED_AT
@@ -38,6 +41,8 @@ def map_record(record: Record, situation: Situation) -> Iterator[Document]:
         vehicle = _vehicle(record, situation)
         if vehicle is not None:
             yield vehicle
+        else:
+            return
     if record.update is not None:
         yield from _arrivals(record, situation)
 
@@ -64,11 +69,12 @@ def _vehicle(record: VehicleRecord, situation: Situation) -> Document | None:
         vehiclePlateIdentifier=prop(descriptor.license_plate) if descriptor.license_plate else None,
         **provenance(config),
     )
+    stamp = (update if position is None else position).timestamp
+    if _seconds(stamp) * MICRO - (record.header or situation.now) > _FUTURE_LIMIT:
+        findings.add("time-in-future", "error", f"{record.key}: {stamp}")
+        return None
     if position is not None:
         observed = _observed(position.timestamp, record, situation)
-        if observed is not None and observed - (record.header or situation.now) > _FUTURE_LIMIT:
-            findings.add("time-in-future", "error", f"{record.key}: {position.timestamp}")
-            return None
         _motion(made, position, observed, record, situation)
         _service(made, trip_message, trip, route, label, observed, record, situation)
     if update is not None:
@@ -81,15 +87,25 @@ def _vehicle(record: VehicleRecord, situation: Situation) -> Document | None:
     return made
 
 
+def _seconds(stamp: int) -> int:
+    """A POSIX time as the specification wants it, also where the source sends milliseconds."""
+    return stamp if stamp < _MILLISECONDS else stamp // 1000
+
+
 def _observed(stamp: int, record: VehicleRecord, situation: Situation) -> int | None:
     """The source's own time in microseconds: the vehicle's, else the header's, else none."""
-    if stamp:
-        micros = int(stamp) * MICRO
-        if micros - (record.header or situation.now) > _FUTURE_FLAG:
-            situation.findings.add("time-ahead", "warning", f"{record.key}: {stamp}")
-        return micros
-    situation.findings.add("time-missing", "warning", record.key)
-    return record.header or None
+    findings = situation.findings
+    if not stamp:
+        findings.add("time-missing", "warning", record.key)
+        return record.header or None
+    if stamp >= _MILLISECONDS:
+        findings.add("time-in-milliseconds", "warning", f"{record.key}: {stamp}")
+    micros = _seconds(stamp) * MICRO
+    ahead = micros - (record.header or situation.now)
+    if ahead > _FUTURE_FLAG:
+        findings.add("time-ahead", "warning", f"{record.key}: {ahead // MICRO} s after the header")
+        return record.header or None
+    return micros
 
 
 def _motion(
@@ -240,7 +256,9 @@ def _arrivals(record: VehicleRecord, situation: Situation) -> Iterator[Document]
     config, trip_id = situation.config, update.trip.trip_id
     wanted = int(config.options.get("arrivals", 1))
     scope = scope_of(situation)
-    observed = int(update.timestamp) * MICRO or record.header or None
+    observed = _seconds(update.timestamp) * MICRO or record.header or None
+    if observed is not None and record.header:
+        observed = min(observed, record.header)
     for stop in update.stop_time_update[:wanted] if trip_id else ():
         if not stop.stop_id:
             situation.findings.add("stop-without-id", "info", f"trip {trip_id}")

@@ -1,0 +1,216 @@
+"""The loop of one feed: fetch, decode, map, write, wait; it survives whatever a source does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from rynek.base.clock import MICRO, Clock, SystemClock
+from rynek.base.errors import Problem
+from rynek.context import ReferenceStore
+from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situation, WriteReport
+from rynek.feeds.convert import HEAD, Conversion, in_thread, unpacked
+from rynek.feeds.health import FeedHealth, Vitals
+from rynek.feeds.transport import Payload, ReplaySource, Source, SourceError, WebhookSource
+
+BATCH = 500
+THREAD_ABOVE = 16 * 1024
+MAX_WAIT = 900.0
+_RESEND = 3600 * MICRO
+_log = logging.getLogger(__name__)
+
+
+class FeedLoop:
+    """One configured feed at work."""
+
+    def __init__(
+        self,
+        config: FeedConfig,
+        connector: Connector,
+        source: Source,
+        sink: Sink,
+        clock: Clock,
+        reference: ReferenceStore | None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.config = config
+        self.source = source
+        self._connector = connector
+        self._sink = sink
+        self._clock = clock
+        self._machine = SystemClock()
+        self._reference = reference
+        self._sleep = sleep
+        self._memory: dict[str, Any] = {}
+        self._known: dict[int, int] = {}
+        self._known_since = self._machine.now()
+        self._followed: Sequence[tuple[str, str]] = ()
+        self._failures = 0
+        self.vitals = Vitals(config, self._machine.now)
+
+    def health(self) -> FeedHealth:
+        """The numbers as they are now."""
+        health = self.vitals.snapshot(self._clock.now())
+        if health.error is None and isinstance(self.source, ReplaySource) and self.source.idle:
+            health.state = "ended"
+        if isinstance(self.source, WebhookSource) and health.state == "starting":
+            health.state = "waiting"
+        return health
+
+    def forget(self) -> None:
+        """Drop everything remembered about earlier polls (a replay begins again)."""
+        self._memory.clear()
+        self._known.clear()
+        self._followed = ()
+        self.vitals.health.newest_reading = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            if not self.source.paced:
+                # So that many feeds do not all ask in the same second after a start.
+                await self._sleep(random.uniform(0, min(1.0, self.config.every / 4)))
+            while True:
+                wait = await self.poll()
+                self.vitals.health.next_run = (
+                    None if self.source.paced else self._machine.now() + int(wait * MICRO)
+                )
+                if wait:
+                    await self._sleep(wait)
+                else:
+                    await asyncio.sleep(0)
+        finally:
+            await self.source.close()
+
+    async def poll(self) -> float:
+        """One poll; never raises. Answers how many seconds to wait for the next."""
+        try:
+            payloads = await self._fetch()
+            self.vitals.attempt()
+            report = await self._take(payloads)
+        except Exception as error:  # noqa: BLE001 - a feed must never stop, whatever it meets
+            return self._failed(error)
+        self.source.confirm(report)
+        self._failures = 0
+        if self.vitals.success():
+            _log.info("feed works again", extra={"feed": self.config.name})
+        return 0.0 if self.source.paced else self.config.every * random.uniform(0.95, 1.05)
+
+    async def _fetch(self) -> Sequence[Payload]:
+        if self.source.paced:
+            return await self.source.fetch()
+        # The source has its own timeout; this one is for a source that forgets it.
+        return await asyncio.wait_for(self.source.fetch(), self.config.timeout * 2 + 5)
+
+    async def _take(self, payloads: Sequence[Payload]) -> WriteReport:
+        findings = Findings()
+        total = WriteReport()
+        counts = [0, 0]
+        newest: int | None = None
+        pending = list(payloads)
+        first = True
+        while pending or first:
+            for payload in pending:
+                for part in unpacked(payload, self._connector, self.config.max_bytes):
+                    newest = await self._convert(part, findings, total, counts, newest, first)
+            pending = []
+            if first:
+                first = False
+                pending = list(await self.source.more(self._followed)) if self._followed else []
+        if payloads or counts[0]:
+            self.vitals.contents(counts[0], counts[1], newest, findings)
+        return total
+
+    async def _convert(
+        self,
+        payload: Payload,
+        findings: Findings,
+        total: WriteReport,
+        counts: list[int],
+        newest: int | None,
+        main: bool,
+    ) -> int | None:
+        situation = Situation(
+            config=self.config,
+            now=self._clock.now(),
+            findings=findings,
+            memory=self._memory,
+            reference=self._reference,
+            part=payload.part,
+        )
+        if main:
+            self._followed = list(self._connector.follow(payload.data, situation))
+        conversion = Conversion(self._connector, payload, situation, self._fresh_known())
+        while (batch := await self._next(conversion, len(payload.data))) is not None:
+            report = WriteReport()
+            if batch.documents:
+                report = await self._sink.write(batch.documents, f"feed:{self.config.name}")
+                if not report.rejected:
+                    conversion.remember(batch)
+            report.unchanged += batch.same
+            self.vitals.wrote(report)
+            _add(total, report)
+            await asyncio.sleep(0)
+        counts[0] += conversion.records
+        counts[1] += conversion.entities
+        found = conversion.newest
+        return found if newest is None or (found is not None and found > newest) else newest
+
+    async def _next(self, conversion: Conversion, size: int) -> Any:
+        if size <= THREAD_ABOVE:
+            return conversion.next_batch(BATCH)
+        return await in_thread(
+            conversion.next_batch, BATCH, timeout=max(30.0, self.config.timeout)
+        )
+
+    def _fresh_known(self) -> dict[int, int]:
+        """What was sent, forgotten every hour so that a changed store heals by itself."""
+        if self._machine.now() - self._known_since > _RESEND:
+            self._known.clear()
+            self._known_since = self._machine.now()
+        return self._known
+
+    def _failed(self, error: Exception) -> float:
+        reason = reason_of(error)
+        self.source.reject(error)
+        self._failures += 1
+        if self.vitals.failure(reason):
+            _log.warning("feed fails", extra={"feed": self.config.name, "reason": reason})
+        if not isinstance(error, (SourceError, ValueError, TimeoutError, Problem, OSError)):
+            _log.debug("feed fails", exc_info=error, extra={"feed": self.config.name})
+        if self.source.paced:
+            return 0.0
+        return back_off(self.config.every, self._failures)
+
+
+def back_off(every: float, failures: int) -> float:
+    """Seconds to wait after so many failures in a row: doubling from `every`, at most 15 minutes
+    (or `every`, if longer), give or take a fifth."""
+    longest = max(every, MAX_WAIT)
+    return min(longest, max(every, 1.0) * 2.0 ** min(failures - 1, 20)) * random.uniform(0.8, 1.2)
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, in words."""
+    if isinstance(error, TimeoutError):
+        return str(error) or "it took too long"
+    if isinstance(error, Problem):
+        return f"{error.title}: {error.detail}" if error.detail else error.title
+    if isinstance(error, (SourceError, ValueError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _add(total: WriteReport, report: WriteReport) -> None:
+    total.created += report.created
+    total.updated += report.updated
+    total.observed += report.observed
+    total.unchanged += report.unchanged
+    if len(total.rejected) < 100:
+        total.rejected += report.rejected[:100]
+
+
+__all__ = ["HEAD", "FeedLoop", "back_off", "reason_of"]

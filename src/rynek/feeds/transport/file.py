@@ -1,0 +1,119 @@
+"""A watched file or folder, polled by modification time and size.
+
+A file is read whenever it changed. In a folder every new or changed file is read once, oldest
+first. Names that start with a dot or end in .tmp or .part are passed over, and so is a file
+that is still being written (changed within the last half second).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rynek.feeds.contract import FeedConfig, WriteReport
+from rynek.feeds.kit.content import inflate
+from rynek.feeds.transport.contract import Payload, SourceError
+
+MAX_FILES = 100_000
+FILES_A_POLL = 200
+_SETTLED = 0.5
+_Stamp = tuple[int, int]
+
+
+class FileSource:
+    """One file, or the files of one folder (not of folders inside it)."""
+
+    paced = False
+
+    def __init__(self, config: FeedConfig, base: Path | None = None) -> None:
+        path = Path(config.source.removeprefix("file://")).expanduser()
+        self._path = path if path.is_absolute() or base is None else base / path
+        self._max_bytes = config.max_bytes
+        self._seen: dict[Path, _Stamp] = {}
+        self._pending: dict[Path, _Stamp] = {}
+
+    async def fetch(self) -> Sequence[Payload]:
+        """Files that are new or changed; SourceError when the path is not there."""
+        return await asyncio.to_thread(self._read)
+
+    async def more(self, documents: Sequence[tuple[str, str]]) -> Sequence[Payload]:
+        """Followed documents that lie beside the file under the last part of their URL."""
+        return await asyncio.to_thread(self._beside, documents)
+
+    def confirm(self, report: WriteReport) -> None:
+        """Those files are done."""
+        self._seen.update(self._pending)
+        self._pending.clear()
+
+    def reject(self, error: Exception) -> None:
+        """Bytes that are not of the kind are tried again only when the file changes; after any
+        other trouble (a full disk …) the file comes again."""
+        if isinstance(error, ValueError):
+            self._seen.update(self._pending)
+        self._pending.clear()
+
+    async def close(self) -> None:
+        """Nothing stays open between polls."""
+
+    def _read(self) -> list[Payload]:
+        found: list[Payload] = []
+        for path, stamp in self._changed()[:FILES_A_POLL]:
+            try:
+                data = _bounded(path, self._max_bytes)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                self._seen[path] = stamp
+                raise SourceError(f"{path.name}: {error}") from error
+            self._pending[path] = stamp
+            found.append(Payload(data, "", path.name.removesuffix(".gz")))
+        return found
+
+    def _changed(self) -> list[tuple[Path, _Stamp]]:
+        newest = time.time_ns() - int(_SETTLED * 1e9)
+        found: list[tuple[Path, _Stamp]] = []
+        for path in self._paths():
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            settled = stat.st_mtime_ns <= newest or path == self._path
+            if settled and self._seen.get(path) != stamp:
+                found.append((path, stamp))
+        return sorted(found, key=lambda item: (item[1][0], item[0].name))
+
+    def _paths(self) -> list[Path]:
+        try:
+            if not self._path.is_dir():
+                self._path.stat()
+                return [self._path]
+            names = [item for item in self._path.iterdir() if _wanted(item)]
+        except OSError as error:
+            raise SourceError(f"cannot read {self._path}: {error.strerror or error}") from error
+        if len(names) > MAX_FILES:
+            raise SourceError(f"more than {MAX_FILES} files in {self._path}")
+        return names
+
+    def _beside(self, documents: Sequence[tuple[str, str]]) -> list[Payload]:
+        folder = self._path if self._path.is_dir() else self._path.parent
+        found: list[Payload] = []
+        for part, url in documents:
+            name = url.rsplit("/", 1)[-1].split("?", 1)[0]
+            path = next((folder / n for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
+            if name and path is not None:
+                found.append(Payload(_bounded(path, self._max_bytes), part, name))
+        return found
+
+
+def _wanted(path: Path) -> bool:
+    name = path.name
+    return not name.startswith(".") and not name.endswith((".tmp", ".part")) and path.is_file()
+
+
+def _bounded(path: Path, max_bytes: int) -> bytes:
+    with path.open("rb") as stream:
+        data = stream.read(max_bytes + 1)
+    return inflate(data, max_bytes)

@@ -1,0 +1,93 @@
+"""Polling an http(s) URL with conditional GET, through the one outgoing guard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from rynek.feeds.contract import FeedConfig, WriteReport
+from rynek.feeds.transport.contract import Payload, SourceError
+
+MAX_FOLLOWED = 32
+
+
+class Fetched(Protocol):
+    """An answer of the guard; header names are lower case or looked up without regard to case."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def url(self) -> str: ...
+
+
+class Fetcher(Protocol):
+    """What the guard for outgoing requests (rynek.base.http) offers."""
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        max_bytes: int = ...,
+        timeout: float = ...,
+    ) -> Fetched: ...
+
+
+class HttpSource:
+    """One URL and the documents that follow from it; validators count only once confirmed."""
+
+    paced = False
+
+    def __init__(self, config: FeedConfig, guard: Fetcher) -> None:
+        self._config = config
+        self._guard = guard
+        self._validators: dict[str, tuple[str | None, str | None]] = {}
+        self._pending: dict[str, tuple[str | None, str | None]] = {}
+
+    async def fetch(self) -> Sequence[Payload]:
+        """The document, or nothing when the server says 304."""
+        payload = await self._get("", self._config.source)
+        return [] if payload is None else [payload]
+
+    async def more(self, documents: Sequence[tuple[str, str]]) -> Sequence[Payload]:
+        """The followed documents that changed, one after another."""
+        if len(documents) > MAX_FOLLOWED:
+            raise SourceError(f"more than {MAX_FOLLOWED} documents in one poll")
+        found = [await self._get(part, url) for part, url in documents]
+        return [payload for payload in found if payload is not None]
+
+    def confirm(self, report: WriteReport) -> None:
+        """From now on ask only for what is newer."""
+        self._validators.update(self._pending)
+        self._pending.clear()
+
+    def reject(self, error: Exception) -> None:
+        """Ask for the whole document again next time."""
+        self._pending.clear()
+
+    async def close(self) -> None:
+        """Nothing to let go of: the guard owns the connections."""
+
+    async def _get(self, part: str, url: str) -> Payload | None:
+        etag, modified = self._validators.get(url, (None, None))
+        answer = await self._guard.fetch(
+            url,
+            headers=self._config.headers,
+            etag=etag,
+            last_modified=modified,
+            max_bytes=self._config.max_bytes,
+            timeout=self._config.timeout,
+        )
+        if answer.status == 304:
+            return None
+        if answer.status != 200:
+            raise SourceError(f"the server answered {answer.status}")
+        named = {name.lower(): value for name, value in answer.headers.items()}
+        self._pending[url] = (named.get("etag"), named.get("last-modified"))
+        return Payload(answer.body, part, url)
