@@ -194,7 +194,7 @@ OPERANDS = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(PATHS, OPERANDS, st.lists(INSTANCES, min_size=1, max_size=2))
 def test_every_match_is_found_by_the_index(
     path: str, operand: str, instances: list[Instance]

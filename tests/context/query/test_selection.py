@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -160,7 +161,5 @@ PARSERS: list[Callable[[str], object]] = [
 
 @given(st.sampled_from(PARSERS), st.text() | st.text("Aa/+#,;|(){}:* ", max_size=30))
 def test_parsers_raise_nothing_but_problems(parse: Callable[[str], object], text: str) -> None:
-    try:
+    with contextlib.suppress(Problem):
         parse(text)
-    except Problem as problem:
-        assert problem.detail

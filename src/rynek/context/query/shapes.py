@@ -90,9 +90,13 @@ class DistanceMap:
 
     def _map(self, geometry: dict[str, Any]) -> BaseGeometry:
         shape = build(geometry)
-        if geometry["type"] not in ("Point", "MultiPoint"):
-            piece = max(_PIECE_DEGREES, shape.length / _MAX_PIECES)
-            shape = shapely.segmentize(shape, piece)
+        try:
+            # A line of no length can't be cut; it is a position on the map.
+            if geometry["type"] not in ("Point", "MultiPoint") and shape.length > 0:
+                piece = max(_PIECE_DEGREES, shape.length / _MAX_PIECES)
+                shape = shapely.segmentize(shape, piece)
+        except ShapelyError as error:
+            raise BadShape(str(error)) from error
         return shapely.transform(shape, self._project)
 
     def _project(self, degrees: _Floats) -> _Floats:
