@@ -110,6 +110,14 @@ class LdContextNotAvailable(Problem):
     title = "JSON-LD context not available"
 
 
+class MethodNotAllowed(Problem):
+    """The resource is there, but not for this method."""
+
+    status = 405
+    slug = "InvalidRequest"
+    title = "Method not allowed"
+
+
 class NotAcceptable(Problem):
     """No representation that the client accepts."""
 

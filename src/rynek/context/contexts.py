@@ -88,6 +88,10 @@ class ContextResolver:
         self._remember(spec, compiled)
         return compiled
 
+    def by_id(self, digest: str) -> CompiledContext | None:
+        """A compiled context that is still in memory, by its id."""
+        return next((one for one in self._compiled.values() if one.id == digest), None)
+
     def forget(self, url: str | None = None) -> None:
         """Drop compiled contexts, all of them or those whose spec names `url`."""
         for key, compiled in list(self._compiled.items()):

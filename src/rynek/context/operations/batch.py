@@ -144,6 +144,17 @@ def as_fragment(entity: Entity) -> Fragment:
     )
 
 
+def fragment_entity(fragment: Fragment) -> Entity:
+    """A fragment with an id as an entity to update; its types may be empty."""
+    return Entity(
+        fragment.id or "",
+        fragment.types or [],
+        fragment.attrs,
+        fragment.scopes,
+        fragment.expires_at,
+    )
+
+
 class _NotUpdated(Problem):
     """Some attributes of an entity were left as they were."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rynek.base.geo import box_of
+from rynek.base.geo import bbox
 from rynek.base.sqlite import Connection
 from rynek.context.model import LOCATION, Entity
 
@@ -54,7 +54,7 @@ class Places:
             if instances and instances[0].kind == "GeoProperty":
                 slot = self.slot(attr)
                 if slot is not None:
-                    found[slot] = _union([box_of(one.value) for one in instances])
+                    found[slot] = _union([bbox(one.value) for one in instances])
         return found
 
     def stored(self, p: int) -> Box | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ import msgspec
 from rynek.base.clock import MICRO, Clock
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
 from rynek.context.formats import decode
+from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.query import Query
 from rynek.context.store.build import IndexBuilder
@@ -110,19 +110,22 @@ class SqliteStore:
             self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
         return await self._writer.submit(job)
 
-    def cached_context(self, url: str) -> bytes | None:
-        """A remote @context fetched before (`ContextCache`)."""
+    def remote_context(self, url: str) -> bytes | None:
+        """The document of a remote @context fetched before."""
         row = self._reading.execute(
             "SELECT body FROM remote_context WHERE url = ?", (url,)
         ).fetchone()
         return bytes(row[0]) if row else None
 
-    def cache_context(self, url: str, body: bytes) -> None:
-        """Keep a remote @context (`ContextCache`)."""
+    def keep_remote_context(self, url: str, body: bytes) -> None:
+        """Write the document of a remote @context with the next group."""
         self._writer.later(
-            "INSERT OR REPLACE INTO remote_context VALUES(?, ?, ?)",
-            (url, body, int(time.time()) * MICRO),
+            "INSERT OR REPLACE INTO remote_context VALUES(?, ?, ?)", (url, body, self._clock.now())
         )
+
+    def context_by_id(self, digest: str) -> CompiledContext | None:
+        """A @context that some body was written under, by its hash."""
+        return self._indexes.contexts.by_hash(digest)
 
     async def close(self) -> None:
         """Finish waiting writes, write the cursors, checkpoint and close."""
@@ -158,3 +161,22 @@ class SqliteStore:
             f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})",
             (free, head - self._limits.keep_rows, old),
         )
+
+
+class RemoteContexts:
+    """`ContextCache` in the tenant's store: documents of remote @contexts survive a restart."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._fresh: dict[str, bytes] = {}
+
+    def get(self, url: str) -> bytes | None:
+        """The stored document of `url`."""
+        if url in self._fresh:
+            return self._fresh[url]
+        return self._store.remote_context(url)
+
+    def put(self, url: str, body: bytes) -> None:
+        """Keep the document of `url`; it is written with the next group."""
+        self._fresh[url] = body
+        self._store.keep_remote_context(url, body)

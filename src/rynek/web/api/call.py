@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from rynek.base.settings import Limits
 from rynek.context import CompiledContext
 
 JSON = b"application/json"
@@ -21,8 +22,9 @@ class Call(msgspec.Struct):
 
     `params` are the decoded query parameters (the last one wins where a name repeats);
     `headers` have lower-case names; `path_args` are the decoded variable parts of the path;
-    `ld` is the resolved @context for names in and out; `accept` is one of JSON, JSON_LD,
-    GEO_JSON; `tenant` is the tenant's rooms (`.context`, `.history`, `.clock` …).
+    `ld` is the resolved @context for names in and out
+    (`ld_from_link` when the client named it in a Link header); `accept` is one of JSON, JSON_LD,
+    GEO_JSON; `limits` bound page and batch; `tenant` is the tenant's rooms (`.context`, `.history`, `.clock` …).
     """
 
     method: str
@@ -34,7 +36,9 @@ class Call(msgspec.Struct):
     tenant: Any
     ld: CompiledContext
     accept: bytes = JSON
+    ld_from_link: bool = False
     base_path: str = ""
+    limits: Limits = Limits()
 
     @property
     def options(self) -> frozenset[str]:

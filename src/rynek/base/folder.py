@@ -1,0 +1,102 @@
+"""The data folder: its version, and the lock that keeps a second server out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import IO, Final
+
+FORMAT: Final = 1
+_VERSION_FILE: Final = "format"
+_LOCK_FILE: Final = "lock"
+
+
+class FolderError(RuntimeError):
+    """The data folder cannot be used; the message says what to do."""
+
+
+class DataFolder:
+    """One folder that holds everything; `open` takes its lock until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    @property
+    def tenants(self) -> Path:
+        """The folder of the tenants' folders."""
+        return self.path / "tenants"
+
+    def open(self) -> None:
+        """Make the folder if needed, take the lock, check the version.
+
+        FolderError when another process serves it, it is not writable, or it is of a newer rynek.
+        """
+        try:
+            self.tenants.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / _LOCK_FILE).open("a+")
+        except OSError as error:
+            raise FolderError(f"{self.path}: {error.strerror}: choose a folder rynek may write to") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = self._holder()
+            self.close()
+            raise FolderError(
+                f"{self.path} is in use by another rynek{holder}: stop it, or use another --data"
+            ) from None
+        self._lock.seek(0)
+        self._lock.truncate()
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+        self._check_version()
+
+    def _holder(self) -> str:
+        assert self._lock is not None
+        self._lock.seek(0)
+        pid = self._lock.read(32).strip()
+        return f" (process {pid})" if pid.isdigit() else ""
+
+    def _check_version(self) -> None:
+        file = self.path / _VERSION_FILE
+        try:
+            found = int(file.read_text().strip())
+        except FileNotFoundError:
+            write_atomically(file, f"{FORMAT}\n".encode())
+            return
+        except ValueError:
+            raise FolderError(f"{file} is damaged: it should hold {FORMAT}") from None
+        if found > FORMAT:
+            raise FolderError(
+                f"{self.path} has format {found}, this rynek knows up to {FORMAT}:"
+                " start a newer rynek on it"
+            )
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`, durably and never half-written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in `path` durable where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

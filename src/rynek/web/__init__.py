@@ -1,0 +1,18 @@
+"""HTTP: the NGSI-LD API, pages, sign-in; it sees the other rooms through their faces."""
+
+from rynek.web.access import Access
+from rynek.web.asgi import Application
+from rynek.web.contract import City, Licence, Recording, parse_city
+from rynek.web.tokens import SCOPES, Token, TokenStore
+
+__all__ = [
+    "SCOPES",
+    "Access",
+    "Application",
+    "City",
+    "Licence",
+    "Recording",
+    "Token",
+    "TokenStore",
+    "parse_city",
+]

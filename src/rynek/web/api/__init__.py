@@ -1,0 +1,1 @@
+"""Handlers of the NGSI-LD API: they know values, not requests."""

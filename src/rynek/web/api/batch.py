@@ -1,0 +1,214 @@
+"""Handlers of /entityOperations (CIM 009 §6.14 - §6.17, §6.23, §6.31)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rynek.base.errors import BadRequestData, InvalidRequest, Problem
+from rynek.base.ids import is_uri
+from rynek.context import operations, parse_entity, parse_fragment
+from rynek.web.api.bodies import (
+    context_of,
+    dumps,
+    load_json,
+    media_type,
+    read_document,
+    read_list,
+)
+from rynek.web.api.call import JSON, Call, Reply
+from rynek.web.api.entities import query_reply
+from rynek.web.api.params import refuse_later
+
+_NO_CONTENT = 204
+
+
+async def create_batch(call: Call) -> Reply:
+    """Batch Entity Creation (§5.6.7)."""
+    result = operations.BatchResult()
+    items = await _items(call, result)
+    await _write(call, lambda txn: operations.create_all(txn, items, result))
+    if result.errors:
+        return _partial(result)
+    return Reply(201, dumps(result.created))
+
+
+async def upsert_batch(call: Call) -> Reply:
+    """Batch Entity Creation or Update (§5.6.8): options=update appends instead of replacing."""
+    replace = "update" not in call.options
+    result = operations.BatchResult()
+    items = await _items(call, result)
+    await _write(call, lambda txn: operations.upsert_all(txn, items, result, replace=replace))
+    if result.errors:
+        return _partial(result)
+    if result.created:
+        return Reply(201, dumps(list(dict.fromkeys(result.created))))
+    return Reply(_NO_CONTENT)
+
+
+async def update_batch(call: Call) -> Reply:
+    """Batch Entity Update (§5.6.9)."""
+    overwrite = "noOverwrite" not in call.options
+    result = operations.BatchResult()
+    items = await _items(call, result, need_type=False)
+    await _write(call, lambda txn: operations.update_all(txn, items, result, overwrite=overwrite))
+    return _partial(result) if result.errors else Reply(_NO_CONTENT)
+
+
+async def merge_batch(call: Call) -> Reply:
+    """Batch Entity Merge (§5.6.20)."""
+    documents, media = await read_list(call)
+    _bounded(call, documents)
+    result = operations.BatchResult()
+    patches: list[operations.Patch] = []
+    for document in documents:
+        entity_id = _id_of(document)
+        try:
+            ld = await context_of(call, _object(document), media)
+            fragment = parse_fragment(document, ld, now=0, allow_null=True, partial=True)
+            if fragment.id is None:
+                raise BadRequestData("the entity has no id")
+            patches.append(operations.Patch(fragment.id, fragment, ld))
+        except Problem as problem:
+            result.errors.append((entity_id, problem))
+    await _write(call, lambda txn: operations.merge_all(txn, patches, result))
+    return _partial(result) if result.errors else Reply(_NO_CONTENT)
+
+
+async def delete_batch(call: Call) -> Reply:
+    """Batch Entity Delete (§5.6.10): an array of entity ids."""
+    media_type(call)
+    ids = load_json(call.body)
+    if not isinstance(ids, list) or not ids or not all(isinstance(one, str) for one in ids):
+        raise BadRequestData("the body must be a non-empty array of entity ids")
+    _bounded(call, ids)
+    result = operations.BatchResult()
+    good: list[str] = []
+    for one in ids:
+        if is_uri(one):
+            good.append(one)
+        else:
+            result.errors.append((one, BadRequestData(f"{one[:100]!r} is not a URI")))
+    await _write(call, lambda txn: operations.delete_all(txn, good, result))
+    return _partial(result) if result.errors else Reply(_NO_CONTENT)
+
+
+async def query_batch(call: Call) -> Reply:
+    """Query Entities by POST (§6.23): a Query data type (§5.2.23) as body."""
+    document, ld = await read_document(call)
+    if document.get("type") != "Query":
+        raise BadRequestData('the body must be of type "Query"')
+    call.ld = ld
+    params = call.params | query_params(document)
+    call.params = params
+    refuse_later(params)
+    return await query_reply(call)
+
+
+def query_params(document: dict[str, Any]) -> dict[str, str]:
+    """The members of a Query as the parameters that say the same."""
+    params: dict[str, str] = {}
+    selectors = document.get("entities")
+    if selectors is not None:
+        params |= _selectors(selectors)
+    for name in ("attrs", "pick", "omit", "datasetId"):
+        value = document.get(name)
+        if value is not None:
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                raise BadRequestData(f"{name} must be an array of names")
+            params[name] = ",".join(value)
+    for name in ("q", "scopeQ", "lang"):
+        value = document.get(name)
+        if value is not None:
+            if not isinstance(value, str):
+                raise BadRequestData(f"{name} must be a string")
+            params[name] = value
+    geo = document.get("geoQ")
+    if geo is not None:
+        if not isinstance(geo, dict):
+            raise BadRequestData("geoQ must be an object")
+        for name in ("georel", "geometry", "geoproperty"):
+            if name in geo:
+                params[name] = str(geo[name])
+        if "coordinates" in geo:
+            coordinates = geo["coordinates"]
+            params["coordinates"] = (
+                coordinates if isinstance(coordinates, str) else dumps(coordinates).decode()
+            )
+    for name in ("temporalQ", "join", "containedBy", "ordering", "orderBy"):
+        if name in document:
+            params[name] = str(document[name])
+    return params
+
+
+def _selectors(selectors: Any) -> dict[str, str]:
+    if not isinstance(selectors, list) or not selectors:
+        raise BadRequestData("entities must be a non-empty array of selectors")
+    if not all(isinstance(one, dict) and "type" in one for one in selectors):
+        raise BadRequestData("each selector in entities needs a type")
+    if len(selectors) == 1:
+        one = selectors[0]
+        found = {"type": str(one["type"])}
+        if "id" in one:
+            ids = one["id"] if isinstance(one["id"], list) else [one["id"]]
+            found["id"] = ",".join(str(i) for i in ids)
+        if "idPattern" in one:
+            found["idPattern"] = str(one["idPattern"])
+        return found
+    if any(one.keys() - {"type"} for one in selectors):
+        raise BadRequestData("several selectors with id or idPattern are not supported yet")
+    return {"type": ",".join(f"({one['type']})" for one in selectors)}
+
+
+async def _items(
+    call: Call, result: operations.BatchResult, *, need_type: bool = True
+) -> list[operations.Item]:
+    """The entities of a batch; those that cannot be read go into the result's errors."""
+    documents, media = await read_list(call)
+    _bounded(call, documents)
+    items: list[operations.Item] = []
+    for document in documents:
+        try:
+            ld = await context_of(call, _object(document), media)
+            if need_type or "type" in document or "@type" in document:
+                entity = parse_entity(document, ld, now=0)
+            else:
+                entity = _untyped(document, ld)
+            items.append(operations.Item(entity, ld))
+        except Problem as problem:
+            result.errors.append((_id_of(document), problem))
+    return items
+
+
+def _untyped(document: dict[str, Any], ld: Any) -> Any:
+    """An update names the entity; its type may be left out."""
+    fragment = parse_fragment(document, ld, now=0)
+    if fragment.id is None:
+        raise BadRequestData("the entity has no id")
+    return operations.fragment_entity(fragment)
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise InvalidRequest("each element of the array must be an entity")
+    return document
+
+
+def _id_of(document: Any) -> str:
+    found = document.get("id") or document.get("@id") if isinstance(document, dict) else None
+    return str(found)[:1000] if found is not None else "urn:ngsi-ld:null"
+
+
+def _bounded(call: Call, items: list[Any]) -> None:
+    most = call.limits.max_batch
+    if len(items) > most:
+        raise BadRequestData(f"a batch of {len(items)}: at most {most} at once")
+
+
+async def _write(call: Call, job: Callable[[Any], Any]) -> None:
+    await call.tenant.context.write(job)
+
+
+def _partial(result: operations.BatchResult) -> Reply:
+    return Reply(207, dumps(result.body()), JSON)
+

@@ -1,0 +1,154 @@
+"""Bodies in and out: JSON with its @context, entities as the client asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from rynek.base.errors import BadRequestData, InvalidRequest, UnsupportedMediaType
+from rynek.context import (
+    CompiledContext,
+    Entity,
+    Row,
+    View,
+    body_with_context,
+    decode,
+    join_bodies,
+    link_header,
+    render_collection,
+    render_entity,
+    render_feature,
+)
+from rynek.web.api.call import JSON, JSON_LD, Call, Header, Reply
+from rynek.web.api.params import PLAIN, geometry_property, wants_geojson
+
+_loads: Final = msgspec.json.Decoder().decode
+dumps: Final = msgspec.json.Encoder().encode
+_MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+def media_type(call: Call) -> str:
+    """The body's media type: JSON, JSON-LD or (for patches) merge-patch; 415 otherwise."""
+    media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media in ("application/json", "application/ld+json"):
+        return media
+    if media == _MERGE_PATCH and call.method == "PATCH":
+        return media
+    raise UnsupportedMediaType(
+        "send application/json or application/ld+json" + (f", not {media[:60]}" if media else "")
+    )
+
+
+def load_json(body: bytes) -> Any:
+    """The body as JSON; InvalidRequest when it is none."""
+    try:
+        return _loads(body)
+    except RecursionError:
+        raise InvalidRequest("the JSON nests too deep") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from None
+
+
+async def read_document(call: Call) -> tuple[dict[str, Any], CompiledContext]:
+    """An object body and the @context that holds for it (§6.3.5)."""
+    media = media_type(call)
+    document = load_json(call.body)
+    if not isinstance(document, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return document, await context_of(call, document, media)
+
+
+async def read_list(call: Call) -> tuple[list[Any], str]:
+    """An array body and its media type."""
+    media = media_type(call)
+    items = load_json(call.body)
+    if not isinstance(items, list):
+        raise InvalidRequest("the body must be a JSON array")
+    if not items:
+        raise BadRequestData("the array is empty")
+    return items, media
+
+
+async def context_of(call: Call, document: dict[str, Any], media: str) -> CompiledContext:
+    """The @context of one document: in it for JSON-LD, from the Link header otherwise."""
+    spec = document.get("@context")
+    if media == "application/ld+json":
+        if spec is None:
+            raise BadRequestData("application/ld+json needs an @context in the body")
+        if "link" in call.headers and call.ld_from_link:
+            raise BadRequestData("an @context both in the body and in the Link header")
+        resolver = call.tenant.context.resolver
+        cached: CompiledContext | None = resolver.resolve_cached(spec)
+        if cached is not None:
+            return cached
+        resolved: CompiledContext = await resolver.resolve(spec)
+        return resolved
+    if spec is not None:
+        raise BadRequestData("application/json must not have an @context in the body")
+    return call.ld
+
+
+def context_headers(call: Call) -> list[Header]:
+    """The Link header that names the @context of a plain JSON answer (§6.3.6)."""
+    if call.accept == JSON_LD:
+        return []
+    return [(b"link", link_header(context_url(call)).encode())]
+
+
+def context_url(call: Call) -> str:
+    """Where the @context of an answer can be had: the client's URL, or hosted here by its id."""
+    ld = call.ld
+    return ld.link or f"{call.base_path}/ngsi-ld/v1/jsonldContexts/{ld.id}"
+
+
+def entity_reply(call: Call, row: Row, view: View) -> Reply:
+    """One entity in the form the client asked for."""
+    ld = call.ld
+    if view is PLAIN and call.accept == JSON and row.ctx.id == ld.id:
+        return Reply(200, row.body, JSON, context_headers(call))
+    if wants_geojson(call):
+        feature = render_feature(
+            decode(row.body, row.times, row.ctx), ld, view, geometry_property=geometry_property(call)
+        )
+        return document_reply(call, feature)
+    if call.accept == JSON_LD:
+        return Reply(200, body_with_context(entity_body(row, ld, view), ld), JSON_LD)
+    return Reply(200, entity_body(row, ld, view), JSON, context_headers(call))
+
+
+def entity_body(row: Row, ld: CompiledContext, view: View) -> bytes:
+    """One entity as bytes: the stored ones where they are just what was asked for."""
+    if view is PLAIN and row.ctx.id == ld.id:
+        return row.body
+    return dumps(render_entity(decode(row.body, row.times, row.ctx), ld, view))
+
+
+def entities_reply(call: Call, rows: Sequence[Row], view: View, headers: list[Header]) -> Reply:
+    """A list of entities in the form the client asked for."""
+    ld = call.ld
+    if wants_geojson(call):
+        entities: list[Entity] = [decode(row.body, row.times, row.ctx) for row in rows]
+        collection = render_collection(
+            entities, ld, view, geometry_property=geometry_property(call)
+        )
+        reply = document_reply(call, collection)
+        reply.headers = reply.headers + headers
+        return reply
+    bodies = [entity_body(row, ld, view) for row in rows]
+    if call.accept == JSON_LD:
+        bodies = [body_with_context(body, ld) for body in bodies]
+    return Reply(200, join_bodies(bodies), call.accept, context_headers(call) + headers)
+
+
+def document_reply(call: Call, document: dict[str, Any], status: int = 200) -> Reply:
+    """Any object, with its @context inside for JSON-LD and GeoJSON, in the Link header else."""
+    if call.accept == JSON:
+        return Reply(status, dumps(document), JSON, context_headers(call))
+    if call.accept == JSON_LD:
+        return Reply(status, dumps(document | {"@context": call.ld.member}), JSON_LD)
+    prefers_json = "ld-context=false" in call.headers.get("prefer", "")
+    if not prefers_json:
+        document = document | {"@context": call.ld.member}
+    return Reply(status, dumps(document), call.accept, context_headers(call))

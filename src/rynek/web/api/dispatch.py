@@ -1,0 +1,219 @@
+"""From an ASGI request to a handler and back: the hot path, so nothing here that need not be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import unquote
+
+from rynek.base.errors import (
+    MethodNotAllowed,
+    NotAcceptable,
+    PayloadTooLarge,
+    Problem,
+    ResourceNotFound,
+    Unauthorized,
+)
+from rynek.context import parse_link_header
+from rynek.web.access import Access
+from rynek.web.api.bodies import dumps
+from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, PROBLEM, Call, Header, Reply
+from rynek.web.api.params import parse_query_string
+from rynek.web.api.routes import Leaf, build, find
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+PREFIX: Final = "/ngsi-ld/v1/"
+_logger = logging.getLogger(__name__)
+_BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
+_CORS_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_CORS_EXPOSED: Final = b"Link, Location, NGSILD-Results-Count, NGSILD-Tenant, Content-Range"
+
+
+class Api:
+    """The NGSI-LD API as an ASGI application over an engine's tenants."""
+
+    def __init__(self, engine: Any, access: Access) -> None:
+        self._engine = engine
+        self._access = access
+        self._tree = build()
+        settings = engine.settings
+        self._max_body = settings.server.max_body_bytes
+        self._base_path = settings.server.base_path
+        self._limits = settings.limits
+        self._origins = frozenset(settings.access.cors_origins)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request below /ngsi-ld/v1/."""
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        method = scope["method"]
+        try:
+            reply = await self._answer(scope, method, headers, receive)
+        except Problem as problem:
+            reply = problem_reply(problem)
+        except Exception:
+            _logger.exception("%s %s failed", method, scope["path"])
+            reply = problem_reply(Problem("an unexpected error; it stands in the server's log"))
+        await self._send(reply, headers, method, send)
+
+    async def _answer(
+        self, scope: dict[str, Any], method: str, headers: dict[str, str], receive: Receive
+    ) -> Reply:
+        path = scope["path"]
+        raw = scope.get("raw_path") or path.encode()
+        text = raw.decode("latin-1").partition("?")[0]
+        at = text.find(PREFIX) + len(PREFIX)
+        parts = text[at:].split("/")
+        if "%" in text:
+            parts = [unquote(part) for part in parts]
+        found = find(self._tree, parts)
+        if found is None:
+            raise ResourceNotFound(f"no such resource: {path[:200]}")
+        leaf, args = found
+        if method == "OPTIONS":
+            return _options(leaf)
+        routed = leaf.handlers.get("GET" if method == "HEAD" else method)
+        if routed is None:
+            return _method_not_allowed(leaf, method)
+        handler, right = routed
+        engine = self._engine
+        name = headers.get("ngsild-tenant") or engine.default_tenant
+        self._access.check(headers.get("authorization"), right, name)
+        tenant = engine.tenant(name, create=right == "write" and method == "POST")
+        body = b""
+        if method in _BODY_METHODS:
+            body = await read_body(receive, headers, self._max_body)
+        link = headers.get("link")
+        url = parse_link_header(link) if link is not None else None
+        resolver = tenant.context.resolver
+        ld = resolver.resolve_cached(url)
+        if ld is None:
+            ld = await resolver.resolve(url)
+        return await handler(
+            Call(
+                method,
+                path,
+                args,
+                parse_query_string(scope["query_string"]),
+                headers,
+                body,
+                tenant,
+                ld,
+                accepted(headers.get("accept")),
+                url is not None,
+                self._base_path,
+                self._limits,
+            )
+        )
+
+    async def _send(
+        self, reply: Reply, headers: dict[str, str], method: str, send: Send
+    ) -> None:
+        body = reply.body
+        out: list[Header] = [(b"content-length", str(len(body)).encode())]
+        if body:
+            out.append((b"content-type", reply.media))
+        if reply.headers:
+            out += reply.headers
+        if "ngsild-tenant" in headers:
+            out.append((b"ngsild-tenant", headers["ngsild-tenant"].encode("latin-1")))
+        if "origin" in headers:
+            out += self._cors(headers["origin"])
+        if reply.status == 204:
+            out[0] = (b"vary", b"Accept, NGSILD-Tenant, Link")
+        await send({"type": "http.response.start", "status": reply.status, "headers": out})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+
+    def _cors(self, origin: str) -> list[Header]:
+        if "*" in self._origins:
+            allowed = b"*"
+        elif origin in self._origins:
+            allowed = origin.encode("latin-1")
+        else:
+            return []
+        return [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-allow-methods", _CORS_METHODS),
+            (b"access-control-allow-headers", b"*, Authorization"),
+            (b"access-control-expose-headers", _CORS_EXPOSED),
+            (b"vary", b"Origin"),
+        ]
+
+
+async def read_body(receive: Receive, headers: dict[str, str], most: int) -> bytes:
+    """The whole body; PayloadTooLarge beyond `most` bytes, before it is read where it is told."""
+    told = headers.get("content-length")
+    if told is not None and told.isdigit() and int(told) > most:
+        raise PayloadTooLarge(f"the body is larger than {most} bytes")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > most:
+            raise PayloadTooLarge(f"the body is larger than {most} bytes")
+        return body
+    chunks = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > most:
+            raise PayloadTooLarge(f"the body is larger than {most} bytes")
+    return b"".join(chunks)
+
+
+@lru_cache(maxsize=512)
+def accepted(header: str | None) -> bytes:
+    """The best of JSON, JSON-LD and GeoJSON for an Accept header; NotAcceptable if none is."""
+    if not header:
+        return JSON
+    best: tuple[float, int, bytes] | None = None
+    for piece in header.split(","):
+        media, *parameters = [part.strip().lower() for part in piece.split(";")]
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    quality = float(parameter[2:])
+                except ValueError:
+                    quality = 0.0
+        for rank, offer in enumerate((JSON, JSON_LD, GEO_JSON)):
+            exact = media == offer.decode()
+            if quality > 0 and (exact or media in ("*/*", "application/*")):
+                candidate = (quality, 2 if exact else 1 if rank == 0 else 0, offer)
+                if best is None or candidate[:2] > best[:2]:
+                    best = candidate
+    if best is None:
+        raise NotAcceptable("answers are application/json, ld+json or geo+json")
+    return best[2]
+
+
+def problem_reply(problem: Problem) -> Reply:
+    """A problem document (RFC 9457)."""
+    headers: list[Header] = []
+    if isinstance(problem, Unauthorized):
+        headers.append((b"www-authenticate", b'Bearer realm="rynek"'))
+    return Reply(problem.status, dumps(problem.body()), PROBLEM, headers)
+
+
+def _options(leaf: Leaf) -> Reply:
+    return Reply(
+        204,
+        headers=[
+            (b"allow", leaf.allow.encode()),
+            (b"accept-patch", b"application/json, application/ld+json"),
+        ],
+    )
+
+
+def _method_not_allowed(leaf: Leaf, method: str) -> Reply:
+    reply = problem_reply(MethodNotAllowed(f"{method} is not one of {leaf.allow}"))
+    reply.headers = [(b"allow", leaf.allow.encode())]
+    return reply

@@ -1,0 +1,221 @@
+"""Query parameters of the NGSI-LD API → values (CIM 009 §6.3, §6.4)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from rynek.base.errors import (
+    BadRequestData,
+    InvalidRequest,
+    OperationNotSupported,
+    TooManyResults,
+)
+from rynek.base.ids import is_uri
+from rynek.context import (
+    CompiledContext,
+    Query,
+    View,
+    parse_attrs,
+    parse_geo,
+    parse_projection,
+    parse_q,
+    parse_scope,
+    parse_types,
+)
+from rynek.web.api.call import GEO_JSON, Call
+
+MAX_QUERY_BYTES: Final = 64 * 1024
+_MAX_IDS: Final = 1000
+_MEMORY: Final = 2048
+_FORMS: Final = {
+    "normalized": "normalized",
+    "concise": "concise",
+    "keyValues": "simplified",
+    "simplified": "simplified",
+}
+# Parameters of the standard that this version answers with an error rather than ignores.
+_LATER: Final = ("join", "joinLevel", "containedBy", "entityMap", "orderBy", "csf", "splitEntities")
+# What makes a query of entities a query (§5.7.2.4).
+_FILTERS: Final = ("type", "attrs", "q", "georel", "geometry", "id", "idPattern", "scopeQ", "pick")
+
+
+def parse_query_string(raw: bytes) -> dict[str, str]:
+    """Decoded parameters; the last one wins where a name repeats."""
+    if not raw:
+        return {}
+    if len(raw) > MAX_QUERY_BYTES:
+        raise InvalidRequest(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
+    params: dict[str, str] = {}
+    for pair in raw.decode("latin-1").split("&"):
+        name, _, value = pair.partition("=")
+        if "%" in value or "+" in value:
+            value = unquote_plus(value)
+        params[unquote_plus(name) if "%" in name else name] = value
+    return params
+
+
+class Paging(msgspec.Struct):
+    """Which page of the result: `limit` entities from `offset`; `count` asks for the total."""
+
+    limit: int
+    offset: int
+    count: bool
+
+
+def paging(params: dict[str, str], default: int, most: int) -> Paging:
+    """limit, offset and count (§6.3.10, §6.3.13)."""
+    count = flag(params, "count")
+    limit = number(params, "limit", default)
+    if limit > most:
+        raise TooManyResults(f"limit is {limit}, at most {most} are sent at once")
+    if limit == 0 and not count:
+        raise BadRequestData("limit=0 needs count=true")
+    return Paging(limit, number(params, "offset", 0), count)
+
+
+def number(params: dict[str, str], name: str, default: int) -> int:
+    """A non-negative integer parameter."""
+    text = params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequestData(f"{name} must be a number from 0 on, it is {text[:40]!r}")
+    return int(text)
+
+
+def flag(params: dict[str, str], name: str) -> bool:
+    """A boolean parameter, false when absent."""
+    text = params.get(name, "false")
+    if text not in ("true", "false"):
+        raise BadRequestData(f"{name} must be true or false, it is {text[:40]!r}")
+    return text == "true"
+
+
+_queries: OrderedDict[tuple[object, ...], Query] = OrderedDict()
+_QUERY_NAMES: Final = (
+    "type", "id", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty",
+    "scopeQ",
+)  # fmt: skip
+
+
+def entity_query(params: dict[str, str], ld: CompiledContext) -> Query:
+    """The filter of Query Entities (§5.7.2); parsed queries are remembered."""
+    key = (ld.id, *[params.get(name) for name in _QUERY_NAMES])
+    query = _queries.get(key)
+    if query is None:
+        query = _queries[key] = _parse(params, ld)
+        if len(_queries) > _MEMORY:
+            _queries.popitem(last=False)
+    return query
+
+
+def _parse(params: dict[str, str], ld: CompiledContext) -> Query:
+    expand = ld.expand_term
+    ids = params.get("id")
+    types = params.get("type")
+    attrs = params.get("attrs")
+    q = params.get("q")
+    scope = params.get("scopeQ")
+    return Query(
+        ids=_ids(ids) if ids is not None else None,
+        id_pattern=params.get("idPattern"),
+        types=parse_types(types, expand) if types not in (None, "*") else None,
+        attrs=parse_attrs(attrs, expand) if attrs else [],
+        q=parse_q(q, expand) if q is not None else None,
+        geo=parse_geo(
+            params.get("georel"),
+            params.get("geometry"),
+            params.get("coordinates"),
+            params.get("geoproperty"),
+            expand,
+        ),
+        # "+" is the wildcard of one level, and a blank where a form encoded it.
+        scope=parse_scope(scope.replace(" ", "+")) if scope is not None else None,
+    )
+
+
+def _ids(text: str) -> list[str]:
+    ids = [one for one in text.split(",") if one]
+    if not ids or len(ids) > _MAX_IDS:
+        raise BadRequestData(f"id must list 1 to {_MAX_IDS} URIs")
+    for one in ids:
+        if not is_uri(one):
+            raise BadRequestData(f"id: {one[:100]!r} is not a URI")
+    return ids
+
+
+def require_filter(params: dict[str, str]) -> None:
+    """§5.7.2.4: a query without any filter is refused, unless it is about local entities."""
+    if not any(params.get(name) for name in _FILTERS) and params.get("local") != "true":
+        raise BadRequestData("at least one of type, attrs, q, georel or local=true is needed")
+
+
+def refuse_later(params: dict[str, str]) -> None:
+    """Parameters of the standard that are not done yet are refused, never ignored."""
+
+    for name in _LATER:
+        if name in params:
+            raise OperationNotSupported(f"the parameter {name} is not supported yet")
+
+
+def view_of(call: Call) -> View:
+    """How the client wants entities shown (§6.3.7, §6.3.11, §4.21, §4.15)."""
+    params = call.params
+    options = call.options
+    form = "normalized"
+    for word in options:
+        if word in _FORMS:
+            form = _FORMS[word]
+        elif word not in _KNOWN_OPTIONS:
+            raise BadRequestData(f"options/format: {word[:40]!r} is not known")
+    names = {name: params[name] for name in ("attrs", "pick", "omit", "lang") if name in params}
+    dataset = params.get("datasetId")
+    if not names and dataset is None and form == "normalized" and "sysAttrs" not in options:
+        return PLAIN
+    expand = call.ld.expand_term
+    pick = names.get("pick")
+    omit = names.get("omit")
+    return View(
+        form=form,  # type: ignore[arg-type]
+        sys_attrs="sysAttrs" in options,
+        attrs=parse_attrs(names["attrs"], expand) if names.get("attrs") else None,
+        pick=_projected("pick", pick, call.ld) if pick else None,
+        omit=_projected("omit", omit, call.ld) if omit else None,
+        lang=names.get("lang"),
+        dataset_ids=dataset.split(",") if dataset else None,
+    )
+
+
+PLAIN: Final = View()
+_KNOWN_OPTIONS: Final = frozenset(
+    (
+        *_FORMS,
+        "sysAttrs",
+        "count",
+        "noOverwrite",
+        "update",
+        "replace",
+        "temporalValues",
+        "aggregatedValues",
+        "geojson",
+    )
+)
+
+
+def _projected(name: str, text: str, ld: CompiledContext) -> frozenset[str]:
+    projection = parse_projection(name, text, ld.expand_term)
+    return projection.members | projection.attrs
+
+
+def geometry_property(call: Call) -> str:
+    """Which GeoProperty is a GeoJSON feature's geometry (§6.3.15)."""
+    return call.ld.expand_term(call.params.get("geometryProperty", "location"))
+
+
+def wants_geojson(call: Call) -> bool:
+    """Whether features are asked for."""
+    return call.accept == GEO_JSON

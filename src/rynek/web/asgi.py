@@ -1,0 +1,174 @@
+"""The ASGI application: hot NGSI-LD routes straight to their dispatcher, Starlette for the rest."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from rynek.base.errors import NonexistentTenant, PayloadTooLarge, Problem, Unauthorized
+from rynek.web.api.dispatch import PREFIX, Api, read_body
+from rynek.web.pages import pages, problem_page
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_logger = logging.getLogger(__name__)
+_STATIC: Final = Path(__file__).parent / "static"
+_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health")
+
+# Nothing on a page comes from elsewhere, unless a tile URL is set.
+_POLICY: Final = (
+    "default-src 'self'; img-src 'self' data: blob:{tiles}; connect-src 'self'{tiles};"
+    " style-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none';"
+    " frame-ancestors 'self'; form-action 'self'"
+)
+
+
+class Application:
+    """What the server runs: one engine's API and pages."""
+
+    def __init__(self, engine: Any) -> None:
+        self._api = Api(engine, engine.access)
+        self._site = _site(engine)
+        base = engine.settings.server.base_path
+        self._prefix = base + PREFIX
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] == "http" and scope["path"].startswith(self._prefix):
+            await self._api(scope, receive, send)
+        else:
+            await self._site(scope, receive, send)
+
+
+def _site(engine: Any) -> Starlette:
+    routes: list[Any] = [
+        Route("/health", _health(engine), methods=["GET"]),
+        Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine), methods=["POST"]),
+        Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
+        *pages(engine),
+    ]
+    base = engine.settings.server.base_path
+    if base:
+        routes = [Mount(base, routes=routes)]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(_Guarded, engine=engine)],
+        exception_handlers={
+            404: lambda request, error: problem_page(engine, request, 404),
+            405: lambda request, error: PlainTextResponse("method not allowed", 405),
+            500: lambda request, error: problem_page(engine, request, 500),
+        },
+    )
+    app.state.engine = engine
+    return app
+
+
+class _CachedStatic(StaticFiles):
+    """Static files: those whose name carries a hash never change."""
+
+    async def get_response(self, path: str, scope: Any) -> Response:
+        response = await super().get_response(path, scope)
+        hashed = path.startswith("app/assets/")
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if hashed else "no-cache"
+        )
+        return response
+
+
+class _Guarded(BaseHTTPMiddleware):
+    """Rights before, security headers after every page."""
+
+    def __init__(self, app: Any, engine: Any) -> None:
+        super().__init__(app)
+        self._engine = engine
+        tile = engine.settings.map.tile_url.split("{")[0].split("/")[:3]
+        self._policy = _POLICY.format(tiles=" " + "/".join(tile) if len(tile) == 3 else "")
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Pass, or ask for a token; a browser may send it as the password of a sign-in."""
+        path = request.url.path.removeprefix(self._engine.settings.server.base_path)
+        if not path.startswith(_OPEN_PATHS):
+            try:
+                tenant = _tenant_of(path, self._engine.default_tenant)
+                right = "read" if request.method in ("GET", "HEAD") else "write"
+                self._engine.access.check(_authorization(request), right, tenant)
+            except Unauthorized as problem:
+                return Response(
+                    problem.detail,
+                    401,
+                    {"WWW-Authenticate": 'Basic realm="rynek: a token as password", charset="UTF-8"'},
+                )
+            except Problem as problem:
+                return JSONResponse(problem.body(), problem.status)
+        response = await call_next(request)
+        response.headers.setdefault("Content-Security-Policy", self._policy)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        return response
+
+
+def _tenant_of(path: str, default: str) -> str:
+    parts = path.split("/")
+    return parts[2] if len(parts) > 2 and parts[1] == "c" else default
+
+
+def _authorization(request: Request) -> str | None:
+    header = request.headers.get("authorization")
+    if header is None or not header.lower().startswith("basic "):
+        return header
+    try:
+        secret = base64.b64decode(header[6:], validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return header
+    return f"Bearer {secret}"
+
+
+def _health(engine: Any) -> Callable[[Request], Awaitable[Response]]:
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "pass", "tenants": len(engine.tenants)})
+
+    return health
+
+
+def _deliver(engine: Any) -> Callable[[Request], Awaitable[Response]]:
+    """Webhook feeds: a body posted to /c/<tenant>/feeds/<feed>/deliver is read as a poll."""
+
+    async def deliver(request: Request) -> Response:
+        most = engine.settings.server.max_body_bytes
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            tenant = engine.tenants.get(request.path_params["tenant"])
+            if tenant is None:
+                raise NonexistentTenant(f"no tenant {request.path_params['tenant']!r}")
+            body = await read_body(request.receive, headers, most)  # type: ignore[arg-type]
+            report = await tenant.feeds.deliver(request.path_params["feed"], body)
+        except PayloadTooLarge as problem:
+            return JSONResponse(problem.body(), 413)
+        except Problem as problem:
+            return JSONResponse(problem.body(), problem.status)
+        except ValueError as error:
+            return JSONResponse({"title": "Not of this feed's kind", "detail": str(error)}, 400)
+        return JSONResponse(
+            {
+                "created": report.created,
+                "updated": report.updated,
+                "observed": report.observed,
+                "unchanged": report.unchanged,
+                "rejected": len(report.rejected),
+            }
+        )
+
+    return deliver

@@ -1,0 +1,116 @@
+"""Tokens: 256 random bits, kept as a hash in system.db, with scopes and an end."""
+
+from __future__ import annotations
+
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from rynek.base.clock import SystemClock
+from rynek.base.sqlite import Connection, connect, migrate
+
+PREFIX: Final = "rynek_"
+SCOPES: Final = ("read", "write", "admin")
+_LEVEL: Final = {name: level for level, name in enumerate(SCOPES)}
+
+_MIGRATIONS: Final = (
+    """
+CREATE TABLE token(
+  hash BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
+  created INTEGER NOT NULL, expires INTEGER
+) STRICT, WITHOUT ROWID;
+""",
+)
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A token as stored: `scopes` are `read`, `write` or `admin`, each for every tenant or, as
+    `write:kyiv`, for one. Times are epoch microseconds."""
+
+    name: str
+    scopes: tuple[str, ...]
+    created: int
+    expires: int | None = None
+
+    def allows(self, right: str, tenant: str) -> bool:
+        """Whether a scope reaches `right` in `tenant`; a scope includes those below it."""
+        for scope in self.scopes:
+            level, _, where = scope.partition(":")
+            if where in ("", tenant) and _LEVEL[level] >= _LEVEL[right]:
+                return True
+        return False
+
+
+class TokenStore:
+    """The tokens in system.db; another process may add or revoke while this one serves."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection: Connection = connect(path, cache_kib=1024)
+        migrate(self._connection, _MIGRATIONS, "system.db")
+        self._clock = SystemClock()
+        self._version = -1
+        self._known: dict[bytes, Token] = {}
+
+    def create(self, name: str, scopes: tuple[str, ...], days: float | None = None) -> str:
+        """Make a token and return its secret: the only time that anyone sees it.
+
+        ValueError for an unknown scope or a name in use.
+        """
+        for scope in scopes:
+            if scope.partition(":")[0] not in SCOPES:
+                raise ValueError(f"unknown scope {scope!r}: use read, write or admin")
+        if not scopes:
+            raise ValueError("a token needs at least one scope")
+        if any(token.name == name for token in self.all()):
+            raise ValueError(f"there is a token called {name!r} already")
+        secret = PREFIX + secrets.token_urlsafe(32)
+        now = self._clock.now()
+        expires = now + int(days * 86_400_000_000) if days else None
+        self._connection.execute(
+            "INSERT INTO token VALUES(?, ?, ?, ?, ?)",
+            (_hash(secret), name, " ".join(scopes), now, expires),
+        )
+        return secret
+
+    def revoke(self, name: str) -> bool:
+        """Delete a token; False when there is none of that name."""
+        self._connection.execute("DELETE FROM token WHERE name = ?", (name,))
+        return self._connection.changes() > 0
+
+    def all(self) -> list[Token]:
+        """Every token, by name."""
+        self._refresh()
+        return sorted(self._known.values(), key=lambda token: token.name)
+
+    def find(self, secret: str) -> Token | None:
+        """The token with that secret, unless it has expired."""
+        self._refresh()
+        token = self._known.get(_hash(secret))
+        if token is None or (token.expires is not None and token.expires < self._clock.now()):
+            return None
+        return token
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def _refresh(self) -> None:
+        """Read again when this or another process wrote."""
+        connection = self._connection
+        version = int(connection.pragma("data_version")) + connection.total_changes()
+        if version == self._version:
+            return
+        rows = connection.execute("SELECT hash, name, scopes, created, expires FROM token")
+        self._known = {
+            bytes(digest): Token(name, tuple(scopes.split()), created, expires)
+            for digest, name, scopes, created, expires in rows.fetchall()
+        }
+        self._version = version
+
+
+def _hash(secret: str) -> bytes:
+    # The secret has 256 random bits: a fast hash cannot be searched, a slow one would only cost.
+    return sha256(secret.encode()).digest()
