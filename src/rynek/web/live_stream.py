@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 QUEUE_FRAMES: Final = 8
@@ -13,7 +13,6 @@ HEARTBEAT_S: Final = 15.0
 MAX_WATCHERS: Final = 2000
 RESYNC: Final = b"event: resync\ndata: {}\n\n"
 GONE: Final = b"event: bye\ndata: {}\n\n"
-BEAT: Final = b": still here\n\n"
 
 
 def event(name: str, data: bytes, number: int | None = None) -> bytes:
@@ -91,15 +90,19 @@ class Broadcast:
         return [frame for number, frame in self._kept if number > since]
 
     async def follow(
-        self, hello: bytes, last_event_id: int | None, stopping: asyncio.Event
+        self, clock: Callable[[], bytes], last_event_id: int | None, stopping: asyncio.Event
     ) -> AsyncIterator[bytes]:
-        """The bytes of one client's stream, until `stopping` is set or the client leaves."""
+        """The bytes of one client's stream, until `stopping` is set or the client leaves.
+
+        `clock` gives the data of `hello` and of the `beat` that follows every silence of
+        HEARTBEAT_S (an event, because browsers do not show comments to scripts).
+        """
         watcher = Watcher()
         missed = self.deltas(last_event_id) if last_event_id is not None else []
         self.watchers.add(watcher)
         ended = asyncio.ensure_future(stopping.wait())
         try:
-            yield b"retry: 3000\n" + event("hello", hello, self.number)
+            yield b"retry: 3000\n" + event("hello", clock(), self.number)
             yield RESYNC if missed is None else b"".join(missed)
             while not stopping.is_set():
                 taking = asyncio.ensure_future(watcher.take(HEARTBEAT_S))
@@ -107,7 +110,7 @@ class Broadcast:
                 if not taking.done():
                     taking.cancel()
                     break
-                yield taking.result() or BEAT
+                yield taking.result() or event("beat", clock())
             yield GONE
         finally:
             ended.cancel()

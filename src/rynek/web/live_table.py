@@ -93,6 +93,8 @@ _COLUMNS: Final[dict[str, tuple[str, float]]] = {
     "theme": ("u1", 0),
     "role": ("u1", 0),
     "kind": ("u2", 0),
+    "spoken": ("u1", 0),
+    "leveled": ("u1", 0),
     "moves": ("?", 0),
     "alive": ("?", 0),
     "seen": ("i8", NEVER),
@@ -105,6 +107,8 @@ _COLUMNS: Final[dict[str, tuple[str, float]]] = {
 class LiveTable:
     """Current place, theme, number and times of every entity of a tenant.
 
+    `spoken` tells which of the rule's `number` attributes `number` comes from; `leveled` which
+    of its `level` attributes, counted from 1 (0: level is number / total).
     Columns are numpy arrays of equal length; `size` rows are in use, deleted ones are reused.
     About 110 bytes a row plus the texts (id, name, label).
     """
@@ -119,6 +123,8 @@ class LiveTable:
     theme: npt.NDArray[np.uint8]
     role: npt.NDArray[np.uint8]
     kind: npt.NDArray[np.uint16]
+    spoken: npt.NDArray[np.uint8]
+    leveled: npt.NDArray[np.uint8]
     moves: Mask
     alive: Mask
     seen: Rows
@@ -271,11 +277,14 @@ class LiveTable:
                 self.bearing[row] = heading % 360
         if "speed" in short:
             self.speed[row] = number(short["speed"][0].value)
-        for column in ("number", "total"):
-            for name in getattr(rule, column):
-                if name in short:
-                    getattr(self, column)[row] = number(short[name][0].value)
-                    break
+        for i, name in enumerate(rule.number):
+            if name in short and (i <= self.spoken[row] or np.isnan(self.number[row])):
+                self.number[row], self.spoken[row] = number(short[name][0].value), i
+                break
+        for name in rule.total:
+            if name in short:
+                self.total[row] = number(short[name][0].value)
+                break
         self._fill(row, rule, short)
         for name in _NAMES:
             if name in short and (said := text(short[name][0].value)):
@@ -287,13 +296,14 @@ class LiveTable:
                 break
 
     def _fill(self, row: int, rule: TypeRule, short: dict[str, list[Instance]]) -> None:
-        for name in rule.level:
+        for i, name in enumerate(rule.level):
             if name in short:
                 level = number(short[name][0].value)
+                self.leveled[row] = i + 1
                 self.level[row] = level / 100 if short[name][0].unit_code == "P1" else level
                 return
         total = float(self.total[row])
-        if total > 0:
+        if total > 0 and not self.leveled[row]:
             self.level[row] = float(self.number[row]) / total
 
 

@@ -19,7 +19,7 @@ from rynek.web.live_table import (
     Mask,
     Rows,
 )
-from rynek.web.themes import THEMES
+from rynek.web.themes import RULES, THEMES
 
 Box = tuple[float, float, float, float]
 STOPS_FROM_ZOOM: Final = 12.5
@@ -69,6 +69,11 @@ def properties(table: LiveTable, row: int, status: int) -> dict[str, Any]:
         value = _finite(float(getattr(table, member)[row]), digits)
         if value is not None:
             told[member] = value
+    rule = RULES.get(told["type"])
+    if rule is not None and "number" in told:
+        told["attr"] = rule.number[table.spoken[row]]
+    if rule is not None and table.leveled[row]:
+        told["levelAttr"] = rule.level[table.leveled[row] - 1]
     if table.seen[row] != NEVER:
         told["seen"] = int(table.seen[row]) // (MICRO // 1000)
     return told

@@ -79,9 +79,17 @@ THEMES: Final[tuple[Theme, ...]] = (
 THEME_INDEX: Final[dict[str, int]] = {theme.key: i for i, theme in enumerate(THEMES)}
 OTHER: Final = THEME_INDEX["other"]
 
+STATUS_WORDS: Final[dict[str, str]] = {
+    "current": N_("Up to date"),
+    "moving": N_("Moving"),
+    "parked": N_("Standing"),
+    "stale": N_("Out of date"),
+    "undated": N_("No time given"),
+}
+
 _VEHICLE = TypeRule(
     "transport",
-    label=("routeShortName", "lineNumber", "routeId", "route", "refRoute", "hasRoute", "label"),
+    label=("lineName", "routeShortName", "lineNumber", "routeId", "refRoute", "hasRoute"),
     number=("delay",),
     moves=True,
 )
@@ -144,6 +152,10 @@ RULES: Final[dict[str, TypeRule]] = {
     "KeyPerformanceIndicator": TypeRule("other", role="reference"),
 }
 _DEFAULT = TypeRule("other")
+SPOKEN: Final[tuple[str, ...]] = tuple(
+    sorted({name for rule in RULES.values() for name in rule.number + rule.total + rule.level})
+)
+"""Every attribute that a marker or its card may speak of (short names)."""
 
 
 def short_name(iri: str) -> str:

@@ -10,19 +10,21 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import orjson
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from rynek.web.basemap import layers_for, read_layer
+from rynek.web.basemap import Layer, layers_for, read_layer
 from rynek.web.contract import Engine, said
 from rynek.web.live import Hubs, LiveHub
 from rynek.web.live_lines import lines_of
 from rynek.web.live_stream import MAX_WATCHERS
 from rynek.web.live_table import STATUSES
 from rynek.web.live_view import Box
+from rynek.web.pages.labels import attribute, type_name
 from rynek.web.pages.shell import Page, Site, entity_path
-from rynek.web.themes import THEME_INDEX, THEMES
+from rynek.web.themes import SPOKEN, STATUS_WORDS, THEME_INDEX, THEMES
 
 __all__ = ["hubs_of", "routes"]
 
@@ -160,10 +162,13 @@ async def stream(page: Page, hub: LiveHub) -> Response:
         return _json({"title": page.t("Too many open streams"), "status": 503}, _JSON, 503)
     last = page.request.headers.get("last-event-id") or page.param("last")
     since = int(last) if last.isdecimal() and len(last) < 19 else None
-    hello = orjson.dumps(clock_of(page.tenant))
+
+    def clock() -> bytes:
+        return orjson.dumps(clock_of(page.tenant))
+
     stopping = getattr(page.site.engine, "stopping", None) or asyncio.Event()
     answer = StreamingResponse(
-        _bytes(hub.stream.follow(hello, since, stopping)), media_type="text/event-stream"
+        _bytes(hub.stream.follow(clock, since, stopping)), media_type="text/event-stream"
     )
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"
@@ -208,12 +213,23 @@ async def show(page: Page, hub: LiveHub) -> Response:
         themes=themes,
         newest=newest,
         unplaced_count=unplaced_count,
-        sources=[layer for layer in layers if layer.attribution],
-        tile_attribution=getattr(settings, "tile_attribution", "") if allow else "",
+        attributions=_credits(layers, data["tiles"]["attribution"] if allow else ""),
         data=data,
+        data_json=_script_json(data),
+        status_word=lambda status: page.t(STATUS_WORDS[status]),
         path_of=lambda entity_id: entity_path(page.base, entity_id),
         allow={"img-src": allow, "connect-src": allow} if allow else None,
     )
+
+
+def _credits(layers: list[Layer], tiles: str) -> list[str]:
+    return list(dict.fromkeys([layer.attribution for layer in layers] + ([tiles] if tiles else [])))
+
+
+def _script_json(data: object) -> Markup:
+    """JSON that can stand in a script element: no "<" can end it early."""
+    text = orjson.dumps(data).decode().replace("<", "\\u003c")
+    return Markup(text)  # noqa: S704 - every "<" is escaped
 
 
 def _data(page: Page, hub: LiveHub, counts: dict[str, Any]) -> dict[str, Any]:
@@ -228,6 +244,8 @@ def _data(page: Page, hub: LiveHub, counts: dict[str, Any]) -> dict[str, Any]:
         "zone": page.zone,
         "clock": clock_of(page.tenant),
         "legend": counts,
+        "types": {name: type_name(page.t, name) for name in counts["types"]},
+        "attributes": {name: attribute(page.t, name) for name in SPOKEN},
         "themes": [
             {
                 "key": theme.key,

@@ -1,0 +1,387 @@
+/** The drawn map: ground, things, vehicles, clusters, selection. Knows nothing of the panel. */
+import {
+  AttributionControl, GeolocateControl, Map as GlMap, NavigationControl, ScaleControl, setWorkerUrl,
+  type GeoJSONSource, type IControl, type MapGeoJSONFeature, type PointLike,
+} from "maplibre-gl";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
+import { t } from "../i18n";
+import { FONT, groundStyle, isDark, type Ground } from "./basestyle";
+import { drawArrow, drawMarker, lookOf, markerName, parseMarker } from "./icons";
+import { numeral } from "./clock";
+import type { Box, Store } from "./store";
+import type { Cluster, Theme, Thing } from "./types";
+
+setWorkerUrl(new URL(workerUrl, import.meta.url).href);
+
+const FRAME_MS = 110;
+const EMPTY = { type: "FeatureCollection" as const, features: [] };
+const HIT_LAYERS = ["clusters", "vehicles", "things", "stops", "scheduled"];
+
+export interface Picked {
+  id?: string;
+  cluster?: { at: [number, number]; count: number };
+}
+
+export interface CanvasOptions {
+  container: HTMLElement;
+  ground: Ground;
+  themes: Theme[];
+  centre: [number, number];
+  zoom: number;
+  bounds: [number, number, number, number] | null;
+  home: [number, number, number, number] | null;
+}
+
+export class MapCanvas {
+  readonly map: GlMap;
+  private readonly themes: Map<string, Theme>;
+  private selected: string | undefined;
+  private store: Store | undefined;
+  private scheduled: Thing[] = [];
+  private lastFrame = 0;
+  private running = false;
+
+  constructor(
+    private readonly options: CanvasOptions,
+    private readonly picked: (what: Picked) => void,
+    private readonly moved: (box: Box, zoom: number) => void,
+  ) {
+    this.themes = new Map(options.themes.map((theme) => [theme.key, theme]));
+    this.map = new GlMap({
+      container: options.container,
+      style: groundStyle(options.ground, isDark()),
+      ...(options.bounds
+        ? { bounds: options.bounds, fitBoundsOptions: { padding: 24, maxZoom: 14 } }
+        : { center: options.centre, zoom: options.zoom }),
+      maxZoom: 19,
+      minZoom: 1,
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      fadeDuration: 0,
+      locale: words(),
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.keyboard.disableRotation();
+    this.controls();
+    this.map.setMissingStyleImageResolver((id) => this.image(id));
+    this.map.on("load", () => this.ready());
+    this.map.on("moveend", () => this.tellMoved());
+    this.pointer();
+    const repaint = (): void => this.restyle();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    if (options.ground.tiles?.attribution) this.map.addControl(new AttributionControl({ compact: true }));
+  }
+
+  /** Draw what the store holds from now on. */
+  use(store: Store): void {
+    this.store = store;
+  }
+
+  box(): Box {
+    const bounds = this.map.getBounds();
+    return { west: bounds.getWest(), south: bounds.getSouth(), east: bounds.getEast(), north: bounds.getNorth() };
+  }
+
+  select(id: string | undefined): void {
+    this.selected = id;
+    this.draw(true);
+  }
+
+  /** Move so that a place can be seen, without leaving the zoom if it is close enough. */
+  go(at: [number, number], zoom?: number): void {
+    this.map.easeTo({ center: at, zoom: zoom ?? Math.max(this.map.getZoom(), 14.5), duration: 700 });
+  }
+
+  setScheduled(things: Thing[]): void {
+    this.scheduled = things;
+    this.fill("scheduled", things.map((thing) => this.feature(thing, true)));
+  }
+
+  private controls(): void {
+    this.map.addControl(new NavigationControl({ showCompass: false }), "top-right");
+    if (this.options.home) this.map.addControl(new FitControl(this.options.home), "top-right");
+    this.map.addControl(new GeolocateControl({ positionOptions: { enableHighAccuracy: true } }), "top-right");
+    this.map.addControl(new ScaleControl({ maxWidth: 110 }), "bottom-left");
+  }
+
+  private tellMoved(): void {
+    this.moved(this.box(), this.map.getZoom());
+  }
+
+  private ready(): void {
+    this.addLayers();
+    this.tellMoved();
+    this.draw(true);
+    this.options.container.dataset.ready = "true";
+  }
+
+  private restyle(): void {
+    this.map.setStyle(groundStyle(this.options.ground, isDark()), { diff: false });
+    this.map.once("styledata", () => {
+      this.addLayers();
+      this.draw(true);
+    });
+  }
+
+  private addLayers(): void {
+    const map = this.map;
+    const dark = isDark();
+    const ink = dark ? "#e9ece8" : "#19242a";
+    const paper = dark ? "#10171a" : "#ffffff";
+    for (const source of ["clusters", "things", "vehicles", "scheduled", "selected"]) {
+      if (!map.getSource(source)) map.addSource(source, { type: "geojson", data: EMPTY });
+    }
+    const size = ["interpolate", ["linear"], ["zoom"], 9, 0.34, 11, 0.5, 13, 0.78, 15, 1] as never;
+    map.addLayer({
+      id: "selected", type: "circle", source: "selected",
+      paint: {
+        "circle-radius": 22, "circle-color": dark ? "#ffb84d" : "#b4472b", "circle-opacity": 0.22,
+        "circle-stroke-width": 3, "circle-stroke-color": dark ? "#ffb84d" : "#b4472b",
+      },
+    });
+    map.addLayer({
+      id: "stops", type: "circle", source: "things", filter: ["==", ["get", "stop"], true],
+      paint: {
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 12.5, 1.8, 15, 4.2, 18, 7],
+        "circle-color": paper, "circle-stroke-color": ["get", "colour"], "circle-stroke-width": 1.6,
+      },
+    });
+    map.addLayer({
+      id: "stop-names", type: "symbol", source: "things", minzoom: 15.5,
+      filter: ["==", ["get", "stop"], true],
+      layout: {
+        "text-field": ["get", "name"], "text-font": FONT, "text-size": 11.5, "text-anchor": "left",
+        "text-offset": [0.8, 0], "text-max-width": 9, "text-optional": true,
+      },
+      paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.4 },
+    });
+    map.addLayer({
+      id: "things", type: "symbol", source: "things", filter: ["!=", ["get", "stop"], true],
+      layout: {
+        "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true,
+        "icon-ignore-placement": true, "text-optional": true,
+        "text-field": ["step", ["zoom"], "", 14, ["get", "text"]], "text-font": FONT, "text-size": 12,
+        "text-offset": [0, 1.75], "symbol-sort-key": ["get", "sort"],
+      },
+      paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.6 },
+    });
+    this.movingLayers("scheduled", size, dark);
+    this.movingLayers("vehicles", size, dark);
+    this.clusterLayers(ink, paper);
+  }
+
+  private movingLayers(source: string, size: never, dark: boolean): void {
+    const paper = dark ? "#10171a" : "#ffffff";
+    this.map.addLayer({
+      id: `${source}-arrows`, type: "symbol", source, filter: ["has", "bearing"], minzoom: 10.5,
+      layout: {
+        "icon-image": source === "scheduled" ? "arrow|grey" : "arrow|transport", "icon-size": size,
+        "icon-rotate": ["get", "bearing"], "icon-rotation-alignment": "map",
+        "icon-allow-overlap": true, "icon-ignore-placement": true,
+      },
+    });
+    this.map.addLayer({
+      id: source, type: "symbol", source,
+      layout: {
+        "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true,
+        "icon-ignore-placement": true,
+        "text-field": ["step", ["zoom"], "", 12, ["get", "text"]], "text-font": FONT,
+        "text-size": ["interpolate", ["linear"], ["zoom"], 12, 8.5, 13, 9.5, 15, 12],
+        "text-allow-overlap": true, "text-ignore-placement": true, "symbol-sort-key": ["get", "sort"],
+      },
+      paint: {
+        "text-color": ["case", ["get", "onColour"], paper, dark ? "#e9ece8" : "#19242a"],
+      },
+    });
+  }
+
+  private clusterLayers(ink: string, paper: string): void {
+    this.map.addLayer({
+      id: "clusters", type: "circle", source: "clusters",
+      paint: {
+        "circle-color": ["get", "colour"], "circle-opacity": 0.9, "circle-stroke-color": paper, "circle-stroke-width": 2.5,
+        "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "count"]], 0.3, 13, 2, 19, 4, 28, 6, 36],
+      },
+    });
+    this.map.addLayer({
+      id: "cluster-counts", type: "symbol", source: "clusters",
+      layout: {
+        "text-field": ["get", "text"], "text-font": FONT, "text-size": 12.5,
+        "text-allow-overlap": true, "text-ignore-placement": true,
+      },
+      paint: { "text-color": paper, "text-halo-color": ink === "#19242a" ? "#19242a40" : "#10171a20", "text-halo-width": 0.6 },
+    });
+  }
+
+  private pointer(): void {
+    const map = this.map;
+    const canvas = map.getCanvas();
+    canvas.setAttribute("aria-label", t("Map. The list beside it holds the same things."));
+    map.on("mousemove", (event) => {
+      canvas.style.cursor = this.hit(event.point) ? "pointer" : "";
+    });
+    map.on("click", (event) => {
+      const found = this.hit(event.point);
+      if (!found) return this.picked({});
+      if (found.layer.id !== "clusters") return this.picked({ id: String(found.properties.id) });
+      const at = (found.geometry as unknown as { coordinates: [number, number] }).coordinates;
+      this.picked({ cluster: { at, count: Number(found.properties.count) } });
+    });
+  }
+
+  private hit(point: { x: number; y: number }): MapGeoJSONFeature | undefined {
+    const layers = HIT_LAYERS.filter((id) => this.map.getLayer(id));
+    if (!layers.length) return undefined;
+    const reach: [PointLike, PointLike] = [[point.x - 6, point.y - 6], [point.x + 6, point.y + 6]];
+    return this.map.queryRenderedFeatures(reach, { layers })[0];
+  }
+
+  private image(name: string): void {
+    if (this.map.hasImage(name)) return;
+    const dark = isDark();
+    if (name.startsWith("arrow|")) {
+      const transport = this.themes.get("transport");
+      const colour = name === "arrow|grey" ? (dark ? "#a9b4b7" : "#545f63") : (dark ? transport?.dark : transport?.colour) ?? "#0b62c4";
+      const arrow = drawArrow(colour, dark ? "#10171a" : "#ffffff");
+      this.map.addImage(name, arrow.data, { pixelRatio: arrow.pixelRatio });
+      return;
+    }
+    const key = parseMarker(name);
+    const theme = key && this.themes.get(key.theme);
+    if (!key || !theme) return;
+    const picture = drawMarker(key, theme, dark);
+    this.map.addImage(name, picture.data, { pixelRatio: picture.pixelRatio });
+  }
+
+  private feature(thing: Thing, moves: boolean): object {
+    const told = thing.properties;
+    const theme = this.themes.get(told.theme);
+    const text = moves ? (told.label ?? "") : thingText(thing);
+    const look = told.scheduled ? "dashed" : lookOf(told.status);
+    const fill = moves || told.level === undefined ? -1 : Math.round(Math.min(1, Math.max(0, told.level)) * 5);
+    const glyph = !(moves && text && text.length <= 4);
+    const at = this.store?.position(thing) ?? thing.geometry?.coordinates;
+    return {
+      type: "Feature",
+      geometry: { type: "Point", coordinates: at },
+      properties: {
+        id: told.id, name: told.name ?? "", stop: told.stop ?? false,
+        icon: markerName({ theme: told.theme, look, fill, glyph }),
+        text: moves && text.length > 4 ? "" : text,
+        onColour: look === "solid",
+        colour: isDark() ? theme?.dark : theme?.colour,
+        sort: told.status === "moving" ? 3 : told.status === "stale" ? 0 : 1,
+        ...(moves && told.bearing !== undefined && told.status === "moving" ? { bearing: told.bearing } : {}),
+      },
+    };
+  }
+
+  private cluster(item: Cluster): object {
+    const theme = this.themes.get(item.properties.theme);
+    return {
+      type: "Feature",
+      geometry: item.geometry,
+      properties: {
+        count: item.properties.count, text: short(item.properties.count),
+        colour: isDark() ? theme?.dark : theme?.colour,
+      },
+    };
+  }
+
+  private fill(source: string, features: object[]): void {
+    const found = this.map.getSource(source) as GeoJSONSource | undefined;
+    found?.setData({ type: "FeatureCollection", features } as never);
+  }
+
+  /** Draw the store's content; `all` also what does not move. */
+  draw(all: boolean): void {
+    const store = this.store;
+    if (!store || !this.map.getSource("things")) return;
+    const shown = store.shown();
+    const moving = shown.filter((thing) => thing.properties.type === "Vehicle");
+    this.fill("vehicles", moving.map((thing) => this.feature(thing, true)));
+    if (all) {
+      const rest = shown.filter((thing) => thing.properties.type !== "Vehicle");
+      this.fill("things", rest.map((thing) => this.feature(thing, false)));
+      this.fill("clusters", store.clusters.map((item) => this.cluster(item)));
+    }
+    this.drawSelected();
+    this.animate();
+  }
+
+  private drawSelected(): void {
+    const found = this.selected ? this.store?.things.get(this.selected) ?? this.scheduled.find((s) => s.properties.id === this.selected) : undefined;
+    const at = found?.geometry ? this.store?.position(found) : undefined;
+    this.fill("selected", at ? [{ type: "Feature", geometry: { type: "Point", coordinates: at }, properties: {} }] : []);
+  }
+
+  private animate(): void {
+    if (this.running || !this.store?.gliding()) return;
+    this.running = true;
+    const step = (now: number): void => {
+      if (now - this.lastFrame >= FRAME_MS) {
+        this.lastFrame = now;
+        const more = this.store?.gliding() ?? false;
+        this.running = false;
+        this.draw(false);
+        if (!more) return;
+        this.running = true;
+      }
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+}
+
+function thingText(thing: Thing): string {
+  const { number, level, label } = thing.properties;
+  if (number !== undefined) return numeral(number);
+  if (level !== undefined) return `${Math.round(level * 100)} %`;
+  return label ?? "";
+}
+
+function short(count: number): string {
+  return new Intl.NumberFormat(document.documentElement.lang || "en", { notation: "compact", maximumFractionDigits: 1 }).format(count);
+}
+
+function words(): Record<string, string> {
+  return {
+    "NavigationControl.ZoomIn": t("Zoom in"),
+    "NavigationControl.ZoomOut": t("Zoom out"),
+    "GeolocateControl.FindMyLocation": t("Show where I am"),
+    "GeolocateControl.LocationNotAvailable": t("Your place is not available"),
+    "AttributionControl.ToggleAttribution": t("Show sources"),
+    "Map.Title": t("Map"),
+    "ScaleControl.Meters": t("m"),
+    "ScaleControl.Kilometers": t("km"),
+    "CooperativeGesturesHandler.WindowsHelpText": t("Use Ctrl and the wheel to zoom the map"),
+    "CooperativeGesturesHandler.MacHelpText": t("Use ⌘ and the wheel to zoom the map"),
+    "CooperativeGesturesHandler.MobileHelpText": t("Use two fingers to move the map"),
+  };
+}
+
+/** A button that shows the whole city. */
+class FitControl implements IControl {
+  private element: HTMLElement | undefined;
+
+  constructor(private readonly bounds: [number, number, number, number]) {}
+
+  onAdd(map: GlMap): HTMLElement {
+    const group = document.createElement("div");
+    group.className = "maplibregl-ctrl maplibregl-ctrl-group";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "fit-button";
+    button.title = t("Show the whole city");
+    button.setAttribute("aria-label", t("Show the whole city"));
+    button.addEventListener("click", () => map.fitBounds(this.bounds, { padding: 24 }));
+    group.append(button);
+    this.element = group;
+    return group;
+  }
+
+  onRemove(): void {
+    this.element?.remove();
+  }
+}
