@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -194,7 +195,7 @@ OPERANDS = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(PATHS, OPERANDS, st.lists(INSTANCES, min_size=1, max_size=2))
 def test_every_match_is_found_by_the_index(
     path: str, operand: str, instances: list[Instance]
@@ -205,6 +206,50 @@ def test_every_match_is_found_by_the_index(
     keys = [key for instance in instances for key in index_keys(instance, hint.path)]
     if compile_q(node)(entity):
         assert found_in(keys, key_ranges(hint))
+
+
+BIG = [0, 1, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, -(2**63) - 1, 10**30, 10**30 + 1, 10**350]
+FLOATS = [0.5, -0.0, 1.0, 2.0**53, 2.0**63, 1e30, 1.7e308, -1.7e308]
+LONG = ["", "a", "b", "é", "z\U0010ffff", "a" * 199, "a" * 200, "a" * 201, "a" * 200 + "b"]
+TIMES = [
+    "2026-11-22T10:00:00Z",
+    "2026-11-22T12:00:00.000+02:00",
+    "1969-01-01T00:00:00.000001Z",
+    "2026-11-22",
+    "10:00:00Z",
+    "10:00:00.00Z",
+]
+ORDERS = ["==", ">", ">=", "<", "<="]
+
+
+@pytest.mark.parametrize("operator", ORDERS)
+def test_every_pair_of_numbers(operator: str) -> None:
+    check_pairs([f"a{operator}{n!r}" for n in BIG + FLOATS], [*BIG, *FLOATS, True, "1"])
+
+
+@pytest.mark.parametrize("operator", ORDERS)
+def test_every_pair_of_texts_and_times(operator: str) -> None:
+    texts = LONG + TIMES
+    typed = [
+        {"@type": kind, "@value": text} for kind in ("DateTime", "Date", "Time") for text in TIMES
+    ]
+    operands = [f'"{text}"' for text in texts] + TIMES
+    matched = check_pairs([f"a{operator}{one}" for one in operands], [*texts, *typed, 1, [*texts]])
+    assert matched > len(texts)
+
+
+def check_pairs(queries: list[str], values: list[Any]) -> int:
+    """How many pairs matched; each of them is found in the index."""
+    matched = 0
+    for text in queries:
+        node = parse_q(text, expand)
+        test, ranges = compile_q(node), key_ranges(only(text))
+        for value in values:
+            instance = Instance("Property", value)
+            if test(Entity("urn:x:1", [], {expand("a"): [instance]})):
+                matched += 1
+                assert found_in(index_keys(instance, ()), ranges), (text, value)
+    return matched
 
 
 def satisfied(hint: Hint, entity: Entity) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -133,15 +134,24 @@ def index_keys(instance: Instance, path: Sequence[str]) -> list[Key]:
 
     Arrays give a key for each element, language maps one for each text, objects none.
     """
-    subs = [step[1:] for step in path if step[0] == "."]
-    member = next((step[1:] for step in path if step[0] == "@"), None)
-    trail = [step[1:] for step in path if step[0] == "["]
+    value = instance.value
+    if not path and (type(value) is int or type(value) is float) and instance.value_type is None:
+        return [_number(value)]
+    subs, member, trail = _steps(tuple(path))
     keys: dict[Key, None] = {}
     for last in descend((instance,), subs) if subs else (instance,):
         for target in targets(last, member, trail):
-            for value in target if type(target) is list else (target,):
-                keys.update(dict.fromkeys(_keys(value)))
+            for one in target if type(target) is list else (target,):
+                keys.update(dict.fromkeys(_keys(one)))
     return list(keys)
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: tuple[str, ...]) -> tuple[tuple[str, ...], str | None, tuple[str, ...]]:
+    """The marked steps apart: sub-attributes, member, members of the value."""
+    member = next((step[1:] for step in path if step[0] == "@"), None)
+    subs = tuple(step[1:] for step in path if step[0] == ".")
+    return subs, member, tuple(step[1:] for step in path if step[0] == "[")
 
 
 def _keys(value: Any) -> list[Key]:
@@ -172,7 +182,7 @@ def _text_keys(text: str) -> list[Key]:
     return keys
 
 
-def _number(value: int | float) -> int | float:  # noqa: PYI041 - integers stay exact
+def _number(value: int | float) -> int | float:
     if type(value) is float or value in _INT64:
         return value
     try:
