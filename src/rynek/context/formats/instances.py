@@ -112,6 +112,8 @@ class Reader:
 
     def full(self, kind: str, member: str, raw: dict[str, Any], depth: int) -> Instance:
         """One instance from its object, whose kind and value member are known."""
+        if member not in raw and not self.partial:
+            raise Invalid(f"a {kind} needs the member {member!r}")
         value: Any = _UNSET
         dataset = observed = unit = object_type = value_type = expires = subs = None
         for name, item in raw.items():
@@ -136,8 +138,6 @@ class Reader:
                 expires = moment(name, item, nulls=self.nulls)
             elif name not in _OUTPUT_ONLY and name != "@context":
                 subs = self._sub(name, item, {} if subs is None else subs, depth)
-        if value is _UNSET and not self.partial:
-            raise Invalid(f"a {kind} needs the member {member!r}")
         now = self.now
         return Instance(
             kind, value, dataset, observed, unit, object_type, value_type, expires, subs, now, now
