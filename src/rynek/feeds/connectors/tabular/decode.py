@@ -1,0 +1,213 @@
+"""Bytes of a table → rows, each a dictionary by column name; everything bounded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from rynek.feeds.connectors.tabular.detect import format_of, is_tar, records_at, separator_of
+from rynek.feeds.connectors.tabular.mapping import Mapping, Table
+from rynek.feeds.connectors.tabular.xlsx import rows as xlsx_rows
+from rynek.feeds.contract import Situation
+from rynek.feeds.kit.content import tar_members
+from rynek.feeds.kit.content import text as decoded
+
+MAX_COLUMNS = 2_000
+MAX_CELL = 65_536
+Row = dict[str, Any]
+
+
+def parts(data: bytes, situation: Situation) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of every table in a payload: the payload, or each file of a tar."""
+    if is_tar(data):
+        yield from tar_members(data, situation.config.max_bytes)
+    else:
+        yield situation.part or situation.config.source, data
+
+
+def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator[Row]:
+    """All rows that pass the mapping's filters. ValueError when the bytes are no table."""
+    table = mapping.table if mapping is not None else Table()
+    situation.memory.pop("rows", None)
+    for name, content in parts(data, situation):
+        extra = part_columns(table, name, situation)
+        if extra is None:
+            continue
+        for row in _read(content, table, situation):
+            row.update(extra)
+            if mapping is None:
+                yield row
+                continue
+            for entity in _unfold(row, mapping):
+                if _fits(entity, mapping):
+                    yield entity
+                else:
+                    situation.findings.add("filtered", "info", _sample(entity))
+
+
+def part_columns(table: Table, name: str, situation: Situation) -> Row | None:
+    """Columns from the name of a file or member; None (counted) when the pattern does not fit."""
+    if not table.part:
+        return {}
+    match = re.search(table.part, name)
+    if match is None:
+        situation.findings.add("part-unknown", "warning", name)
+        return None
+    return {key: value for key, value in match.groupdict().items() if value is not None}
+
+
+def _read(data: bytes, table: Table, situation: Situation) -> Iterator[Row]:
+    kind = table.format or format_of(data)
+    if kind == "csv":
+        return _csv(data, table, situation)
+    if kind == "xlsx":
+        return xlsx_rows(data, table, situation)
+    if kind == "jsonl":
+        return _json_lines(data, situation)
+    return _json(data, kind, table, situation)
+
+
+def csv_text(data: bytes, table: Table, situation: Situation) -> tuple[str, str]:
+    """Text and separator of a CSV, as the mapping says or as they look."""
+    if table.encoding:
+        try:
+            text = data.decode(table.encoding)
+        except (UnicodeDecodeError, LookupError) as error:
+            raise ValueError(f"not readable as {table.encoding}: {error}") from None
+    else:
+        text, encoding = decoded(data)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            situation.findings.add("encoding-guessed", "info", encoding)
+    if "\ufffd" in text:
+        situation.findings.add("unreadable-characters", "warning", "", text.count("\ufffd"))
+    return text, table.separator or separator_of(text)
+
+
+def header_of(names: list[str], table: Table, situation: Situation) -> list[str]:
+    """Column names, unique and bounded; an unnamed one is called by its number."""
+    if len(names) > MAX_COLUMNS:
+        raise ValueError(f"not a table: more than {MAX_COLUMNS} columns")
+    header: list[str] = []
+    for number, name in enumerate(table.columns or names, 1):
+        clean = str(name).strip().lstrip("\ufeff") or f"column {number}"
+        if clean in header:
+            situation.findings.add("duplicate-column", "warning", clean)
+            clean = f"{clean} {number}"
+        header.append(clean)
+    return header
+
+
+def _csv(data: bytes, table: Table, situation: Situation) -> Iterator[Row]:
+    text, separator = csv_text(data, table, situation)
+    csv.field_size_limit(MAX_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    findings = situation.findings
+    try:
+        for _ in islice(reader, table.skip):
+            pass
+        header = header_of([] if table.columns else next(reader, []), table, situation)
+        width = len(header)
+        for cells in reader:
+            if not any(cells):
+                findings.add("empty-row", "info", reader.line_num)
+            elif len(cells) < width:
+                findings.add("short-row", "warning", f"line {reader.line_num}")
+            else:
+                if any(cells[width:]):
+                    findings.add("long-row", "warning", f"line {reader.line_num}")
+                yield dict(zip(header, cells, strict=False))
+    except csv.Error as error:
+        raise ValueError(f"not a readable CSV, line {reader.line_num}: {error}") from None
+
+
+def _json_lines(data: bytes, situation: Situation) -> Iterator[Row]:
+    for number, line in enumerate(data.lstrip(b"\xef\xbb\xbf").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            situation.findings.add("bad-record", "warning", f"line {number}: {error}")
+            continue
+        if isinstance(row, dict):
+            yield row
+        else:
+            situation.findings.add("bad-record", "warning", f"line {number}: no object")
+
+
+def _json(data: bytes, kind: str, table: Table, situation: Situation) -> Iterator[Row]:
+    try:
+        document = msgspec.json.decode(data.lstrip(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"not a readable JSON document: {error}") from None
+    geo = kind == "geojson"
+    foreign = _foreign_crs(document) if geo else ""
+    if foreign:
+        situation.findings.add("crs-unsupported", "warning", foreign)
+    for record in records_at(document, table.path or ("features" if geo else "")):
+        if not isinstance(record, dict):
+            situation.findings.add("bad-record", "warning", record)
+        elif geo:
+            properties = record.get("properties")
+            row = dict(properties) if isinstance(properties, dict) else {}
+            row["_geometry"] = None if foreign else record.get("geometry")
+            row["_id"] = record.get("id", row.get("id"))
+            yield row
+        else:
+            yield record
+
+
+def _foreign_crs(document: Any) -> str:
+    """The name of a coordinate system other than WGS 84 (GeoJSON of 2008 could have one)."""
+    found = document.get("crs") if isinstance(document, dict) else None
+    properties = found.get("properties") if isinstance(found, dict) else None
+    name = str(properties.get("name", "")) if isinstance(properties, dict) else ""
+    return "" if not name or name.endswith(("CRS84", ":4326")) else name
+
+
+def _unfold(row: Row, mapping: Mapping) -> Iterator[Row]:
+    """The row itself, or for a wide table one row for each filled column that matches."""
+    if mapping.wide is None:
+        yield row
+        return
+    pattern = re.compile(mapping.wide.columns)
+    for column, value in row.items():
+        match = pattern.fullmatch(column) if value not in ("", None) else None
+        if match is not None:
+            key = match.group(1) if match.groups() else column
+            yield row | {"_column": column, "_key": key, "_value": value}
+
+
+def cell(row: Row, column: str) -> Any:
+    """A cell by column name, or by a dotted path into nested JSON; None when it is not there."""
+    if column in row:
+        return row[column]
+    value: Any = row
+    for step in column.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _fits(row: Row, mapping: Mapping) -> bool:
+    return all(fits(str(cell(row, f.column) or ""), f) for f in mapping.filter)
+
+
+def fits(text: str, rule: Any) -> bool:
+    """Whether a cell's text passes one filter."""
+    found = text in rule.values if rule.values else re.search(rule.matches, text) is not None
+    return bool(found) != rule.invert
+
+
+def _sample(row: Row) -> str:
+    return str({key: row[key] for key in list(row)[:4]})

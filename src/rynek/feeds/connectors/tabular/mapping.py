@@ -1,0 +1,203 @@
+"""What a mapping file says: how to read a table and what its columns become."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+MAX_MAPPING = 256 * 1024
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_NAME = re.compile(r"[a-z0-9_]{1,64}\Z")
+
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """Base of the tables of a mapping: an unknown key is an error, not a silent nothing."""
+
+
+class Table(_Part):
+    """`[table]`: how to read the bytes; what is empty is detected.
+
+    `path` leads to the list of records in JSON (`data.items`), `sheet` names an XLSX sheet,
+    `part` is a pattern for the name of the file or archive member whose named groups become
+    columns.
+    """
+
+    format: Literal["", "csv", "json", "jsonl", "geojson", "xlsx"] = ""
+    encoding: str = ""
+    separator: str = ""
+    decimal: str = "."
+    columns: list[str] = []
+    skip: int = 0
+    path: str = ""
+    sheet: str = ""
+    part: str = ""
+
+
+class Time(_Part):
+    """`[time]`: when a row was true. `format` is strptime's; empty means epoch or ISO 8601."""
+
+    column: str
+    format: str = ""
+    zone: str = ""
+
+
+class Location(_Part):
+    """`[location]`: two columns, a WKT column, or the geometry of a GeoJSON feature."""
+
+    lon: str = ""
+    lat: str = ""
+    wkt: str = ""
+    geometry: bool = False
+    required: bool = True
+
+
+class Wide(_Part):
+    """`[wide]`: every column that matches is one entity (or one attribute of it).
+
+    The row becomes several, with the columns `_column` (its header), `_key` (the first group of
+    the pattern, else the header) and `_value`. Empty cells make no row.
+    """
+
+    columns: str
+
+
+class Filter(_Part):
+    """`[[filter]]`: rows that do not fit are left out and counted as `filtered`."""
+
+    column: str
+    values: list[str] = []
+    matches: str = ""
+    invert: bool = False
+
+
+class Attribute(_Part):
+    """`[[attribute]]`: one attribute from a `column`, a `template` or a constant `value`.
+
+    A number is multiplied by `scale`, then `offset` is added; outside `min` to `max` it is left
+    out and counted. `values` translates texts; `missing` lists texts that mean nothing is known.
+    `static` attributes carry no observedAt. `dataset` is a template for the datasetId; the result `default_dataset` has none.
+    """
+
+    name: str
+    column: str = ""
+    template: str = ""
+    value: Any = None
+    kind: Literal["number", "integer", "text", "flag", "time", "json", "list"] = "text"
+    unit: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    min: float | None = None
+    max: float | None = None
+    values: dict[str, Any] = {}
+    missing: list[str] = []
+    static: bool = False
+    dataset: str = ""
+    default_dataset: str = ""
+    zone: str = ""
+    format: str = ""
+
+
+class Mapping(_Part):
+    """A whole mapping. `id` is a template over columns, `scope` the middle part of entity ids."""
+
+    type: str
+    id: str
+    title: str = ""
+    scope: str = ""
+    table: Table = Table()
+    time: Time | None = None
+    location: Location | None = None
+    wide: Wide | None = None
+    filter: list[Filter] = []
+    attribute: list[Attribute] = []
+
+    def needs(self) -> set[str]:
+        """The columns a table must have for this mapping to make sense of it."""
+        found = set(placeholders(self.id)) | {f.column for f in self.filter}
+        found |= {a.column for a in self.attribute if not (a.static and self.time)}
+        if self.time is not None:
+            found.add(self.time.column)
+        if self.location is not None and self.location.required:
+            found |= {self.location.lon, self.location.lat, self.location.wkt}
+        groups = set(re.compile(self.table.part).groupindex) if self.table.part else set()
+        return {c for c in found - groups if c and not c.startswith("_")}
+
+
+def placeholders(template: str) -> list[str]:
+    """The column names in a template such as `{line}-{stop}`."""
+    return _PLACEHOLDER.findall(template)
+
+
+def parse(text: str, what: str = "mapping") -> Mapping:
+    """A mapping from TOML; ValueError says what is wrong."""
+    try:
+        return checked(msgspec.convert(tomllib.loads(text), Mapping), what)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ValueError(f"{what}: {error}") from None
+
+
+def checked(mapping: Mapping, what: str) -> Mapping:
+    """The mapping itself when patterns and parts make sense; ValueError otherwise."""
+    patterns = [mapping.table.part, *(f.matches for f in mapping.filter)]
+    if mapping.wide is not None:
+        patterns.append(mapping.wide.columns)
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{what}: pattern {pattern!r}: {error}") from None
+    if not placeholders(mapping.id):
+        raise ValueError(f"{what}: id {mapping.id!r} names no column")
+    for attribute in mapping.attribute:
+        given = [bool(attribute.column), bool(attribute.template), attribute.value is not None]
+        if sum(given) != 1:
+            raise ValueError(
+                f"{what}: attribute {attribute.name!r} needs one of column, template, value"
+            )
+    place = mapping.location
+    if place is not None and bool(place.lon) + bool(place.wkt) + place.geometry != 1:
+        raise ValueError(f"{what}: location needs one of lon and lat, wkt, geometry")
+    return mapping
+
+
+def shipped() -> dict[str, Mapping]:
+    """The mappings that come with rynek, by name."""
+    return dict(_shipped())
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Mapping]:
+    folder = resources.files("rynek.feeds.connectors.tabular") / "mappings"
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {
+        file.name[:-5]: parse(file.read_text("utf-8"), file.name)
+        for file in files
+        if file.name.endswith(".toml")
+    }
+
+
+def load(options: dict[str, Any]) -> Mapping | None:
+    """The mapping a feed's options name (`mapping`) or hold (`map`); None without one."""
+    inline, name = options.get("map"), str(options.get("mapping") or "")
+    if inline:
+        try:
+            return checked(msgspec.convert(inline, Mapping), "map")
+        except msgspec.ValidationError as error:
+            raise ValueError(f"map: {error}") from None
+    if not name:
+        return None
+    if name in _shipped():
+        return _shipped()[name]
+    path = Path(name)
+    if _NAME.match(name) or not path.is_file():
+        known = ", ".join(_shipped())
+        raise ValueError(f"no mapping {name!r}: neither a file nor one of {known}")
+    if path.stat().st_size > MAX_MAPPING:
+        raise ValueError(f"{path.name}: more than {MAX_MAPPING} bytes")
+    return parse(path.read_text("utf-8"), path.name)
