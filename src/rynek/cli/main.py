@@ -1,0 +1,46 @@
+"""`rynek`: the group of all commands, and how errors reach a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from rynek import __version__
+from rynek.base.errors import Problem
+from rynek.base.folder import FolderError
+from rynek.base.settings import SettingsError
+from rynek.cli.serve import serve
+from rynek.cli.token import token
+
+EPILOG = """\b
+Examples:
+  rynek demo                                 real cities on http://127.0.0.1:8026/
+  rynek serve --data ./rynek-data            your own city
+  rynek feed check https://…/vehicles.pb     what is in a source, without writing
+  rynek token create office --scope write    a token that may write
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(__version__, prog_name="rynek")
+def cli() -> None:
+    """rynek: a city sees itself live, measures itself, and learns from other cities.
+
+    Everything lives in one data folder; every setting is a key of one TOML file or an environment
+    variable (docs/settings.md).
+    """
+
+
+for command in (serve, token):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an expected error is one line on stderr and exit code 1."""
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="rynek")
+    except (FolderError, SettingsError, Problem) as error:
+        click.echo(f"rynek: {error}", err=True)
+        sys.exit(1)

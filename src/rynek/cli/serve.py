@@ -1,0 +1,39 @@
+"""`rynek serve`: the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rynek.base import log
+from rynek.cli.options import config_option, data_option, settings_of
+
+
+@click.command()
+@data_option
+@config_option
+@click.option("--host", help="Address to listen on (setting server.host, default 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (setting server.port, default 8026).")
+def serve(data: Path | None, config: Path | None, host: str | None, port: int | None) -> None:
+    """Run the service on one data folder until it is stopped (Ctrl-C or SIGTERM).
+
+    Pages are at /, the NGSI-LD API at /ngsi-ld/v1. Feeds are the files in
+    <data>/tenants/<tenant>/feeds; `rynek feed add` writes them, also while the service runs.
+    """
+    overrides: dict[str, object] = {}
+    if host is not None:
+        overrides["server.host"] = host
+    if port is not None:
+        overrides["server.port"] = port
+    settings = settings_of(config, data, overrides)
+    log.setup(settings.log.level, settings.log.format)
+
+    # Only the commands that serve pay for importing the whole service.
+    from rynek.app import Engine  # noqa: PLC0415
+    from rynek.server import PortInUse, run  # noqa: PLC0415
+
+    try:
+        run(Engine(settings), lambda url: click.echo(f"ready {url}"), None)
+    except PortInUse as error:
+        raise click.ClickException(str(error)) from None
