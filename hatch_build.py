@@ -20,7 +20,7 @@ class BuildAssets(BuildHookInterface[Any]):
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build both for `version` (`standard` or `editable`)."""
         build_frontend(Path(self.root))
         compile_catalogues(Path(self.root))

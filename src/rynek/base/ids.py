@@ -20,7 +20,9 @@ def urn(type_name: str, *parts: object) -> str:
     """
     texts = [str(part) for part in parts]
     if not texts or not type_name or not all(texts):
-        raise ValueError(f"a URN needs a type and parts that are not empty: {type_name!r} {texts!r}")
+        raise ValueError(
+            f"a URN needs a type and parts that are not empty: {type_name!r} {texts!r}"
+        )
     encoded = [quote(text, safe=_NSS_SAFE) for text in texts[:-1]]
     encoded.append(quote(texts[-1], safe=_NSS_SAFE + ":"))
     return f"urn:ngsi-ld:{quote(type_name, safe=_NSS_SAFE)}:{':'.join(encoded)}"

@@ -16,11 +16,11 @@ from typing import Literal, TextIO
 import orjson
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_SECRET = r"token|secret|passw(?:or)?d|passphrase|authorization|api[_-]?key|credentials?"
-_SECRET_FIELD = re.compile(_SECRET, re.IGNORECASE)
+_NAMES = r"token|secret|passw(?:or)?d|passphrase|authorization|api[_-]?key|credentials?"
+_SECRET_FIELD = re.compile(_NAMES, re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
 _PARAMETER = re.compile(
-    rf"([?&;](?:[\w-]*(?:{_SECRET})|key|sig|signature)=)[^&;#\s\"']+", re.IGNORECASE
+    rf"([?&;](?:[\w-]*(?:{_NAMES})|key|sig|signature)=)[^&;#\s\"']+", re.IGNORECASE
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}")
 _HANDLER = "rynek"
@@ -98,9 +98,7 @@ def _facts(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
             continue
         if _SECRET_FIELD.search(name):
             yield name, "***"
-        elif value is None or isinstance(value, bool | float):
-            yield name, value
-        elif isinstance(value, int) and abs(value) < _INT64:
+        elif value is None or (isinstance(value, int | float) and abs(value) < _INT64):
             yield name, value
         else:
             yield name, redact(str(value))
@@ -108,5 +106,5 @@ def _facts(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 
 def _plain(value: object) -> str:
     text = redact(str(value))
-    quoted = not text or any(mark in text for mark in " \"=\n\r\t")
+    quoted = not text or any(mark in text for mark in ' "=\n\r\t')
     return orjson.dumps(text).decode() if quoted else text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -156,11 +156,13 @@ class Key(msgspec.Struct, frozen=True):
         return _allowed(self.type)
 
 
-def keys() -> Iterator[Key]:
+def list_keys() -> list[Key]:
     """Every setting, in the order of the documentation."""
-    for section in msgspec.structs.fields(Settings):
-        for field in msgspec.structs.fields(section.type):
-            yield Key(section.encode_name, field.encode_name, field.type, field.default)
+    return [
+        Key(section.encode_name, field.encode_name, field.type, field.default)
+        for section in msgspec.structs.fields(Settings)
+        for field in msgspec.structs.fields(section.type)
+    ]
 
 
 def load(
@@ -173,7 +175,7 @@ def load(
     `overrides` maps dotted names to values ({"server.port": 9000}). SettingsError names the key,
     where it came from, and the allowed values; a file that can't be read is a SettingsError too.
     """
-    known = {key.name: key for key in keys()}
+    known = {key.name: key for key in list_keys()}
     values: dict[str, Any] = {}
     if path is not None:
         values |= _from_file(path, known)
@@ -234,9 +236,7 @@ def _from_env(env: Mapping[str, str], known: Mapping[str, Key]) -> dict[str, Any
         text: Any = env[variable]
         if get_origin(found.type) is tuple:
             text = [item.strip() for item in text.split(",") if item.strip()]
-        values[found.name] = _convert(
-            found, text, f"environment variable {variable}", strict=False
-        )
+        values[found.name] = _convert(found, text, f"environment variable {variable}", strict=False)
     return values
 
 
