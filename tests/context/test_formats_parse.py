@@ -133,14 +133,27 @@ def test_object_types() -> None:
 
 
 def test_several_instances() -> None:
-    raw = [{"value": 1}, {"value": 2, "datasetId": "urn:d:1"}, {"type": "Property", "value": 3, "datasetId": "urn:d:2"}]
+    raw = [
+        {"value": 1},
+        {"value": 2, "datasetId": "urn:d:1"},
+        {"type": "Property", "value": 3, "datasetId": "urn:d:2"},
+    ]
     instances = entity(a=raw).attrs[DEFAULT_VOCAB + "a"]
-    assert [(i.value, i.dataset_id) for i in instances] == [(1, None), (2, "urn:d:1"), (3, "urn:d:2")]
+    assert [(i.value, i.dataset_id) for i in instances] == [
+        (1, None),
+        (2, "urn:d:1"),
+        (3, "urn:d:2"),
+    ]
 
 
 def test_several_instances_in_simplified_form() -> None:
-    instances = entity(a={"dataset": {"@none": 1, "urn:d:1": {"vocab": "x"}}}).attrs[DEFAULT_VOCAB + "a"]
-    assert [(i.kind, i.dataset_id) for i in instances] == [("Property", None), ("VocabProperty", "urn:d:1")]
+    instances = entity(a={"dataset": {"@none": 1, "urn:d:1": {"vocab": "x"}}}).attrs[
+        DEFAULT_VOCAB + "a"
+    ]
+    assert [(i.kind, i.dataset_id) for i in instances] == [
+        ("Property", None),
+        ("VocabProperty", "urn:d:1"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +302,7 @@ def test_a_simplified_merge_keeps_the_kinds_of_the_entity() -> None:
 def test_one_attribute() -> None:
     assert parse_attribute({"value": 3}, CTX, now=1)[0].value == 3
     assert parse_attribute(URN, CTX, now=1, kind_hint="Relationship")[0].kind == "Relationship"
-    with pytest.raises(BadRequestData, match="^speed: "):
+    with pytest.raises(BadRequestData, match=r"^speed: "):
         parse_attribute({"type": "Property"}, CTX, now=1, name="speed")
 
 
@@ -321,7 +334,9 @@ JSON = st.recursive(
 
 
 @given(JSON, st.booleans(), st.booleans(), st.booleans())
-def test_any_json_is_read_or_refused(doc: Any, nulls: bool, partial: bool, simplified: bool) -> None:
+def test_any_json_is_read_or_refused(
+    doc: Any, nulls: bool, partial: bool, simplified: bool
+) -> None:
     try:
         parse_fragment(doc, CTX, now=1, allow_null=nulls, partial=partial, simplified=simplified,
                        hints={DEFAULT_VOCAB + "a": "Relationship"})  # fmt: skip

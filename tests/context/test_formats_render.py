@@ -114,9 +114,9 @@ def test_projections() -> None:
         "speed",
     }
     level = {"type": "Property", "value": 2, "datasetId": "urn:d:1"}
-    assert rendered(dataset_ids={"urn:d:1"}) == {k: DOCUMENT[k] for k in ("id", "type", "scope")} | {
-        "level": level
-    }
+    assert rendered(dataset_ids={"urn:d:1"}) == {
+        k: DOCUMENT[k] for k in ("id", "type", "scope")
+    } | {"level": level}
     assert rendered(dataset_ids={"@none"})["level"] == {"type": "Property", "value": 1}
 
 
@@ -198,7 +198,9 @@ def test_times_list_only_what_differs() -> None:
 
 # --- anything that can be an entity -------------------------------------------------------------
 
-TIMES = st.sampled_from(["2026-11-22T10:00:00Z", "2026-11-22T10:00:00.123Z", "1999-01-01T00:00:00.5Z"])
+TIMES = st.sampled_from(
+    ["2026-11-22T10:00:00Z", "2026-11-22T10:00:00.123Z", "1999-01-01T00:00:00.5Z"]
+)
 URIS = st.sampled_from(["urn:a:1", "https://example.org/x", "urn:ngsi-ld:Stop:Łódź"])
 IRIS = st.sampled_from(
     [DEFAULT_VOCAB + "speed", DEFAULT_VOCAB + "швидкість", NGSI_LD + "status", LOCATION,
@@ -206,15 +208,22 @@ IRIS = st.sampled_from(
      NGSI_LD + "hasObject", DEFAULT_VOCAB + "type", DEFAULT_VOCAB + "value", DEFAULT_VOCAB + "id"]
 )  # fmt: skip
 SUB_IRIS = IRIS.filter(lambda iri: iri != NGSI_LD + "hasObject")
-SCALARS = st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+SCALARS = (
+    st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
 VALUES = st.recursive(
     SCALARS.filter(lambda v: v != "urn:ngsi-ld:null"),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.text(max_size=5)
-        | st.sampled_from(["type", "value", "object", "dataset", "vocab", "coordinates"]),
-        inner | st.sampled_from(["Property", "Point", "Relationship"]),
-        max_size=3,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.text(max_size=5)
+            | st.sampled_from(["type", "value", "object", "dataset", "vocab", "coordinates"]),
+            inner | st.sampled_from(["Property", "Point", "Relationship"]),
+            max_size=3,
+        )
     ),
     max_leaves=8,
 ) | st.just(POINT)
@@ -223,7 +232,9 @@ BY_KIND: dict[str, st.SearchStrategy[Any]] = {
     "GeoProperty": st.just(POINT),
     "Relationship": URIS | st.lists(URIS, min_size=1, max_size=3),
     "LanguageProperty": st.dictionaries(
-        st.sampled_from(["en", "uk", "@none"]), st.text() | st.lists(st.text(), max_size=2), min_size=1
+        st.sampled_from(["en", "uk", "@none"]),
+        st.text() | st.lists(st.text(), max_size=2),
+        min_size=1,
     ),
     "VocabProperty": IRIS | st.lists(IRIS, min_size=1, max_size=2),
     "JsonProperty": VALUES | st.none(),
@@ -273,7 +284,13 @@ CONTEXTS = st.sampled_from(
     [
         CTX,
         compile_context(
-            [{"speed": "https://smartdatamodels.org/name", "s": NGSI_LD + "status", "x": "urn:x:attr"}],
+            [
+                {
+                    "speed": "https://smartdatamodels.org/name",
+                    "s": NGSI_LD + "status",
+                    "x": "urn:x:attr",
+                }
+            ],
             "https://example.org/c.jsonld",
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,11 @@ def test_the_full_algorithm_expands_names_the_same_way(path: Path) -> None:
     terms = {k: v for k, v in load(path).items() if ":" not in k}
     local = {k: v for k, v in core_terms().items() if k != "ngsildproof"}
     names = [t for t in terms if t[0] != "@" and t not in KEYWORDS and t not in core_terms()]
-    document = {"@context": [terms, local], **{name: {"value": 1} for name in names}, "zzz": {"value": 1}}
+    document = {
+        "@context": [terms, local],
+        **{name: {"value": 1} for name in names},
+        "zzz": {"value": 1},
+    }
     (expanded,) = reference.expand(document)
     ctx = compile_context([terms], "https://example.org/c.jsonld")
     assert {ctx.expand_term(name) for name in [*names, "zzz"]} == set(expanded)
@@ -122,7 +127,9 @@ def test_expansion(name: str, iri: str) -> None:
 
 
 def test_the_shortest_term_wins_then_the_first() -> None:
-    ctx = compile_context([{"bb": "http://ex.org/x", "aa": "http://ex.org/x", "ccc": "http://ex.org/x"}], None)
+    ctx = compile_context(
+        [{"bb": "http://ex.org/x", "aa": "http://ex.org/x", "ccc": "http://ex.org/x"}], None
+    )
     assert ctx.compact_iri("http://ex.org/x") == "aa"
 
 
@@ -130,7 +137,9 @@ def test_a_name_taken_by_another_term_is_not_used_for_compaction() -> None:
     ctx = compile_context([{"speed": "http://ex.org/speed"}], None)
     name = ctx.compact_iri(DEFAULT_VOCAB + "speed")
     assert name == "ngsi-ld:default-context/speed"
-    assert ctx.expand_term(name) == ctx.expand_term(DEFAULT_VOCAB + "speed") == DEFAULT_VOCAB + "speed"
+    assert (
+        ctx.expand_term(name) == ctx.expand_term(DEFAULT_VOCAB + "speed") == DEFAULT_VOCAB + "speed"
+    )
 
 
 def test_a_prefix_that_hides_absolute_iris_is_an_error_when_it_matters() -> None:
@@ -139,13 +148,17 @@ def test_a_prefix_that_hides_absolute_iris_is_an_error_when_it_matters() -> None
         ctx.compact_iri("urn:x:1")
 
 
-@pytest.mark.parametrize("name", ["", "@id", "a b", "a(b)", 'a"b', "a;b", "a<b", "a?b", "a&b", "x" * 3000])
+@pytest.mark.parametrize(
+    "name", ["", "@id", "a b", "a(b)", 'a"b', "a;b", "a<b", "a?b", "a&b", "x" * 3000]
+)
 def test_illegal_names_of_attributes(name: str) -> None:
     with pytest.raises(BadRequestData):
         core_context().attribute(name)
 
 
-@pytest.mark.parametrize("name", ["speed", "швидкість", "teplota_1", "PM2.5", "open311:type", "http://ex.org/a"])
+@pytest.mark.parametrize(
+    "name", ["speed", "швидкість", "teplota_1", "PM2.5", "open311:type", "http://ex.org/a"]
+)
 def test_legal_names_of_attributes(name: str) -> None:
     ctx = core_context()
     assert ctx.expand_term(ctx.compact_iri(ctx.attribute(name))) == ctx.attribute(name)
@@ -205,7 +218,5 @@ def test_link_header() -> None:
 
 @given(st.text(max_size=200))
 def test_any_link_header_is_read_or_refused(value: str) -> None:
-    try:
+    with contextlib.suppress(BadRequestData):
         parse_link_header(value)
-    except BadRequestData:
-        pass

@@ -34,7 +34,9 @@ def _doc(context: Any) -> bytes:
     return json.dumps({"@context": context}).encode()
 
 
-def resolve(spec: Spec, cache: Kept | None = None, default: list[str] | None = None) -> CompiledContext:
+def resolve(
+    spec: Spec, cache: Kept | None = None, default: list[str] | None = None
+) -> CompiledContext:
     resolver = ContextResolver(cache or Kept(), Guard(), default)
     return asyncio.run(resolver.resolve(spec))
 

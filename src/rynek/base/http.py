@@ -78,7 +78,7 @@ class Guard:
         etag: str | None = None,
         last_modified: str | None = None,
         max_bytes: int | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 (it also bounds what is inside)
+        timeout: float | None = None,
     ) -> Fetched:
         """GET, conditional when validators are given, following redirects."""
         wanted = dict(headers or {})
@@ -95,7 +95,7 @@ class Guard:
         *,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 (it also bounds what is inside)
+        timeout: float | None = None,
     ) -> Fetched:
         """POST; a redirect is returned as the answer it is."""
         return await self.request(
@@ -110,7 +110,7 @@ class Guard:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 (it also bounds what is inside)
+        timeout: float | None = None,
     ) -> Fetched:
         """Any method; only GET and HEAD follow redirects."""
         seconds = self._timeout if timeout is None else timeout
@@ -195,7 +195,7 @@ class _CheckedNetwork(httpcore.AnyIOBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 (the base class's signature)
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
@@ -213,7 +213,7 @@ class _CheckedNetwork(httpcore.AnyIOBackend):
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 (the base class's signature)
+        timeout: float | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Never: local sockets are no other hosts."""
