@@ -5,9 +5,10 @@ from __future__ import annotations
 from .engine import EngineSettings
 from .follow import FollowerSettings
 from .history import History, HistorySettings, HistoryStats
-from .query import AggregateQuery, Selection
+from .query import AggregateQuery
 from .reference import ParquetReference
 from .schema import Reading, to_readings
+from .select import Selection
 from .upkeep import UpkeepSettings
 
 __all__ = [

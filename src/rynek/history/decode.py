@@ -92,9 +92,7 @@ def _meta(instance: Instance) -> str | None:
         and instance.expires_at is None
     ):
         return None
-    meta = Meta(
-        instance.subs, instance.object_type, instance.value_type, instance.expires_at
-    )
+    meta = Meta(instance.subs, instance.object_type, instance.value_type, instance.expires_at)
     return _json.encode(meta).decode()
 
 

@@ -28,7 +28,10 @@ _DICTIONARY = [
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One file of the table: where, which day (days since 1970), how much, and its bounds."""
+    """One file of the table: where, which day (days since 1970), how much, and its bounds.
+
+    `plain` says that no row has a dataset id.
+    """
 
     path: str
     day: int
@@ -38,6 +41,7 @@ class Part(msgspec.Struct, frozen=True):
     max_entity: str
     min_time: int
     max_time: int
+    plain: bool = False
 
 
 def day_text(day: int) -> str:
@@ -115,6 +119,7 @@ def write_part(root: Path, day: int, rows: pa.Table) -> Part:
         max_entity=entities[len(rows) - 1].as_py(),
         min_time=low,
         max_time=high,
+        plain=rows.column("dataset_id").null_count == len(rows),
     )
 
 
@@ -133,7 +138,11 @@ def statistics(part: Part) -> str:
             "numRecords": part.rows,
             "minValues": {"entity_id": part.min_entity, "time": _milli(part.min_time, 0)},
             "maxValues": {"entity_id": part.max_entity, "time": _milli(part.max_time, 999)},
-            "nullCount": {"entity_id": 0, "time": 0},
+            "nullCount": {
+                "entity_id": 0,
+                "time": 0,
+                **({"dataset_id": part.rows} if part.plain else {}),
+            },
         }
     )
 
@@ -162,6 +171,7 @@ def to_parts(actions: Any) -> list[Part]:
                 max_entity=row["max.entity_id"],
                 min_time=low,
                 max_time=high,
+                plain=row.get("null_count.dataset_id") == row["num_records"],
             )
         )
     return parts
@@ -170,4 +180,5 @@ def to_parts(actions: Any) -> list[Part]:
 def _micros(value: Any) -> int:
     if isinstance(value, str):
         return parse_iso(value)
-    return (value - _EPOCH) // timedelta(microseconds=1)
+    micros: int = (value - _EPOCH) // timedelta(microseconds=1)
+    return micros

@@ -136,9 +136,7 @@ class Follower:
                 self._note_gap(changes[0].seq)
                 for change in changes:
                     rows = readings(change, self._runs)
-                    self._tail.extend(
-                        rows if change.seq > self._table_seq else (), change.seq
-                    )
+                    self._tail.extend(rows if change.seq > self._table_seq else (), change.seq)
                 await asyncio.sleep(0)
 
     def _check_room(self) -> None:

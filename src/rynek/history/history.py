@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from rynek.base.errors import TooComplexQuery
 from rynek.context import ChangeLog
 
 from .engine import Engine, EngineSettings
 from .follow import Follower, FollowerSettings
 from .lake import Lake
-from .query import AggregateQuery, Questions, Selection
+from .query import AggregateQuery, Questions
 from .reference import ParquetReference
+from .select import Selection
 from .sink import LakeSink
 from .tail import View
 from .upkeep import Upkeep, UpkeepSettings
@@ -35,12 +35,12 @@ class HistorySettings(msgspec.Struct, kw_only=True):
     follower: FollowerSettings = msgspec.field(default_factory=FollowerSettings)
     engine: EngineSettings = msgspec.field(default_factory=EngineSettings)
     upkeep: UpkeepSettings = msgspec.field(default_factory=UpkeepSettings)
-    query_seconds: float = 30.0
 
 
 class HistoryStats(msgspec.Struct):
     """Numbers about the table: `lag` is changes not read yet, `pending` rows not on disk yet;
-    `newest` the newest time of a reading (epoch µs), `lost` changes trimmed before reading."""
+    `newest` the newest time of a reading (epoch µs), `lost` changes trimmed before reading.
+    """
 
     rows: int
     bytes: int
@@ -74,7 +74,9 @@ class History:
         self._follower = Follower(
             changes, self._lake, self._settings.follower, self._writer, self._step
         )
-        self._questions = Questions(Engine(self._lake.folder, self._settings.engine), self.zone)
+        self._questions = Questions(
+            self._lake.folder, Engine(self._lake.folder, self._settings.engine), self.zone
+        )
         self.sink = LakeSink(self._lake, self._writer)
         self.reference = ParquetReference(folder.parent / "reference")
 
@@ -110,7 +112,8 @@ class History:
         limit: int | None = None,
     ) -> pa.Table:
         """Readings with all columns, by entity, attribute, dataset and time: of each series the
-        newest `last_n`, or the oldest `limit`."""
+        newest `last_n`, or the oldest `limit`.
+        """
         return await self._ask(
             lambda view: self._questions.rows(view, select, last_n=last_n, limit=limit)
         )
@@ -139,7 +142,7 @@ class History:
             end=None if at is None else at + 1,
             deleted=True,
         )
-        return await self._ask(lambda view: self._questions.latest(view, select))
+        return await self._ask(lambda view: self._questions.rows(view, select, last_n=1))
 
     async def aggregate(self, query: AggregateQuery) -> pa.Table:
         """Numbers by group and time bucket; see AggregateQuery."""
@@ -148,14 +151,7 @@ class History:
     async def _ask(self, question: Callable[[View], T]) -> T:
         await self._follower.drain()
         view = self._follower.view()
-        loop = asyncio.get_running_loop()
-        answer = loop.run_in_executor(self._readers, question, view)
-        try:
-            return await asyncio.wait_for(answer, self._settings.query_seconds)
-        except TimeoutError:
-            raise TooComplexQuery(
-                f"The history did not answer within {self._settings.query_seconds:g} s"
-            ) from None
+        return await asyncio.get_running_loop().run_in_executor(self._readers, question, view)
 
     def stats(self) -> HistoryStats:
         """Numbers for the health page; never waits."""

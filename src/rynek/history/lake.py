@@ -15,7 +15,16 @@ import msgspec
 
 from rynek.base.errors import Unavailable
 
-from .files import Part, by_day, day_text, fsync_file, fsync_folder, statistics, to_parts, write_part
+from .files import (
+    Part,
+    by_day,
+    day_text,
+    fsync_file,
+    fsync_folder,
+    statistics,
+    to_parts,
+    write_part,
+)
 from .schema import FORMAT, PARTITION, arrow_schema
 
 if TYPE_CHECKING:

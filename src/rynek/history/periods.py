@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -81,6 +82,14 @@ class Buckets:
             return (day - self._day_shift()) // self.length.days
         return (us - (self.origin or 0)) // self._width
 
+    def shape(self, start: int, end: int) -> tuple[object, ...]:
+        """What `index` depends on besides the length: equal shapes give equal expressions."""
+        if self.length.months or self._by_day:
+            return (self.zone.key, self.origin, *offsets(self.zone, start, end)[1:]) + tuple(
+                shift for _, shift in offsets(self.zone, start, end)[:1]
+            )
+        return (self.origin,)
+
     def start(self, index: int) -> int:
         """Where bucket `index` starts, in epoch µs."""
         if self.length.months:
@@ -111,10 +120,7 @@ class Buckets:
         changes = offsets(self.zone, start, end)
         if len(changes) == 1:
             return us + changes[0][1]
-        branches = [
-            (us < until, shift)
-            for (_, shift), (until, _) in zip(changes, changes[1:], strict=False)
-        ]
+        branches = [(us < until, shift) for (_, shift), (until, _) in pairwise(changes)]
         return us + ibis.cases(*branches, else_=changes[-1][1])
 
 

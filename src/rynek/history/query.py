@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from rynek.base.errors import BadRequestData, TooComplexQuery
-from rynek.context import TimeProperty
 
-from .engine import Engine, to_datetime
+from .engine import Engine
 from .periods import Buckets, parse_duration
-from .schema import COLUMNS, ENTITY, Reading
+from .schema import COLUMNS, DAY_US
+from .select import Selection, make_scan, parts_of
 from .tail import View
 
 if TYPE_CHECKING:
@@ -25,20 +26,7 @@ METHODS = (
 )  # fmt: skip
 GROUPS = ("entity_id", "type", "attr", "dataset_id")
 _MAX_BUCKETS = 1_000_000
-
-
-class Selection(msgspec.Struct, kw_only=True, frozen=True):
-    """Which rows: empty or None means all. Time is [start, end) of `time_property`."""
-
-    entity_ids: tuple[str, ...] | None = None
-    types: tuple[str, ...] = ()
-    attrs: tuple[str, ...] = ()
-    dataset_ids: tuple[str | None, ...] | None = None
-    start: int | None = None
-    end: int | None = None
-    time_property: TimeProperty = "observedAt"
-    observed_only: bool = False
-    deleted: bool = False
+_WINDOWS = (1, 8, 64)
 
 
 class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
@@ -58,7 +46,8 @@ class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
 class Questions:
     """The questions, run on the calling thread."""
 
-    def __init__(self, engine: Engine, zone: ZoneInfo) -> None:
+    def __init__(self, folder: Path, engine: Engine, zone: ZoneInfo) -> None:
+        self._folder = folder
         self._engine = engine
         self._zone = zone
 
@@ -69,76 +58,86 @@ class Questions:
         *,
         last_n: int | None = None,
         limit: int | None = None,
-        columns: Sequence[str] = COLUMNS,
     ) -> pa.Table:
-        """Readings by entity, attribute, dataset and time.
+        """Readings by entity, attribute, dataset and time: of each series at most the newest
+        `last_n`, or at most the oldest `limit`.
 
-        Of each series at most the newest `last_n`, then at most the oldest `limit`.
+        The newest are looked for from the newest day back.
         """
-        import ibis
-
-        table = self._table(view, select)
-        key = _time_column(select.time_property)
-        series = [table.entity_id, table.attr, table.dataset_id]
-        if last_n is not None or limit is not None:
-            newest = last_n is not None
-            order = [table[key], table.seq]
-            ranked = ibis.window(
-                group_by=series, order_by=[ibis.desc(c) if newest else c for c in order]
-            )
-            most = min(n for n in (last_n, limit) if n is not None)
-            table = table.filter(ibis.row_number().over(ranked) < most)
-        names = list(dict.fromkeys([*columns, "entity_id", "attr", "dataset_id", key, "seq"]))
-        table = table.select(*names).order_by("entity_id", "attr", "dataset_id", key, "seq")
-        return self._engine.run(table.select(*columns))
-
-    def latest(self, view: View, select: Selection) -> pa.Table:
-        """The newest reading of each series in `select`: one row each (with `end`: as of then).
-
-        Walks back through time and stops as soon as every asked-for series has its answer.
-        """
+        if last_n is None:
+            return self._rows(view, select, None, limit)
         import pyarrow as pa
 
-        if not select.entity_ids or not select.attrs:
-            return self.rows(view, select, last_n=1)
-        wanted = len(set(select.entity_ids)) * len(select.attrs)
-        for days in (1, 8, 64):
-            start = self._floor(view, select, days)
-            if start is None or (select.start is not None and start <= select.start):
+        found = []
+        missing = select
+        for start in self._windows(view, select):
+            recent = msgspec.structs.replace(missing, start=start)
+            rows = self._rows(view, recent, last_n, limit)
+            done, left = _split(rows, missing, last_n)
+            found.append(done)
+            if not left:
                 break
-            recent = msgspec.structs.replace(select, start=start)
-            found = self.rows(view, recent, last_n=1)
-            if len(pa.TableGroupBy(found, ["entity_id", "attr"]).aggregate([])) >= wanted:
-                return found
-        return self.rows(view, select, last_n=1)
+            missing = msgspec.structs.replace(missing, entity_ids=left)
+        else:
+            found.append(self._rows(view, missing, last_n, limit))
+        order = [("entity_id", "ascending"), ("attr", "ascending"), ("dataset_id", "ascending")]
+        table = pa.concat_tables(found)
+        return table if len(found) == 1 else table.sort_by([*order, ("time", "ascending")])
 
-    def _floor(self, view: View, select: Selection, days: int) -> int | None:
-        """Where the newest `days` days that hold files before `end` start, in epoch µs."""
-        if select.time_property != "observedAt":
-            return None
-        parts = view.snapshot.select(select.entity_ids, select.start, select.end)
-        held = sorted({part.day for part in parts})
-        return None if len(held) <= days else held[-days] * 86_400_000_000
+    def _rows(
+        self, view: View, select: Selection, last_n: int | None, limit: int | None
+    ) -> pa.Table:
+        key = "time" if select.time_property == "observedAt" else "at"
+
+        def question(table: ir.Table) -> ir.Table:
+            import ibis
+
+            series = ["entity_id", "attr", "dataset_id"]
+            if last_n is not None or limit is not None:
+                order = [table[key], table.seq]
+                if last_n is not None:
+                    order = [ibis.desc(column) for column in order]
+                ranked = ibis.window(group_by=series, order_by=order)
+                most = min(n for n in (last_n, limit) if n is not None)
+                table = table.filter(ibis.row_number().over(ranked) < most)
+            return table.select(*COLUMNS).order_by([*series, key, "seq"])
+
+        return self._ask(view, select, ("rows", key, last_n, limit), question)
+
+    def _windows(self, view: View, select: Selection) -> list[int]:
+        """Starts of ever longer windows that end with the selection; none where stopping early
+        could miss something (all attributes asked for, several datasets, other times)."""
+        if not select.entity_ids or not select.attrs or select.time_property != "observedAt":
+            return []
+        parts = parts_of(view, select)
+        if not all(part.plain for part in parts):
+            return []
+        held = sorted({part.day for part in parts}, reverse=True)
+        starts = [held[days - 1] * DAY_US for days in _WINDOWS if days < len(held)]
+        return [start for start in starts if select.start is None or start > select.start]
 
     def aggregate(self, view: View, query: AggregateQuery) -> pa.Table:
         """One row per group and bucket: the group's columns, `start` (µs) and each method.
 
         Numbers feed every method; other values only totalCount and distinctCount.
         """
-        for name in (*query.methods, *query.group):
-            if name not in METHODS and name not in GROUPS:
-                raise BadRequestData(f"Unknown aggregation: {name[:64]!r}")
-        table = self._table(view, query.select)
-        keys: list[Any] = [table[name] for name in query.group]
+        for name in query.methods:
+            if name not in METHODS:
+                raise BadRequestData(f"Unknown aggregation method: {name[:64]!r}")
         buckets = self._buckets(query)
-        if buckets is not None:
-            start, end = self._range(view, query.select)
-            us = _micros(table, query.select.time_property)
-            keys.append(buckets.index(us, start, end).cast("int64").name("bucket"))
-        measures = {name: _measure(table, name) for name in query.methods}
-        grouped = table.group_by(keys).aggregate(**measures) if keys else table.aggregate(**measures)
-        order = [*query.group, "bucket"] if buckets is not None else list(query.group)
-        result = self._engine.run(grouped.order_by(order) if order else grouped)
+        span = self._range(view, query.select) if buckets is not None else (0, 0)
+        # One attribute is the same in every row: a constant is cheaper than a group.
+        constant = query.select.attrs[0] if len(query.select.attrs) == 1 else None
+        by_time = query.select.time_property == "observedAt"
+
+        def question(table: ir.Table) -> ir.Table:
+            return _aggregate(table, query, constant, buckets, span, by_time=by_time)
+
+        shape = (
+            "aggregate", query.methods, query.group, query.bucket, query.origin, constant, by_time,
+            None if buckets is None else buckets.shape(*span),
+        )  # fmt: skip
+        result = self._ask(view, query.select, shape, question)
         return result if buckets is None else _with_start(result, buckets)
 
     def _buckets(self, query: AggregateQuery) -> Buckets | None:
@@ -157,61 +156,50 @@ class Questions:
         end = high if select.end is None else min(high, select.end)
         return start, max(start, end) + 1
 
-    def _table(self, view: View, select: Selection) -> ir.Table:
-        by_time = select.time_property == "observedAt"
-        parts = view.snapshot.select(
-            select.entity_ids, select.start if by_time else None, select.end if by_time else None
-        )
-        rows = [row for row in view.rows(select.entity_ids) if _keeps(row, select)]
-        table = self._engine.readings(parts, rows)
-        if select.entity_ids is not None:
-            table = table.filter(_among(table.entity_id, select.entity_ids))
-        if select.types:
-            table = table.filter(_among(table.type, select.types))
-        if select.attrs:
-            table = table.filter(_among(table.attr, select.attrs))
-        if select.dataset_ids is not None:
-            table = table.filter(_among_or_null(table.dataset_id, select.dataset_ids))
-        moment = table[_time_column(select.time_property)]
-        if select.start is not None:
-            table = table.filter(moment >= to_datetime(select.start))
-        if select.end is not None:
-            table = table.filter(moment < to_datetime(select.end))
-        if select.observed_only:
-            table = table.filter(table.observed)
-        if select.time_property == "deletedAt":
-            return table.filter(table.deleted)
-        return table if select.deleted else table.filter(~table.deleted)
+    def _ask(self, view: View, select: Selection, shape: Hashable, question: Any) -> pa.Table:
+        return self._engine.ask(make_scan(self._folder, view, select), shape, question)
 
 
-def _keeps(row: Reading, select: Selection) -> bool:
-    """Cheap tests on a row above the table; the expression repeats them all."""
-    return (
-        (not select.attrs or row.attr in select.attrs)
-        and (not select.types or row.type in select.types)
-        and (row.attr != ENTITY or select.deleted)
-    )
+def _split(rows: pa.Table, select: Selection, last_n: int) -> tuple[pa.Table, tuple[str, ...]]:
+    """The rows of entities that have `last_n` of every asked-for attribute; and the others."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counts = rows.group_by(["entity_id", "attr"]).aggregate([([], "count_all")])
+    full = counts.filter(pc.greater_equal(counts.column("count_all"), last_n))
+    by_entity = full.group_by("entity_id").aggregate([([], "count_all")])
+    wanted = len(set(select.attrs))
+    done = by_entity.filter(pc.equal(by_entity.column("count_all"), wanted)).column("entity_id")
+    entities = set(done.to_pylist())
+    left = tuple(one for one in select.entity_ids or () if one not in entities)
+    kept = pc.is_in(rows.column("entity_id"), pa.array(sorted(entities), pa.string()))
+    return rows.filter(kept), left
 
 
-def _time_column(name: TimeProperty) -> str:
-    return "time" if name == "observedAt" else "at"
+def _aggregate(
+    table: ir.Table,
+    query: AggregateQuery,
+    constant: str | None,
+    buckets: Buckets | None,
+    span: tuple[int, int],
+    *,
+    by_time: bool,
+) -> ir.Table:
+    import ibis
 
-
-def _micros(table: ir.Table, name: TimeProperty) -> Any:
-    if name == "observedAt":
-        return table.us
-    # Whole seconds are enough for a bucket of modification times.
-    return table["at"].epoch_seconds() * 1_000_000
-
-
-def _among(column: Any, values: Sequence[str]) -> Any:
-    return column == values[0] if len(values) == 1 else column.isin(values)
-
-
-def _among_or_null(column: Any, values: Sequence[str | None]) -> Any:
-    named = [value for value in values if value is not None]
-    test = column.isin(named)
-    return test | column.isnull() if len(named) < len(values) else test
+    group = [name for name in query.group if constant is None or name != "attr"]
+    keys: list[Any] = [table[name] for name in group]
+    if buckets is not None:
+        # Whole seconds are enough for a bucket of modification times.
+        us = table.us if by_time else table["at"].epoch_seconds() * 1_000_000
+        keys.append(buckets.index(us, *span).cast("int64").name("bucket"))
+    measures = {name: _measure(table, name) for name in query.methods}
+    grouped = table.group_by(keys).aggregate(**measures) if keys else table.aggregate(**measures)
+    if len(group) < len(query.group):
+        grouped = grouped.mutate(attr=ibis.literal(constant))
+    order = [*query.group, "bucket"] if buckets is not None else list(query.group)
+    grouped = grouped.select(*order, *query.methods)
+    return grouped.order_by(order) if order else grouped
 
 
 def _measure(table: ir.Table, method: str) -> Any:
@@ -244,12 +232,14 @@ def _identity(table: ir.Table) -> Any:
 
 def _with_start(result: pa.Table, buckets: Buckets) -> pa.Table:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     column = result.column("bucket")
     numbers = column.unique().to_pylist()
     if len(numbers) > _MAX_BUCKETS:
         raise TooComplexQuery(f"More than {_MAX_BUCKETS} periods; ask for longer ones")
-    starts = {number: buckets.start(number) for number in numbers}
-    start = pa.array([starts[number] for number in column.to_pylist()], pa.int64())
+    known = pa.array(numbers, pa.int64())
+    starts = pa.array([buckets.start(number) for number in numbers], pa.int64())
+    start = starts.take(pc.index_in(column, known))
     place = result.schema.get_field_index("bucket")
     return result.set_column(place, "start", start)

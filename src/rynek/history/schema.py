@@ -81,9 +81,7 @@ def to_table(rows: list[Reading]) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema()
-    columns = [
-        pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema
-    ]
+    columns = [pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 

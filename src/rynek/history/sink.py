@@ -94,7 +94,8 @@ class LakeSink:
     def newest(self, source_key: str) -> list[dict[str, Any]]:
         """The newest value of each (entity, attribute) of the last append of this key in this
         process, as normalized NGSI-LD documents in short names. Empty when there was none, or
-        when it had been stored before."""
+        when it had been stored before.
+        """
         newest = self._newest.pop(source_key, None)
         return [] if newest is None else newest.documents()
 
@@ -213,4 +214,3 @@ def _expanded(column: pa.ChunkedArray, expand: Callable[[str], str]) -> pa.Array
     coded = column.combine_chunks().dictionary_encode()
     names = pa.array([expand(name) for name in coded.dictionary.to_pylist()], pa.string())
     return names.take(coded.indices)
-
