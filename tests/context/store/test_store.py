@@ -1,0 +1,330 @@
+"""One suite for every implementation of the store's contract."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rynek.base.clock import SystemClock
+from rynek.base.errors import AlreadyExists, ResourceNotFound, Unavailable
+from rynek.base.http import Guard
+from rynek.context import (
+    Context,
+    ContextResolver,
+    Query,
+    RemoteContexts,
+    core_context,
+    open_context,
+    operations,
+    parse_entity,
+    parse_fragment,
+    parse_geo,
+    parse_q,
+    parse_scope,
+    parse_types,
+)
+
+LD = core_context()
+EXPAND = LD.expand_term
+
+
+def bus(number: int, **attrs: Any) -> dict[str, Any]:
+    """A vehicle document."""
+    return {"id": f"urn:ngsi-ld:Vehicle:{number}", "type": "Vehicle"} | attrs
+
+
+def at(lon: float, lat: float) -> dict[str, Any]:
+    """A GeoProperty."""
+    return {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, lat]}}
+
+
+def open_store(folder: Path) -> Context:
+    """The implementation under test: SQLite."""
+    return open_context(
+        folder,
+        SystemClock(),
+        lambda store: ContextResolver(RemoteContexts(store), Guard()),
+    )
+
+
+def run(folder: Path, test: Callable[[Context], Awaitable[None]]) -> None:
+    """Run `test` on a store in `folder` and close it."""
+
+    async def body() -> None:
+        context = open_store(folder)
+        try:
+            await test(context)
+        finally:
+            await context.close()
+
+    asyncio.run(body())
+
+
+async def create(context: Context, *documents: dict[str, Any]) -> None:
+    """Create entities in one batch; all of them must succeed."""
+    items = [operations.Item(parse_entity(doc, LD, now=0), LD) for doc in documents]
+    result = operations.BatchResult()
+    await context.write(lambda txn: operations.create_all(txn, items, result))
+    assert not result.errors
+
+
+async def ids(context: Context, **parts: Any) -> list[str]:
+    """The last parts of the ids that a query selects, in order."""
+    page = await context.select(Query(**parts), limit=1000)
+    return [row.body.split(b'"', 4)[3].decode().rsplit(":", 1)[1] for row in page.rows]
+
+
+def test_an_acknowledged_write_is_there_after_reopening(tmp_path: Path) -> None:
+    async def write(context: Context) -> None:
+        await create(context, bus(1, speed={"value": 30}))
+
+    async def read(context: Context) -> None:
+        entity = context.get("urn:ngsi-ld:Vehicle:1")
+        assert entity is not None
+        assert entity.default(EXPAND("speed")).value == 30  # type: ignore[union-attr]
+        assert context.changes.head() == 1
+
+    run(tmp_path, write)
+    run(tmp_path, read)
+
+
+def test_seq_and_entities_never_come_back_after_a_delete(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        await create(context, bus(1))
+        await context.write(lambda txn: operations.delete(txn, "urn:ngsi-ld:Vehicle:1"))
+        assert context.get("urn:ngsi-ld:Vehicle:1") is None
+        assert [change.op for change in context.changes.read(0)] == ["create", "delete"]
+        assert context.types() == []
+
+    async def again(context: Context) -> None:
+        await create(context, bus(1))
+        assert context.changes.read(0)[-1].seq == 3
+
+    run(tmp_path, test)
+    run(tmp_path, again)
+
+
+def test_a_job_that_fails_leaves_its_neighbours_in_the_same_group(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        def entity(number: int) -> Any:
+            return parse_entity(bus(number), LD, now=0)
+
+        def half_done(txn: Any) -> None:
+            operations.create(txn, entity(2), LD)
+            operations.create(txn, entity(1), LD)
+
+        results = await asyncio.gather(
+            context.write(lambda txn: operations.create(txn, entity(1), LD)),
+            context.write(half_done),
+            context.write(lambda txn: operations.create(txn, entity(3), LD)),
+            return_exceptions=True,
+        )
+        assert results[0] is None
+        assert isinstance(results[1], AlreadyExists)
+        assert results[2] is None
+        found = await ids(context, types=parse_types("Vehicle", EXPAND))
+        assert found == ["1", "3"]
+        assert [c.entity_id for c in context.changes.read(0)] == [
+            "urn:ngsi-ld:Vehicle:1",
+            "urn:ngsi-ld:Vehicle:3",
+        ]
+
+    run(tmp_path, test)
+
+
+def test_jobs_of_a_group_see_each_other(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        await create(context, bus(1, count={"value": 0}))
+        attr = EXPAND("count")
+
+        def increment(txn: Any) -> None:
+            old = txn.get("urn:ngsi-ld:Vehicle:1").default(attr).value
+            fragment = parse_fragment({"count": {"value": old + 1}}, LD, now=0)
+            operations.append(txn, "urn:ngsi-ld:Vehicle:1", fragment, LD)
+
+        await asyncio.gather(*(context.write(increment) for _ in range(50)))
+        assert context.get("urn:ngsi-ld:Vehicle:1").default(attr).value == 50  # type: ignore[union-attr]
+        assert context.changes.head() == 51
+
+    run(tmp_path, test)
+
+
+def test_the_log_wakes_readers_and_keeps_cursors(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        waiting = asyncio.create_task(context.changes.wait(0, 5.0))
+        await asyncio.sleep(0)
+        await create(context, bus(1))
+        assert await waiting == 1
+        context.changes.acknowledge("reader", 1)
+        await create(context, bus(2))
+
+    async def later(context: Context) -> None:
+        assert context.changes.cursor("reader") == 1
+        assert context.changes.cursor("nobody") is None
+        assert await context.changes.wait(2, 0.01) == 2
+
+    run(tmp_path, test)
+    run(tmp_path, later)
+
+
+def test_pages_follow_one_order_and_end(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        await create(context, *[bus(n) for n in range(130)])
+        query = Query(types=parse_types("Vehicle", EXPAND))
+        seen: list[bytes] = []
+        offset = 0
+        while True:
+            page = await context.select(query, limit=50, offset=offset, count=True)
+            assert page.count == 130
+            seen += [row.body for row in page.rows]
+            offset += 50
+            if not page.more:
+                break
+        assert len(seen) == len(set(seen)) == 130
+
+    run(tmp_path, test)
+
+
+def test_indexed_and_scanned_answers_are_the_same(tmp_path: Path) -> None:
+    """Above the size where a value index is used, and below it, before and after updates."""
+    rng = random.Random(5)
+
+    async def test(context: Context) -> None:
+        speeds = {n: rng.choice([0, 1, 2.5, 50, 99, "fast", True]) for n in range(600)}
+        await create(context, *[bus(n, speed={"value": speeds[n]}) for n in speeds])
+        types = parse_types("Vehicle", EXPAND)
+        queries = ["speed>2", "speed<=2.5", "speed==50", 'speed=="fast"', "speed==true", "speed!=0"]
+
+        async def check() -> None:
+            for text in queries:
+                query = Query(types=types, q=parse_q(text, EXPAND))
+                found = set(await ids(context, types=types, q=parse_q(text, EXPAND)))
+                everything = context.scan(0, 10_000)
+                expected = {e.id.rsplit(":", 1)[1] for _, e in everything if query.matches(e)}
+                assert found == expected, text
+                page = await context.select(query, limit=0, count=True)
+                assert page.count == len(expected), text
+
+        await check()
+        for n in rng.sample(sorted(speeds), 200):
+            fragment = parse_fragment({"speed": {"value": rng.choice([0, 50, "fast"])}}, LD, now=0)
+            await context.write(
+                lambda txn, n=n, f=fragment: operations.append(
+                    txn, f"urn:ngsi-ld:Vehicle:{n}", f, LD
+                )
+            )
+        await check()
+        for n in range(0, 600, 7):
+            await context.write(
+                lambda txn, n=n: operations.delete(txn, f"urn:ngsi-ld:Vehicle:{n}")
+            )
+        await check()
+
+    run(tmp_path, test)
+
+
+def test_an_index_survives_reopening_and_an_unfinished_one_is_built_anew(tmp_path: Path) -> None:
+    async def fill(context: Context) -> None:
+        await create(context, *[bus(n, speed={"value": n}) for n in range(300)])
+        assert len(await ids(context, types=TYPES, q=parse_q("speed<10", EXPAND))) == 10
+
+    async def read(context: Context) -> None:
+        await create(context, bus(1000, speed={"value": 5}))
+        assert len(await ids(context, types=TYPES, q=parse_q("speed<10", EXPAND))) == 11
+
+    run(tmp_path, fill)
+    run(tmp_path, read)
+
+
+TYPES = parse_types("Vehicle", EXPAND)
+
+
+def test_places_are_found_after_they_moved(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        await create(context, *[bus(n, location=at(16.9 + n / 1000, 52.4)) for n in range(300)])
+        near = {"types": TYPES, "geo": _near(16.9, 52.4, 100)}
+        assert await ids(context, **near) == ["0", "1"]
+        for lon in (16.9005, 16.95, 17.5):
+            fragment = parse_fragment({"location": at(lon, 52.4)}, LD, now=0)
+            await context.write(
+                lambda txn, f=fragment: operations.append(txn, "urn:ngsi-ld:Vehicle:7", f, LD)
+            )
+            found = await ids(context, types=TYPES, geo=_near(lon, 52.4, 10))
+            assert "7" in found
+        assert "7" not in await ids(context, **near)
+
+    run(tmp_path, test)
+
+
+def _near(lon: float, lat: float, metres: int) -> Any:
+    return parse_geo(f"near;maxDistance=={metres}", "Point", f"[{lon},{lat}]", None, EXPAND)
+
+
+def test_types_scopes_ids_and_patterns_select(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        await create(
+            context,
+            bus(1, scope="/city/north"),
+            bus(2, scope=["/city/south", "/depot"]) | {"type": ["Vehicle", "Tram"]},
+            {"id": "urn:ngsi-ld:Stop:3", "type": "Stop", "name": {"value": "Rynek"}},
+        )
+        assert await ids(context, types=parse_types("Vehicle;Tram", EXPAND)) == ["2"]
+        assert await ids(context, types=parse_types("Stop|Tram", EXPAND)) == ["2", "3"]
+        assert await ids(context, scope=parse_scope("/city/#"), types=TYPES) == ["1", "2"]
+        assert await ids(context, ids=["urn:ngsi-ld:Stop:3", "urn:ngsi-ld:Stop:4"]) == ["3"]
+        assert await ids(context, id_pattern="Stop:[0-9]$") == ["3"]
+        assert await ids(context, attrs=[EXPAND("name")]) == ["3"]
+        assert await ids(context, q=parse_q('name=="Rynek"', EXPAND)) == ["3"]
+        summary = {one.type: one for one in context.types()}
+        assert summary[EXPAND("Vehicle")].entities == 2
+        assert summary[EXPAND("Stop")].attrs == {EXPAND("name"): (1, ["Property"])}
+
+    run(tmp_path, test)
+
+
+def test_ingest_writes_only_what_is_new(tmp_path: Path) -> None:
+    def doc(speed: float, time: str) -> dict[str, Any]:
+        return bus(1, speed={"value": speed, "observedAt": time}, name={"value": "Bus 1"})
+
+    async def test(context: Context) -> None:
+        t1, t2, t3 = (f"2026-01-01T10:0{n}:00Z" for n in (1, 2, 3))
+        assert (await context.ingest([doc(5, t1)], "feed:a")).created == 1
+        assert (await context.ingest([doc(5, t1)], "feed:a")).unchanged == 1
+        assert (await context.ingest([doc(5, t2)], "feed:a")).observed == 1
+        assert (await context.ingest([doc(6, t3)], "feed:a")).updated == 1
+        assert (await context.ingest([doc(9, t1)], "feed:a")).late == 1
+        rejected = await context.ingest([{"id": "no uri", "type": "Vehicle"}], "feed:a")
+        assert len(rejected.rejected) == 1
+        changes = context.changes.read(0)
+        assert [c.op for c in changes] == ["create", "observe", "update"]
+        assert list(changes[2].attrs) == [EXPAND("speed")]
+        assert {c.source for c in changes} == {"feed:a"}
+        speed = context.get("urn:ngsi-ld:Vehicle:1").default(EXPAND("speed"))  # type: ignore[union-attr]
+        assert (speed.value, speed.observed_at) == (6, t3)  # type: ignore[union-attr]
+
+    run(tmp_path, test)
+
+
+def test_verbs_on_what_is_not_there(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        with pytest.raises(ResourceNotFound):
+            await context.write(lambda txn: operations.delete(txn, "urn:ngsi-ld:Vehicle:1"))
+        assert context.changes.head() == 0
+
+    run(tmp_path, test)
+
+
+def test_a_closed_store_refuses(tmp_path: Path) -> None:
+    async def body() -> None:
+        context = open_store(tmp_path)
+        await create(context, bus(1))
+        await context.close()
+        with pytest.raises(Unavailable):
+            await context.write(lambda txn: None)
+
+    asyncio.run(body())
