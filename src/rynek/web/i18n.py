@@ -80,7 +80,8 @@ class Translator:
     def __init__(self, language: str, messages: Translations | GNUTranslations) -> None:
         self.language = language
         self.messages = messages
-        self.locale = Locale.parse(language)
+        # English as Europe writes it: 24 hours, day before month.
+        self.locale = Locale.parse("en_GB" if language == "en" else language)
 
     def __call__(self, message: str, /, **values: object) -> str:
         """The message in this language; `%(name)s` filled from `values`."""
@@ -165,7 +166,7 @@ def frontend_messages(language: str) -> tuple[bytes, str]:
             if not entry.id or not any(str(f).startswith("frontend/") for f, _ in entry.locations):
                 continue
             key = entry.id if isinstance(entry.id, str) else entry.id[0]
-            words = entry.string if isinstance(entry.string, str) else list(entry.string)
+            words = entry.string if isinstance(entry.string, str) else list(entry.string or ())
             if words and all(words):
                 messages[key] = words
     body = json.dumps(

@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from rynek.web.contract import Engine
 from rynek.web.i18n import LANGUAGES, frontend_messages
-from rynek.web.pages import about, entities, entity, feeds, home, map, series
+from rynek.web.pages import about, entities, entity, feeds, home, series
+from rynek.web.pages import map as city_map
 from rynek.web.pages.shell import Page, Site
 
 __all__ = ["pages", "problem_page"]
@@ -32,7 +33,7 @@ def pages(engine: Engine) -> list[Route]:
     return [
         Route("/i18n/{language}.json", _messages, methods=["GET"]),
         *home.routes(site),
-        *map.routes(site),
+        *city_map.routes(site),
         *series.routes(site),
         *entities.routes(site),
         *entity.routes(site),

@@ -1,4 +1,4 @@
-""""Data and licences" of a city: what comes from whom, on which terms, live or recorded."""
+"""The page "Data and licences" of a city: what comes from whom, on which terms, live or recorded."""
 
 from __future__ import annotations
 

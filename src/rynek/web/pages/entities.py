@@ -106,7 +106,9 @@ async def show(page: Page) -> Response:
 
 def _kinds(page: Page, table: LiveTable) -> list[tuple[str, str, int]]:
     counts = Counter(table.kind[: table.size][table.alive[: table.size]].tolist())
-    found = [(table.kinds[k], labels.type_name(page.t, table.kinds[k]), c) for k, c in counts.items()]
+    found = [
+        (table.kinds[k], labels.type_name(page.t, table.kinds[k]), c) for k, c in counts.items()
+    ]
     return sorted(found, key=lambda item: -item[2])
 
 
@@ -129,7 +131,9 @@ def _listed(page: Page, table: LiveTable, row: int) -> Listed:
 
 
 def _value(page: Page, table: LiveTable, row: int) -> str:
-    number, total, level = (float(column[row]) for column in (table.number, table.total, table.level))
+    number, total, level = (
+        float(column[row]) for column in (table.number, table.total, table.level)
+    )
     if math.isfinite(number) and math.isfinite(total):
         return f"{page.t.number(number)} / {page.t.number(total)}"
     if math.isfinite(number):

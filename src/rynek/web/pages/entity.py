@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -15,14 +16,13 @@ from starlette.routing import Route
 from rynek.base.clock import MICRO
 from rynek.base.units import symbol
 from rynek.context import LOCATION, Entity, Instance
-from rynek.web.contract import said
 from rynek.web.i18n import Translator
 from rynek.web.pages import labels, plot
 from rynek.web.pages.document import document
 from rynek.web.pages.locator import locator
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.series import RANGES, Series, readings, thin
-from rynek.web.pages.shell import NotFound, Page, Site, entity_path
+from rynek.web.pages.shell import NotFound, Page, Site, entity_path, licence_text
 from rynek.web.pages.values import as_number, moment, name_of, place_of, short, written
 from rynek.web.themes import RULES
 
@@ -150,9 +150,10 @@ def _drawable(entity: Entity) -> list[str]:
     found = []
     for iri in entity.attrs:
         instance = entity.default(iri)
-        if instance is not None and instance.kind == "Property":
-            if as_number(instance.value) is not None:
-                found.append(iri)
+        if instance is None or instance.kind != "Property":
+            continue
+        if as_number(instance.value) is not None:
+            found.append(iri)
     order = {name: i for i, name in enumerate(_spoken(entity))}
     return sorted(found, key=lambda iri: order.get(short(iri), 99))
 
@@ -172,6 +173,7 @@ async def _chart(page: Page, entity: Entity) -> tuple[dict[str, Any], str | None
     chart = {
         "attr": attr,
         "label": label,
+        "units": json.dumps(_units(entity, by_name)),
         "attrs": [(name, labels.attribute(page.t, name)) for name in list(by_name)[:12]],
         "ranges": _ranges(page.t),
         "range": chosen,
@@ -184,6 +186,11 @@ async def _chart(page: Page, entity: Entity) -> tuple[dict[str, Any], str | None
         "latest": _latest(page, series, unit),
     }
     return chart, series.source
+
+
+def _units(entity: Entity, by_name: dict[str, str]) -> dict[str, str]:
+    found = {name: entity.default(iri) for name, iri in by_name.items()}
+    return {n: symbol(i.unit_code) for n, i in found.items() if i is not None and i.unit_code}
 
 
 def _ranges(t: Translator) -> list[tuple[str, str]]:
@@ -258,7 +265,7 @@ def _place(page: Page, entity: Entity) -> dict[str, Any] | None:
         "lat": lat,
         "text": f"{lat}, {lon}",
         "svg": locator(table, place, page.t("Its place among everything else in the city")),
-        "map_url": f"{page.base}/?" + urlencode({"select": entity.id}),
+        "map_url": f"{page.base}/#17/{lat}/{lon}",
     }
 
 
@@ -281,7 +288,9 @@ def _targets(value: Any) -> list[str]:
         return [value]
     if isinstance(value, dict):
         return _targets(value.get("object"))
-    return [target for item in value for target in _targets(item)] if isinstance(value, list) else []
+    return (
+        [target for item in value for target in _targets(item)] if isinstance(value, list) else []
+    )
 
 
 def _link(page: Page, target: str) -> Link:
@@ -302,9 +311,8 @@ def _origin(page: Page, entity: Entity, source: str | None) -> list[tuple[str, s
     feed = (source or "").removeprefix("feed:") if (source or "").startswith("feed:") else ""
     if feed:
         facts.append((page.t("Feed"), feed, f"{page.base}/feeds#{quote(feed)}"))
-    for each in page.tenant.city.licence[:1]:
-        if each.licence:
-            facts.append((page.t("Licence"), said(each.licence, page.language), each.url))
+    terms = page.tenant.city.licence[:1]
+    facts += [(page.t("Licence"), licence_text(page, each), each.url) for each in terms]
     written_at = [(page.t("Held since"), entity.created_at)]
     written_at += [(page.t("Last written"), entity.modified_at)]
     facts += [(text, page.t.moment(at, page.zone), "") for text, at in written_at if at]

@@ -104,12 +104,19 @@ def _card(page: Page, health: Any) -> Card:
         word=t(word),
         meaning=t(meaning),
         facts=_facts(page, health),
-        spark=plot.bars(minutes, _told(page, minutes)),
-        rate=t.n("%(num)s change in the last minute", "%(num)s changes in the last minute", last_full),
+        spark=plot.bars(minutes, _told(page, minutes), width=480, height=88),
+        rate=t.n(
+            "%(num)s change in the last minute", "%(num)s changes in the last minute", last_full
+        ),
         error=health.error or "",
         error_since=_ago(page, health.error_since),
         findings=[
-            (_severity(each.severity), t.number(each.count), finding_text(t, each.code), each.example)
+            (
+                _severity(each.severity),
+                t.number(each.count),
+                finding_text(t, each.code),
+                each.example,
+            )
             for each in health.findings
         ],
         rejected=t.n("%(num)s entity refused", "%(num)s entities refused", health.rejected)
@@ -149,7 +156,11 @@ def _facts(page: Page, health: Any) -> list[tuple[str, str, str]]:
         newest = t.moment(health.newest_reading, page.zone)
         age = t.age((health.now or page.tenant.clock.now()) - health.newest_reading)
     facts = [
-        (t("Last success"), _ago(page, health.last_success) or never, _at(page, health.last_success)),
+        (
+            t("Last success"),
+            _ago(page, health.last_success) or never,
+            _at(page, health.last_success),
+        ),
         (t("Newest reading"), age, newest),
         (t("Records in the last poll"), t.number(health.records), ""),
         (t("Entities in the last poll"), t.number(health.entities), ""),

@@ -13,7 +13,7 @@ from rynek.web.contract import said
 from rynek.web.pages import map as city_map
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.shell import Page, Site, city_path
-from rynek.web.themes import THEMES
+from rynek.web.themes import THEMES, Theme
 
 __all__ = ["routes"]
 
@@ -24,7 +24,7 @@ class Card(msgspec.Struct):
     name: str
     url: str
     country: str
-    counts: list[tuple[str, str, str]]
+    counts: list[tuple[Theme, str, str]]
     total: str
     now: str
     recording: str
@@ -39,7 +39,9 @@ async def show(page: Page) -> Response:
         page.tenant = next(iter(engine.tenants.values()))
         return await city_map.show(page, hubs_of(engine).get(page.tenant.name))
     page.tenant = None
-    cards = sorted((_card(page, tenant) for tenant in engine.tenants.values()), key=lambda c: c.name)
+    cards = sorted(
+        (_card(page, tenant) for tenant in engine.tenants.values()), key=lambda c: c.name
+    )
     return page.render("home.html", nav="home", cards=cards)
 
 
@@ -50,7 +52,7 @@ def _card(page: Page, tenant: Any) -> Card:
     for theme in THEMES:
         counted = counts["themes"].get(theme.key)
         if counted:
-            themes.append((theme.key, t(theme.word), t.number(counted["total"], 0)))
+            themes.append((theme, t(theme.word), t.number(counted["total"], 0)))
     moving = sum(c["status"].get("moving", 0) for c in counts["themes"].values())
     return Card(
         name=said(city.name, page.language),
@@ -58,7 +60,7 @@ def _card(page: Page, tenant: Any) -> Card:
         country=t.country(city.country) if city.country else "",
         counts=themes,
         total=t.n("%(num)s thing", "%(num)s things", counts["total"]),
-        now=t.moment(tenant.clock.now(), city.zone, "medium"),
+        now=t.moment(tenant.clock.now(), city.zone, "short"),
         recording=said(city.recording.title, page.language) if city.recording else "",
         note=said(city.note, page.language),
         moving=t.n("%(num)s moving", "%(num)s moving", moving) if moving else "",

@@ -33,7 +33,7 @@ def locator(table: LiveTable, place: tuple[float, float], title: str) -> Markup:
     y = _TALL / 2 - (lats - (south + north) / 2) / span
     cells = sorted({(round(a), round(b)) for a, b in zip(x[:-1], y[:-1], strict=True)})
     path = "".join(f"M{a} {b}h0" for a, b in cells)
-    return Markup(
+    return Markup(  # noqa: S704 - numbers, and text that was escaped
         f'<svg class="locator" viewBox="0 0 {_WIDE} {_TALL}" role="img" '
         f'aria-label="{escape(title)}"><path class="others" d="{path}"/>'
         f'<circle class="halo" cx="{x[-1]:.0f}" cy="{y[-1]:.0f}" r="16"/>'
@@ -41,7 +41,7 @@ def locator(table: LiveTable, place: tuple[float, float], title: str) -> Markup:
     )
 
 
-def _near(lon: np.ndarray, lat: np.ndarray, place: tuple[float, float]) -> np.ndarray:  # type: ignore[type-arg]
+def _near(lon: np.ndarray, lat: np.ndarray, place: tuple[float, float]) -> np.ndarray:
     """Indexes of a sample without the farthest two per cent (a lost vehicle hides the city)."""
     far = np.hypot((lon - place[0]) * np.cos(np.radians(place[1])), lat - place[1])
     near = np.flatnonzero(far <= np.percentile(far, 98))

@@ -79,9 +79,7 @@ async def readings(
 
     A value that was seen again unchanged holds until then: its last sight is a point, too.
     """
-    table = await tenant.history.series(
-        entity.id, [iri], start=start, end=end, last_n=MAX_READINGS
-    )
+    table = await tenant.history.series(entity.id, [iri], start=start, end=end, last_n=MAX_READINGS)
     complete = table.num_rows < MAX_READINGS
     sources = table.column("source")
     source = sources[table.num_rows - 1].as_py() if table.num_rows else None

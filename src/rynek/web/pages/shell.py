@@ -20,10 +20,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.clock import parse_iso
-from rynek.web.contract import Engine, Tenant, said
+from rynek.web.contract import Engine, Licence, Tenant, said
 from rynek.web.i18n import LANGUAGES, Translator, frontend_messages, negotiate, translator
 
-__all__ = ["NotFound", "Page", "Site", "city_path", "entity_path"]
+__all__ = ["NotFound", "Page", "Site", "city_path", "entity_path", "licence_text"]
 
 STATIC: Final = Path(__file__).parent.parent / "static"
 THEMES: Final = ("auto", "light", "dark")
@@ -150,7 +150,11 @@ class Page:
         return self.request.query_params.get(name, default)[:500]
 
     def render(
-        self, template: str, *, status: int = 200, allow: dict[str, Sequence[str]] | None = None,
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        allow: dict[str, Sequence[str]] | None = None,
         **values: Any,
     ) -> Response:
         """A template in the page's language. `allow` widens the content policy (tile hosts)."""
@@ -198,6 +202,7 @@ class Page:
             "style": lambda name: self.root + style_url(name),
             "asset": lambda entry, kind="file": [self.root + url for url in asset_url(entry, kind)],
             "here": self.here,
+            "licence_text": lambda licence: licence_text(self, licence),
             "said": lambda text: said(text, self.language),
         }
 
@@ -208,6 +213,15 @@ class Page:
         } | changes
         query = {key: value for key, value in query.items() if value}
         return _path(self.site, self.request) + ("?" + urlencode(query) if query else "")
+
+
+def licence_text(page: Page, licence: Licence) -> str:
+    """The terms in words; where the source states none, whose public data they are."""
+    stated = said(licence.licence, page.language)
+    if stated and not stated.startswith("unknown"):
+        return stated
+    publisher = said(licence.publisher, page.language)
+    return page.t("public data of %(body)s", body=publisher) if publisher else page.t("not stated")
 
 
 def recording_banner(page: Page) -> dict[str, str] | None:
