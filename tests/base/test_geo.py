@@ -153,9 +153,9 @@ def test_validation_raises_nothing_but_value_error(kind: str, coordinates: objec
 
 
 @pytest.mark.parametrize("name", ["prague_districts", "ukraine_oblasts", "poland_powiaty_min"])
-def test_recorded_areas_are_valid(name: str) -> None:
-    data = Path(__file__).parents[3] / "shared" / "data" / "geo" / f"{name}.geojson.gz"
-    features = json.loads(gzip.decompress(data.read_bytes()))["features"]
+def test_recorded_areas_are_valid(name: str, data: Path) -> None:
+    file = data / "geo" / f"{name}.geojson.gz"
+    features = json.loads(gzip.decompress(file.read_bytes()))["features"]
     assert features
     for feature in features:
         validate_geometry(feature["geometry"], 1_000_000)

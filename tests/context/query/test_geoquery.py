@@ -167,12 +167,10 @@ def test_distance_map_agrees_with_haversine() -> None:
     assert query(f"near;maxDistance=={metres * 1.001}", square).matches(point(30.2, 50.0005))
 
 
-def test_recorded_districts_of_prague() -> None:
-    data = Path(__file__).parents[4] / "shared" / "data" / "geo" / "prague_districts.geojson.gz"
-    districts = [
-        feature["geometry"]
-        for feature in json.loads(gzip.decompress(data.read_bytes()))["features"]
-    ]
+def test_recorded_districts_of_prague(data: Path) -> None:
+    file = data / "geo" / "prague_districts.geojson.gz"
+    features = json.loads(gzip.decompress(file.read_bytes()))["features"]
+    districts = [feature["geometry"] for feature in features]
     square = point(14.4208, 50.0875)  # the Old Town Square
     holding = [shape for shape in districts if query("contains", square).matches(shape)]
     assert len(holding) == 1

@@ -238,6 +238,12 @@ def test_every_pair_of_texts_and_times(operator: str) -> None:
     assert matched > len(texts)
 
 
+def test_every_pair_of_texts_and_patterns() -> None:
+    patterns = ["^a", "^ab*", "^ab?", "^ab+", "^ab{0}", "^a{0}b", "^a|b", "b$", "^[ab]", "^a.c"]
+    queries = [f'a~="{pattern}"' for pattern in patterns]
+    assert check_pairs(queries, ["", "a", "ab", "abb", "b", "ac", "abc", "é", *LONG]) > 20
+
+
 def check_pairs(queries: list[str], values: list[Any]) -> int:
     """How many pairs matched; each of them is found in the index."""
     matched = 0

@@ -68,3 +68,9 @@ def test_bad_id_patterns_fail_when_the_query_is_made() -> None:
         Query(id_pattern="(")
     with pytest.raises(TooComplexQuery, match="idPattern"):
         Query(id_pattern="a" * 2_000)
+
+
+def test_every_type_is_no_condition() -> None:
+    query = Query(types=parse_types("*", expand))
+    assert query.types is None
+    assert query.matches(BIN)

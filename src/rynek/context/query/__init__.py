@@ -15,7 +15,7 @@ from rynek.context.query.hints import (
     index_path,
     key_ranges,
 )
-from rynek.context.query.literals import Literal
+from rynek.context.query.literals import BOOLEAN, NUMBER, Literal
 from rynek.context.query.match import Predicate, compile_q
 from rynek.context.query.projection import (
     ENTITY_MEMBERS,
@@ -29,6 +29,7 @@ from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
 from rynek.context.query.types import TypeExpr, parse_types
 
 __all__ = [
+    "BOOLEAN",
     "ENTITY_MEMBERS",
     "And",
     "AnyOf",
@@ -37,6 +38,7 @@ __all__ = [
     "Hint",
     "Key",
     "KeyRange",
+    "NUMBER",
     "Literal",
     "Or",
     "Path",

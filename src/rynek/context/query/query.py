@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from rynek.context.model import Entity
 from rynek.context.query import pattern
 from rynek.context.query.geo import GeoQuery
 from rynek.context.query.match import compile_q
-from rynek.context.query.q import QNode
+from rynek.context.query.q import Path, QNode, Term
 from rynek.context.query.scan import MAX_TERMS
 from rynek.context.query.scope import ScopeExpr
 from rynek.context.query.types import TypeExpr
@@ -36,12 +36,26 @@ class Query:
     scope: ScopeExpr | None = None
 
     def __post_init__(self) -> None:
+        if self.types is not None and frozenset() in self.types.options:
+            object.__setattr__(self, "types", None)  # `*`: no planner need know it
         if self.id_pattern is not None:
             pattern.search(self.id_pattern, "idPattern")
 
     def matches(self, entity: Entity) -> bool:
         """Whether the entity is selected; the cheapest tests run first."""
         return all(test(entity) for test in self._tests)
+
+    @cached_property
+    def needs(self) -> frozenset[str] | None:
+        """The attributes that `matches` looks at; None when it also looks at system times."""
+        found = set(self.attrs)
+        if self.geo is not None:
+            found.add(self.geo.geoproperty)
+        for path in paths(self.q) if self.q is not None else ():
+            if path.attr.startswith("@") or path.member in ("createdAt", "modifiedAt"):
+                return None
+            found.add(path.attr)
+        return frozenset(found)
 
     @cached_property
     def _tests(self) -> list[Callable[[Entity], bool]]:
@@ -79,6 +93,15 @@ def _geo_test(geo: GeoQuery) -> Callable[[Entity], bool]:
         )
 
     return test
+
+
+def paths(node: QNode) -> Iterator[Path]:
+    """Every path in a `q` tree."""
+    if isinstance(node, Term):
+        yield node.path
+    else:
+        for part in node.nodes:
+            yield from paths(part)
 
 
 def parse_ids(text: str) -> list[str]:
