@@ -88,7 +88,11 @@ class Situation(msgspec.Struct):
 
 
 class Connector(Protocol):
-    """The code for one kind of feed. Stateless: state goes into `situation.memory`."""
+    """The code for one kind of feed. Stateless: state goes into `situation.memory`.
+
+    A connector whose documents depend on the bytes alone (a published schedule) may set the class
+    attribute `timeless = True`: the runner then skips a poll that brings the same bytes again.
+    """
 
     kind: str
 

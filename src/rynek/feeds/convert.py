@@ -132,4 +132,5 @@ async def in_thread(work: Callable[..., _T], *args: Any, timeout: float) -> _T:
             return  # the loop is gone; nobody waits any more
 
     threading.Thread(target=run, name="feed", daemon=True).start()
-    return await asyncio.wait_for(answer, timeout)
+    async with asyncio.timeout(timeout):
+        return await answer

@@ -6,7 +6,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -47,17 +47,19 @@ def is_zip(data: bytes) -> bool:
     return data.startswith(_ZIP)
 
 
-def zip_members(data: bytes, max_bytes: int) -> dict[str, bytes]:
+def zip_members(
+    data: bytes, max_bytes: int, wanted: Callable[[str], bool] = bool
+) -> dict[str, bytes]:
     """The files of a zip by their path; ValueError when broken or larger than `max_bytes` in all.
 
-    Sizes are counted while reading: what the archive claims about itself is not believed.
+    Files whose path is not `wanted` are passed over. Sizes are counted while reading: what the archive claims about itself is not believed.
     """
     members: dict[str, bytes] = {}
     left = max_bytes
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for info in archive.infolist():
-                if info.is_dir():
+                if info.is_dir() or not wanted(info.filename):
                     continue
                 if len(members) >= MAX_MEMBERS:
                     raise ValueError(f"more than {MAX_MEMBERS} files in the zip")

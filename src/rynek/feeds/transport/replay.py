@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -109,10 +110,10 @@ class ReplayClock:
         await self._turned.wait()
 
     async def _turn(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._turned.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: before Python 3.12 it can swallow a cancellation.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._turned.wait()
 
     def _elapsed(self) -> int:
         if self._zero is None:
