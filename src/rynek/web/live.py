@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from rynek.base.clock import MICRO, Clock
+from rynek.base.clock import Clock
 from rynek.context import Change
 from rynek.web.live_stream import Broadcast
 from rynek.web.live_table import REFERENCE, STATUSES, THING, LiveTable, Rows, stale_table
@@ -27,6 +27,7 @@ FRAME_S: Final = 0.5
 FRAME_FEATURES: Final = 2000
 MAX_POINTS: Final = 3000
 _SEARCH_SLICE: Final = 20_000
+_IDLE_S: Final = 10.0
 
 
 class LiveHub:
@@ -85,8 +86,9 @@ class LiveHub:
             found = self.context.scan(after, CHUNK)
             if not found:
                 break
-            for after, entity in found:
+            for _, entity in found:
                 self.table.put(entity)
+            after = found[-1][0]
             await asyncio.sleep(0)
         self.loaded = True
         self._more = True
@@ -94,7 +96,7 @@ class LiveHub:
 
     async def _follow(self, position: int) -> int:
         changes = self.context.changes
-        await changes.wait(position, 1.0)
+        await changes.wait(position, _IDLE_S)
         started = time.monotonic()
         while True:
             if changes.oldest() > position + 1:
@@ -194,9 +196,7 @@ class LiveHub:
     def unplaced(self, limit: int = 500) -> tuple[list[dict[str, Any]], int]:
         """Things without coordinates (for the list beside the map), and how many there are."""
         table, n = self.table, self.table.size
-        rows = np.flatnonzero(
-            table.alive[:n] & (table.role[:n] == THING) & np.isnan(table.lon[:n])
-        )
+        rows = np.flatnonzero(table.alive[:n] & (table.role[:n] == THING) & np.isnan(table.lon[:n]))
         some = rows[:limit]
         return points(table, some, self.statuses(some)), len(rows)
 
@@ -224,7 +224,9 @@ class LiveHub:
                     "status": {STATUSES[s]: int(cells[i][s]) for s in np.flatnonzero(cells[i])},
                 }
         everything = table.kind[:n][table.alive[:n]]
-        types = Counter({table.kinds[k]: int(c) for k, c in enumerate(np.bincount(everything)) if c})
+        types = Counter(
+            {table.kinds[k]: int(c) for k, c in enumerate(np.bincount(everything)) if c}
+        )
         return {
             "themes": counted,
             "types": dict(types.most_common(200)),
@@ -287,27 +289,51 @@ class LiveHub:
         return feature(self.table, row, int(self.statuses(np.array([row]))[0]))
 
 
-class Hubs:
-    """The hubs of all tenants of an engine; one that appears later gets its hub when asked for."""
+class _TenantClock:
+    """The tenant's clock, asked for anew each time: a replay that begins brings its own."""
 
-    def __init__(self, tenants: Mapping[str, Any]) -> None:
+    def __init__(self, tenant: Any) -> None:
+        self._tenant = tenant
+
+    def now(self) -> int:
+        """Epoch microseconds in the tenant."""
+        return int(self._tenant.clock.now())
+
+
+class Hubs:
+    """The hubs of all tenants of an engine, each begun when it is first asked for.
+
+    They end when `stopping` is set.
+    """
+
+    def __init__(self, tenants: Mapping[str, Any], stopping: asyncio.Event | None = None) -> None:
         self._tenants = tenants
+        self._stopping = stopping
         self._hubs: dict[str, LiveHub] = {}
+        self._end: asyncio.Task[None] | None = None
 
     def get(self, name: str) -> LiveHub:
         """The tenant's hub, begun if it was not; KeyError for an unknown tenant."""
+        tenant = self._tenants[name]
         hub = self._hubs.get(name)
         if hub is None:
-            tenant = self._tenants[name]
-            hub = self._hubs[name] = LiveHub(tenant.context, tenant.clock, tenant.city.zone)
-        hub.start()
+            hub = LiveHub(tenant.context, _TenantClock(tenant), tenant.city.zone)
+            self._hubs[name] = hub
+        if self._stopping is None or not self._stopping.is_set():
+            hub.start()
+            if self._end is None and self._stopping is not None:
+                self._end = asyncio.create_task(self._when_stopping(self._stopping))
         return hub
 
     def start(self) -> None:
         """Begin every tenant's hub. Needs a running loop."""
-        for name in self._tenants:
+        for name in list(self._tenants):
             self.get(name)
 
     async def stop(self) -> None:
         """Stop them all."""
         await asyncio.gather(*(hub.stop() for hub in self._hubs.values()))
+
+    async def _when_stopping(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        await self.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -65,7 +66,7 @@ def _collection(shapes: list[list[list[float]]]) -> dict[str, Any]:
     steps: set[tuple[tuple[float, float], tuple[float, float]]] = set()
     for shape in shapes:
         points = [(round(p[0], 5), round(p[1], 5)) for p in shape if len(p) >= 2]
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             if a != b:
                 steps.add((a, b) if a < b else (b, a))
     if not steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, Final
 
@@ -162,8 +163,7 @@ class LiveTable:
         if LOCATION in attrs:
             self._place(row, attrs[LOCATION], seen)
         self._speak(row, rule, short)
-        if seen > self.seen[row]:
-            self.seen[row] = seen
+        self.seen[row] = max(int(self.seen[row]), seen)
         return row
 
     def remove(self, entity_id: str) -> int | None:
@@ -261,7 +261,7 @@ class LiveTable:
             return
         lon, lat = place
         old_lon, old_lat = float(self.lon[row]), float(self.lat[row])
-        if old_lon == old_lon:
+        if not math.isnan(old_lon):
             dx = (lon - old_lon) * np.cos(np.radians(lat)) * _METRES
             dy = (lat - old_lat) * _METRES
             if float(np.hypot(dx, dy)) >= _STANDING_M:
@@ -273,7 +273,7 @@ class LiveTable:
 
     def _speak(self, row: int, rule: TypeRule, short: dict[str, list[Instance]]) -> None:
         for name in _HEADINGS:
-            if name in short and (heading := number(short[name][0].value)) == heading:
+            if name in short and (heading := number(short[name][0].value)) >= 0:
                 self.bearing[row] = heading % 360
         if "speed" in short:
             self.speed[row] = number(short["speed"][0].value)

@@ -83,7 +83,9 @@ def feature(table: LiveTable, row: int, status: int) -> dict[str, Any]:
     """One entity as a GeoJSON feature; geometry null where it has no place."""
     lon, lat = float(table.lon[row]), float(table.lat[row])
     place = (
-        {"type": "Point", "coordinates": [round(lon, 6), round(lat, 6)]} if lon == lon else None
+        {"type": "Point", "coordinates": [round(lon, 6), round(lat, 6)]}
+        if math.isfinite(lon)
+        else None
     )
     told = properties(table, row, status)
     return {"type": "Feature", "id": row, "geometry": place, "properties": told}

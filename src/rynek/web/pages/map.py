@@ -23,7 +23,7 @@ from rynek.web.live_stream import MAX_WATCHERS
 from rynek.web.live_table import STATUSES
 from rynek.web.live_view import Box
 from rynek.web.pages.labels import attribute, type_name
-from rynek.web.pages.shell import Page, Site, entity_path
+from rynek.web.pages.shell import Page, Site, city_path, entity_path
 from rynek.web.themes import SPOKEN, STATUS_WORDS, THEME_INDEX, THEMES
 
 __all__ = ["hubs_of", "routes"]
@@ -35,10 +35,10 @@ _hubs: WeakKeyDictionary[Engine, Hubs] = WeakKeyDictionary()
 
 
 def hubs_of(engine: Engine) -> Hubs:
-    """The live hubs of an engine; call `.start()` on start-up and `await .stop()` at the end."""
+    """The live hubs of an engine; they begin when asked for and end with `engine.stopping`."""
     hubs = _hubs.get(engine)
     if hubs is None:
-        hubs = _hubs[engine] = Hubs(engine.tenants)
+        hubs = _hubs[engine] = Hubs(engine.tenants, getattr(engine, "stopping", None))
     return hubs
 
 
@@ -121,7 +121,7 @@ async def features(page: Page, hub: LiveHub) -> Response:
     return _json(hub.features(box, zoom, themes, limit, chosen), _GEO_JSON)
 
 
-async def legend(page: Page, hub: LiveHub) -> Response:
+async def legend(_page: Page, hub: LiveHub) -> Response:
     """Counts by theme, status and type."""
     return _json(hub.legend())
 
@@ -182,10 +182,16 @@ async def _bytes(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def clock_of(tenant: Any) -> dict[str, Any]:
-    """The tenant's time in epoch milliseconds, and how fast it runs (a recording's may be 10)."""
+    """The tenant's time in epoch milliseconds, and how fast it runs.
+
+    A recording's speed may be 10; it is 0 once it has come to its end and stands still.
+    """
+    clock = tenant.clock
+    now = clock.now()
+    ended = now >= getattr(clock, "end", now + 1)
     return {
-        "now": tenant.clock.now() // 1000,
-        "speed": float(getattr(tenant.clock, "speed", 1.0)),
+        "now": now // 1000,
+        "speed": 0.0 if ended else float(getattr(clock, "speed", 1.0)),
         "recording": tenant.city.recording is not None,
     }
 
@@ -262,7 +268,7 @@ def _data(page: Page, hub: LiveHub, counts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _network(page: Page, hubs: Hubs) -> dict[str, Any]:
-    made = []
+    made: list[dict[str, Any]] = []
     for name, tenant in page.site.engine.tenants.items():
         hub = hubs.get(name)
         city, counts = tenant.city, hub.legend()
@@ -272,7 +278,7 @@ def _network(page: Page, hubs: Hubs) -> dict[str, Any]:
         told = {
             "id": name,
             "name": said(city.name, page.language),
-            "url": f"/c/{name}/",
+            "url": f"{page.root}{city_path(name)}/",
             "total": counts["total"],
             "themes": {key: counted["total"] for key, counted in counts["themes"].items()},
             "moving": sum(c["status"].get("moving", 0) for c in counts["themes"].values()),
