@@ -153,11 +153,12 @@ export class HistoryChart {
 
   private summary(answer: SeriesAnswer, unit: string): string {
     const low = numeral(Math.min(...answer.min));
-    const high = numeral(Math.max(...answer.max));
+    const most = numeral(Math.max(...answer.max));
+    const high = [most, unit].filter(Boolean).join(" ");
     const parts = [
       tn("%(num)s reading", "%(num)s readings", answer.readings),
       `${moment(answer.t[0]!)} – ${moment(answer.t[answer.t.length - 1]!)}`,
-      t("between %(low)s and %(high)s", { low, high: unit ? `${high} ${unit}` : high }),
+      t("between %(low)s and %(high)s", { low, high }),
     ];
     if (answer.thinned) parts.push(t("the line is thinned out, the band shows lowest and highest"));
     if (!answer.complete) parts.push(t("older readings are left out here"));
