@@ -55,9 +55,10 @@ docs: setup
 
 # Both lock files hold for Python 3.11 to 3.13 on Linux: written with the oldest, whose
 # dependencies include those of the newer ones.
-COMPILE := $(PY) -m piptools compile --quiet --strip-extras --generate-hashes --allow-unsafe \
+COMPILE := $(PY) -m piptools compile --quiet --strip-extras --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
 lock: setup
+	@$(PY) -m pip --disable-pip-version-check --quiet install pip-tools
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --constraint requirements.lock --output-file requirements-dev.lock \
 		--extra dev pyproject.toml
