@@ -23,7 +23,9 @@ class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
     """Which readings are asked for (CIM 009 §4.11): time is [start, end), either side open.
 
     `attrs` empty means all. `last_n` keeps the newest N instances of each (attribute, dataset);
-    an answer never holds more than `bound` instances of one attribute.
+    an answer never holds more than `bound` instances of one (attribute, dataset).
+    `observed_only` leaves out instances that had no observedAt; `deleted` lets in the marks of
+    deleted attributes.
     """
 
     start: int | None = None
@@ -33,13 +35,15 @@ class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
     dataset_ids: tuple[str | None, ...] | None = None
     last_n: int | None = None
     bound: int = 10_000
+    observed_only: bool = False
+    deleted: bool = True
 
 
 class TemporalInstance(msgspec.Struct):
     """One reading: the instance as it was, when it was, and where it came from.
 
-    `time` is observedAt, else modifiedAt; `deleted` marks the moment the attribute went away.
-    `repeats` counts further observations of the same value; `until` is the last of them.
+    `time` is observedAt, else modifiedAt; `deleted` marks the moment the attribute went away
+    (the value is then the NGSI-LD null).
     """
 
     attr: str
@@ -49,15 +53,14 @@ class TemporalInstance(msgspec.Struct):
     at: int
     deleted: bool = False
     source: str | None = None
-    repeats: int = 0
-    until: int | None = None
 
 
 class TemporalEntity(msgspec.Struct):
     """The temporal evolution of one entity: readings by attribute, oldest first.
 
-    `complete` is False where the bound cut instances off; `start` and `end` are then the times
-    of the oldest and the newest instance held. `deleted_at` is the newest delete of the entity.
+    `complete` is False where the bound cut instances off: then every series holds all of its
+    instances of [start, end] (of the query's time property) and none besides. `deleted_at` is
+    the newest delete of the entity within the query's time.
     """
 
     id: str
@@ -97,7 +100,8 @@ class ReadingsSink(Protocol):
 
     def newest(self, source_key: str) -> list[dict[str, Any]]:
         """The newest value of each (entity, attribute) that append(source_key) just stored,
-        as NGSI-LD documents in short names, one per entity: what state should see."""
+        as NGSI-LD documents in short names, one per entity: what state should see.
+        """
         ...
 
 

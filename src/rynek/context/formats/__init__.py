@@ -21,6 +21,7 @@ from rynek.context.formats.parse import (
     parse_fragment,
     parse_partial,
 )
+from rynek.context.formats.peek import peek
 from rynek.context.formats.render import View, render_attribute, render_entity
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "parse_entity",
     "parse_fragment",
     "parse_partial",
+    "peek",
     "render_attribute",
     "render_collection",
     "render_entity",

@@ -87,15 +87,17 @@ def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
                 continue
             iri = ctx.attribute(name)
         if type(raw) is dict:
-            attrs[iri] = [_restore(raw, ctx, created, modified)]
+            attrs[iri] = [restore(raw, ctx, created, modified)]
         else:
-            attrs[iri] = [_restore(item, ctx, created, modified) for item in raw]
+            attrs[iri] = [restore(item, ctx, created, modified) for item in raw]
     if len(stamps) == 3:
         _stamp(attrs, stamps[2])
     return entity
 
 
-def _restore(raw: dict[str, Any], ctx: CompiledContext, created: int, modified: int) -> Instance:
+def restore(
+    raw: dict[str, Any], ctx: CompiledContext, created: int = 0, modified: int = 0
+) -> Instance:
     """The instance behind a stored object, which is taken apart."""
     kind = raw.pop("type")
     value = raw.pop(VALUE_MEMBER[kind])
@@ -128,7 +130,7 @@ def _restore_rest(instance: Instance, raw: dict[str, Any], ctx: CompiledContext)
                 instance.subs = {}
             iri = ctx.subs.get(name) or ctx.sub_attribute(name)
             instance.subs[iri] = [
-                _restore(sub, ctx, instance.created_at, instance.modified_at)
+                restore(sub, ctx, instance.created_at, instance.modified_at)
                 for sub in ([item] if type(item) is dict else item)
             ]
 

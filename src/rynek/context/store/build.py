@@ -74,7 +74,7 @@ class IndexBuilder:
         assert built_to is not None
         batch = self._indexes.committed(key.t, built_to, _STEP_ENTITIES)
         if not batch:
-            values.built_to[key.k] = None
+            values.finish(key)
             txn.first("UPDATE value_key SET built = 1 WHERE k = ?", [(key.k,)])
             return -1
         rows = [(key.k, v, n) for n, entity in batch for v in _keys(entity, key)]

@@ -73,6 +73,11 @@ class Indexes:
     def _newest_n(self) -> int:
         return int(self._connection.execute("SELECT max(n) FROM entity").fetchone()[0] or 0)
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever a plan made before may no longer be right or best."""
+        return len(self.terms.by_iri) * 1_000_003 + self.values.generation
+
     def reload(self) -> None:
         """Forget what a failed group had added in memory."""
         for part in (self.terms, self.contexts, self.places, self.values):

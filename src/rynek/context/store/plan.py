@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections import OrderedDict
+
 import msgspec
 
 from rynek.base.sqlite import Connection
-from rynek.context.query import Comparison, Query, comparisons, key_ranges
+from rynek.context.query import (
+    BOOLEAN,
+    NUMBER,
+    Comparison,
+    GeoQuery,
+    Query,
+    Term,
+    comparisons,
+    key_ranges,
+)
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.values import ValueKey
 
@@ -14,19 +27,28 @@ COLUMNS = "e.n, e.ctx, e.body, e.times"
 # Below this many entities of a type, reading them all beats keeping an index for them.
 SMALL_TYPE = 200
 _PROBE_ROWS = 2_000
+_FLAT_METRES = 20_000.0
+_FLAT_LATITUDE = 75.0
+_METRES_A_DEGREE = 111_195.0
+_PLAN_SECONDS = 10.0
+_PLANS = 4_096
 Wanted = tuple[int, str, tuple[str, ...]]
 
 
 class Plan(msgspec.Struct):
     """`sql` yields COLUMNS of candidates in a stable order; `exact` when all of them match.
 
-    `counting` counts them without reading them (only where exact).
+    `counting` counts them without reading them (only where exact); `in_order` says that no entity
+    comes twice, so that SQL can skip to a page. `spare` candidates more than a page needs are
+    read at once, for those that will not match.
     """
 
     sql: str
     args: tuple[object, ...]
     exact: bool = False
     counting: str = ""
+    in_order: bool = False
+    spare: int = 64
 
 
 def wanted_indexes(query: Query, indexes: Indexes, connection: Connection) -> list[Wanted]:
@@ -67,9 +89,26 @@ class Planner:
 
     def __init__(self, indexes: Indexes) -> None:
         self._indexes = indexes
+        # By identity: the API remembers parsed queries, so the same object comes again and again.
+        self._known: OrderedDict[int, tuple[Query, int, float, Plan]] = OrderedDict()
 
     def plan(self, query: Query, connection: Connection) -> Plan:
-        """The cheapest driver that is there; what it does not test is left to the exact match."""
+        """The cheapest driver that is there; what it does not test is left to the exact match.
+
+        A plan is kept for a while, until indexes or types come or go.
+        """
+        state = self._indexes.generation
+        known = self._known.get(id(query))
+        now = time.monotonic()
+        if known is not None and known[0] is query and known[1] == state and now < known[2]:
+            return known[3]
+        plan = self._choose(query, connection)
+        self._known[id(query)] = (query, state, now + _PLAN_SECONDS, plan)
+        if len(self._known) > _PLANS:
+            self._known.popitem(last=False)
+        return plan
+
+    def _choose(self, query: Query, connection: Connection) -> Plan:
         if query.ids is not None:
             return _by_ids(query)
         types = self._types(query)
@@ -110,6 +149,7 @@ class Planner:
                 (types[0][0],),
                 exact,
                 counting,
+                in_order=True,
             )
         first = sorted({one[0] for one in types})
         marks = ", ".join("?" * len(first))
@@ -119,6 +159,7 @@ class Planner:
             tuple(first),
             exact,
             f"SELECT count(DISTINCT n) FROM entity_type WHERE t IN ({marks})",
+            in_order=True,
         )
 
     def _by_attributes(self, query: Query, connection: Connection) -> Plan:
@@ -155,12 +196,14 @@ class Planner:
             if first
             else ""
         )
+        circle, around = _circle(geo)
         west, south, east, north = box
         return Plan(
             f"SELECT {COLUMNS} FROM place p CROSS JOIN entity e ON e.n = p.p >> 4"
             " WHERE p.west <= ? AND p.east >= ? AND p.south <= ? AND p.north >= ?"
-            f" AND (p.p & 15) = ?{of_type}",
-            (east, west, north, south, slot, *first),
+            f" AND (p.p & 15) = ?{of_type}{circle}",
+            (east, west, north, south, slot, *first, *around),
+            spare=16,
         )
 
     def _values(self, query: Query, connection: Connection, *, probe: bool) -> Plan | None:
@@ -203,7 +246,50 @@ class Planner:
             f"SELECT {COLUMNS} FROM value_index v CROSS JOIN entity e ON e.n = v.n WHERE {w}"
             for w in selects
         )
-        return inner, Plan(full, tuple(args))
+        exact = _is_exact(query, comparison)
+        counting = f"SELECT count(DISTINCT n) FROM ({inner})"
+        return inner, Plan(full, tuple(args), exact, counting, spare=4)
+
+
+def _circle(geo: GeoQuery) -> tuple[str, tuple[float, ...]]:
+    """A condition that leaves out boxes in the corners around a circle, for near a point.
+
+    In degrees scaled at the point, with a margin for the scale's change: for short distances only.
+    """
+    metres = geo.max_distance_m
+    if geo.georel != "near" or geo.geometry["type"] != "Point" or metres is None:
+        return "", ()
+    lon, lat = geo.geometry["coordinates"][:2]
+    if metres > _FLAT_METRES or abs(lat) > _FLAT_LATITUDE:
+        return "", ()
+    squeeze = math.cos(math.radians(lat))
+    reach = metres * 1.02 / _METRES_A_DEGREE + 1e-5
+    sql = (
+        " AND power(max(p.west - ?, ? - p.east, 0.0) * ?, 2)"
+        " + power(max(p.south - ?, ? - p.north, 0.0), 2) <= ?"
+    )
+    return sql, (lon, lon, squeeze, lat, lat, reach * reach)
+
+
+def _is_exact(query: Query, comparison: Comparison) -> bool:
+    """Whether the index alone decides: one comparison with numbers or booleans, one plain type.
+
+    Keys of numbers and booleans are the values themselves; texts are cut, read as dates, …
+    """
+    literals = [*comparison.values, comparison.low, comparison.high]
+    simple = all(one is None or one.kind in (NUMBER, BOOLEAN) for one in literals)
+    return (
+        simple
+        and isinstance(query.q, Term)
+        and comparison.pattern is None
+        and not comparison.path
+        and query.types is not None
+        and all(len(one) == 1 for one in query.types.alternatives())
+        and query.geo is None
+        and query.scope is None
+        and query.id_pattern is None
+        and not query.attrs
+    )
 
 
 def _by_ids(query: Query) -> Plan:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from rynek.base.sqlite import Connection
-from rynek.context.formats import decode
+from rynek.context.formats import decode, peek
+from rynek.context.jsonld import CompiledContext
 from rynek.context.query import Query
 from rynek.context.store.contract import Page, Row
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import Plan, Planner
 
-_FIRST_ROWS = 64
 _CHUNK_ROWS = 256
+# So many candidates are looked at before others get their turn: about 3 ms.
+_AT_ONCE_ROWS = 512
 
 RawRow = tuple[int, int, bytes, bytes]
 
@@ -26,6 +28,7 @@ class _Collector:
         self, query: Query, indexes: Indexes, limit: int, offset: int, *, count: bool, exact: bool
     ) -> None:
         self._matches: Callable[..., bool] = query.matches
+        self._needs = query.needs
         self._indexes = indexes
         self._limit = limit
         self._offset = offset
@@ -44,7 +47,7 @@ class _Collector:
                 continue
             self._seen.add(n)
             ctx = compiled(c)
-            if not self._exact and not self._matches(decode(body, times, ctx)):
+            if not self._exact and not self._is_match(body, times, ctx):
                 continue
             self.matched += 1
             if self.matched <= self._offset:
@@ -56,6 +59,12 @@ class _Collector:
             if not self._counting:
                 return True
         return False
+
+
+    def _is_match(self, body: bytes, times: bytes, ctx: CompiledContext) -> bool:
+        if self._needs is None:
+            return self._matches(decode(body, times, ctx))
+        return self._matches(peek(body, ctx, self._needs))
 
 
 class Selector:
@@ -73,20 +82,36 @@ class Selector:
     async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
         """One page; gives way to others every few hundred candidates."""
         plan = self._planner.plan(query, self._reader)
-        if plan.exact and plan.counting:
+        if plan.in_order and plan.exact:
             return self._exact_page(plan, limit, offset, count)
-        found = _Collector(query, self._indexes, limit, offset, count=count, exact=False)
-        first = max(_FIRST_ROWS, 2 * (limit + offset)) if not count else _CHUNK_ROWS
-        first = min(first, 4 * _CHUNK_ROWS)
-        raw = self._reader.execute(f"{plan.sql} LIMIT {first}", plan.args).fetchall()
-        if not found.take(raw) and len(raw) == first:
-            await self._rest(plan, first, found)
-        return Page(found.rows, found.matched if count else None, found.more)
+        counting = count and not plan.exact
+        found = _Collector(query, self._indexes, limit, offset, count=counting, exact=plan.exact)
+        first = _CHUNK_ROWS if counting else limit + offset + plan.spare
+        if not self._at_once(plan, first, found):
+            await self._rest(plan, _AT_ONCE_ROWS, found)
+        total = found.matched if counting else self._count(plan) if count else None
+        return Page(found.rows, total, found.more)
+
+    def _at_once(self, plan: Plan, step: int, found: _Collector) -> bool:
+        """Look at the first candidates without giving way; True when the page is complete."""
+        cursor = self._reader.execute(plan.sql, plan.args)
+        try:
+            left = _AT_ONCE_ROWS
+            while left > 0:
+                size = min(step, left)
+                raw = list(islice(cursor, size))
+                if found.take(raw) or len(raw) < size:
+                    return True
+                left -= size
+            return False
+        finally:
+            cursor.close()
+
+    def _count(self, plan: Plan) -> int:
+        return int(self._reader.execute(plan.counting, plan.args).fetchone()[0])
 
     def _exact_page(self, plan: Plan, limit: int, offset: int, count: bool) -> Page:
-        total = None
-        if count:
-            total = int(self._reader.execute(plan.counting, plan.args).fetchone()[0])
+        total = self._count(plan) if count else None
         compiled = self._indexes.contexts.compiled
         raw = self._reader.execute(
             f"{plan.sql} LIMIT ? OFFSET ?", (*plan.args, limit + 1, offset)

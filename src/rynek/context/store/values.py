@@ -29,11 +29,13 @@ class ValueIndexes:
         self.by_type: dict[int, list[ValueKey]] = {}
         self.by_name: dict[tuple[int, str, tuple[str, ...]], ValueKey] = {}
         self.built_to: dict[int, int | None] = {}
+        self.generation = 0
         self.reload()
 
     def reload(self) -> None:
         """Read what is committed; an index that was never finished is dropped and asked for anew."""
         self.by_type, self.by_name, self.built_to = {}, {}, {}
+        self.generation += 1
         unfinished = self._connection.execute("SELECT k FROM value_key WHERE built = 0").fetchall()
         if unfinished:
             with self._connection:
@@ -51,6 +53,11 @@ class ValueIndexes:
         self.by_name[(key.t, key.attr, key.path)] = key
         self.built_to[key.k] = built_to
 
+    def finish(self, key: ValueKey) -> None:
+        """The index covers every entity from now on."""
+        self.built_to[key.k] = None
+        self.generation += 1
+
     def start(self, key: ValueKey) -> None:
         """Register an index under construction: entities up to n = 0 are covered."""
         self._add(key, 0)
@@ -60,6 +67,7 @@ class ValueIndexes:
         self.by_type[key.t].remove(key)
         del self.by_name[(key.t, key.attr, key.path)]
         del self.built_to[key.k]
+        self.generation += 1
 
     def ready(self, t: int, attr: str, path: tuple[str, ...]) -> ValueKey | None:
         """The finished index for that name; None while there is none."""

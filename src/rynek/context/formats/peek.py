@@ -1,0 +1,37 @@
+"""A look at some attributes of a stored body, for tests of many candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+import msgspec
+
+from rynek.context.formats.codec import restore
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import Entity
+
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_loads: Final = msgspec.json.Decoder().decode
+
+
+def peek(body: bytes, ctx: CompiledContext, attrs: Collection[str]) -> Entity:
+    """The entity with only those of the given attributes (IRIs) that it has, and no times."""
+    raw = _members(body)
+    types = _loads(raw["type"])
+    names = [types] if type(types) is str else types
+    kinds = ctx.kinds
+    entity = Entity(
+        _loads(raw["id"]), [kinds.get(name) or ctx.expand_term(name) for name in names], {}
+    )
+    if "scope" in raw:
+        scopes = _loads(raw["scope"])
+        entity.scopes = [scopes] if type(scopes) is str else scopes
+    shorts = ctx.shorts
+    for iri in attrs:
+        found = raw.get(shorts.get(iri) or ctx.compact_iri(iri))
+        if found is not None:
+            item: Any = _loads(found)
+            instances = [item] if type(item) is dict else item
+            entity.attrs[iri] = [restore(one, ctx) for one in instances]
+    return entity
