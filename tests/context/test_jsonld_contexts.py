@@ -145,6 +145,34 @@ def test_a_context_in_a_private_network_is_not_fetched() -> None:
         resolve("http://127.0.0.1:9/context.jsonld")
 
 
+def test_after_a_failure_it_is_not_asked_again_at_once_unless_told() -> None:
+    async def run() -> None:
+        asked: list[bytes] = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/c.jsonld"
+        resolver = ContextResolver(Kept(), Guard(allow_private=True))
+        for _ in range(3):
+            with pytest.raises(LdContextNotAvailable, match="status 404"):
+                await resolver.resolve(url)
+        assert len(asked) == 1
+        resolver.forget(url)
+        with pytest.raises(LdContextNotAvailable, match="status 404"):
+            await resolver.resolve(url)
+        assert len(asked) == 2
+        server.close()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("spec", [5, True, [5], "ftp://x/y", "nothing"])
 def test_what_names_no_context(spec: Any) -> None:
     with pytest.raises((BadRequestData, LdContextNotAvailable)):

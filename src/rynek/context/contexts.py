@@ -7,6 +7,7 @@ contexts are remembered, so that the hot path is one look-up by URL.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from typing import Any, Final, Protocol
 from urllib.parse import urljoin
@@ -25,6 +26,7 @@ MAX_PARTS: Final = 50
 MAX_BYTES: Final = 1 << 20
 MAX_INLINE: Final = 1 << 20
 FETCH_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 30.0
 MEMORY: Final = 512
 _ACCEPT: Final = {"Accept": "application/ld+json, application/json;q=0.9, */*;q=0.1"}
 
@@ -53,6 +55,7 @@ class ContextResolver:
         self._default: Spec = list(default) if default else None
         self._compiled: OrderedDict[str | bytes, CompiledContext] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
 
     @property
     def default(self) -> Spec:
@@ -94,6 +97,7 @@ class ContextResolver:
 
     def forget(self, url: str | None = None) -> None:
         """Drop compiled contexts, all of them or those whose spec names `url`."""
+        self._failed.clear()
         for key, compiled in list(self._compiled.items()):
             if url is None or url in _urls(compiled.link_value):
                 del self._compiled[key]
@@ -164,7 +168,10 @@ class ContextResolver:
         return _content(url, body)
 
     async def _fetch(self, url: str) -> bytes:
-        """Fetch once however many ask at the same time."""
+        """Fetch once however many ask at the same time; after a failure not at once again."""
+        until, why = self._failed.get(url, (0.0, ""))
+        if time.monotonic() < until:
+            raise LdContextNotAvailable(why)
         task = self._fetching.get(url)
         if task is None:
             task = asyncio.create_task(self._get(url))
@@ -174,8 +181,13 @@ class ContextResolver:
 
     def _fetched(self, url: str, task: asyncio.Task[bytes]) -> None:
         self._fetching.pop(url, None)
-        if not task.cancelled():
-            task.exception()  # seen, so that asyncio does not report it when nobody waits any more
+        # Looking at the exception keeps asyncio from reporting it when nobody waits any more.
+        error = None if task.cancelled() else task.exception()
+        self._failed.pop(url, None)
+        if isinstance(error, LdContextNotAvailable):
+            if len(self._failed) >= MEMORY:
+                self._failed.clear()
+            self._failed[url] = (time.monotonic() + RETRY_SECONDS, error.detail)
 
     async def _get(self, url: str) -> bytes:
         try:
