@@ -1,5 +1,6 @@
 """Connectors: bytes from a source become entities; what several share stands in feeds/kit."""
 
+from rynek.feeds.check import CheckReport, check
 from rynek.feeds.contract import (
     Connector,
     Document,
@@ -12,6 +13,8 @@ from rynek.feeds.contract import (
 )
 from rynek.feeds.files import list_feeds, load_feed, save_feed
 from rynek.feeds.health import FeedHealth
+from rynek.feeds.kit.compact import compact_tables
+from rynek.feeds.kit.timetable import ScheduledVehicle, Timetable
 from rynek.feeds.registry import Kind, Manifest, Option, kind_of, kinds
 from rynek.feeds.runner import FeedRunner
 from rynek.feeds.transport import (
@@ -23,6 +26,7 @@ from rynek.feeds.transport import (
 )
 
 __all__ = [
+    "CheckReport",
     "Connector",
     "Document",
     "FeedConfig",
@@ -37,9 +41,13 @@ __all__ = [
     "Recording",
     "ReplayClock",
     "ReplayOptions",
+    "ScheduledVehicle",
     "Sink",
     "Situation",
+    "Timetable",
     "WriteReport",
+    "check",
+    "compact_tables",
     "kind_of",
     "kinds",
     "list_feeds",

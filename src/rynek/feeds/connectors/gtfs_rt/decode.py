@@ -148,17 +148,20 @@ def _update(
 def _remember(
     vehicles: dict[str, VehicleRecord], by_trip: dict[str, str], situation: Situation
 ) -> None:
-    """Compare with the last poll: a trip that goes on under another vehicle id is told, and so is
-    a feed in which most ids are new (ids made afresh for each message)."""
+    """Compare with the last poll, where at least half of the trips go on: a trip under another
+    vehicle id is told, and so is a feed in which most ids are new (made afresh each time)."""
     if not vehicles:
         return
     memory, findings = situation.memory, situation.findings
     before: dict[str, str] = memory.get("trips", {})
-    changed = [trip for trip, key in by_trip.items() if before.get(trip, key) != key]
+    seen: set[str] = memory.get("seen", set())
+    memory["trips"], memory["seen"] = by_trip, set(vehicles)
+    going_on = [trip for trip in by_trip if trip in before]
+    if len(going_on) < max(1, len(by_trip) / 2):
+        return
+    changed = [trip for trip in going_on if before[trip] != by_trip[trip]]
     for trip in changed:
         findings.add("vehicle-id-changed", "warning", f"trip {trip}: {before[trip]}, {by_trip[trip]}")
-    seen: set[str] = memory.get("seen", set())
     fresh = sum(key not in seen for key in vehicles)
-    if len(seen) >= 10 and fresh > len(vehicles) / 2 and len(changed) > len(vehicles) / 4:
+    if len(seen) >= 10 and fresh > len(vehicles) / 2:
         findings.add("ids-unstable", "error", f"{fresh} of {len(vehicles)} ids are new")
-    memory["trips"], memory["seen"] = by_trip, set(vehicles)
