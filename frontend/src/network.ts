@@ -72,7 +72,7 @@ class NetworkMap {
 
   private style(): ReturnType<typeof groundStyle> {
     const root = this.url.slice(0, this.url.lastIndexOf("/map/"));
-    const layers = [{ name: "land", kind: "land" }, { name: "countries", kind: "countries" }];
+    const layers = [{ name: "land", kind: "land" }, { name: "countries", kind: "countries" }, { name: "country_names", kind: "names" }];
     return groundStyle({ base: root, layers }, isDark());
   }
 
@@ -116,7 +116,7 @@ class NetworkMap {
     this.fitted = true;
     const box = new LngLatBounds();
     for (const city of cities) box.extend(city.geometry.coordinates);
-    this.map.fitBounds(box, { padding: { top: 50, bottom: 50, left: 60, right: 110 }, maxZoom: 7, animate: false });
+    this.map.fitBounds(box, { padding: { top: 50, bottom: 50, left: 60, right: 110 }, maxZoom: 6, animate: false });
   }
 }
 

@@ -29,6 +29,11 @@ const NIGHT: Palette = {
   street: "#35434a", signal: "#44535a", ink: "#a9b4b7", halo: "#10171a",
 };
 
+const CODES = (
+  "GB UA TR SE ES SK SI CH RS RO RU PT PL NO NL ME MD MK LU LV LT IT IE IS HU GR DE GE FR FI DK CZ CY HR BG BA BE " +
+  "BY AT AM AZ AL MA DZ TN"
+).split(" ");
+
 export const FONT = ["sans-serif"];
 
 export const isDark = (): boolean => {
@@ -85,6 +90,8 @@ function drawn(name: string, kind: string, palette: Palette): LayerSpecification
       return [{ ...fill(palette.land), maxzoom: 4 } as LayerSpecification];
     case "countries":
       return [fill(palette.land), line(palette.edge, 0.8)];
+    case "names":
+      return [countryNames(name, palette)];
     case "country":
       return [line(palette.edge, 1.1)];
     case "boundary":
@@ -102,6 +109,21 @@ function drawn(name: string, kind: string, palette: Palette): LayerSpecification
     default:
       return [];
   }
+}
+
+/** Countries in the visitor's language: the browser knows their names by ISO code. */
+function countryNames(name: string, palette: Palette): LayerSpecification {
+  const language = document.documentElement.lang || "en";
+  const names = new Intl.DisplayNames([language], { type: "region" });
+  const pairs = CODES.flatMap((code) => [code, names.of(code) ?? code]);
+  return {
+    id: name, type: "symbol", source: name, maxzoom: 8,
+    layout: {
+      "text-field": ["match", ["get", "iso"], ...pairs, ""] as never, "text-font": FONT, "text-size": 12,
+      "text-letter-spacing": 0.12, "text-max-width": 8, "symbol-sort-key": ["-", 0, ["get", "area"]],
+    },
+    paint: { "text-color": palette.ink, "text-opacity": 0.75, "text-halo-color": palette.land, "text-halo-width": 1.2 },
+  };
 }
 
 function named(name: string, palette: Palette): LayerSpecification {

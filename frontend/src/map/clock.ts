@@ -8,9 +8,12 @@ export class CityClock {
   private at = performance.now();
   private speed: number;
 
-  constructor(told: ClockTold, private readonly zone: string) {
+  private readonly full: Intl.DateTimeFormat;
+
+  constructor(told: ClockTold, zone: string) {
     this.base = told.now;
     this.speed = told.speed;
+    this.full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
   }
 
   /** Epoch milliseconds now, in the city. */
@@ -27,11 +30,6 @@ export class CityClock {
   get rate(): number {
     return this.speed;
   }
-
-  private readonly written = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-    new Intl.DateTimeFormat(language, { ...options, timeZone: this.zone });
-
-  private readonly full = this.written({ dateStyle: "medium", timeStyle: "medium" });
 
   moment(micros: number): string {
     return this.full.format(micros);

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.clock import parse_iso
+from rynek.base.errors import Problem
 from rynek.web.contract import Engine, Licence, Tenant, said
 from rynek.web.i18n import LANGUAGES, Translator, frontend_messages, negotiate, translator
 
@@ -87,7 +88,10 @@ class Site:
                 return _remember_theme(self, request, theme)
             page = Page(self, request)
             name = request.path_params.get("tenant", self.engine.default_tenant)
-            page.tenant = self.engine.tenants.get(name)
+            try:
+                page.tenant = self.engine.tenant(name)
+            except Problem:
+                pass  # the network's pages need none; the others say so below
             try:
                 if page.tenant is None and "tenant" in request.path_params:
                     raise NotFound(page.t("There is no city “%(name)s” here.", name=name))
@@ -291,4 +295,9 @@ def asset_url(entry: str, kind: str = "file") -> list[str]:
     """
     found = _manifest().get(entry, {})
     names = found.get(kind, [])
-    return [f"/static/app/{name}" for name in ([names] if isinstance(names, str) else names)]
+    own = [f"/static/app/{name}" for name in ([names] if isinstance(names, str) else names)]
+    if kind != "css":
+        return own
+    # What entries share is built into chunks of its own, and so are the styles of it.
+    shared = [url for chunk in found.get("imports", []) for url in asset_url(chunk, kind)]
+    return list(dict.fromkeys(shared + own))
