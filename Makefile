@@ -82,5 +82,6 @@ $(BUILT): $(STAMPS)/venv requirements.lock pyproject.toml hatch_build.py $(FRONT
 
 $(STAMPS)/dev: $(BUILT) requirements-dev.lock
 	@echo 'Installing what the tests need'
-	@$(PY) -m pip --disable-pip-version-check --quiet install --requirement requirements-dev.lock
+	@$(PY) -m pip --disable-pip-version-check --quiet install --no-compile \
+		--requirement requirements-dev.lock
 	@touch $@

@@ -12,6 +12,7 @@ pip() {
 pip install --no-deps --editable . &
 package=$!
 trap 'kill $package 2>/dev/null || true' EXIT INT TERM
-pip install --requirement "$lock"
+# Compiling every module of every library takes longer than compiling those that get imported.
+pip install --no-compile --requirement "$lock"
 wait $package
 trap - EXIT
