@@ -112,7 +112,9 @@ def complete(config: FeedConfig) -> FeedConfig:
             raise ValueError(f"{config.kind}: option {key!r} must be given: {option.doc}")
         elif option.default is not None:
             options[key] = option.default
-    return msgspec.structs.replace(config, options=options)
+    completed = msgspec.structs.replace(config, options=options)
+    prepare = getattr(kind_of(config.kind).connector, "prepare", None)
+    return completed if prepare is None else prepare(completed)
 
 
 def _load(folder: Traversable, toml: Traversable) -> Kind:

@@ -185,6 +185,9 @@ def test_discovery_lists_slow_files_once(drive: Any) -> None:
         assert list(connector.decode(discovery, run.situation)) == []
         first = [part for part, _ in connector.follow(discovery, run.situation)]
         assert first == ["station_information", *fast]
+        # A file that could not be had is asked for again; one that was read waits.
+        assert [part for part, _ in connector.follow(discovery, run.situation)] == first
+        run.feed(document({"stations": [{"station_id": "a"}]}, 1), "station_information")
         assert [part for part, _ in connector.follow(discovery, run.situation)] == fast
 
 

@@ -65,7 +65,7 @@ def test_kyiv_who_moves_and_who_is_parked(drive: Any, recorded: Callable[[str], 
     # 227 in the file; one of them "moves" only to a position older than the one before.
     assert sum(len(seen) > 1 for seen in places.values()) == 226
     kinds = Counter(v["vehicleType"]["value"] for v in state if "vehicleType" in v)
-    assert kinds == {"bus": 863, "tram": 182, "trolley": 53}
+    assert kinds == {"bus": 864, "tram": 182, "trolley": 54}
 
 
 def test_local_poll_time_and_epoch_vehicle_time(drive: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rynek.base.clock import MICRO
 from rynek.feeds.connectors.gbfs.decode import (
     DISCOVERY,
     INFORMATION,
@@ -59,8 +58,6 @@ class Gbfs:
             wanted = slow + [(name, listed[name]) for name in _FAST if name in listed]
         elif what == STATUS and due and options.get(INFORMATION):
             wanted = [(INFORMATION, str(options[INFORMATION]))]
-        if due and wanted:
-            memory["slow_due"] = situation.now + int(float(options.get("refresh", 3600)) * MICRO)
         return wanted
 
     def decode(self, data: bytes, situation: Situation) -> Iterable[Any]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from rynek.base.clock import MICRO
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.checked import label, when
 
@@ -106,6 +107,9 @@ def decode(data: bytes, situation: Situation) -> Iterator[Record]:
     updated = when(document.get("last_updated"))
     if what == DISCOVERY:
         return iter(())
+    if what in (SYSTEM, TYPES, INFORMATION):
+        refresh = float(situation.config.options.get("refresh", 3600))
+        situation.memory["slow_due"] = situation.now + int(refresh * MICRO)
     if what == SYSTEM:
         return iter([Record(SYSTEM, document["data"], updated)])
     if updated is None and what in (STATUS, VEHICLES):

@@ -50,6 +50,8 @@ SCHEMA = pa.schema(
     ]
 )
 BATCH = 262_144
+_Codes = np.ndarray[Any, Any]
+_BARE_RETURN = re.compile(r"\r(?!\n)")
 _json = msgspec.json.Encoder()
 
 
@@ -66,20 +68,23 @@ def batches(data: bytes, mapping: Mapping, situation: Situation) -> Iterator[pa.
         if extra is None:
             continue
         kind = mapping.table.format or format_of(content)
-        if kind == "csv" and mapping.wide is None:
-            yield from _columns(_table(content, extra, mapping, situation), mapping, situation)
-        elif kind == "csv":
-            yield from _wide(_table(content, extra, mapping, situation), mapping, situation)
-        else:
+        cells = _table(content, extra, mapping, situation) if kind == "csv" else None
+        if cells is None:
             yield from _from_rows(name, content, mapping, situation)
+        elif mapping.wide is None:
+            yield from _columns(cells, mapping, situation)
+        else:
+            yield from _wide(cells, mapping, situation)
 
 
 def _table(
     content: bytes, extra: dict[str, Any], mapping: Mapping, situation: Situation
-) -> pa.Table:
-    """All cells as text; rows with too few cells are counted and left out."""
+) -> pa.Table | None:
+    """All cells as text; None when rows differ in length, which only the row-wise way handles."""
     table = mapping.table
     text, separator = csv_text(content, table, situation)
+    if _BARE_RETURN.search(text):
+        return None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     for _ in range(table.skip):
         next(reader, None)
@@ -87,31 +92,23 @@ def _table(
     skipped = reader.line_num
     first = next(reader, header)
     names = header + [f"_beyond {n}" for n in range(len(header), len(first))]
-    wrong: list[int] = []
-
-    def invalid(row: Any) -> str:
-        wrong.append(row.number or 0)
-        return "skip"
-
-    body = text if not skipped else text.split("\n", skipped)[skipped]
+    body = text.split("\n", skipped)[skipped] if skipped else text
+    if len(first) < len(header) or not body.strip():
+        return None
     try:
         cells = pcsv.read_csv(
             io.BytesIO(body.encode()),
             read_options=pcsv.ReadOptions(column_names=names, block_size=8 << 20),
-            parse_options=pcsv.ParseOptions(
-                delimiter=separator, newlines_in_values='"' in body, invalid_row_handler=invalid
-            ),
+            parse_options=pcsv.ParseOptions(delimiter=separator, newlines_in_values='"' in body),
             convert_options=pcsv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False
             ),
         )
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"not a readable CSV: {error}") from None
-    if wrong:
-        situation.findings.add("short-row", "warning", "", len(wrong))
+    except pa.ArrowInvalid:
+        return None
     cells = cells.select(header)
     for name, value in extra.items():
-        cells = cells.append_column(name, pa.array([value] * cells.num_rows, pa.string()))
+        cells = cells.append_column(name, _same(value, cells.num_rows))
     return cells
 
 
@@ -119,11 +116,7 @@ class _Coded(NamedTuple):
     """A column as its different texts and, for every row, which one it is."""
 
     texts: list[str]
-    index: np.ndarray[Any, Any]
-
-    def counts(self) -> np.ndarray[Any, Any]:
-        """How many rows have each text."""
-        return np.bincount(self.index, minlength=len(self.texts))
+    codes: _Codes
 
 
 def _coded(column: pa.ChunkedArray | pa.Array) -> _Coded:
@@ -141,7 +134,7 @@ def _columns(cells: pa.Table, mapping: Mapping, situation: Situation) -> Iterato
     cells = _filtered(cells, mapping, situation)
     ids = _ids(cells, mapping, situation)
     times = _times(cells, mapping, situation)
-    usable = ids.index >= 0
+    usable = ids.codes >= 0
     if (~usable).any():
         situation.findings.add("no-id", "warning", "", int((~usable).sum()))
     usable &= _count_bad_times(times, usable, situation)
@@ -153,7 +146,7 @@ def _columns(cells: pa.Table, mapping: Mapping, situation: Situation) -> Iterato
 def _filtered(cells: pa.Table, mapping: Mapping, situation: Situation) -> pa.Table:
     for rule in mapping.filter:
         coded = _coded(_column(cells, rule.column))
-        keep = np.array([fits(text, rule) for text in coded.texts], bool)[coded.index]
+        keep = np.array([fits(text, rule) for text in coded.texts], bool)[coded.codes]
         if not keep.all():
             situation.findings.add("filtered", "info", rule.column, int((~keep).sum()))
             cells = cells.filter(pa.array(keep))
@@ -172,7 +165,7 @@ def _template(cells: pa.Table, template: str, make: Callable[[str], str]) -> _Co
     columns = [_coded(_column(cells, name)) for name in names]
     joined = np.zeros(cells.num_rows, np.int64)
     for column in columns:
-        joined = joined * max(len(column.texts), 1) + column.index
+        joined = joined * max(len(column.texts), 1) + column.codes
     keys, index = np.unique(joined, return_inverse=True)
     made: list[str] = []
     position = np.full(len(keys), -1, np.int64)
@@ -192,23 +185,23 @@ def _ids(cells: pa.Table, mapping: Mapping, situation: Situation) -> _Coded:
     return _template(cells, mapping.id, lambda own: entity_id(mapping, own, situation))
 
 
-def _times(cells: pa.Table, mapping: Mapping, situation: Situation) -> np.ndarray[Any, Any]:
+def _times(cells: pa.Table, mapping: Mapping, situation: Situation) -> _Codes:
     """Epoch µs of every row; -1 where the cell is no time."""
     rule = mapping.time
     assert rule is not None
     zone = rule.zone or situation.config.zone
     coded = _coded(_column(cells, rule.column))
     found = [moment(text, zone, rule.format) for text in coded.texts]
-    return np.array([-1 if micros is None else micros for micros in found], np.int64)[coded.index]
+    known = np.array([-1 if micros is None else micros for micros in found], np.int64)
+    times: _Codes = known[coded.codes]
+    return times
 
 
-def _count_bad_times(
-    times: np.ndarray[Any, Any], usable: np.ndarray[Any, Any], situation: Situation
-) -> np.ndarray[Any, Any]:
+def _count_bad_times(times: _Codes, usable: _Codes, situation: Situation) -> _Codes:
     bad = int(((times < 0) & usable).sum())
     if bad:
         situation.findings.add("bad-time", "warning", "", bad)
-    good: np.ndarray[Any, Any] = times >= 0
+    good: _Codes = times >= 0
     return good
 
 
@@ -217,36 +210,36 @@ def _readings(
     rule: Attribute,
     mapping: Mapping,
     ids: _Coded,
-    times: np.ndarray[Any, Any],
-    usable: np.ndarray[Any, Any],
+    times: _Codes,
+    usable: _Codes,
     situation: Situation,
 ) -> Iterator[pa.RecordBatch]:
     """The readings of one attribute."""
     coded = _coded(_column(cells, rule.column))
     values = _values(coded, rule, mapping, usable, situation)
     present = np.array([value is not None for value in values], bool)
-    keep = usable & present[coded.index]
+    keep = usable & present[coded.codes]
     datasets = None
     if rule.dataset:
         datasets = _template(cells, rule.dataset, lambda name: name)
         plain = msgspec.structs.replace(rule, dataset="{_}")
         names = [dataset_id(plain, {"_": name}) for name in datasets.texts]
         known = np.array([name is not None for name in names] + [False], bool)
-        index = np.where(known[datasets.index], datasets.index, -1)
+        index = np.where(known[datasets.codes], datasets.codes, -1)
         datasets = _Coded([name or "" for name in names], index)
-    yield from _emit(mapping, rule, values, coded.index, keep, ids, times, datasets)
+    yield from _emit(mapping, rule, values, coded.codes, keep, ids, times, datasets)
 
 
 def _values(
     coded: _Coded,
     rule: Attribute,
     mapping: Mapping,
-    usable: np.ndarray[Any, Any],
+    usable: _Codes,
     situation: Situation,
 ) -> list[Any]:
     """What each different text means; odd ones are counted by the usable rows that have them."""
     zone = (mapping.time.zone if mapping.time is not None else "") or situation.config.zone
-    counts = np.bincount(coded.index[usable], minlength=len(coded.texts))
+    counts = np.bincount(coded.codes[usable], minlength=len(coded.texts))
     return [
         convert(text, rule, mapping.table.decimal, zone, situation.findings, int(count))
         if count
@@ -259,10 +252,10 @@ def _emit(
     mapping: Mapping,
     rule: Attribute,
     values: list[Any],
-    index: np.ndarray[Any, Any],
-    keep: np.ndarray[Any, Any],
+    index: _Codes,
+    keep: _Codes,
     ids: _Coded,
-    times: np.ndarray[Any, Any],
+    times: _Codes,
     datasets: _Coded | None,
 ) -> Iterator[pa.RecordBatch]:
     rows_kept = np.flatnonzero(keep)
@@ -273,7 +266,7 @@ def _emit(
         chosen = rows_kept[start : start + BATCH]
         codes = pa.array(index[chosen])
         columns = {
-            "entity_id": entity_ids.take(pa.array(ids.index[chosen])),
+            "entity_id": entity_ids.take(pa.array(ids.codes[chosen])),
             "type": _same(mapping.type, len(chosen)),
             "attr": _same(rule.name, len(chosen)),
             "kind": _same("Property", len(chosen)),
@@ -284,7 +277,7 @@ def _emit(
             "unit_code": _same(rule.unit or None, len(chosen)),
         }
         if names is not None and datasets is not None:
-            where = datasets.index[chosen]
+            where = datasets.codes[chosen]
             columns["dataset_id"] = names.take(pa.array(where, mask=where < 0))
         yield _batch(columns, len(chosen))
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from rynek.feeds.connectors.tabular.detect import format_of, is_tar, records_at, separator_of
-from rynek.feeds.connectors.tabular.mapping import Mapping, Table
+from rynek.feeds.connectors.tabular.mapping import Filter, Mapping, Table
 from rynek.feeds.connectors.tabular.xlsx import rows as xlsx_rows
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.content import tar_members
@@ -203,7 +203,7 @@ def _fits(row: Row, mapping: Mapping) -> bool:
     return all(fits(str(cell(row, f.column) or ""), f) for f in mapping.filter)
 
 
-def fits(text: str, rule: Any) -> bool:
+def fits(text: str, rule: Filter) -> bool:
     """Whether a cell's text passes one filter."""
     found = text in rule.values if rule.values else re.search(rule.matches, text) is not None
     return bool(found) != rule.invert

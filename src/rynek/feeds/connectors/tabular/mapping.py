@@ -20,7 +20,7 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     """Base of the tables of a mapping: an unknown key is an error, not a silent nothing."""
 
 
-class Table(_Part):
+class Table(_Part, frozen=True):
     """`[table]`: how to read the bytes; what is empty is detected.
 
     `path` leads to the list of records in JSON (`data.items`), `sheet` names an XLSX sheet,
@@ -39,7 +39,7 @@ class Table(_Part):
     part: str = ""
 
 
-class Time(_Part):
+class Time(_Part, frozen=True):
     """`[time]`: when a row was true. `format` is strptime's; empty means epoch or ISO 8601."""
 
     column: str
@@ -47,7 +47,7 @@ class Time(_Part):
     zone: str = ""
 
 
-class Location(_Part):
+class Location(_Part, frozen=True):
     """`[location]`: two columns, a WKT column, or the geometry of a GeoJSON feature."""
 
     lon: str = ""
@@ -57,7 +57,7 @@ class Location(_Part):
     required: bool = True
 
 
-class Wide(_Part):
+class Wide(_Part, frozen=True):
     """`[wide]`: every column that matches is one entity (or one attribute of it).
 
     The row becomes several, with the columns `_column` (its header), `_key` (the first group of
@@ -67,7 +67,7 @@ class Wide(_Part):
     columns: str
 
 
-class Filter(_Part):
+class Filter(_Part, frozen=True):
     """`[[filter]]`: rows that do not fit are left out and counted as `filtered`."""
 
     column: str
@@ -76,7 +76,7 @@ class Filter(_Part):
     invert: bool = False
 
 
-class Attribute(_Part):
+class Attribute(_Part, frozen=True):
     """`[[attribute]]`: one attribute from a `column`, a `template` or a constant `value`.
 
     A number is multiplied by `scale`, then `offset` is added; outside `min` to `max` it is left
@@ -103,7 +103,7 @@ class Attribute(_Part):
     format: str = ""
 
 
-class Mapping(_Part):
+class Mapping(_Part, frozen=True):
     """A whole mapping. `id` is a template over columns, `scope` the middle part of entity ids."""
 
     type: str

@@ -14,10 +14,12 @@ from rynek.feeds.contract import FeedConfig, Findings, Situation
 from rynek.feeds.kit.checked import finite, when
 
 SAMPLE = 2_000
-_TIME_NAME = re.compile(r"time|date|_ts\b|^ts$|^dt$|datum|stamp|hour|час|дата|_at\b|_at_", re.I)
-_LON_NAME = re.compile(r"^(lon|lng|long|longitude|x|.*[._]lon(gitude)?|.*\.x)$", re.I)
-_LAT_NAME = re.compile(r"^(lat|latitude|y|.*[._]lat(itude)?|.*\.y)$", re.I)
-_ID_NAME = re.compile(r"(^|[ ._])(u?id|uid|code|kod|nr|number|key)$|_id$|Id$", re.I)
+_TIME_NAME = re.compile(
+    r"time|date|_ts\b|^ts$|^dt$|datum|stamp|hour|час|дата|_at\b|_at_", re.IGNORECASE
+)
+_LON_NAME = re.compile(r"^(lon|lng|long|longitude|x|.*[._]lon(gitude)?|.*\.x)$", re.IGNORECASE)
+_LAT_NAME = re.compile(r"^(lat|latitude|y|.*[._]lat(itude)?|.*\.y)$", re.IGNORECASE)
+_ID_NAME = re.compile(r"(^|[ ._])(u?id|uid|code|kod|nr|number|key)$|_id$|Id$", re.IGNORECASE)
 _FORMATS = ("%d-%m-%Y", "%d.%m.%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S",
             "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M")  # fmt: skip
 
@@ -118,7 +120,8 @@ def _time_format(name: str, texts: list[str], numeric: bool) -> str | None:
     """Empty for epoch or ISO, a strptime format, or None when the texts are no times."""
     if numeric and not _TIME_NAME.search(name):
         return None
-    for candidate in ("", *(() if numeric else _FORMATS)):
+    candidates: list[str] = [""] if numeric else ["", *_FORMATS]
+    for candidate in candidates:
         if all(when(text, "UTC", candidate or None) is not None for text in texts):
             return candidate
     return None
