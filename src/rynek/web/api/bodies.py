@@ -148,7 +148,7 @@ def document_reply(call: Call, document: dict[str, Any], status: int = 200) -> R
         return Reply(status, dumps(document), JSON, context_headers(call))
     if call.accept == JSON_LD:
         return Reply(status, dumps(document | {"@context": call.ld.member}), JSON_LD)
-    prefers_json = "ld-context=false" in call.headers.get("prefer", "")
+    prefers_json = "body=json" in call.headers.get("prefer", "")
     if not prefers_json:
         document = document | {"@context": call.ld.member}
     return Reply(status, dumps(document), call.accept, context_headers(call))
