@@ -43,7 +43,9 @@ class MemorySink:
         return report
 
 
-def situation(kind: str, now: str, memory: dict[str, Any] | None = None, **config: Any) -> Situation:
+def situation(
+    kind: str, now: str, memory: dict[str, Any] | None = None, **config: Any
+) -> Situation:
     """A situation with defaults filled in; `config` are members of FeedConfig."""
     members: dict[str, Any] = {"name": "test", "source": "test", **config}
     return Situation(

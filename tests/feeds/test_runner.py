@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.feeds.support import DATA, MemorySink
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import PayloadTooLarge, ResourceNotFound
 from rynek.feeds import FeedConfig, FeedHealth, FeedRunner, ReplayOptions, load_feed, save_feed
-from tests.feeds.support import DATA, MemorySink
 
 POZNAN = DATA / "gtfs_rt" / "poznan"
 FEEDS = (POZNAN / "2026-01-28T150339Z_feeds.pb").read_bytes()

@@ -112,9 +112,7 @@ def check(
     return work.report(len(payloads))
 
 
-async def _from_url(
-    config: FeedConfig, guard: Fetcher, now: int
-) -> tuple[_Work, list[Payload]]:
+async def _from_url(config: FeedConfig, guard: Fetcher, now: int) -> tuple[_Work, list[Payload]]:
     """The document at the URL and those that follow from it."""
     payloads = [await read_url(config.source, config, guard)]
     work = _work(config, payloads, now)
@@ -264,29 +262,28 @@ def _times(document: Document) -> Iterator[str]:
 
 
 def _lines(report: CheckReport) -> Sequence[str]:
-    lines = [
-        f"{report.source}",
-        f"  is       {report.title} (kind {report.kind})",
-        f"  holds    {report.records} records in {report.documents} "
-        f"{'document' if report.documents == 1 else 'documents'}",
-    ]
+    unit = "document" if report.documents == 1 else "documents"
     became = ", ".join(f"{count} {kind}" for kind, count in report.entities.items())
-    lines.append(f"  becomes  {became or 'nothing'}")
+    lines = [
+        report.source,
+        f"  is       {report.title} (kind {report.kind})",
+        f"  holds    {report.records} records in {report.documents} {unit}",
+        f"  becomes  {became or 'nothing'}",
+    ]
     if report.first:
         lines.append(f"  observed {report.first} to {report.last}")
     if report.extent:
         west, south, east, north = report.extent
         lines.append(f"  lies in  {west:.4f} {south:.4f} {east:.4f} {north:.4f}")
-    if report.findings:
-        lines.append("  odd:" if any(f.severity != "info" for f in report.findings) else "  note:")
-    for finding in report.findings:
-        lines.append(
-            f"    {finding.severity:7} {finding.count:7}  {finding.code}"
-            + (f" (such as {finding.example})" if finding.example else "")
-        )
     if not report.findings:
-        lines.append("  nothing odd was found")
-    return lines
+        return [*lines, "  nothing odd was found"]
+    lines.append("  odd:" if any(f.severity != "info" for f in report.findings) else "  note:")
+    return lines + [_finding_line(finding) for finding in report.findings]
+
+
+def _finding_line(finding: Finding) -> str:
+    example = f" (such as {finding.example})" if finding.example else ""
+    return f"    {finding.severity:7} {finding.count:7}  {finding.code}{example}"
 
 
 __all__ = ["CheckReport", "MemoryReference", "check"]

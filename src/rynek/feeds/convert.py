@@ -124,7 +124,7 @@ async def in_thread(work: Callable[..., _T], *args: Any, timeout: float) -> _T:
         failure: BaseException | None = None
         try:
             result = work(*args)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        except BaseException as error:
             failure = error
         try:
             loop.call_soon_threadsafe(settle, result, failure)

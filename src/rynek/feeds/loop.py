@@ -93,7 +93,7 @@ class FeedLoop:
             payloads = await self._fetch()
             self.vitals.attempt()
             report = await self._take(payloads)
-        except Exception as error:  # noqa: BLE001 - a feed must never stop, whatever it meets
+        except Exception as error:
             return self._failed(error)
         self.source.confirm(report)
         self._failures = 0
@@ -174,9 +174,7 @@ class FeedLoop:
     async def _next(self, conversion: Conversion, size: int) -> Any:
         if size <= THREAD_ABOVE:
             return conversion.next_batch(BATCH)
-        return await in_thread(
-            conversion.next_batch, BATCH, timeout=max(30.0, self.config.timeout)
-        )
+        return await in_thread(conversion.next_batch, BATCH, timeout=max(30.0, self.config.timeout))
 
     def _fresh_known(self) -> dict[int, int]:
         """What was sent, forgotten every hour so that a changed store heals by itself."""

@@ -86,6 +86,4 @@ def _unpacked(file: Path, name: str, left: int) -> list[Payload]:
 
 def _read_as_zip(data: bytes, name: str) -> bool:
     """Whether some connector takes the zip as it is (a schedule, a spreadsheet)."""
-    return any(
-        found.connector.sniff(data[:HEAD], name) > 0.5 for found in kinds().values()
-    )
+    return any(found.connector.sniff(data[:HEAD], name) > 0.5 for found in kinds().values())

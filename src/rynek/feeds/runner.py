@@ -22,7 +22,6 @@ from rynek.feeds.transport import (
     HttpSource,
     Recording,
     Replay,
-    ReplayClock,
     ReplayOptions,
     ReplaySource,
     Source,
@@ -83,7 +82,7 @@ class FeedRunner:
         """Start every enabled feed and the watch over the feed files."""
         if self._replay is not None:
             await self._round(0)
-            self._replay.clock.run()
+            self._replay.clock.run(self._replay.resume)
             self._conductor = asyncio.create_task(self._conduct(self._replay), name="replay")
         await self.reload()
         self._watcher = asyncio.create_task(self._watch(), name="feed files")
@@ -218,7 +217,7 @@ class FeedRunner:
         played = 0
         while replay.loop:
             await replay.clock.sleep_until(replay.clock.end)
-            while not all(source.idle for source in self._replayed()):
+            while not all(source.idle for source in self._replayed()):  # noqa: ASYNC110 - rare
                 await asyncio.sleep(0.05)
             await asyncio.sleep(1.0 / min(replay.clock.speed, 10.0))
             played += 1

@@ -64,13 +64,12 @@ def moment(micros: int) -> dict[str, str]:
     return {"@type": "DateTime", "@value": to_iso(micros)}
 
 
-def document(entity_id: str, entity_type: str, **attributes: dict[str, Any] | None) -> dict[str, Any]:
+def document(
+    entity_id: str, entity_type: str, **attributes: dict[str, Any] | None
+) -> dict[str, Any]:
     """An entity document; attributes that are None are left out."""
-    made: dict[str, Any] = {"id": entity_id, "type": entity_type}
-    for name, attribute in attributes.items():
-        if attribute is not None:
-            made[name] = attribute
-    return made
+    given = {name: value for name, value in attributes.items() if value is not None}
+    return {"id": entity_id, "type": entity_type, **given}
 
 
 def provenance(config: FeedConfig) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ class Paths:
         lon, lat = shapes["lon"].to_numpy(), shapes["lat"].to_numpy()
         self._scale = float(np.cos(np.radians(lat.mean()))) if len(lat) else 1.0
         names: dict[str, int] = {}
-        rows = np.array([names.setdefault(n, len(names)) for n in shapes["shape_id"].to_pylist()])
+        rows: Ints = np.array([names.setdefault(n, len(names)) for n in shapes["shape_id"].to_pylist()])
         counts = np.bincount(rows) if rows.size else np.array([], dtype=np.int64)
         points = np.column_stack([lon * self._scale, lat])
         kept = counts[rows] >= 2 if rows.size else np.array([], dtype=bool)

@@ -73,7 +73,9 @@ class Schedule:
         """The newest schedule of the feed; KeyError when there is none."""
         group = group_of(feed)
         scope = str(store.get(group, "feed", ["scope"]).column("scope")[0].as_py())
-        routes = _rows(store, group, "routes", ["route_id", "short_name", "long_name", "route_type"])
+        routes = _rows(
+            store, group, "routes", ["route_id", "short_name", "long_name", "route_type"]
+        )
         trips = _rows(store, group, "trips", ["trip_id", "route_id", "headsign"])
         stops = _rows(store, group, "stops", ["stop_id", "name"])
         return cls(
@@ -92,7 +94,9 @@ class Schedule:
         return found, found is not None
 
 
-def schedule_for(memory: dict[str, Any], store: ReferenceStore | None, feed: str) -> Schedule | None:
+def schedule_for(
+    memory: dict[str, Any], store: ReferenceStore | None, feed: str
+) -> Schedule | None:
     """The schedule of `feed`, kept in the reader's memory until a newer version appears."""
     if store is None or not feed:
         return None
@@ -106,6 +110,8 @@ def schedule_for(memory: dict[str, Any], store: ReferenceStore | None, feed: str
     return schedule
 
 
-def _rows(store: ReferenceStore, group: str, table: str, columns: list[str]) -> list[tuple[Any, ...]]:
+def _rows(
+    store: ReferenceStore, group: str, table: str, columns: list[str]
+) -> list[tuple[Any, ...]]:
     found = store.get(group, table, columns)
     return list(zip(*(found.column(name).to_pylist() for name in columns), strict=True))

@@ -59,7 +59,7 @@ def to_micros(value: str | float | int, zone: str = "UTC", pattern: str | None =
     `pattern`. Without a zone the time is local to `zone`. ValueError when it is no time.
     """
     if isinstance(value, bool):
-        raise ValueError(f"not a time: {value!r}")
+        raise ValueError(f"not a time: {value!r}")  # noqa: TRY004 - one error for a bad source
     if isinstance(value, (int, float)):
         return epoch_to_micros(value)
     text = value.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from math import isnan
 
 import msgspec
 import numpy as np
@@ -180,7 +181,7 @@ class Timetable:
         about = self._about
         return [
             ScheduledVehicle(
-                trip, route, line, kind, x, y, None if angle != angle else angle, headsign, still
+                trip, route, line, kind, x, y, None if isnan(angle) else angle, headsign, still
             )
             for (trip, route, line, kind, headsign), x, y, angle, still in zip(
                 [about[row] for row in rows.tolist()],

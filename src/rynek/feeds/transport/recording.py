@@ -9,6 +9,7 @@ member `timestamp` of each line.
     speed = 1.0                     # recording seconds per second
     loop = true
     start = "2026-02-07T16:35:00"   # where to begin; default the first document
+    end = "2026-02-07T17:30:00"     # how long the clock goes on; default the last document
     max_gap = 600                   # longer silences are shortened to this many seconds; 0 keeps them
 
     [[read]]
@@ -57,6 +58,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     speed: float = 1.0
     loop: bool = False
     start: str = ""
+    end: str = ""
     max_gap: float = 0.0
     read: list[Read]
 
@@ -89,8 +91,11 @@ class Recording(msgspec.Struct):
 
     @property
     def end(self) -> int:
-        """The time of the last document."""
-        return self.items[-1].at
+        """Where playing ends: the time of the last document, or later where the manifest says."""
+        last = self.items[-1].at
+        if self.manifest.end:
+            return max(last, to_micros(self.manifest.end, self.manifest.zone))
+        return last
 
 
 def open_recording(path: Path, zone: str = "UTC", max_bytes: int = MAX_FILE) -> Recording:
@@ -135,8 +140,11 @@ def _manifest(path: Path, zone: str) -> tuple[Manifest, Path]:
 
 
 def _items(rule: Read, base: Path, manifest: Manifest, max_bytes: int) -> Iterator[Item]:
-    pattern = rule.files if Path(rule.files).is_absolute() else f"{glob.escape(str(base))}/{rule.files}"
-    names = [Path(name) for name in sorted(glob.glob(pattern))]
+    pattern = (
+        rule.files if Path(rule.files).is_absolute() else f"{glob.escape(str(base))}/{rule.files}"
+    )
+    found = glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    names = [Path(name) for name in sorted(found)]
     if not names:
         raise ValueError(f"no file matches {rule.files!r}")
     for path in names:

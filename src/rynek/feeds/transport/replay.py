@@ -12,6 +12,7 @@ import contextlib
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -25,13 +26,15 @@ class ReplayOptions(msgspec.Struct, kw_only=True):
     """How to play; None takes what the manifests say.
 
     `speed` is recording seconds per second, `start` epoch microseconds, `max_gap` recording
-    seconds to which longer silences are shortened (0 keeps them).
+    seconds to which longer silences are shortened (0 keeps them). `resume` is where the first
+    round goes on (epoch microseconds) after a restart; later rounds begin at the start.
     """
 
     speed: float | None = None
     loop: bool | None = None
     start: int | None = None
     max_gap: float | None = None
+    resume: int | None = None
 
 
 class ReplayClock:
@@ -62,7 +65,7 @@ class ReplayClock:
         self._turned = asyncio.Event()
         self._true, self._played = [ordered[0]], [0]
         limit = int(max_gap * MICRO)
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             gap = after - before
             if limit and gap > limit:
                 # The clock runs on through the first `limit` of the silence, then leaps.
@@ -83,9 +86,10 @@ class ReplayClock:
         """Whether it was started and has not reached the end."""
         return self._zero is not None and self.now() < self.end
 
-    def run(self) -> None:
-        """Start from the beginning."""
-        self._zero = self._monotonic()
+    def run(self, at: int | None = None) -> None:
+        """Start from the beginning, or from the moment `at` of the recording."""
+        ahead = 0 if at is None else self._played_at(min(max(at, self.start), self.end))
+        self._zero = self._monotonic() - ahead / MICRO / self.speed
 
     def rewind(self) -> None:
         """Begin again; every sleeper of the round before wakes up."""
@@ -133,9 +137,11 @@ class Replay:
     def __init__(self, recordings: Sequence[Recording], options: ReplayOptions) -> None:
         first = recordings[0].manifest
         starts = [recording.start for recording in recordings]
+        times = [item.at for recording in recordings for item in recording.items]
         self.loop = first.loop if options.loop is None else options.loop
+        self.resume = options.resume
         self.clock = ReplayClock(
-            (item.at for recording in recordings for item in recording.items),
+            [*times, *(recording.end for recording in recordings)],
             min(starts) if options.start is None else options.start,
             first.speed if options.speed is None else options.speed,
             first.max_gap if options.max_gap is None else options.max_gap,

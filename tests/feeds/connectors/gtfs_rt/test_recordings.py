@@ -8,9 +8,9 @@ import pytest
 from google.transit import gtfs_realtime_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.feeds.support import DATA, convert, counts, situation
 
 from rynek.feeds import kind_of
-from tests.feeds.support import DATA, convert, counts, situation
 
 POZNAN = DATA / "gtfs_rt" / "poznan"
 NOW = "2026-01-28T15:04:00Z"
@@ -139,7 +139,10 @@ def test_every_recording_is_recognised_and_gives_its_vehicles(path: object) -> N
         ("2023-03-23T065735Z_vehicle_positions.pb", {"time-in-milliseconds": 19}),
         ("2023-04-05T091043Z_vehicle_positions.pb", {"time-in-future": 1}),
         ("2023-04-06T054553Z_vehicle_positions.pb", {}),
-        ("2023-03-20T111247Z_trip_updates.pb", {"time-ahead": 17, "time-in-future": 1, "delay-outlier": 1}),
+        (
+            "2023-03-20T111247Z_trip_updates.pb",
+            {"time-ahead": 17, "time-in-future": 1, "delay-outlier": 1},
+        ),
     ],
 )
 def test_wrong_clocks_of_koleje_dolnoslaskie(name: str, expected: dict[str, int]) -> None:
@@ -212,7 +215,9 @@ def test_odd_vehicles_are_kept_out_or_flagged_and_counted() -> None:
     assert "speed" not in made["fast"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"<html></html>", b"\x0a\x05\x0a\x03abc", b"\x1f\x8bx"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"<html></html>", b"\x0a\x05\x0a\x03abc", b"\x1f\x8bx"]
+)
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a GTFS-Realtime|gzip"):
         convert(data, situation("gtfs_rt", NOW))

@@ -48,9 +48,7 @@ def _keys(table: pa.Table, name: str, key: str, findings: Findings) -> None:
         findings.add("id-twice", "error", f"{name}.txt: {twice[0]['values']}", len(twice))
 
 
-def _references(
-    raw: dict[str, pa.Table], tables: dict[str, pa.Table], findings: Findings
-) -> None:
+def _references(raw: dict[str, pa.Table], tables: dict[str, pa.Table], findings: Findings) -> None:
     trips = tables["trips"]
     pairs = [("route-unknown", trips["route_id"], raw["routes"]["route_id"])]
     if raw["shapes"].num_rows:

@@ -143,7 +143,10 @@ def _stop_times(raw: dict[str, pa.Table], situation: Situation) -> pa.Table:
     times, findings = raw["stop_times"], situation.findings
     trip = positions_in(times["trip_id"], raw["trips"]["trip_id"])
     stop = positions_in(times["stop_id"], raw["stops"]["stop_id"])
-    for code, found, column in (("trip-unknown", trip, "trip_id"), ("stop-unknown", stop, "stop_id")):
+    for code, found, column in (
+        ("trip-unknown", trip, "trip_id"),
+        ("stop-unknown", stop, "stop_id"),
+    ):
         wrong = np.flatnonzero(found < 0)
         if wrong.size:
             example = times[column][int(wrong[0])].as_py()
@@ -159,7 +162,9 @@ def _stop_times(raw: dict[str, pa.Table], situation: Situation) -> pa.Table:
     columns = {"trip": trip, "stop": stop, "sequence": sequence}
     made = {name: pa.array(values[order].astype(np.int32)) for name, values in columns.items()}
     made["arrival"] = pa.array(np.where(arrival < 0, departure, arrival)[order].astype(np.int32))
-    made["departure"] = pa.array(np.where(departure < 0, arrival, departure)[order].astype(np.int32))
+    made["departure"] = pa.array(
+        np.where(departure < 0, arrival, departure)[order].astype(np.int32)
+    )
     return pa.table(made)
 
 

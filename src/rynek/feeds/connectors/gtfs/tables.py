@@ -45,7 +45,7 @@ def read_table(
     if data.count(b"\n") > max_rows + 1:
         raise ValueError(f"{name}.txt: more than {max_rows} rows")
     try:
-        data[:].decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError:
         decoded, encoding = text(data)
         findings.add("encoding", "warning", f"{name}.txt is {encoding}, not UTF-8")
@@ -53,7 +53,7 @@ def read_table(
     if not data.strip(b"\xef\xbb\xbf \t\r\n"):
         findings.add("file-empty", "warning", f"{name}.txt")
         return _empty(columns)
-    return _select(name, _parse(name, data, findings), columns)
+    return _select(_parse(name, data, findings), columns)
 
 
 def seconds(column: pa.ChunkedArray) -> tuple[Ints, int]:
@@ -76,7 +76,8 @@ def integers(column: pa.ChunkedArray, missing: int) -> Ints:
     values = [_integer(value, missing) for value in encoded.dictionary.to_pylist()]
     known = np.array([*values, missing], dtype=np.int64)
     indices = pc.fill_null(encoded.indices, len(values)).to_numpy(zero_copy_only=False)
-    return known[indices.astype(np.int64)]
+    found: Ints = known[indices.astype(np.int64)]
+    return found
 
 
 def floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
@@ -130,7 +131,7 @@ def _quoted_newline(data: bytes) -> bool:
     return any(line.count(b'"') % 2 for line in data.split(b"\n"))
 
 
-def _select(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:
+def _select(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     given = [column.strip('\ufeff" ').lower() for column in table.column_names]
     chosen: dict[str, pa.ChunkedArray] = {}
     for column in columns:

@@ -161,7 +161,9 @@ def _remember(
         return
     changed = [trip for trip in going_on if before[trip] != by_trip[trip]]
     for trip in changed:
-        findings.add("vehicle-id-changed", "warning", f"trip {trip}: {before[trip]}, {by_trip[trip]}")
+        findings.add(
+            "vehicle-id-changed", "warning", f"trip {trip}: {before[trip]}, {by_trip[trip]}"
+        )
     fresh = sum(key not in seen for key in vehicles)
     if len(seen) >= 10 and fresh > len(vehicles) / 2:
         findings.add("ids-unstable", "error", f"{fresh} of {len(vehicles)} ids are new")

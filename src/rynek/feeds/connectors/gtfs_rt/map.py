@@ -177,9 +177,7 @@ def _service(
     made["serviceStatus"] = prop(_status(message, observed, record, situation), observed)
 
 
-def _status(
-    message: Any, observed: int | None, record: VehicleRecord, situation: Situation
-) -> str:
+def _status(message: Any, observed: int | None, record: VehicleRecord, situation: Situation) -> str:
     """`parked` when the report is stale, `onRoute` on a trip, else `outOfService`."""
     reference = record.header or situation.now
     if observed is not None and reference - observed > situation.config.stale_after * MICRO:
@@ -205,7 +203,9 @@ def _match(
         if trip is None:
             findings.add("trip-unknown", "warning", message.trip_id)
         else:
-            findings.add("trip-matched-without-day" if cut else "trip-matched", "info", trip.trip_id)
+            findings.add(
+                "trip-matched-without-day" if cut else "trip-matched", "info", trip.trip_id
+            )
     route_id = message.route_id or (trip.route_id if trip is not None else "")
     route = schedule.routes.get(route_id)
     if route_id and route is None:
