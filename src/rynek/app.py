@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from rynek.context import (
     ReferenceStore,
     RemoteContexts,
     StoreLimits,
+    Txn,
     open_context,
     operations,
 )
@@ -130,7 +132,11 @@ class Tenant:
         while batch := context.scan(0, _RESET_BATCH):
             ids = [entity.id for _, entity in batch]
             result = operations.BatchResult()
-            await context.write(lambda txn, i=ids, r=result: operations.delete_all(txn, i, r))
+            await context.write(partial(_delete, ids=ids, result=result))
+
+
+def _delete(txn: Txn, ids: list[str], result: operations.BatchResult) -> None:
+    operations.delete_all(txn, ids, result)
 
 
 class _ContextSink:
@@ -251,7 +257,7 @@ def _read_city(folder: Path, name: str) -> City:
     try:
         return parse_city(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        _logger.error("%s: %s", file, error)
+        _logger.warning("%s: %s", file, error)
         return City(name=name)
 
 

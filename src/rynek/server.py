@@ -8,8 +8,8 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import uvloop
 from granian.constants import Interfaces
@@ -23,13 +23,14 @@ _STOP_SECONDS: Final = 2.0
 _OPEN_FILES: Final = 65_536
 
 Ready = Callable[[str], None]
+Background = Callable[[], Coroutine[Any, Any, None]]
 
 
 class PortInUse(RuntimeError):
     """The port cannot be had; the message says what to do."""
 
 
-def run(engine: Engine, ready: Ready, background: Callable[[], Awaitable[None]] | None) -> None:
+def run(engine: Engine, ready: Ready, background: Background | None) -> None:
     """Serve until SIGTERM or SIGINT; `ready` gets the URL once the first answer can be given.
 
     `background` runs beside the server (the demo's loading of the past). PortInUse, FolderError.
@@ -37,9 +38,7 @@ def run(engine: Engine, ready: Ready, background: Callable[[], Awaitable[None]] 
     uvloop.run(serve(engine, ready, background))
 
 
-async def serve(
-    engine: Engine, ready: Ready, background: Callable[[], Awaitable[None]] | None = None
-) -> None:
+async def serve(engine: Engine, ready: Ready, background: Background | None = None) -> None:
     """`run` on the current event loop."""
     settings = engine.settings.server
     _check_port(settings.host, settings.port)
@@ -59,7 +58,7 @@ async def serve(
         await engine.start()
         await _answers(settings.host, settings.port)
         ready(f"http://{settings.host}:{settings.port}{settings.base_path}/")
-        beside = asyncio.create_task(background()) if background else None  # type: ignore[arg-type]
+        beside = asyncio.create_task(background()) if background else None
         await _first(end, serving)
         if beside is not None:
             beside.cancel()
@@ -79,7 +78,7 @@ async def _first(end: asyncio.Event, serving: asyncio.Task[None]) -> None:
 async def _stop(server: Server, serving: asyncio.Task[None]) -> None:
     """Give open streams a moment to end by `stopping`, then end the server whatever is open."""
     await asyncio.sleep(0.1)
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     with contextlib.suppress(TimeoutError, asyncio.CancelledError):
         await asyncio.wait_for(serving, _STOP_SECONDS)
 

@@ -38,7 +38,9 @@ class DataFolder:
             self.tenants.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / _LOCK_FILE).open("a+")
         except OSError as error:
-            raise FolderError(f"{self.path}: {error.strerror}: choose a folder rynek may write to") from error
+            raise FolderError(
+                f"{self.path}: {error.strerror}: choose a folder rynek may write to"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -30,8 +30,8 @@ def serve(data: Path | None, config: Path | None, host: str | None, port: int | 
     log.setup(settings.log.level, settings.log.format)
 
     # Only the commands that serve pay for importing the whole service.
-    from rynek.app import Engine  # noqa: PLC0415
-    from rynek.server import PortInUse, run  # noqa: PLC0415
+    from rynek.app import Engine
+    from rynek.server import PortInUse, run
 
     try:
         run(Engine(settings), lambda url: click.echo(f"ready {url}"), None)

@@ -13,16 +13,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from rynek.base.errors import NonexistentTenant, PayloadTooLarge, Problem, Unauthorized
-from rynek.web.api.dispatch import PREFIX, Api, read_body
+from rynek.web.api.dispatch import PREFIX, Api, Receive, Scope, Send, read_body
 from rynek.web.pages import pages, problem_page
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
@@ -45,7 +42,7 @@ class Application:
         base = engine.settings.server.base_path
         self._prefix = base + PREFIX
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
             await self._api(scope, receive, send)
@@ -66,14 +63,18 @@ def _site(engine: Any) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=[Middleware(_Guarded, engine=engine)],
-        exception_handlers={
-            404: lambda request, error: problem_page(engine, request, 404),
-            405: lambda request, error: PlainTextResponse("method not allowed", 405),
-            500: lambda request, error: problem_page(engine, request, 500),
-        },
+        exception_handlers={status: _problem(engine, status) for status in (404, 405, 500)},
     )
     app.state.engine = engine
     return app
+
+
+def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Response]:
+    def page(request: Request, error: Exception) -> Response:
+        del error
+        return problem_page(engine, request, status)
+
+    return page
 
 
 class _CachedStatic(StaticFiles):
@@ -109,7 +110,9 @@ class _Guarded(BaseHTTPMiddleware):
                 return Response(
                     problem.detail,
                     401,
-                    {"WWW-Authenticate": 'Basic realm="rynek: a token as password", charset="UTF-8"'},
+                    {
+                        "WWW-Authenticate": 'Basic realm="rynek: a token as password", charset="UTF-8"'
+                    },
                 )
             except Problem as problem:
                 return JSONResponse(problem.body(), problem.status)
@@ -153,7 +156,7 @@ def _deliver(engine: Any) -> Callable[[Request], Awaitable[Response]]:
             tenant = engine.tenants.get(request.path_params["tenant"])
             if tenant is None:
                 raise NonexistentTenant(f"no tenant {request.path_params['tenant']!r}")
-            body = await read_body(request.receive, headers, most)  # type: ignore[arg-type]
+            body = await read_body(request.receive, headers, most)
             report = await tenant.feeds.deliver(request.path_params["feed"], body)
         except PayloadTooLarge as problem:
             return JSONResponse(problem.body(), 413)

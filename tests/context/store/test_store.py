@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rynek.context import (
     ContextResolver,
     Query,
     RemoteContexts,
+    Txn,
     core_context,
     open_context,
     operations,
@@ -71,6 +73,16 @@ async def create(context: Context, *documents: dict[str, Any]) -> None:
     result = operations.BatchResult()
     await context.write(lambda txn: operations.create_all(txn, items, result))
     assert not result.errors
+
+
+async def append(context: Context, number: int, fragment: Any) -> None:
+    """Append to one vehicle."""
+    entity_id = f"urn:ngsi-ld:Vehicle:{number}"
+    await context.write(lambda txn: operations.append(txn, entity_id, fragment, LD))
+
+
+def _delete(number: int, txn: Txn) -> None:
+    operations.delete(txn, f"urn:ngsi-ld:Vehicle:{number}")
 
 
 async def ids(context: Context, **parts: Any) -> list[str]:
@@ -213,16 +225,10 @@ def test_indexed_and_scanned_answers_are_the_same(tmp_path: Path) -> None:
         await check()
         for n in rng.sample(sorted(speeds), 200):
             fragment = parse_fragment({"speed": {"value": rng.choice([0, 50, "fast"])}}, LD, now=0)
-            await context.write(
-                lambda txn, n=n, f=fragment: operations.append(
-                    txn, f"urn:ngsi-ld:Vehicle:{n}", f, LD
-                )
-            )
+            await append(context, n, fragment)
         await check()
         for n in range(0, 600, 7):
-            await context.write(
-                lambda txn, n=n: operations.delete(txn, f"urn:ngsi-ld:Vehicle:{n}")
-            )
+            await context.write(partial(_delete, n))
         await check()
 
     run(tmp_path, test)
@@ -251,9 +257,7 @@ def test_places_are_found_after_they_moved(tmp_path: Path) -> None:
         assert await ids(context, **near) == ["0", "1"]
         for lon in (16.9005, 16.95, 17.5):
             fragment = parse_fragment({"location": at(lon, 52.4)}, LD, now=0)
-            await context.write(
-                lambda txn, f=fragment: operations.append(txn, "urn:ngsi-ld:Vehicle:7", f, LD)
-            )
+            await append(context, 7, fragment)
             found = await ids(context, types=TYPES, geo=_near(lon, 52.4, 10))
             assert "7" in found
         assert "7" not in await ids(context, **near)
@@ -325,6 +329,6 @@ def test_a_closed_store_refuses(tmp_path: Path) -> None:
         await create(context, bus(1))
         await context.close()
         with pytest.raises(Unavailable):
-            await context.write(lambda txn: None)
+            await context.write(partial(_delete, 1))
 
     asyncio.run(body())

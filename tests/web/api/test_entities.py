@@ -26,7 +26,10 @@ def bus(**attrs: Any) -> dict[str, Any]:
             "observedAt": "2026-11-22T10:00:00Z",
             "accuracy": {"type": "Property", "value": 0.9},
         },
-        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [16.9, 52.4]}},
+        "location": {
+            "type": "GeoProperty",
+            "value": {"type": "Point", "coordinates": [16.9, 52.4]},
+        },
         "line": {"type": "Relationship", "object": "urn:ngsi-ld:GtfsRoute:6"},
         "label": {"type": "LanguageProperty", "languageMap": {"en": "Bus", "pl": "Autobus"}},
     } | attrs
@@ -129,11 +132,15 @@ def test_attributes_are_appended_updated_merged_and_deleted(serve: Serve) -> Non
         assert partly.json()["notUpdated"][0]["attributeName"] == "speed"
         assert (await client.post(f"{at}/attrs", json=both)).status_code == 204
 
-        unknown = await client.patch(f"{at}/attrs", json={"speed": {"value": 32}, "x": {"value": 1}})
+        unknown = await client.patch(
+            f"{at}/attrs", json={"speed": {"value": 32}, "x": {"value": 1}}
+        )
         assert unknown.status_code == 207
         assert [n["attributeName"] for n in unknown.json()["notUpdated"]] == ["x"]
 
-        assert (await client.patch(f"{at}/attrs/speed", json={"unitCode": "MTS"})).status_code == 204
+        assert (
+            await client.patch(f"{at}/attrs/speed", json={"unitCode": "MTS"})
+        ).status_code == 204
         speed = (await client.get(at)).json()["speed"]
         assert speed == {"type": "Property", "value": 32, "unitCode": "MTS"}
         assert (await client.patch(f"{at}/attrs/none", json={"value": 1})).status_code == 404

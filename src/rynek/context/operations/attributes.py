@@ -242,9 +242,7 @@ def merge(
     draft.write(txn, ctx, source)
 
 
-def _instance(
-    entity: Entity, attr: str, dataset_id: str | None, ctx: CompiledContext
-) -> Instance:
+def _instance(entity: Entity, attr: str, dataset_id: str | None, ctx: CompiledContext) -> Instance:
     for one in entity.attrs.get(attr, ()):
         if one.dataset_id == dataset_id:
             return one

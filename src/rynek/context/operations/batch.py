@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -57,7 +58,7 @@ def create_all(txn: Txn, items: Iterable[Item], result: BatchResult) -> BatchRes
             result,
             item.entity.id,
             result.created,
-            lambda item=item: entities.create(txn, item.entity, item.ctx),
+            partial(entities.create, txn, item.entity, item.ctx),
         )
     return result
 
@@ -73,23 +74,21 @@ def upsert_all(
                 result,
                 entity.id,
                 result.created,
-                lambda item=item: entities.create(txn, item.entity, item.ctx),
+                partial(entities.create, txn, item.entity, item.ctx),
             )
         elif replace:
             _attempt(
                 result,
                 entity.id,
                 result.updated,
-                lambda item=item: entities.replace(txn, item.entity, item.ctx),
+                partial(entities.replace, txn, item.entity, item.ctx),
             )
         else:
             _attempt(
                 result,
                 entity.id,
                 result.updated,
-                lambda item=item: attributes.append(
-                    txn, item.entity.id, as_fragment(item.entity), item.ctx
-                ),
+                partial(attributes.append, txn, entity.id, as_fragment(entity), item.ctx),
             )
     return result
 
@@ -100,17 +99,16 @@ def update_all(
     """Batch Update: append attributes to entities that exist; with overwrite=False an attribute
     that is there already makes the entity an error."""
     for item in items:
-
-        def step(item: Item = item) -> None:
-            fragment = as_fragment(item.entity)
-            done = attributes.append(
-                txn, item.entity.id, fragment, item.ctx, overwrite=overwrite
-            )
-            if done.not_updated:
-                raise _NotUpdated(done, item.ctx)
-
+        step = partial(_update, txn, item, overwrite=overwrite)
         _attempt(result, item.entity.id, result.updated, step)
     return result
+
+
+def _update(txn: Txn, item: Item, *, overwrite: bool) -> None:
+    fragment = as_fragment(item.entity)
+    done = attributes.append(txn, item.entity.id, fragment, item.ctx, overwrite=overwrite)
+    if done.not_updated:
+        raise _NotUpdated(done, item.ctx)
 
 
 def merge_all(txn: Txn, patches: Iterable[Patch], result: BatchResult) -> BatchResult:
@@ -120,7 +118,7 @@ def merge_all(txn: Txn, patches: Iterable[Patch], result: BatchResult) -> BatchR
             result,
             patch.entity_id,
             result.updated,
-            lambda p=patch: attributes.merge(txn, p.entity_id, p.fragment, p.ctx),
+            partial(attributes.merge, txn, patch.entity_id, patch.fragment, patch.ctx),
         )
     return result
 
@@ -128,9 +126,7 @@ def merge_all(txn: Txn, patches: Iterable[Patch], result: BatchResult) -> BatchR
 def delete_all(txn: Txn, ids: Iterable[str], result: BatchResult) -> BatchResult:
     """Batch Delete: unknown ids are errors."""
     for entity_id in ids:
-        _attempt(
-            result, entity_id, result.updated, lambda i=entity_id: entities.delete(txn, i)
-        )
+        _attempt(result, entity_id, result.updated, partial(entities.delete, txn, entity_id))
     return result
 
 

@@ -132,9 +132,7 @@ def same_content(a: Instance, b: Instance) -> bool:
     )
 
 
-def _same_subs(
-    a: dict[str, list[Instance]] | None, b: dict[str, list[Instance]] | None
-) -> bool:
+def _same_subs(a: dict[str, list[Instance]] | None, b: dict[str, list[Instance]] | None) -> bool:
     if not a and not b:
         return True
     if not a or not b or a.keys() != b.keys():

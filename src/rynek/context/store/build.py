@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from rynek.context.model import Entity
+from rynek.context.query import Key
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import Wanted
-from rynek.context.query import Key
 from rynek.context.store.values import ValueKey, encode_path, entity_keys
 from rynek.context.store.writer import GroupTxn, Writer
 
@@ -37,9 +39,13 @@ class IndexBuilder:
             if task is None:
                 task = asyncio.get_running_loop().create_task(self._build(name))
                 self._building[name] = task
-                task.add_done_callback(lambda _, name=name: self._building.pop(name, None))
+                task.add_done_callback(partial(self._built, name))
             # A client that goes away must not end what others wait for.
             await asyncio.shield(task)
+
+    def _built(self, name: Wanted, task: asyncio.Task[None]) -> None:
+        del task
+        self._building.pop(name, None)
 
     async def _build(self, name: Wanted) -> None:
         values = self._indexes.values
@@ -78,9 +84,8 @@ class IndexBuilder:
             txn.first("UPDATE value_key SET built = 1 WHERE k = ?", [(key.k,)])
             return -1
         rows = [(key.k, v, n) for n, entity in batch for v in _keys(entity, key)]
-        txn.first(
-            "INSERT OR IGNORE INTO value_index(k, v, n) VALUES(?, ?, ?)", sorted(rows, key=_order)
-        )
+        rows.sort(key=_order)
+        txn.first("INSERT OR IGNORE INTO value_index(k, v, n) VALUES(?, ?, ?)", rows)
         values.built_to[key.k] = batch[-1][0]
         return batch[-1][0]
 
@@ -99,7 +104,7 @@ def _keys(entity: Entity, key: ValueKey) -> set[Key]:
     return entity_keys(entity, key.attr, key.path)
 
 
-def _order(row: tuple[int, Key, int]) -> tuple[int, object, int]:
+def _order(row: tuple[int, Key, int]) -> tuple[int, Any, int]:
     """SQLite's order of mixed values: numbers, texts, blobs."""
     value = row[1]
     rank = 0 if isinstance(value, int | float) else 1 if isinstance(value, str) else 2

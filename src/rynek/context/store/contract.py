@@ -75,7 +75,10 @@ class Store(Protocol):
     that raises leaves no trace and never harms its neighbours.
     """
 
-    changes: ChangeLog
+    @property
+    def changes(self) -> ChangeLog:
+        """The ordered change log."""
+        ...
 
     def row(self, entity_id: str) -> Row | None:
         """The stored form of one entity."""

@@ -57,15 +57,14 @@ def wanted_indexes(query: Query, indexes: Indexes, connection: Connection) -> li
         return []
     found: list[Wanted] = []
     for comparison in comparisons(query.q):
-        for t in candidate_types(query, indexes, comparison.attr, connection):
-            if not is_small(connection, t):
-                found.append((t, comparison.attr, comparison.path))
+        types = candidate_types(query, indexes, comparison.attr, connection)
+        found += [
+            (t, comparison.attr, comparison.path) for t in types if not is_small(connection, t)
+        ]
     return found
 
 
-def candidate_types(
-    query: Query, indexes: Indexes, attr: str, connection: Connection
-) -> list[int]:
+def candidate_types(query: Query, indexes: Indexes, attr: str, connection: Connection) -> list[int]:
     """The types whose entities can match: the query's own, or those in use with `attr`."""
     if query.types is not None:
         numbers = [
@@ -178,9 +177,7 @@ class Planner:
         sql = f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({inner}) ORDER BY e.n"
         return Plan(sql, tuple(numbers))
 
-    def _places(
-        self, query: Query, types: list[list[int]], connection: Connection
-    ) -> Plan | None:
+    def _places(self, query: Query, types: list[list[int]], connection: Connection) -> Plan | None:
         geo = query.geo
         assert geo is not None
         box = geo.box()

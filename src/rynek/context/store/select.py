@@ -60,7 +60,6 @@ class _Collector:
                 return True
         return False
 
-
     def _is_match(self, body: bytes, times: bytes, ctx: CompiledContext) -> bool:
         if self._needs is None:
             return self._matches(decode(body, times, ctx))

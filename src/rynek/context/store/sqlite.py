@@ -98,9 +98,7 @@ class SqliteStore:
             "SELECT t, a, entities, kinds FROM type_attr WHERE entities > 0"
         ).fetchall():
             attrs.setdefault(t, {})[iri[a]] = (entities, kinds.split())
-        counts = self._reading.execute(
-            "SELECT t, count(*) FROM entity_type GROUP BY t"
-        ).fetchall()
+        counts = self._reading.execute("SELECT t, count(*) FROM entity_type GROUP BY t").fetchall()
         found = [TypeSummary(iri[t], entities, attrs.get(t, {})) for t, entities in counts]
         return sorted(found, key=lambda summary: summary.type)
 
@@ -156,11 +154,11 @@ class SqliteStore:
         head = self.changes.head()
         free = head if lowest is None else lowest
         old = self._clock.now() - int(self._limits.keep_hours * 3600) * MICRO
-        return (
+        sql = (
             "DELETE FROM change WHERE seq IN (SELECT seq FROM change WHERE seq <= ?"
-            f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})",
-            (free, head - self._limits.keep_rows, old),
+            f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})"
         )
+        return sql, (free, head - self._limits.keep_rows, old)
 
 
 class RemoteContexts:

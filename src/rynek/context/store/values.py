@@ -11,7 +11,6 @@ from rynek.context.model import Entity
 from rynek.context.query import Key, index_keys
 
 
-
 class ValueKey(msgspec.Struct, frozen=True):
     """One value index: number, type term, attribute IRI, path within the attribute."""
 
@@ -103,9 +102,7 @@ def entity_keys(entity: Entity | None, attr: str, path: tuple[str, ...]) -> set[
     return keys
 
 
-def difference(
-    old: Iterable[Key], new: Iterable[Key]
-) -> tuple[set[Key], set[Key]]:
+def difference(old: Iterable[Key], new: Iterable[Key]) -> tuple[set[Key], set[Key]]:
     """(values to delete, values to insert)."""
     before, after = set(old), set(new)
     return before - after, after - before

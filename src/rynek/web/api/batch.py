@@ -211,4 +211,3 @@ async def _write(call: Call, job: Callable[[Any], Any]) -> None:
 
 def _partial(result: operations.BatchResult) -> Reply:
     return Reply(207, dumps(result.body()), JSON)
-

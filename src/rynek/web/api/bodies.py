@@ -110,7 +110,10 @@ def entity_reply(call: Call, row: Row, view: View) -> Reply:
         return Reply(200, row.body, JSON, context_headers(call))
     if wants_geojson(call):
         feature = render_feature(
-            decode(row.body, row.times, row.ctx), ld, view, geometry_property=geometry_property(call)
+            decode(row.body, row.times, row.ctx),
+            ld,
+            view,
+            geometry_property=geometry_property(call),
         )
         return document_reply(call, feature)
     if call.accept == JSON_LD:

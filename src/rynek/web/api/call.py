@@ -43,7 +43,7 @@ class Call(msgspec.Struct):
     @property
     def options(self) -> frozenset[str]:
         """The words of `options=` and `format=` together."""
-        words = self.params.get("options", "").split(",") + [self.params.get("format", "")]
+        words = [*self.params.get("options", "").split(","), self.params.get("format", "")]
         return frozenset(word for word in words if word)
 
 

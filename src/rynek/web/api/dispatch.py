@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -23,8 +23,9 @@ from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, PROBLEM, Call, Header, R
 from rynek.web.api.params import parse_query_string
 from rynek.web.api.routes import Leaf, build, find
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX: Final = "/ngsi-ld/v1/"
 _logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Api:
         self._limits = settings.limits
         self._origins = frozenset(settings.access.cors_origins)
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request below /ngsi-ld/v1/."""
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
@@ -62,7 +63,7 @@ class Api:
         await self._send(reply, headers, method, send)
 
     async def _answer(
-        self, scope: dict[str, Any], method: str, headers: dict[str, str], receive: Receive
+        self, scope: Scope, method: str, headers: dict[str, str], receive: Receive
     ) -> Reply:
         path = scope["path"]
         raw = scope.get("raw_path") or path.encode()
@@ -111,9 +112,7 @@ class Api:
             )
         )
 
-    async def _send(
-        self, reply: Reply, headers: dict[str, str], method: str, send: Send
-    ) -> None:
+    async def _send(self, reply: Reply, headers: dict[str, str], method: str, send: Send) -> None:
         body = reply.body
         out: list[Header] = [(b"content-length", str(len(body)).encode())]
         if body:

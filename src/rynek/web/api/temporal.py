@@ -202,9 +202,7 @@ def _origin(call: Call, query: TemporalQuery) -> int | None:
     return query.start - 1 if after and query.start is not None else query.start
 
 
-def _partial(
-    call: Call, entities: Sequence[TemporalEntity], query: TemporalQuery
-) -> list[Header]:
+def _partial(call: Call, entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[Header]:
     """The Content-Range header of an answer that a bound cut off (§6.3.10); else nothing."""
     cut = [one for one in entities if not one.complete]
     if not cut:

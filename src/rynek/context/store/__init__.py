@@ -1,0 +1,1 @@
+"""The store of the live picture: its contract and the SQLite implementation."""
