@@ -5,13 +5,15 @@ from __future__ import annotations
 from .engine import EngineSettings
 from .follow import FollowerSettings
 from .history import History, HistorySettings, HistoryStats
-from .query import AggregateQuery
+from .periods import parse_duration
+from .query import METHODS, AggregateQuery
 from .reference import ParquetReference
 from .schema import Reading, to_readings
 from .select import Selection
 from .upkeep import UpkeepSettings
 
 __all__ = [
+    "METHODS",
     "AggregateQuery",
     "EngineSettings",
     "FollowerSettings",
@@ -22,5 +24,6 @@ __all__ = [
     "Reading",
     "Selection",
     "UpkeepSettings",
+    "parse_duration",
     "to_readings",
 ]

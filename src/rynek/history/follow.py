@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from rynek.base.errors import Unavailable
-from rynek.context import ChangeLog
+from rynek.context import Change, ChangeLog
 
 from . import runs as runs_file
 from .decode import Run, SeriesKey, readings
@@ -72,6 +72,7 @@ class Follower:
         self._ready = asyncio.Event()
         self._failing = False
         self._task: asyncio.Task[None] | None = None
+        self._muted_above: int | None = None
         self.lost = 0
 
     async def start(self) -> None:
@@ -104,6 +105,11 @@ class Follower:
             self._task.result()
             raise Unavailable("The history is not running")
 
+    def mute(self) -> None:
+        """Pass over all changes from now on: they are read and make no rows."""
+        if self._muted_above is None:
+            self._muted_above = self._changes.head()
+
     def run_of(self, key: SeriesKey) -> Run | None:
         """The open run of a series: how often its newest value was seen again."""
         return self._runs.get(key)
@@ -135,9 +141,15 @@ class Follower:
                     break
                 self._note_gap(changes[0].seq)
                 for change in changes:
-                    rows = readings(change, self._runs)
-                    self._tail.extend(rows if change.seq > self._table_seq else (), change.seq)
+                    self._take(change)
                 await asyncio.sleep(0)
+
+    def _take(self, change: Change) -> None:
+        if self._muted_above is not None and change.seq > self._muted_above:
+            self._tail.extend((), change.seq)
+            return
+        rows = readings(change, self._runs)
+        self._tail.extend(rows if change.seq > self._table_seq else (), change.seq)
 
     def _check_room(self) -> None:
         held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)
@@ -159,6 +171,8 @@ class Follower:
                 self._flushing, self._tail = tail, Tail(tail.seq)
                 await self._write(tail)
             if data is not None:
+                if tail.seq > self._lake.snapshot.seq:
+                    await self._in_thread(lambda: self._lake.mark(tail.seq))
                 await self._in_thread(lambda: runs_file.save(self._runs_path, data))
                 self._runs_saved = tail.seq
                 self._changes.acknowledge(CURSOR, tail.seq)
@@ -193,7 +207,7 @@ class Follower:
             # A backup of the state was restored under a newer history: keep what was recorded
             # and go on from the log that is there.
             log.warning("history: table is at %d, log at %d; following on", snapshot.seq, head)
-            reset = await loop.run_in_executor(self._writer, self._lake.rewind, head)
+            reset = await loop.run_in_executor(self._writer, self._lake.mark, head)
             snapshot, saved = reset, None
         self._table_seq = snapshot.seq
         start = snapshot.seq

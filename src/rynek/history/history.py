@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from rynek.context import ChangeLog
+from rynek.context import ChangeLog, TemporalEntity, TemporalQuery
 
 from .engine import Engine, EngineSettings
 from .follow import Follower, FollowerSettings
@@ -21,6 +21,7 @@ from .reference import ParquetReference
 from .select import Selection
 from .sink import LakeSink
 from .tail import View
+from .temporal import to_entities, to_selection
 from .upkeep import Upkeep, UpkeepSettings
 
 if TYPE_CHECKING:
@@ -104,6 +105,12 @@ class History:
         await self._follower.drain()
         await self._follower.flush(save_runs=True)
 
+    def mute(self) -> None:
+        """Record nothing of what is written from now on, until the next start (a replay that
+        begins anew).
+        """
+        self._follower.mute()
+
     async def rows(
         self,
         select: Selection,
@@ -147,6 +154,27 @@ class History:
     async def aggregate(self, query: AggregateQuery) -> pa.Table:
         """Numbers by group and time bucket; see AggregateQuery."""
         return await self._ask(lambda view: self._questions.aggregate(view, query))
+
+    async def evolution(
+        self, entity_ids: Sequence[str], query: TemporalQuery
+    ) -> dict[str, TemporalEntity]:
+        """The readings of some entities; an entity without any is left out (TemporalStore)."""
+        if not entity_ids:
+            return {}
+        select = to_selection(entity_ids, query)
+        most = query.bound + 1
+        last_n = None if query.last_n is None else min(query.last_n, most)
+        limit = most if last_n is None else None
+
+        def question(view: View) -> dict[str, TemporalEntity]:
+            rows = self._questions.rows(view, select, last_n=last_n, limit=limit)
+            return to_entities(rows, query)
+
+        return await self._ask(question)
+
+    async def entities(self, select: Selection) -> pa.Table:
+        """Which entities have readings in the selection: entity_id, type, attrs (a list)."""
+        return await self._ask(lambda view: self._questions.entities(view, select))
 
     async def _ask(self, question: Callable[[View], T]) -> T:
         await self._follower.drain()

@@ -133,8 +133,10 @@ class Lake:
             parts = [write_part(self.folder, day, part) for day, part in by_day(rows)]
             return self._commit(parts, (), transactions, data_change=True)
 
-    def rewind(self, seq: int) -> Snapshot:
-        """Set the follower's cursor back without touching rows (a restored, older log)."""
+    def mark(self, seq: int) -> Snapshot:
+        """Set the follower's cursor without touching rows: changes without readings, or back,
+        under a restored, older log.
+        """
         with self._lock:
             return self._commit((), (), {FOLLOWER: seq}, data_change=False)
 

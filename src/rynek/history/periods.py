@@ -85,9 +85,8 @@ class Buckets:
     def shape(self, start: int, end: int) -> tuple[object, ...]:
         """What `index` depends on besides the length: equal shapes give equal expressions."""
         if self.length.months or self._by_day:
-            return (self.zone.key, self.origin, *offsets(self.zone, start, end)[1:]) + tuple(
-                shift for _, shift in offsets(self.zone, start, end)[:1]
-            )
+            changes = offsets(self.zone, start, end)
+            return (self.zone.key, self.origin, changes[0][1], *changes[1:])
         return (self.origin,)
 
     def start(self, index: int) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 METHODS = (
     "totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq",
 )  # fmt: skip
-GROUPS = ("entity_id", "type", "attr", "dataset_id")
+Group = Literal["entity_id", "type", "attr", "dataset_id", "kind"]
 _MAX_BUCKETS = 1_000_000
 _WINDOWS = (1, 8, 64)
 
@@ -38,7 +38,7 @@ class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
 
     select: Selection
     methods: tuple[str, ...] = ("avg",)
-    group: tuple[Literal["entity_id", "type", "attr", "dataset_id"], ...] = ("entity_id", "attr")
+    group: tuple[Group, ...] = ("entity_id", "attr")
     bucket: str | None = None
     origin: int | None = None
 
@@ -117,7 +117,8 @@ class Questions:
         return [start for start in starts if select.start is None or start > select.start]
 
     def aggregate(self, view: View, query: AggregateQuery) -> pa.Table:
-        """One row per group and bucket: the group's columns, `start` (µs) and each method.
+        """One row per group and bucket: the group's columns, `start` and `end` of the bucket (µs;
+        of the data where there is no bucket) and each method.
 
         Numbers feed every method; other values only totalCount and distinctCount.
         """
@@ -139,6 +140,17 @@ class Questions:
         )  # fmt: skip
         result = self._ask(view, query.select, shape, question)
         return result if buckets is None else _with_start(result, buckets)
+
+    def entities(self, view: View, select: Selection) -> pa.Table:
+        """Which entities have readings in the selection: entity_id, type, attrs (a list); by id."""
+
+        def question(table: ir.Table) -> ir.Table:
+            grouped = table.group_by("entity_id").aggregate(
+                type=table.type.max(), attrs=table.attr.collect(distinct=True)
+            )
+            return grouped.order_by("entity_id")
+
+        return self._ask(view, select, ("entities",), question)
 
     def _buckets(self, query: AggregateQuery) -> Buckets | None:
         if query.bucket is None:
@@ -190,16 +202,24 @@ def _aggregate(
     group = [name for name in query.group if constant is None or name != "attr"]
     keys: list[Any] = [table[name] for name in group]
     if buckets is not None:
-        # Whole seconds are enough for a bucket of modification times.
-        us = table.us if by_time else table["at"].epoch_seconds() * 1_000_000
+        us = _micros(table, by_time=by_time)
         keys.append(buckets.index(us, *span).cast("int64").name("bucket"))
     measures = {name: _measure(table, name) for name in query.methods}
+    if buckets is None:
+        us = _micros(table, by_time=by_time)
+        measures |= {"start": us.min().cast("int64"), "end": us.max().cast("int64")}
     grouped = table.group_by(keys).aggregate(**measures) if keys else table.aggregate(**measures)
     if len(group) < len(query.group):
         grouped = grouped.mutate(attr=ibis.literal(constant))
-    order = [*query.group, "bucket"] if buckets is not None else list(query.group)
-    grouped = grouped.select(*order, *query.methods)
-    return grouped.order_by(order) if order else grouped
+    order = [*query.group, "start"] if buckets is None else [*query.group, "bucket"]
+    return grouped.select(
+        *query.group, *[n for n in grouped.columns if n not in query.group]
+    ).order_by(order)
+
+
+def _micros(table: ir.Table, *, by_time: bool) -> Any:
+    # Whole seconds are enough for a period of modification times.
+    return table.us if by_time else table["at"].epoch_seconds() * 1_000_000
 
 
 def _measure(table: ir.Table, method: str) -> Any:
@@ -240,6 +260,8 @@ def _with_start(result: pa.Table, buckets: Buckets) -> pa.Table:
         raise TooComplexQuery(f"More than {_MAX_BUCKETS} periods; ask for longer ones")
     known = pa.array(numbers, pa.int64())
     starts = pa.array([buckets.start(number) for number in numbers], pa.int64())
-    start = starts.take(pc.index_in(column, known))
+    ends = pa.array([buckets.start(number + 1) for number in numbers], pa.int64())
+    index = pc.index_in(column, known)
     place = result.schema.get_field_index("bucket")
-    return result.set_column(place, "start", start)
+    result = result.set_column(place, "start", starts.take(index))
+    return result.add_column(place + 1, "end", ends.take(index))
