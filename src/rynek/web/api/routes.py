@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rynek.base.errors import OperationNotSupported
 from rynek.web.access import Right
-from rynek.web.api import batch, discovery, entities
+from rynek.web.api import batch, discovery, entities, temporal
 from rynek.web.api.call import Call, Reply
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -43,8 +43,8 @@ ROUTES: Final[tuple[tuple[str, str, Handler, Right], ...]] = (
     ("GET", "attributes", discovery.list_attributes, "read"),
     ("GET", "attributes/*", discovery.describe_attribute, "read"),
     ("GET", "jsonldContexts/*", discovery.serve_context, "read"),
-    ("GET", "temporal/entities", not_yet, "read"),
-    ("GET", "temporal/entities/*", not_yet, "read"),
+    ("GET", "temporal/entities", temporal.query_temporal, "read"),
+    ("GET", "temporal/entities/*", temporal.retrieve_temporal, "read"),
     ("POST", "temporal/entities", not_yet, "write"),
     ("DELETE", "temporal/entities/*", not_yet, "write"),
     ("POST", "temporal/entities/*/attrs", not_yet, "write"),
