@@ -6,6 +6,7 @@ import { CityClock, numeral } from "./map/clock";
 import { debounce, throttle } from "./map/dom";
 import { readHash, writeHash } from "./map/hash";
 import { Panel } from "./map/panel";
+import { ScheduledLayer } from "./map/scheduled";
 import { Store, type Filters } from "./map/store";
 import { LiveStream, type State } from "./map/stream";
 import { pageData, type Changes, type ClockTold, type Legend, type PageData, type Thing } from "./map/types";
@@ -29,6 +30,7 @@ class LiveMap {
   private readonly state = byId("map-state");
   private readonly told = byId("map-told");
   private readonly store: Store;
+  private readonly scheduled: ScheduledLayer;
   private readonly canvas: MapCanvas;
   private readonly panel: Panel;
   private selected: Thing | undefined;
@@ -40,10 +42,19 @@ class LiveMap {
     byId("map-panel").hidden = false;
     byId("map-plain").hidden = true;
     this.store = new Store(this.data, this.filters, (why) => this.changed(why), (failed) => this.failed(failed));
+    this.scheduled = new ScheduledLayer(
+      `${this.data.base}/map/scheduled`,
+      () => this.canvas.box(),
+      () => {
+        this.canvas.draw(false);
+        this.panel.showScheduled(this.scheduled.on, this.scheduled.total);
+      },
+    );
     this.panel = new Panel(byId("map-panel"), this.data, this.clock, this.filters, {
       filtered: () => this.filtered(),
       chosen: (id, thing) => this.choose(id, thing, true),
       closed: () => this.unchoose(),
+      scheduled: (on) => this.scheduled.show(on),
     });
     const { data, hash } = this;
     this.canvas = new MapCanvas(
@@ -59,11 +70,17 @@ class LiveMap {
       (what) => this.picked(what),
       (box, zoom) => {
         void this.store.look(box, zoom);
+        void this.scheduled.ask();
         this.remember();
         this.announce();
       },
     );
-    this.canvas.use(this.store);
+    this.canvas.use(this.store, this.scheduled);
+    if (data.scheduled) {
+      this.panel.showScheduled(false, 0);
+      // Where nothing is observed, the timetable is all there is to see.
+      if (!data.legend.themes.transport?.total) this.scheduled.show(true);
+    }
     this.follow();
     setInterval(() => this.tick(), 1000);
     setInterval(() => void this.countAgain(), 10_000);
@@ -86,8 +103,6 @@ class LiveMap {
       const frame = body as Changes;
       this.clock.set(frame.now);
       this.store.apply(frame);
-    } else if (name === "scheduled") {
-      this.canvas.setScheduled((body as { features: Thing[] }).features);
     } else if (name === "resync") this.store.refresh();
   }
 
@@ -141,7 +156,7 @@ class LiveMap {
   }
 
   private choose(id: string, known: Thing | undefined, go: boolean): void {
-    const thing = this.store.things.get(id) ?? known ?? this.data.unplaced.features.find((each) => each.properties.id === id);
+    const thing = this.store.things.get(id) ?? this.scheduled.things.find((each) => each.properties.id === id) ?? known ?? this.data.unplaced.features.find((each) => each.properties.id === id);
     if (!thing) return;
     this.selected = thing;
     this.panel.show(thing);

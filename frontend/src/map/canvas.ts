@@ -8,6 +8,7 @@ import { t } from "../i18n";
 import { FONT, groundStyle, isDark, type Ground } from "./basestyle";
 import { drawArrow, drawMarker, lookOf, markerName, parseMarker } from "./icons";
 import { numeral } from "./clock";
+import type { ScheduledLayer } from "./scheduled";
 import type { Box, Store } from "./store";
 import type { Cluster, Theme, Thing } from "./types";
 
@@ -37,7 +38,7 @@ export class MapCanvas {
   private readonly themes: Map<string, Theme>;
   private selected: string | undefined;
   private store: Store | undefined;
-  private scheduled: Thing[] = [];
+  private scheduled: ScheduledLayer | undefined;
   private lastFrame = 0;
   private running = false;
 
@@ -74,8 +75,9 @@ export class MapCanvas {
   }
 
   /** Draw what the store holds from now on. */
-  use(store: Store): void {
+  use(store: Store, scheduled: ScheduledLayer): void {
     this.store = store;
+    this.scheduled = scheduled;
   }
 
   box(): Box {
@@ -91,11 +93,6 @@ export class MapCanvas {
   /** Move so that a place can be seen, without leaving the zoom if it is close enough. */
   go(at: [number, number], zoom?: number): void {
     this.map.easeTo({ center: at, zoom: zoom ?? Math.max(this.map.getZoom(), 14.5), duration: 700 });
-  }
-
-  setScheduled(things: Thing[]): void {
-    this.scheduled = things;
-    this.fill("scheduled", things.map((thing) => this.feature(thing, true)));
   }
 
   private controls(): void {
@@ -261,7 +258,7 @@ export class MapCanvas {
     const look = told.scheduled ? "dashed" : lookOf(told.status);
     const fill = moves || told.level === undefined ? -1 : Math.round(Math.min(1, Math.max(0, told.level)) * 5);
     const glyph = !(moves && text && text.length <= 4);
-    const at = this.store?.position(thing) ?? thing.geometry?.coordinates;
+    const at = told.scheduled ? this.scheduled?.position(thing) : this.store?.position(thing);
     return {
       type: "Feature",
       geometry: { type: "Point", coordinates: at },
@@ -301,6 +298,7 @@ export class MapCanvas {
     const shown = store.shown();
     const moving = shown.filter((thing) => thing.properties.type === "Vehicle");
     this.fill("vehicles", moving.map((thing) => this.feature(thing, true)));
+    this.fill("scheduled", (this.scheduled?.things ?? []).map((thing) => this.feature(thing, true)));
     if (all) {
       const rest = shown.filter((thing) => thing.properties.type !== "Vehicle");
       this.fill("things", rest.map((thing) => this.feature(thing, false)));
@@ -311,18 +309,24 @@ export class MapCanvas {
   }
 
   private drawSelected(): void {
-    const found = this.selected ? this.store?.things.get(this.selected) ?? this.scheduled.find((s) => s.properties.id === this.selected) : undefined;
-    const at = found?.geometry ? this.store?.position(found) : undefined;
+    const id = this.selected;
+    const seen = id ? this.store?.things.get(id) : undefined;
+    const due = id && !seen ? this.scheduled?.things.find((thing) => thing.properties.id === id) : undefined;
+    const at = seen?.geometry ? this.store?.position(seen) : due && this.scheduled?.position(due);
     this.fill("selected", at ? [{ type: "Feature", geometry: { type: "Point", coordinates: at }, properties: {} }] : []);
   }
 
+  private gliding(): boolean {
+    return (this.store?.gliding() ?? false) || (this.scheduled?.gliding() ?? false);
+  }
+
   private animate(): void {
-    if (this.running || !this.store?.gliding()) return;
+    if (this.running || !this.gliding()) return;
     this.running = true;
     const step = (now: number): void => {
       if (now - this.lastFrame >= FRAME_MS) {
         this.lastFrame = now;
-        const more = this.store?.gliding() ?? false;
+        const more = this.gliding();
         this.running = false;
         this.draw(false);
         if (!more) return;

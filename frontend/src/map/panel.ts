@@ -13,12 +13,14 @@ export interface PanelActions {
   filtered(): void;
   chosen(id: string, thing?: Thing): void;
   closed(): void;
+  scheduled(on: boolean): void;
 }
 
 export class Panel {
   readonly list: ThingList;
   private readonly chips = el("div", { class: "chips", role: "group", "aria-label": t("Themes") });
   private readonly states = el("div", { class: "chips chips-small", role: "group", "aria-label": t("Show only") });
+  private readonly due = el("div", { class: "chips chips-small", hidden: true });
   private readonly card = el("div", { class: "thing-card", hidden: true });
   private readonly results = el("ul", { class: "results", hidden: true, id: "search-results" });
   private readonly heading = el("h2", { class: "list-head" });
@@ -56,6 +58,7 @@ export class Panel {
       this.search(),
       this.card,
       this.chips,
+      this.due,
       this.states,
       transport && el("p", { class: "line-filter" }, el("label", { for: "line-filter" }, t("Line")), this.line),
       this.heading,
@@ -76,6 +79,20 @@ export class Panel {
     this.chips.replaceChildren(...keys.map((theme) => this.chip(theme)));
     const present = STATUSES.filter((status) => this.count(status) > 0);
     this.states.replaceChildren(...(present.length > 1 ? present.map((status) => this.state(status)) : []));
+  }
+
+  /** The chip of the timetable's layer, which is not a theme: nothing of it was observed. */
+  showScheduled(on: boolean, total: number): void {
+    const focused = this.due.contains(document.activeElement);
+    const chip = el(
+      "button", { type: "button", class: "chip chip-due", "aria-pressed": String(on) },
+      el("span", { class: "dot dot-stale", "aria-hidden": "true" }),
+      el("span", {}, t("Scheduled, not observed")), total ? el("span", { class: "num" }, numeral(total)) : null,
+    );
+    chip.addEventListener("click", () => this.actions.scheduled(!on));
+    this.due.replaceChildren(chip);
+    this.due.hidden = false;
+    if (focused) chip.focus();
   }
 
   private count(status: Status): number {

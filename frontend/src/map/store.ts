@@ -1,6 +1,7 @@
 /** What is in view, kept current by the stream; moving things glide between their positions. */
 import type { PageData, Status, Thing, Cluster, View, Changes } from "./types";
 import { isCluster } from "./types";
+import { Glides, type LonLat } from "./glide";
 
 export interface Filters {
   themes: Set<string>;
@@ -15,16 +16,7 @@ export interface Box {
   north: number;
 }
 
-interface Glide {
-  from: [number, number];
-  to: [number, number];
-  start: number;
-  length: number;
-}
-
 const REFETCH_MS = 5000;
-const MAX_GLIDES = 1500;
-const JUMP_DEGREES = 0.03;
 
 export class Store {
   readonly things = new Map<string, Thing>();
@@ -34,11 +26,10 @@ export class Store {
   loaded = true;
   private box: Box = { west: -180, south: -90, east: 180, north: 90 };
   private zoom = 0;
-  private readonly glides = new Map<string, Glide>();
+  private readonly glides = new Glides();
   private fetching: AbortController | undefined;
   private due = 0;
   private lastFetch = 0;
-  private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(
     private readonly data: PageData,
@@ -142,41 +133,25 @@ export class Store {
     const from = before?.geometry ? this.position(before) : undefined;
     this.things.set(id, thing);
     const to = thing.geometry?.coordinates;
-    if (!from || !to || (from[0] === to[0] && from[1] === to[1])) return;
-    const far = Math.hypot(to[0] - from[0], to[1] - from[1]) > JUMP_DEGREES;
-    if (far || this.still.matches || document.hidden || this.glides.size >= MAX_GLIDES) {
-      this.glides.delete(id);
-      return;
-    }
+    if (!from || !to) return;
     const gap = (thing.properties.seen ?? 0) - (before?.properties.seen ?? 0);
     const length = Math.min(8000, Math.max(700, gap > 0 ? gap / Math.max(1, this.data.clock.speed) : 1500));
-    this.glides.set(id, { from, to, start: performance.now(), length });
+    this.glides.move(id, from, to, length);
   }
 
   private drop(id: string): void {
     this.things.delete(id);
-    this.glides.delete(id);
+    this.glides.drop(id);
   }
 
   /** Where a thing is drawn now. */
-  position(thing: Thing): [number, number] {
-    const glide = this.glides.get(thing.properties.id);
-    const at = thing.geometry?.coordinates ?? [0, 0];
-    if (!glide) return at;
-    const share = Math.min(1, (performance.now() - glide.start) / glide.length);
-    return [
-      glide.from[0] + (glide.to[0] - glide.from[0]) * share,
-      glide.from[1] + (glide.to[1] - glide.from[1]) * share,
-    ];
+  position(thing: Thing): LonLat {
+    return this.glides.at(thing.properties.id, thing.geometry?.coordinates ?? [0, 0]);
   }
 
-  /** Whether anything still glides; forgets what has arrived. */
+  /** Whether anything still glides. */
   gliding(): boolean {
-    const now = performance.now();
-    for (const [id, glide] of this.glides) {
-      if (now - glide.start >= glide.length) this.glides.delete(id);
-    }
-    return this.glides.size > 0;
+    return this.glides.any();
   }
 
   /** The things in view that pass the line filter. */

@@ -7,7 +7,7 @@
 export type State = "connecting" | "open" | "lost" | "closed";
 export type Listener = (name: string, data: unknown) => void;
 
-const EVENTS = ["hello", "changes", "resync", "scheduled", "beat", "bye"] as const;
+const EVENTS = ["hello", "changes", "resync", "beat", "bye"] as const;
 const SILENCE_MS = 40_000;
 const MAX_WAIT_MS = 30_000;
 

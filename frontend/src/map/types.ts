@@ -102,6 +102,7 @@ export interface PageData {
   attributes: Record<string, string>;
   tiles: { url: string; attribution: string };
   layers: { name: string; kind: string }[];
+  scheduled: boolean;
   unplaced: { features: Thing[]; total: number };
 }
 

@@ -22,8 +22,9 @@ from rynek.web.live_table import (
 from rynek.web.themes import RULES, THEMES
 
 Box = tuple[float, float, float, float]
+Floats = npt.NDArray[np.float64]
 STOPS_FROM_ZOOM: Final = 12.5
-CLUSTER_PX: Final = 72
+CLUSTER_PX: Final = 84
 _TILE: Final = 512
 _MAX_CELLS: Final = 4096
 _THEME_KEYS: Final = tuple(theme.key for theme in THEMES)
@@ -103,29 +104,49 @@ def clusters(
     """`rows` gathered on a Mercator grid of about CLUSTER_PX pixels, which stays put when the
     map is moved: features with `count`, `themes` (count by theme) and the leading `theme`;
     cells of one come as plain points. Also the number of points left plain."""
-    lon, lat = table.lon[rows], table.lat[rows]
-    x = (lon + 180) / 360
-    y = 0.5 - np.log(np.tan(np.pi / 4 + np.radians(np.clip(lat, -85, 85)) / 2)) / (2 * np.pi)
-    cell = CLUSTER_PX / (_TILE * 2.0**zoom)
+    x, y = _mercator(table.lon[rows], table.lat[rows])
+    # Steps of half a zoom: circles keep their places while the map is zoomed smoothly.
+    cell = CLUSTER_PX / (_TILE * 2.0 ** (math.floor(zoom * 2) / 2))
     spread = max(float(np.ptp(x)), float(np.ptp(y)), 1e-9)
     cell = max(cell, spread / math.isqrt(_MAX_CELLS))
-    cx, cy = np.floor(x / cell).astype(np.int64), np.floor(y / cell).astype(np.int64)
-    ny = int(cy.max() - cy.min()) + 1
-    key = (cx - cx.min()) * ny + (cy - cy.min())
-    cells = int(key.max()) + 1
-    count = np.bincount(key, minlength=cells)
-    mid_lon = np.bincount(key, weights=lon, minlength=cells)
-    mid_lat = np.bincount(key, weights=lat, minlength=cells)
+    cx, cy = np.floor(x / cell), np.floor(y / cell)
+    tall = int(cy.max() - cy.min()) + 1
+    key = ((cx - cx.min()) * tall + (cy - cy.min())).astype(np.int64)
+    count = np.bincount(key)
+    cells = len(count)
     by_theme = np.bincount(
         key * len(THEMES) + table.theme[rows], minlength=cells * len(THEMES)
     ).reshape(cells, len(THEMES))
+    some = np.maximum(count, 1)
+    lon, lat = _degrees(
+        _kept_inside(np.bincount(key, weights=x) / some, cell),
+        _kept_inside(np.bincount(key, weights=y) / some, cell),
+    )
     alone = rows[count[key] == 1]
     made = points(table, alone, status_of(alone))
     made += [
-        _cluster(int(c), int(count[c]), by_theme[c], mid_lon[c] / count[c], mid_lat[c] / count[c])
+        _cluster(int(c), int(count[c]), by_theme[c], float(lon[c]), float(lat[c]))
         for c in np.flatnonzero(count > 1)
     ]
     return made, len(alone)
+
+
+def _mercator(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    """Web Mercator with the world from 0 to 1."""
+    bent = np.log(np.tan(np.pi / 4 + np.radians(np.clip(lat, -85, 85)) / 2))
+    return (lon + 180) / 360, 0.5 - bent / (2 * np.pi)
+
+
+def _degrees(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    lat = 2 * np.arctan(np.exp((0.5 - y) * 2 * np.pi)) - np.pi / 2
+    return x * 360 - 180, np.degrees(lat)
+
+
+def _kept_inside(middle: Floats, cell: float) -> Floats:
+    """Middles kept to the inner part of their cell, so that circles of neighbours stay apart."""
+    start = np.floor(middle / cell) * cell
+    kept: Floats = np.clip(middle, start + 0.28 * cell, start + 0.72 * cell)
+    return kept
 
 
 def _cluster(
@@ -137,5 +158,5 @@ def _cluster(
         "theme": _THEME_KEYS[int(by_theme.argmax())],
         "themes": {_THEME_KEYS[i]: int(by_theme[i]) for i in np.flatnonzero(by_theme)},
     }
-    place = {"type": "Point", "coordinates": [round(float(lon), 6), round(float(lat), 6)]}
+    place = {"type": "Point", "coordinates": [round(lon, 6), round(lat, 6)]}
     return {"type": "Feature", "id": -1 - cell, "geometry": place, "properties": told}

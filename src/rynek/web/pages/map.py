@@ -18,7 +18,8 @@ from starlette.routing import Route
 from rynek.web.basemap import Layer, layers_for, read_layer
 from rynek.web.contract import Engine, said
 from rynek.web.live import Hubs, LiveHub
-from rynek.web.live_lines import lines_of
+from rynek.web.live_lines import Lines
+from rynek.web.live_schedule import Scheduled
 from rynek.web.live_stream import MAX_WATCHERS
 from rynek.web.live_table import STATUSES
 from rynek.web.live_view import Box
@@ -32,6 +33,7 @@ _JSON: Final = "application/json"
 _GEO_JSON: Final = "application/geo+json"
 _DAY: Final = 86_400
 _hubs: WeakKeyDictionary[Engine, Hubs] = WeakKeyDictionary()
+_extras: WeakKeyDictionary[LiveHub, tuple[Scheduled, Lines]] = WeakKeyDictionary()
 
 
 def hubs_of(engine: Engine) -> Hubs:
@@ -40,6 +42,15 @@ def hubs_of(engine: Engine) -> Hubs:
     if hubs is None:
         hubs = _hubs[engine] = Hubs(engine.tenants, getattr(engine, "stopping", None))
     return hubs
+
+
+def _schedule_of(page: Page, hub: LiveHub) -> tuple[Scheduled, Lines]:
+    extras = _extras.get(hub)
+    if extras is None:
+        scheduled = Scheduled(page.tenant)
+        extras = scheduled, Lines(hub, scheduled, page.tenant.reference)
+        _extras[hub] = extras
+    return extras
 
 
 def routes(site: Site) -> list[Route]:
@@ -62,6 +73,7 @@ def routes(site: Site) -> list[Route]:
         *city("/map/stream", stream),
         *city("/map/legend", legend),
         *city("/map/search", search),
+        *city("/map/scheduled", scheduled_vehicles),
         *city("/map/lines.geojson", lines),
         *site.city("/map/base/{layer}.geojson", base),
         site.plain("/map/network", network),
@@ -132,9 +144,18 @@ async def search(page: Page, hub: LiveHub) -> Response:
     return _json({"type": "FeatureCollection", "features": found}, _GEO_JSON)
 
 
+async def scheduled_vehicles(page: Page, hub: LiveHub) -> Response:
+    """Where the timetable has vehicles in `bbox` at the tenant's time."""
+    try:
+        box = parse_box(page.param("bbox"))
+    except ValueError as error:
+        return _wrong(page, str(error))
+    return _json(await _schedule_of(page, hub)[0].vehicles(box), _GEO_JSON)
+
+
 async def lines(page: Page, hub: LiveHub) -> Response:
-    """The ways of the lines (GTFS shapes of the live picture), simplified, as one geometry."""
-    body, tag = await lines_of(hub)
+    """The ways of the lines (from the schedule), simplified, as one geometry."""
+    body, tag = await _schedule_of(page, hub)[1].geojson()
     return _static(page.request, body, tag, 60)
 
 
@@ -210,6 +231,7 @@ async def show(page: Page, hub: LiveHub) -> Response:
     data = _data(page, hub, counts) | {
         "tiles": {"url": tile_url, "attribution": getattr(settings, "tile_attribution", "")},
         "layers": [{"name": layer.name, "kind": layer.kind} for layer in layers],
+        "scheduled": _schedule_of(page, hub)[0].available,
         "unplaced": {"features": unplaced, "total": unplaced_count},
     }
     return page.render(
