@@ -76,7 +76,8 @@ class Situation(msgspec.Struct):
 
     `now` is the tenant's clock in epoch microseconds (a replay's is the recording's).
     `memory` lives as long as the feed runs (station information, ids seen before …).
-    `part` names the payload within one poll (a GBFS feed has several).
+    `part` names the payload within one poll (a GBFS feed has several), `name` is its URL, file
+    name or name within an archive.
     """
 
     config: FeedConfig
@@ -85,6 +86,7 @@ class Situation(msgspec.Struct):
     memory: dict[str, Any]
     reference: ReferenceStore | None = None
     part: str = ""
+    name: str = ""
 
 
 class Connector(Protocol):
@@ -104,7 +106,11 @@ class Connector(Protocol):
         ...
 
     def follow(self, data: bytes, situation: Situation) -> Sequence[tuple[str, str]]:
-        """Further (part, URL) documents that belong to this poll; usually none."""
+        """Further (part, URL or file name) documents that belong to this poll; usually none.
+
+        Names are relative to the source. They are read before `data` itself is decoded, so that
+        catalogues are known; asked again in each poll, also when the source says that `data` did
+        not change."""
         ...
 
     def decode(self, data: bytes, situation: Situation) -> Iterable[Any]:

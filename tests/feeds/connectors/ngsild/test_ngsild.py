@@ -39,7 +39,7 @@ def test_all_smart_data_models_examples(drive: Any) -> None:
     assert run.findings == {"ngsi-v2": 503, "id-no-uri": 16}
 
 
-@pytest.mark.parametrize("model", ["Weather/WeatherObserved", "Parking/OffStreetParking"])
+@pytest.mark.parametrize("model", ["Weather/WeatherObserved", "Transportation/EVChargingStation"])
 def test_normalized_and_simplified_say_the_same(drive: Any, model: str) -> None:
     found = []
     for name in ("example-normalized.jsonld", "example.jsonld"):

@@ -43,6 +43,7 @@ def test_kyiv_poll_by_poll(drive: Any, recorded: Callable[[str], bytes]) -> None
         "years-old": 16_985,
         "unknown-route": 12_384,
         "time-backwards": 19,
+        "nothing-fresh": 1,
         "parked": 183,
         "several-readings": 6,
     }

@@ -32,8 +32,11 @@ class Gbfs:
     kind = "gbfs"
 
     def sniff(self, head: bytes, name: str) -> float:
-        """Sure when the head has GBFS members; a CSV is never taken by its look alone."""
+        """Sure when the head has GBFS members; a CSV when it lists stations with their places."""
         start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+        columns = start.split(b"\n", 1)[0].replace(b'"', b"").strip().split(b",")
+        if {b"station_id", b"lat", b"lon"} <= set(columns):
+            return 0.6
         if start[:1] != b"{" or b'"data"' not in head:
             return 0.0
         members = (b'"station_id"', b'"bike_id"', b'"vehicle_type_id"', b'"system_id"')

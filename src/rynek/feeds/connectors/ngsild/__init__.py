@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from rynek.feeds.contract import Document, FeedConfig, Situation
 __all__ = ["NgsiLd", "connector"]
 
 _PART = "page-"
+_SIMPLE = re.compile(rb'[\[{\s]+"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"[A-Z]')
 
 
 class NgsiLd:
@@ -38,7 +40,9 @@ class NgsiLd:
         if b'"urn:ngsi-ld:' in head or b'"@context"' in head:
             return 0.9
         kinds = (b'"Property"', b'"GeoProperty"', b'"StructuredValue"', b'"geo:json"')
-        return 0.7 if any(kind in head for kind in kinds) else 0.05
+        if any(kind in head for kind in kinds):
+            return 0.7
+        return 0.4 if _SIMPLE.match(start) else 0.05
 
     def follow(self, data: bytes, situation: Situation) -> Sequence[tuple[str, str]]:
         """The next pages, when the first one is full.

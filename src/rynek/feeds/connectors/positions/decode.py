@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from rynek.base.clock import MICRO
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.checked import finite, label, when
 
@@ -125,4 +126,7 @@ def _poll(
     repeated = len(found) - len({reading.own for reading in found})
     if repeated:
         findings.add("several-readings", "info", "in one poll", repeated)
+    youngest = min((polled - reading.seen for reading in found), default=0)
+    if youngest > situation.config.stale_after * MICRO:
+        findings.add("nothing-fresh", "warning", f"youngest {youngest // MICRO} s: right zone?")
     return sorted(found, key=lambda reading: reading.seen)

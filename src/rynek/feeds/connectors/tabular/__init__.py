@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ __all__ = [
 ]
 
 
+_RECORDS = re.compile(rb"\[\s*\{")
+"""A list of objects, which is what a table in JSON is."""
+
+
 class Tabular:
     """Reads tables; see docs/feeds/tabular.md."""
 
@@ -42,7 +47,9 @@ class Tabular:
             text = head.decode("utf-8", errors="replace")
             lines = text.splitlines()[:2]
             return 0.4 if len(lines) > 1 and separator_of(text) in lines[0] else 0.05
-        return {"geojson": 0.5, "xlsx": 0.5, "jsonl": 0.3}.get(kind, 0.2)
+        if kind == "json":
+            return 0.25 if _RECORDS.search(head) and b'"$schema"' not in head else 0.1
+        return {"geojson": 0.5, "xlsx": 0.5}.get(kind, 0.3)
 
     def follow(self, data: bytes, situation: Situation) -> Sequence[tuple[str, str]]:
         """Nothing: a table is one document."""

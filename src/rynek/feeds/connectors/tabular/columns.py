@@ -333,7 +333,7 @@ def _from_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Readings of formats without columns (JSON, GeoJSON, XLSX), row by row."""
     found: dict[str, list[Any]] = {field.name: [] for field in SCHEMA}
-    part, situation.part = situation.part, name
+    before, situation.name = situation.name, name
     try:
         for row in rows(content, mapping, situation):
             for document in map_row(row, mapping, situation):
@@ -342,7 +342,7 @@ def _from_rows(
                 yield pa.record_batch([pa.array(found[f.name], f.type) for f in SCHEMA], SCHEMA)
                 found = {field.name: [] for field in SCHEMA}
     finally:
-        situation.part = part
+        situation.name = before
     if found["attr"]:
         yield pa.record_batch([pa.array(found[f.name], f.type) for f in SCHEMA], SCHEMA)
 

@@ -28,7 +28,7 @@ def parts(data: bytes, situation: Situation) -> Iterator[tuple[str, bytes]]:
     if is_tar(data):
         yield from tar_members(data, situation.config.max_bytes)
     else:
-        yield situation.part or situation.config.source, data
+        yield situation.name or situation.config.source, data
 
 
 def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator[Row]:
