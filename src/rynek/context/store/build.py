@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from rynek.base.errors import Unavailable
 from rynek.context.model import Entity
 from rynek.context.query import Key
 from rynek.context.store.indexes import Indexes
@@ -76,8 +77,9 @@ class IndexBuilder:
         The group's own writes come after `first` statements, and maintain what is covered.
         """
         values = self._indexes.values
-        built_to = values.built_to[key.k]
-        assert built_to is not None
+        built_to = values.built_to.get(key.k)
+        if built_to is None:
+            raise Unavailable("the index was lost in a write that failed; ask again")
         batch = self._indexes.committed(key.t, built_to, _STEP_ENTITIES)
         if not batch:
             values.finish(key)
