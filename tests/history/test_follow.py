@@ -251,7 +251,7 @@ def test_an_older_log_under_a_newer_table_goes_on(tmp_path: Path) -> None:
     with_history(tmp_path, second, restored)
 
 
-def test_a_muted_history_records_nothing_more_even_after_a_restart(tmp_path: Path) -> None:
+def test_a_muted_history_records_no_feed_even_after_a_restart(tmp_path: Path) -> None:
     log = ListLog()
 
     async def first(history: History) -> None:
@@ -259,9 +259,11 @@ def test_a_muted_history_records_nothing_more_even_after_a_restart(tmp_path: Pat
         history.mute()
         log.write(change("update", BUS, {"speed": number(2, T0 + MINUTE)}))
         assert await numbers(history) == [1]
+        log.write(change("update", BUS, {"speed": number(3, T0 + 2 * MINUTE)}, source=None))
+        assert await numbers(history) == [1, 3]
 
     async def second(history: History) -> None:
-        assert await numbers(history) == [1]
+        assert await numbers(history) == [1, 3]
 
     with_history(tmp_path, first, log)
     with_history(tmp_path, second, log)

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CURSOR: Final = "history"
 _PAGE = 1000
 _WAIT = 1.0
+_FEED: Final = "feed:"
 
 
 class FollowerSettings(msgspec.Struct, kw_only=True):
@@ -70,7 +71,7 @@ class Follower:
         self._drain_lock = asyncio.Lock()
         self._flush_lock = asyncio.Lock()
         self._ready = asyncio.Event()
-        self._failing = False
+        self._failing = self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._muted_above: int | None = None
         self.lost = 0
@@ -86,6 +87,8 @@ class Follower:
         if self._task is None:
             return
         await self.ready()
+        # The flag too: a cancellation that meets a finished wait is lost.
+        self._stopping = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
@@ -105,10 +108,10 @@ class Follower:
             self._task.result()
             raise Unavailable("The history is not running")
 
-    def mute(self) -> None:
-        """Pass over all changes from now on: they are read and make no rows."""
+    def mute(self, after: int | None = None) -> None:
+        """Pass over what feeds changed after a seq (default: now): it is read and makes no rows."""
         if self._muted_above is None:
-            self._muted_above = self._changes.head()
+            self._muted_above = self._changes.head() if after is None else after
 
     def run_of(self, key: SeriesKey) -> Run | None:
         """The open run of a series: how often its newest value was seen again."""
@@ -145,7 +148,8 @@ class Follower:
                 await asyncio.sleep(0)
 
     def _take(self, change: Change) -> None:
-        if self._muted_above is not None and change.seq > self._muted_above:
+        muted = self._muted_above is not None and change.seq > self._muted_above
+        if muted and (change.source or "").startswith(_FEED):
             self._tail.extend((), change.seq)
             return
         rows = readings(change, self._runs)
@@ -219,7 +223,7 @@ class Follower:
     async def _run(self) -> None:
         await self._open()
         flushed = saved = time.monotonic()
-        while True:
+        while not self._stopping:
             await self._changes.wait(self._tail.seq, _WAIT)
             try:
                 await self.drain()

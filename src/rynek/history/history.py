@@ -105,11 +105,12 @@ class History:
         await self._follower.drain()
         await self._follower.flush(save_runs=True)
 
-    def mute(self) -> None:
-        """Record nothing of what is written from now on, until the next start (a replay that
-        begins anew).
+    def mute(self, after: int | None = None) -> None:
+        """Record nothing of what feeds write from now on (or wrote after the change with that
+        seq), until the next start: a replay begins anew. What people and programs write is
+        recorded as ever.
         """
-        self._follower.mute()
+        self._follower.mute(after)
 
     async def rows(
         self,
