@@ -21,6 +21,7 @@ from rynek.feeds import FeedConfig, FeedHealth, FeedRunner, ReplayOptions, load_
 
 POZNAN = DATA / "gtfs_rt" / "poznan"
 FEEDS = (POZNAN / "2026-01-28T150339Z_feeds.pb").read_bytes()
+UPDATES = (POZNAN / "2026-01-28T150319Z_trip_updates.pb").read_bytes()
 POSITIONS = (POZNAN / "2026-01-28T150359Z_vehicle_positions.pb").read_bytes()
 
 
@@ -120,6 +121,25 @@ def test_what_did_not_change_is_counted_and_not_sent_again(tmp_path: Path) -> No
         server.bodies[url] = FEEDS + b"\xfa\x3f\x01x"
         await until(lambda: health_of(runner, "poznan").unchanged == 548)
         assert sink.batches == [500, 48]
+
+    with_runner(tmp_path, body, guard=server)
+
+
+def test_further_documents_of_a_feed_are_fetched_in_the_same_poll(tmp_path: Path) -> None:
+    server = Server()
+    server.bodies["http://city/rt/positions.pb"] = POSITIONS
+    server.bodies["http://city/rt/updates.pb"] = UPDATES
+    options = {"also": ["updates.pb"]}
+    save_feed(tmp_path, config("poznan", "http://city/rt/positions.pb", options=options))
+
+    async def body(runner: FeedRunner, sink: MemorySink) -> None:
+        await until(lambda: health_of(runner, "poznan").polls >= 2)
+        vehicle = sink.entities["urn:ngsi-ld:Vehicle:poznan:7003"]
+        assert vehicle["delay"]["value"] == 239 and "location" in vehicle
+        # Not changed, but asked for again with its own validator.
+        assert [etag is not None for url, etag in server.asked if url.endswith("updates.pb")][
+            :2
+        ] == [False, True]
 
     with_runner(tmp_path, body, guard=server)
 

@@ -15,6 +15,7 @@ from rynek.feeds.files import list_feeds, load_feed, save_feed
 from rynek.feeds.health import FeedHealth
 from rynek.feeds.kit.compact import compact_tables
 from rynek.feeds.kit.timetable import ScheduledVehicle, Timetable
+from rynek.feeds.past import past_batches
 from rynek.feeds.registry import Kind, Manifest, Option, kind_of, kinds
 from rynek.feeds.runner import FeedRunner
 from rynek.feeds.transport import (
@@ -53,5 +54,6 @@ __all__ = [
     "list_feeds",
     "load_feed",
     "open_recording",
+    "past_batches",
     "save_feed",
 ]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pyarrow as pa
@@ -19,6 +20,8 @@ from rynek.feeds.kit.values import Bounds
 from rynek.feeds.opened import read_path, read_url, recognise
 from rynek.feeds.registry import complete, kind_of
 from rynek.feeds.transport import Fetcher, Payload
+from rynek.feeds.transport.beside import read_beside
+from rynek.feeds.transport.http import MAX_FOLLOWED
 
 _YEAR = 365 * 86_400 * MICRO
 _CLOSE = 3600 * MICRO
@@ -100,11 +103,16 @@ def check(
         provider=provider, options=dict(options or {}), max_bytes=max_bytes,
     )  # fmt: skip
     moment = SystemClock().now() if now is None else now
+    if kind:
+        config = complete(config)
     if config.source.startswith(("http://", "https://")):
         work, payloads = asyncio.run(_from_url(config, guard or Guard(), moment))
     else:
-        payloads = read_path(Path(config.source).expanduser(), max_bytes, config.zone)
+        path = Path(config.source).expanduser()
+        payloads = read_path(path, max_bytes, config.zone)
         work = _work(config, payloads, moment)
+        wanted = _wanted(work, payloads[0])
+        payloads = [*read_beside(path if path.is_dir() else path.parent, wanted, config), *payloads]
     if schedule is not None and "schedule" in kind_of(work.config.kind).manifest.options:
         work.match_with(Path(schedule), max_bytes)
     for payload in payloads:
@@ -116,10 +124,18 @@ async def _from_url(config: FeedConfig, guard: Fetcher, now: int) -> tuple[_Work
     """The document at the URL and those that follow from it."""
     payloads = [await read_url(config.source, config, guard)]
     work = _work(config, payloads, now)
-    for part, url in work.connector.follow(payloads[0].data, work.situation("")):
-        found = await read_url(url, config, guard)
-        payloads.append(Payload(found.data, part, url))
-    return work, payloads
+    more: list[Payload] = []
+    for part, url in _wanted(work, payloads[0])[:MAX_FOLLOWED]:
+        found = await read_url(urljoin(config.source, url), config, guard)
+        more.append(Payload(found.data, part, url))
+    return work, more + payloads
+
+
+def _wanted(work: _Work, first: Payload) -> Sequence[tuple[str, str]]:
+    try:
+        return work.connector.follow(first.data, work.situation(""))
+    except ValueError:
+        return ()  # take() tells what is wrong with the document
 
 
 def _work(config: FeedConfig, payloads: list[Payload], now: int) -> _Work:
@@ -166,6 +182,7 @@ class _Work:
     def take(self, payload: Payload) -> None:
         """Convert one document and note what comes out; one that cannot be read is told."""
         situation = self.situation(payload.part)
+        situation.name = payload.name
         ids: set[str] = set()
         try:
             for record in self.connector.decode(payload.data, situation):

@@ -12,15 +12,46 @@ from rynek.base.clock import MICRO, Clock, SystemClock
 from rynek.base.errors import Problem
 from rynek.context import ReferenceStore
 from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situation, WriteReport
-from rynek.feeds.convert import HEAD, Conversion, in_thread, unpacked
+from rynek.feeds.convert import Batch, Conversion, in_thread, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
 from rynek.feeds.transport import Payload, ReplaySource, Source, SourceError, WebhookSource
 
 BATCH = 500
+MAX_REJECTED = 100
 THREAD_ABOVE = 16 * 1024
 MAX_WAIT = 900.0
+MAIN_KEPT = 1024 * 1024
 _RESEND = 3600 * MICRO
 _log = logging.getLogger(__name__)
+
+
+class _Poll:
+    """What one poll brought."""
+
+    def __init__(self) -> None:
+        self.findings = Findings()
+        self.total = WriteReport()
+        self.records = 0
+        self.entities = 0
+        self.newest: int | None = None
+
+    def read(self, conversion: Conversion) -> None:
+        """One document was converted to its end."""
+        self.records += conversion.records
+        self.entities += conversion.entities
+        found = conversion.newest
+        if found is not None and (self.newest is None or found > self.newest):
+            self.newest = found
+
+    def wrote(self, report: WriteReport) -> None:
+        """One batch was written."""
+        total = self.total
+        total.created += report.created
+        total.updated += report.updated
+        total.observed += report.observed
+        total.unchanged += report.unchanged
+        if len(total.rejected) < MAX_REJECTED:
+            total.rejected += report.rejected[:MAX_REJECTED]
 
 
 class FeedLoop:
@@ -47,7 +78,7 @@ class FeedLoop:
         self._memory: dict[str, Any] = {}
         self._known: dict[int, int] = {}
         self._known_since = self._machine.now()
-        self._followed: Sequence[tuple[str, str]] = ()
+        self._main: Payload | None = None
         self._digests: dict[str, int] = {}
         self._failures = 0
         self.vitals = Vitals(config, self._machine.now)
@@ -66,7 +97,7 @@ class FeedLoop:
         self._memory.clear()
         self._known.clear()
         self._digests.clear()
-        self._followed = ()
+        self._main = None
         self.vitals.health.newest_reading = None
 
     async def run(self) -> None:
@@ -109,47 +140,42 @@ class FeedLoop:
             return await self.source.fetch()
 
     async def _take(self, payloads: Sequence[Payload]) -> WriteReport:
-        findings = Findings()
-        total = WriteReport()
-        counts = [0, 0]
-        newest: int | None = None
-        pending = list(payloads)
-        first = True
-        while pending or first:
-            for payload in pending:
-                for part in unpacked(payload, self._connector, self.config.max_bytes):
-                    newest = await self._convert(part, findings, total, counts, newest, first)
-            pending = []
-            if first:
-                first = False
-                pending = list(await self.source.more(self._followed)) if self._followed else []
-        if counts[0] or findings.all():
-            self.vitals.contents(counts[0], counts[1], newest, findings)
-        return total
+        poll = _Poll()
+        for payload in payloads:
+            for part in unpacked(payload, self._connector, self.config.max_bytes):
+                if self._same_again(part):
+                    poll.total.unchanged += self.vitals.health.entities
+                    continue
+                await self._followed(part, poll)
+                await self._convert(part, poll)
+                self._main = part if len(part.data) <= MAIN_KEPT else None
+        if not payloads and self._main is not None:
+            await self._followed(self._main, poll)
+        if poll.records or poll.findings.all():
+            self.vitals.contents(poll.records, poll.entities, poll.newest, poll.findings)
+        return poll.total
 
-    async def _convert(
-        self,
-        payload: Payload,
-        findings: Findings,
-        total: WriteReport,
-        counts: list[int],
-        newest: int | None,
-        main: bool,
-    ) -> int | None:
-        situation = Situation(
+    async def _followed(self, main: Payload, poll: _Poll) -> None:
+        """Read what follows from a document before it: catalogues that it refers to."""
+        wanted = list(self._connector.follow(main.data, self._situation(main, poll)))
+        for payload in await self.source.more(wanted) if wanted else ():
+            await self._convert(payload, poll)
+
+    def _situation(self, payload: Payload, poll: _Poll) -> Situation:
+        return Situation(
             config=self.config,
             now=self._clock.now(),
-            findings=findings,
+            findings=poll.findings,
             memory=self._memory,
             reference=self._reference,
             part=payload.part,
+            name=payload.name,
         )
-        if self._same_again(payload):
-            total.unchanged += self.vitals.health.entities
-            return newest
-        if main:
-            self._followed = list(self._connector.follow(payload.data, situation))
-        conversion = Conversion(self._connector, payload, situation, self._fresh_known())
+
+    async def _convert(self, payload: Payload, poll: _Poll) -> None:
+        conversion = Conversion(
+            self._connector, payload, self._situation(payload, poll), self._fresh_known()
+        )
         while (batch := await self._next(conversion, len(payload.data))) is not None:
             report = WriteReport()
             if batch.documents:
@@ -158,20 +184,17 @@ class FeedLoop:
                     conversion.remember(batch)
             report.unchanged += batch.same
             self.vitals.wrote(report)
-            _add(total, report)
+            poll.wrote(report)
             await asyncio.sleep(0)
         self._digests[payload.part] = hash(payload.data)
-        counts[0] += conversion.records
-        counts[1] += conversion.entities
-        found = conversion.newest
-        return found if newest is None or (found is not None and found > newest) else newest
+        poll.read(conversion)
 
     def _same_again(self, payload: Payload) -> bool:
         """Whether a connector whose result depends on the bytes only gets the same bytes again."""
         timeless = getattr(self._connector, "timeless", False)
         return timeless and self._digests.get(payload.part) == hash(payload.data)
 
-    async def _next(self, conversion: Conversion, size: int) -> Any:
+    async def _next(self, conversion: Conversion, size: int) -> Batch | None:
         if size <= THREAD_ABOVE:
             return conversion.next_batch(BATCH)
         return await in_thread(conversion.next_batch, BATCH, timeout=max(30.0, self.config.timeout))
@@ -215,13 +238,4 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _add(total: WriteReport, report: WriteReport) -> None:
-    total.created += report.created
-    total.updated += report.updated
-    total.observed += report.observed
-    total.unchanged += report.unchanged
-    if len(total.rejected) < 100:
-        total.rejected += report.rejected[:100]
-
-
-__all__ = ["HEAD", "FeedLoop", "back_off", "reason_of"]
+__all__ = ["FeedLoop", "back_off", "reason_of"]

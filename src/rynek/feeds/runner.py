@@ -179,7 +179,7 @@ class FeedRunner:
             return WebhookSource(config)
         if self._replay is None or config.name not in self._recordings:
             raise SourceError("a replay sets the tenant's clock and begins at the next start")
-        return ReplaySource(self._recordings[config.name], self._replay.clock)
+        return ReplaySource(config, self._recordings[config.name], self._replay.clock)
 
     async def _drop(self, name: str) -> None:
         self._stamps.pop(name, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from datetime import date
 
 import pyarrow as pa
@@ -18,11 +17,11 @@ MINUTE = 60_000_000
 
 
 @pytest.fixture(scope="module")
-def plzen() -> Iterator[Timetable]:
+def plzen() -> Timetable:
     here = situation("gtfs", "2026-03-04T08:00:00Z", name="plzen")
     here.reference = MemoryReference()
     convert((DATA / "gtfs" / "plzen_pmdp_2026-02-09.zip").read_bytes(), here)
-    yield Timetable.load(here.reference, "plzen")
+    return Timetable.load(here.reference, "plzen")
 
 
 def test_plzen_by_day_and_night(plzen: Timetable) -> None:
@@ -124,9 +123,7 @@ def compact(day: str) -> bytes:
 
 def test_poznan_from_the_compact_timetable() -> None:
     files = [compact(day) for day in ("workday", "saturday", "sunday")]
-    tables = compact_tables(
-        files, "Europe/Warsaw", "poznan", date(2026, 1, 1), date(2026, 1, 31)
-    )
+    tables = compact_tables(files, "Europe/Warsaw", "poznan", date(2026, 1, 1), date(2026, 1, 31))
     assert tables["trips"].num_rows == 26704 and tables["stops"].num_rows == 3107
     timetable = Timetable(tables)
     recorded = parse_iso("2026-01-28T15:03:59Z")

@@ -20,8 +20,9 @@ class Paths:
         lon, lat = shapes["lon"].to_numpy(), shapes["lat"].to_numpy()
         self._scale = float(np.cos(np.radians(lat.mean()))) if len(lat) else 1.0
         names: dict[str, int] = {}
-        rows: Ints = np.array([names.setdefault(n, len(names)) for n in shapes["shape_id"].to_pylist()])
-        counts = np.bincount(rows) if rows.size else np.array([], dtype=np.int64)
+        ids = shapes["shape_id"].to_pylist()
+        rows: Ints = np.array([names.setdefault(n, len(names)) for n in ids], dtype=np.int64)
+        counts = np.bincount(rows)
         points = np.column_stack([lon * self._scale, lat])
         kept = counts[rows] >= 2 if rows.size else np.array([], dtype=bool)
         lines = np.full(len(names), None, dtype=object)
@@ -37,8 +38,10 @@ class Paths:
         """How far along the shape of its trip each stop lies, never less than the stop before it;
         NaN for trips without a shape."""
         found = np.full(len(trip), np.nan)
-        rows = np.flatnonzero(self._of_trip[trip] >= 0) if len(self._of_trip) else []
-        if not len(rows):
+        if not len(self._of_trip):
+            return found
+        rows = np.flatnonzero(self._of_trip[trip] >= 0)
+        if not rows.size:
             return found
         lines = self._lines[self._of_trip[trip[rows]]]
         points = shapely.points(lon[rows] * self._scale, lat[rows])

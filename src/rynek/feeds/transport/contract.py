@@ -39,8 +39,8 @@ class Source(Protocol):
         ...
 
     async def more(self, documents: Sequence[tuple[str, str]]) -> Sequence[Payload]:
-        """Further (part, URL) documents of the same poll that changed; [] where there is no such
-        thing."""
+        """Further (part, reference) documents of the same poll that changed; those that are not
+        there are left out."""
         ...
 
     def confirm(self, report: WriteReport) -> None:

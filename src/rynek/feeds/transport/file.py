@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rynek.feeds.contract import FeedConfig, WriteReport
 from rynek.feeds.kit.content import inflate
+from rynek.feeds.transport.beside import read_beside
 from rynek.feeds.transport.contract import Payload, SourceError
 
 MAX_FILES = 100_000
@@ -30,6 +31,7 @@ class FileSource:
     def __init__(self, config: FeedConfig, base: Path | None = None) -> None:
         path = Path(config.source.removeprefix("file://")).expanduser()
         self._path = path if path.is_absolute() or base is None else base / path
+        self._config = config
         self._max_bytes = config.max_bytes
         self._seen: dict[Path, _Stamp] = {}
         self._pending: dict[Path, _Stamp] = {}
@@ -39,8 +41,11 @@ class FileSource:
         return await asyncio.to_thread(self._read)
 
     async def more(self, documents: Sequence[tuple[str, str]]) -> Sequence[Payload]:
-        """Followed documents that lie beside the file under the last part of their URL."""
-        return await asyncio.to_thread(self._beside, documents)
+        """Documents beside the file, when the file itself is new."""
+        folder = self._path if self._path.is_dir() else self._path.parent
+        if not self._pending:
+            return []
+        return await asyncio.to_thread(read_beside, folder, documents, self._config)
 
     def confirm(self, report: WriteReport) -> None:
         """Those files are done."""
@@ -96,16 +101,6 @@ class FileSource:
         if len(names) > MAX_FILES:
             raise SourceError(f"more than {MAX_FILES} files in {self._path}")
         return names
-
-    def _beside(self, documents: Sequence[tuple[str, str]]) -> list[Payload]:
-        folder = self._path if self._path.is_dir() else self._path.parent
-        found: list[Payload] = []
-        for part, url in documents:
-            name = url.rsplit("/", 1)[-1].split("?", 1)[0]
-            path = next((folder / n for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
-            if name and path is not None:
-                found.append(Payload(_bounded(path, self._max_bytes), part, name))
-        return found
 
 
 def _wanted(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
+from urllib.parse import urljoin
 
 from rynek.feeds.contract import FeedConfig, WriteReport
 from rynek.feeds.transport.contract import Payload, SourceError
@@ -59,7 +60,9 @@ class HttpSource:
         """The followed documents that changed, one after another."""
         if len(documents) > MAX_FOLLOWED:
             raise SourceError(f"more than {MAX_FOLLOWED} documents in one poll")
-        found = [await self._get(part, url) for part, url in documents]
+        found = [
+            await self._get(part, urljoin(self._config.source, url)) for part, url in documents
+        ]
         return [payload for payload in found if payload is not None]
 
     def confirm(self, report: WriteReport) -> None:

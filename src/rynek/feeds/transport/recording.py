@@ -81,6 +81,7 @@ class Recording(msgspec.Struct):
 
     manifest: Manifest
     items: list[Item]
+    folder: Path
 
     @property
     def start(self) -> int:
@@ -113,7 +114,7 @@ def open_recording(path: Path, zone: str = "UTC", max_bytes: int = MAX_FILE) -> 
         raise SourceError(f"recording {path}: it holds no document with a time")
     if len(items) > MAX_ITEMS:
         raise SourceError(f"recording {path}: more than {MAX_ITEMS} documents")
-    return Recording(manifest, sorted(items, key=lambda item: item.at))
+    return Recording(manifest, sorted(items, key=lambda item: item.at), base)
 
 
 def time_in_name(name: str, zone: str) -> int | None:

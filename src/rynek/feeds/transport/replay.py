@@ -17,7 +17,8 @@ from itertools import pairwise
 import msgspec
 
 from rynek.base.clock import MICRO
-from rynek.feeds.contract import WriteReport
+from rynek.feeds.contract import FeedConfig, WriteReport
+from rynek.feeds.transport.beside import read_beside
 from rynek.feeds.transport.contract import Payload
 from rynek.feeds.transport.recording import Recording
 
@@ -153,7 +154,9 @@ class ReplaySource:
 
     paced = True
 
-    def __init__(self, recording: Recording, clock: ReplayClock) -> None:
+    def __init__(self, config: FeedConfig, recording: Recording, clock: ReplayClock) -> None:
+        self._config = config
+        self._folder = recording.folder
         self._items = recording.items
         self._clock = clock
         self._generation = clock.generation
@@ -180,8 +183,8 @@ class ReplaySource:
                 return [await asyncio.to_thread(item.payload)]
 
     async def more(self, documents: Sequence[tuple[str, str]]) -> Sequence[Payload]:
-        """A recording holds all its documents itself."""
-        return []
+        """Documents beside the recording; what else belongs to a poll is in the recording."""
+        return await asyncio.to_thread(read_beside, self._folder, documents, self._config)
 
     def confirm(self, report: WriteReport) -> None:
         """The recording goes on by itself."""
