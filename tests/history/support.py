@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from rynek.base.clock import parse_iso, to_iso
@@ -47,10 +48,8 @@ class ListLog:
     async def wait(self, after: int, timeout: float) -> int:
         if self._last <= after:
             self._more.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._more.wait(), timeout)
-            except TimeoutError:
-                pass
         return self._last
 
     def cursor(self, name: str) -> int | None:

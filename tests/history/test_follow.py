@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.history.support import MINUTE, T0, ListLog, change, iri, number
 
 from rynek.base.errors import Unavailable
 from rynek.context import Instance
 from rynek.history import FollowerSettings, History, HistorySettings, Selection, to_readings
-from tests.history.support import MINUTE, T0, ListLog, change, iri, number
 
 SLOW = HistorySettings(follower=FollowerSettings(flush_seconds=3600))
 BUS = "urn:ngsi-ld:Vehicle:1"
