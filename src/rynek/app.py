@@ -6,14 +6,17 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from rynek.base.clock import Clock, SystemClock
 from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
-from rynek.base.folder import DataFolder
+from rynek.base.folder import DataFolder, write_atomically
 from rynek.base.http import Guard
+from rynek.base.progress import Loading
 from rynek.base.settings import Settings
 from rynek.context import (
     Context,
@@ -23,7 +26,6 @@ from rynek.context import (
     StoreLimits,
     Txn,
     open_context,
-    operations,
 )
 from rynek.feeds import FeedRunner, ReplayOptions, WriteReport, list_feeds
 from rynek.history import (
@@ -39,6 +41,17 @@ from rynek.web import Access, City, TokenStore, parse_city
 _logger = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESET_BATCH: Final = 500
+_RESUME_FILE: Final = "replay.json"
+_RESUME_SECONDS: Final = 5.0
+_REPLAY: Final = "replay:"
+
+
+class _Resume(msgspec.Struct):
+    """Where a replay was when it was last seen: recording time, and the change after which its
+    feeds write no history because it had begun anew (None in the first round)."""
+
+    at: int
+    muted_after: int | None = None
 
 
 class Tenant:
@@ -51,6 +64,10 @@ class Tenant:
         self._context: Context | None = None
         self._history: History | None = None
         self._feeds: FeedRunner | None = None
+        self._resume: _Resume | None = None
+        self._saver: asyncio.Task[None] | None = None
+        self._replayed: set[str] = set()
+        self.loading: list[Loading] = []
         self.city = _read_city(folder, name)
 
     @property
@@ -62,12 +79,13 @@ class Tenant:
     def feeds(self) -> FeedRunner:
         """The feed runner; `start` sets it going."""
         if self._feeds is None:
+            self._resume = _read_resume(self.folder / _RESUME_FILE)
             self._feeds = FeedRunner(
                 self.folder / "feeds",
                 _ContextSink(self),
                 guard=self._engine.guard,
                 reference=ParquetReference(self.folder / "reference"),
-                replay=self._engine.replay,
+                replay=self._replay_options(),
                 on_round=self._on_round,
             )
         return self._feeds
@@ -111,32 +129,84 @@ class Tenant:
     async def start(self) -> None:
         """Follow the log and run the feeds."""
         await self.history.start()
+        if self.feeds.replay is not None:
+            if self._resume is not None and self._resume.muted_after is not None:
+                self.history.mute(self._resume.muted_after)
+            self._saver = asyncio.create_task(self._remember(), name=f"replay of {self.name}")
         await self.feeds.start()
 
     async def stop(self) -> None:
         """Stop the feeds, write history, close the store."""
+        if self._saver is not None:
+            self._saver.cancel()
+            await asyncio.gather(self._saver, return_exceptions=True)
+            self._save_resume()
         if self._feeds is not None:
             await self._feeds.stop()
         if self._history is not None:
             await self._history.stop()
         if self._context is not None:
             await self._context.close()
-        self._feeds = self._history = self._context = None
+        self._feeds = self._history = self._context = self._saver = None
+
+    def note_written(self, documents: Sequence[dict[str, Any]], source: str) -> None:
+        """Remember what a replayed feed wrote: the next round begins without it."""
+        if source in self._replayed_feeds:
+            self._replayed.update(document["id"] for document in documents)
+
+    @cached_property
+    def _replayed_feeds(self) -> frozenset[str]:
+        configs = self.feeds.configs()
+        return frozenset(f"feed:{c.name}" for c in configs if c.source.startswith(_REPLAY))
+
+    def _replay_options(self) -> ReplayOptions | None:
+        if self._resume is None:
+            return self._engine.replay
+        given = self._engine.replay or ReplayOptions()
+        return msgspec.structs.replace(given, resume=self._resume.at)
+
+    async def _remember(self) -> None:
+        """Write down every few seconds where the replay is, so that a restart goes on there."""
+        while True:
+            await asyncio.sleep(_RESUME_SECONDS)
+            self._save_resume()
+
+    def _save_resume(self) -> None:
+        muted = None if self._resume is None else self._resume.muted_after
+        self._resume = _Resume(self.clock.now(), muted)
+        write_atomically(self.folder / _RESUME_FILE, msgspec.json.encode(self._resume))
 
     async def _on_round(self, number: int) -> None:
-        """A replay that begins anew starts from an empty picture and keeps no second history."""
+        """A replay that begins anew starts from an empty picture and keeps no second history.
+
+        Only what its feeds wrote is taken away, not what people or other feeds did.
+        """
         if number == 0:
             return
-        self.history.mute()
-        context = self.context
-        while batch := context.scan(0, _RESET_BATCH):
-            ids = [entity.id for _, entity in batch]
-            result = operations.BatchResult()
-            await context.write(partial(_delete, ids=ids, result=result))
+        if self._resume is None or self._resume.muted_after is None:
+            self._resume = _Resume(self.clock.now(), self.context.changes.head())
+        self.history.mute(self._resume.muted_after)
+        self._save_resume()
+        gone = sorted(self._replayed)
+        self._replayed.clear()
+        for first in range(0, len(gone), _RESET_BATCH):
+            batch = gone[first : first + _RESET_BATCH]
+            await self.context.write(partial(_remove, ids=batch))
 
 
-def _delete(txn: Txn, ids: list[str], result: operations.BatchResult) -> None:
-    operations.delete_all(txn, ids, result)
+def _remove(txn: Txn, ids: Sequence[str]) -> None:
+    for entity_id in ids:
+        entity = txn.get(entity_id)
+        if entity is not None:
+            txn.remove(entity, source="feed:replay")
+
+
+def _read_resume(path: Path) -> _Resume | None:
+    """Where the replay was; None at the first start or when the file cannot be used."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Resume)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 class _ContextSink:
@@ -147,6 +217,7 @@ class _ContextSink:
 
     async def write(self, documents: Sequence[dict[str, Any]], source: str) -> WriteReport:
         """Upsert what a feed says; returns after the commit."""
+        self._tenant.note_written(documents, source)
         done = await self._tenant.context.ingest(documents, source)
         return WriteReport(
             created=done.created,

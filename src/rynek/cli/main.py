@@ -11,6 +11,7 @@ from rynek import __version__
 from rynek.base.errors import Problem
 from rynek.base.folder import FolderError
 from rynek.base.settings import SettingsError
+from rynek.cli.demo import demo
 from rynek.cli.serve import serve
 from rynek.cli.token import token
 
@@ -33,7 +34,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, token):
+for command in (demo, serve, token):
     cli.add_command(command)
 
 

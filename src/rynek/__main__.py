@@ -1,0 +1,5 @@
+"""`python -m rynek` is `rynek`."""
+
+from rynek.cli import main
+
+main()

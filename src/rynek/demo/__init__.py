@@ -1,0 +1,13 @@
+"""A network of real cities from recordings that ship with the package; see docs/demo.md."""
+
+from rynek.demo.install import CITIES, DEFAULT_CITY, data_folder, install
+from rynek.demo.past import load_past, load_timetables
+
+__all__ = [
+    "CITIES",
+    "DEFAULT_CITY",
+    "data_folder",
+    "install",
+    "load_past",
+    "load_timetables",
+]
