@@ -157,7 +157,7 @@ export class HistoryChart {
     const high = [most, unit].filter(Boolean).join(" ");
     const parts = [
       tn("%(num)s reading", "%(num)s readings", answer.readings),
-      `${moment(answer.t[0]!)} – ${moment(answer.t[answer.t.length - 1]!)}`,
+      [...new Set([answer.t[0]!, answer.t[answer.t.length - 1]!].map(moment))].join(" – "),
       t("between %(low)s and %(high)s", { low, high }),
     ];
     if (answer.thinned) parts.push(t("the line is thinned out, the band shows lowest and highest"));

@@ -164,3 +164,7 @@ class Engine(Protocol):
     def default_tenant(self) -> str:
         """The tenant that answers where a request names none."""
         ...
+
+    def tenant(self, name: str) -> Any:
+        """The tenant, opened where it was not; NonexistentTenant when there is none."""
+        ...

@@ -15,9 +15,10 @@ from starlette.routing import Route
 
 from rynek.web.live_table import NEVER, LiveTable
 from rynek.web.pages import labels
+from rynek.web.pages.home import loaded
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.shell import Page, Site, entity_path
-from rynek.web.pages.values import name_of
+from rynek.web.pages.values import title_of
 from rynek.web.themes import THEMES
 
 __all__ = ["routes"]
@@ -80,6 +81,7 @@ def _natural(table: LiveTable, row: int) -> tuple[bool, str]:
 async def show(page: Page) -> Response:
     """The page; the whole city without parameters."""
     hub = hubs_of(page.site.engine).get(page.tenant.name)
+    await loaded([hub])
     table = hub.table
     kind, query = page.param("type"), page.param("q").strip()[:100]
     sort = page.param("sort") if page.param("sort") in SORTS else "name"
@@ -119,7 +121,7 @@ def _listed(page: Page, table: LiveTable, row: int) -> Listed:
     known = seen != NEVER
     theme = THEMES[table.theme[row]]
     return Listed(
-        name=name_of(entity, page.language) if entity is not None else entity_id,
+        name=title_of(page.t, entity) if entity is not None else entity_id,
         url=entity_path(page.base, entity_id),
         entity_id=entity_id,
         kind=labels.type_name(page.t, kind),

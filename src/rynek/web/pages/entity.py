@@ -23,7 +23,7 @@ from rynek.web.pages.locator import locator
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.series import RANGES, Series, readings, thin
 from rynek.web.pages.shell import NotFound, Page, Site, entity_path, licence_text
-from rynek.web.pages.values import as_number, moment, name_of, place_of, short, written
+from rynek.web.pages.values import as_number, moment, place_of, short, title_of, written
 from rynek.web.themes import RULES
 
 __all__ = ["routes"]
@@ -68,7 +68,7 @@ async def show(page: Page) -> Response:
     return page.render(
         "entity.html",
         nav="list",
-        name=name_of(entity, page.language),
+        name=title_of(page.t, entity),
         entity_id=entity.id,
         types=[(short(iri), labels.type_name(page.t, short(iri))) for iri in entity.types],
         seen=_seen(page, entity),
@@ -240,9 +240,10 @@ def _note(page: Page, series: Series) -> str:
     if not len(series):
         return ""
     told = page.t.n("%(num)s reading", "%(num)s readings", len(series))
-    start = page.t.moment(int(series.times[0]), page.zone, "short")
-    end = page.t.moment(int(series.times[-1]), page.zone, "short")
-    text = f"{told}, {start} – {end}. " + page.t("Times are those of %(zone)s.", zone=page.zone)
+    ends = [page.t.moment(int(series.times[i]), page.zone, "short") for i in (0, -1)]
+    text = f"{told}, {' – '.join(dict.fromkeys(ends))}. " + page.t(
+        "Times are those of %(zone)s.", zone=page.zone
+    )
     return text if series.complete else text + " " + page.t("Older readings are left out here.")
 
 
@@ -297,7 +298,7 @@ def _link(page: Page, target: str) -> Link:
     other = page.tenant.context.get(target)
     if other is None:
         return Link(target.rsplit(":", 1)[-1] or target)
-    return Link(name_of(other, page.language), entity_path(page.base, target))
+    return Link(title_of(page.t, other), entity_path(page.base, target))
 
 
 def _origin(page: Page, entity: Entity, source: str | None) -> list[tuple[str, str, str]]:
@@ -306,6 +307,9 @@ def _origin(page: Page, entity: Entity, source: str | None) -> list[tuple[str, s
         attr, instance = short(iri), entity.default(iri)
         if attr in _ORIGIN and instance is not None:
             text = written(page.t, instance, page.zone)
+            if text.startswith("feed:"):
+                source = source or text
+                continue
             url = text if text.startswith(("https://", "http://")) else ""
             facts.append((labels.attribute(page.t, attr), text, url))
     feed = (source or "").removeprefix("feed:") if (source or "").startswith("feed:") else ""
@@ -336,7 +340,7 @@ def _neighbour(page: Page, entity_id: str | None) -> Link | None:
     if entity_id is None:
         return None
     other = page.tenant.context.get(entity_id)
-    name = name_of(other, page.language) if other is not None else entity_id
+    name = title_of(page.t, other) if other is not None else entity_id
     return Link(name, entity_path(page.base, entity_id))
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rynek.web.i18n import Translator
 from rynek.web.pages import plot
 from rynek.web.pages.findings import finding_text
 from rynek.web.pages.shell import NotFound, Page, Site
@@ -108,7 +109,7 @@ def _card(page: Page, health: Any) -> Card:
         rate=t.n(
             "%(num)s change in the last minute", "%(num)s changes in the last minute", last_full
         ),
-        error=health.error or "",
+        error=_public(health, health.error or ""),
         error_since=_ago(page, health.error_since),
         findings=[
             (
@@ -123,9 +124,15 @@ def _card(page: Page, health: Any) -> Card:
         if health.rejected
         else "",
         rejected_example=health.rejected_example,
-        source=health.source,
+        source=_public(health, health.source),
         origin=" · ".join(filter(None, (health.attribution or health.provider, health.licence))),
     )
+
+
+def _public(health: Any, text: str) -> str:
+    """`text` without the folders of a file that is read: visitors need not know them."""
+    folder = health.source.rpartition("/")[0]
+    return text.replace(folder + "/", "") if folder.startswith("/") else text
 
 
 def _severity(severity: str) -> str:
@@ -184,10 +191,17 @@ def _history(page: Page) -> dict[str, str] | None:
     t = page.t
     return {
         "rows": t.number(stats.rows),
-        "size": t.number(stats.bytes / 1e6, 1),
+        "size": _size(t, stats.bytes),
         "newest": t.moment(stats.newest, page.zone) if stats.newest is not None else "",
         "lag": t.number(stats.lag + stats.pending),
     }
+
+
+def _size(t: Translator, count: int) -> str:
+    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6)):
+        if count >= bytes_:
+            return f"{t.number(count / bytes_, 1)} {unit}"
+    return f"{t.number(count / 1e3, 0)} kB"
 
 
 def routes(site: Site) -> Sequence[Route]:

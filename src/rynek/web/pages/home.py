@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from rynek.web.pages.map import hubs_of
 from rynek.web.pages.shell import Page, Site, city_path
 from rynek.web.themes import THEMES, Theme
 
-__all__ = ["routes"]
+__all__ = ["loaded", "routes"]
 
 
 class Card(msgspec.Struct):
@@ -32,9 +33,18 @@ class Card(msgspec.Struct):
     moving: str
 
 
+async def loaded(hubs: Sequence[Any], seconds: float = 1.5) -> None:
+    """Give hubs that have just begun a moment to load, so that the first visitor sees more."""
+    for _ in range(int(seconds / 0.1)):
+        if all(hub.loaded for hub in hubs):
+            return
+        await asyncio.sleep(0.1)
+
+
 async def show(page: Page) -> Response:
     """The start page."""
     engine = page.site.engine
+    await loaded([hubs_of(engine).get(name) for name in engine.tenants])
     if len(engine.tenants) == 1:
         page.tenant = next(iter(engine.tenants.values()))
         return await city_map.show(page, hubs_of(engine).get(page.tenant.name))
@@ -63,7 +73,7 @@ def _card(page: Page, tenant: Any) -> Card:
         now=t.moment(tenant.clock.now(), city.zone, "short"),
         recording=said(city.recording.title, page.language) if city.recording else "",
         note=said(city.note, page.language),
-        moving=t.n("%(num)s moving", "%(num)s moving", moving) if moving else "",
+        moving=t.n("%(num)s moving now", "%(num)s moving now", moving) if moving else "",
     )
 
 

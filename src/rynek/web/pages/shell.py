@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -88,10 +89,8 @@ class Site:
                 return _remember_theme(self, request, theme)
             page = Page(self, request)
             name = request.path_params.get("tenant", self.engine.default_tenant)
-            try:
+            with suppress(Problem):  # the network's pages need none; the others say so below
                 page.tenant = self.engine.tenant(name)
-            except Problem:
-                pass  # the network's pages need none; the others say so below
             try:
                 if page.tenant is None and "tenant" in request.path_params:
                     raise NotFound(page.t("There is no city “%(name)s” here.", name=name))

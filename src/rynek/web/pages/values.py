@@ -9,9 +9,9 @@ from rynek.base.clock import parse_iso
 from rynek.base.units import symbol
 from rynek.context import DEFAULT_VOCAB, Entity, Instance
 from rynek.web.i18n import Translator
-from rynek.web.pages.labels import VALUES
+from rynek.web.pages.labels import VALUES, type_name
 
-__all__ = ["as_number", "moment", "name_of", "place_of", "short", "written"]
+__all__ = ["as_number", "moment", "name_of", "place_of", "short", "title_of", "written"]
 
 NAMES: Final = ("name", "stationName", "stopName", "title", "headsign", "label", "alternateName")
 _LONGEST: Final = 400
@@ -63,6 +63,14 @@ def name_of(entity: Entity, language: str) -> str:
         if isinstance(value, str) and value.strip():
             return value.strip()[:200]
     return entity.id.rsplit(":", 1)[-1] or entity.id
+
+
+def title_of(t: Translator, entity: Entity) -> str:
+    """A heading that says what it is also where the name is but a number ("1/1", "455")."""
+    name = name_of(entity, t.language)
+    if sum(letter.isalpha() for letter in name) > 2:
+        return name
+    return f"{type_name(t, short(entity.types[0]))} {name}"
 
 
 def place_of(value: Any) -> tuple[float, float] | None:

@@ -1,0 +1,192 @@
+"""The pages in a real browser: accessible, within the window, by keyboard, with charts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from tests.web.pages.support import ROOT, STATION, service
+
+pytestmark = pytest.mark.browser
+
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+ENTITY = f"/c/oslo/entities/{STATION}"
+HOSTILE = "/c/oslo/entities/urn:ngsi-ld:Building:oslo:hostile"
+PATHS = ["/", "/c/poznan/entities", ENTITY, HOSTILE, "/c/poznan/feeds", "/c/poznan/about", "/no"]
+LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[str]:
+    """Where the service answers."""
+    assert (ROOT / "src/rynek/web/static/app/manifest.json").exists(), "build the frontend first"
+    with service(tmp_path_factory.mktemp("browser"), data) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for all tests here."""
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=chromium, args=arguments)
+        yield launched
+        launched.close()
+
+
+def visit(browser: Browser, url: str, width: int = 1440, **options: Any) -> Page:
+    """A page in a context of its own; errors on it fail the test that reads `page.errors`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    return page
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds serious or critical, as "rule: where"."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_are_accessible_and_fit(
+    browser: Browser, address: str, path: str, width: int, scheme: str
+) -> None:
+    page = visit(browser, address + path, width, color_scheme=scheme)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", ["bg", "uk", "pl"])
+@pytest.mark.parametrize("path", [ENTITY, "/c/poznan/feeds", "/c/poznan/entities"])
+def test_long_words_fit_a_phone(browser: Browser, address: str, path: str, language: str) -> None:
+    page = visit(browser, f"{address}{path}?lang={language}", 360)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.context.close()
+
+
+def test_the_check_of_accessibility_can_fail(browser: Browser, address: str) -> None:
+    page = visit(browser, address + "/c/poznan/about")
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=\"/static/icons/rynek.svg\"><p id=pale>pale</p>')"
+    )
+    page.evaluate("document.getElementById('pale').style.color = '#eee'")
+    assert {each.split(":")[0] for each in violations(page)} == {"image-alt", "color-contrast"}
+    page.context.close()
+
+
+def test_the_keyboard_reaches_content_menus_and_language(browser: Browser, address: str) -> None:
+    page = visit(browser, address + "/c/poznan/feeds")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    box = page.locator(".skip").bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.locator(".top-tools summary").first.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/feeds?lang=pl")
+    assert page.locator("html").get_attribute("lang") == "pl"
+    assert page.locator("h1").inner_text().startswith("Źródła danych")
+    page.context.close()
+
+
+def test_the_chart_can_be_explored(browser: Browser, address: str) -> None:
+    page = visit(browser, address + ENTITY)
+    page.wait_for_selector(".chart-box .uplot")
+    note = page.locator("[data-chart-note]")
+    assert "readings" in note.inner_text()
+    whole = note.inner_text()
+    chart = page.locator("[data-chart]")
+    chart.focus()
+    with page.expect_response("**/series.json*") as asked:
+        page.keyboard.press("+")
+    assert asked.value.ok
+    page.wait_for_function(
+        "before => document.querySelector('[data-chart-note]').textContent !== before", arg=whole
+    )
+    link = page.locator("[data-chart-csv]").get_attribute("href") or ""
+    assert "from=" in link
+    assert "to=" in link
+    with page.expect_response("**/series.json*"):
+        page.get_by_role("button", name="Whole period").click()
+    with page.expect_response("**/series.json*") as asked:
+        page.locator("[data-attr='totalSlotNumber']").click()
+    assert json.loads(asked.value.body())["attr"] == "totalSlotNumber"
+    assert "attr=totalSlotNumber" in page.url
+    page.context.close()
+
+
+def test_dragging_zooms(browser: Browser, address: str) -> None:
+    page = visit(browser, address + ENTITY)
+    page.wait_for_selector(".chart-box .u-over")
+    page.locator(".chart-box .u-over").scroll_into_view_if_needed()
+    box = page.locator(".chart-box .u-over").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.3, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=5)
+    with page.expect_response("**/series.json*") as asked:
+        page.mouse.up()
+    assert "from=" in asked.value.url
+    page.context.close()
+
+
+def test_chart_and_readings_can_be_saved(browser: Browser, address: str) -> None:
+    page = visit(browser, address + ENTITY, accept_downloads=True)
+    page.wait_for_selector(".chart-box .uplot")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Picture as PNG").click()
+    assert saved.value.suggested_filename == "Sogn_Studentby-availableBikeNumber.png"
+    assert Path(saved.value.path()).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    with page.expect_download() as saved:
+        page.locator("[data-chart-csv]").click()
+    assert saved.value.suggested_filename == "2351-availableBikeNumber.csv"
+    page.context.close()
+
+
+def test_without_scripts_all_is_there(browser: Browser, address: str) -> None:
+    page = visit(browser, address + ENTITY, 360, java_script_enabled=False)
+    assert page.locator(".chart-svg").count() == 1
+    assert page.locator("table.now tbody tr").count() == 2
+    page.locator(".latest summary").click()
+    assert page.locator(".latest tbody tr").count() == 12
+    page.get_by_role("link", name="Week").click()
+    assert "range=week" in page.url
+    page.context.close()
+
+
+def test_nothing_is_logged_as_an_error(browser: Browser, address: str) -> None:
+    """A script that the content policy refuses would be."""
+    context = browser.new_context()
+    page = context.new_page()
+    errors: list[str] = []
+    page.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for path in PATHS[:-1]:
+        page.goto(address + path)
+        page.wait_for_load_state("networkidle")
+    assert errors == []
+    context.close()
