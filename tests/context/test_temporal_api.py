@@ -52,15 +52,15 @@ class City:
         report = await self.context.ingest([document], "feed:test")
         assert not report.rejected
 
-    async def get(self, entity: str, accept: bytes = JSON, **params: str) -> Any:
+    async def get(self, entity: str, accept: Any = JSON, **params: str) -> Any:
         """The document of one entity."""
         return orjson.loads((await self.reply(entity, accept, **params)).body)
 
-    async def reply(self, entity: str, accept: bytes = JSON, **params: str) -> Reply:
+    async def reply(self, entity: str, accept: Any = JSON, **params: str) -> Reply:
         """The reply of one entity."""
         return await retrieve_temporal(self._call((entity,), accept, params))
 
-    async def find(self, accept: bytes = JSON, **params: str) -> Any:
+    async def find(self, accept: Any = JSON, **params: str) -> Any:
         """The documents of a query."""
         return orjson.loads((await query_temporal(self._call((), accept, params))).body)
 

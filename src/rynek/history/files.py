@@ -67,7 +67,7 @@ def fsync_file(path: Path) -> None:
         os.close(handle)
 
 
-def by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+def by_day(table: pa.Table, *, is_sorted: bool = False) -> Iterator[tuple[int, pa.Table]]:
     """The rows of each UTC day of `time`, each sorted by entity, attribute and time."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -77,7 +77,7 @@ def by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     days = pc.floor(pc.divide(micros.cast(pa.float64()), float(DAY_US))).cast(pa.int64())
     for day in sorted(pc.unique(days).to_pylist()):
         rows = table.filter(pc.equal(days, day)) if len(table) else table
-        yield day, rows.sort_by([*SORT, ("seq", "ascending")])
+        yield day, rows if is_sorted else rows.sort_by([*SORT, ("seq", "ascending")])
 
 
 def write_part(root: Path, day: int, rows: pa.Table) -> Part:
@@ -94,7 +94,7 @@ def write_part(root: Path, day: int, rows: pa.Table) -> Part:
         path,
         row_group_size=ROW_GROUP,
         compression="zstd",
-        compression_level=6,
+        compression_level=3,
         use_dictionary=_DICTIONARY,
         column_encoding={
             "seq": "DELTA_BINARY_PACKED",

@@ -6,7 +6,7 @@ One process writes it (a lock on the data folder sees to that); any Delta reader
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,10 +127,13 @@ class Lake:
             raise Unavailable("The history is not open yet")
         return self._table
 
-    def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> Snapshot:
+    def append(
+        self, rows: pa.Table, transactions: Mapping[str, int], *, is_sorted: bool = False
+    ) -> Snapshot:
         """Store rows and the transactions' versions in one commit, durable on return."""
         with self._lock:
-            parts = [write_part(self.folder, day, part) for day, part in by_day(rows)]
+            days = by_day(rows, is_sorted=is_sorted)
+            parts = [write_part(self.folder, day, part) for day, part in days]
             return self._commit(parts, (), transactions, data_change=True)
 
     def mark(self, seq: int) -> Snapshot:
@@ -229,11 +232,6 @@ class Lake:
             self._table.update_incremental()
             self._publish(self._snapshot.days, self._snapshot.seq)
             return len(gone)
-
-    def locked(self, work: Callable[[], None]) -> None:
-        """Run `work` while nothing is committed (backup: the files on disk are one state)."""
-        with self._lock:
-            work()
 
 
 def _grouped(parts: Iterable[Part]) -> dict[int, tuple[Part, ...]]:

@@ -89,7 +89,7 @@ class LakeSink:
         marks = {f"bulk:{key}": seen}
         if last:
             marks[f"bulk-done:{key}"] = seen
-        self._lake.append(rows, marks)
+        self._lake.append(rows, marks, is_sorted=True)
 
     def newest(self, source_key: str) -> list[dict[str, Any]]:
         """The newest value of each (entity, attribute) of the last append of this key in this
@@ -177,8 +177,9 @@ def _to_rows(chunk: pa.Table, key: str, before: int, expand: Callable[[str], str
     """
     import pyarrow as pa
 
+    chunk = chunk.append_column("expanded", _expanded(chunk.column("attr"), expand))
     chunk = chunk.sort_by(
-        [(name, "ascending") for name in ("entity_id", "attr", "dataset_id", "observed_at")]
+        [(name, "ascending") for name in ("entity_id", "expanded", "observed_at")]
     )
     count = len(chunk)
     block = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest()) << _BLOCK_BITS
@@ -188,7 +189,7 @@ def _to_rows(chunk: pa.Table, key: str, before: int, expand: Callable[[str], str
     given: dict[str, Any] = {name: chunk.column(name) for name in (*_TEXT, *_NUMBERS)}
     given["seq"] = pa.array(range(-first, -first - count, -1), pa.int64())
     given["type"] = _expanded(chunk.column("type"), expand)
-    given["attr"] = _expanded(chunk.column("attr"), expand)
+    given["attr"] = chunk.column("expanded")
     given["time"] = chunk.column("observed_at")
     given["observed"] = _constant(True, count, pa.bool_())
     given["at"] = _constant(now, count, schema.field("at").type)
