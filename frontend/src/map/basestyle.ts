@@ -49,7 +49,10 @@ export function groundStyle(ground: Ground, dark: boolean): StyleSpecification {
     { id: "water", type: "background", paint: { "background-color": palette.water } },
   ];
   for (const layer of ground.layers) {
-    sources[layer.name] = { type: "geojson", data: absolute(`${ground.base}/map/base/${layer.name}.geojson`) };
+    sources[layer.name] = {
+      type: "geojson", data: absolute(`${ground.base}/map/base/${layer.name}.geojson`),
+      maxzoom: layer.kind === "signals" ? 14 : 11,
+    };
     layers.push(...drawn(layer.name, layer.kind, palette));
   }
   if (ground.lines) {
