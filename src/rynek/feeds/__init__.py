@@ -16,6 +16,7 @@ from rynek.feeds.health import FeedHealth
 from rynek.feeds.kit.compact import compact_tables
 from rynek.feeds.kit.timetable import ScheduledVehicle, Timetable
 from rynek.feeds.past import past_batches
+from rynek.feeds.polls import past_readings
 from rynek.feeds.registry import Kind, Manifest, Option, kind_of, kinds
 from rynek.feeds.runner import FeedRunner
 from rynek.feeds.transport import (
@@ -55,5 +56,6 @@ __all__ = [
     "load_feed",
     "open_recording",
     "past_batches",
+    "past_readings",
     "save_feed",
 ]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from urllib.parse import urlsplit
 
 from rynek.base.clock import MICRO
-from rynek.feeds.contract import FeedConfig, Situation
-from rynek.feeds.kit.documents import prop
+from rynek.feeds.contract import Situation
 from rynek.feeds.kit.times import to_micros
 from rynek.feeds.kit.values import place_problem
 
@@ -88,24 +86,3 @@ def placed(lon: Any, lat: Any, situation: Situation, example: object) -> tuple[f
         situation.findings.add(problem, "warning", f"{example}: {east}, {north}")
         return None
     return float(east), float(north)
-
-
-def origin(source: str) -> str:
-    """Where data come from, fit to be shown: a URL without query and sign-in, a bare file name."""
-    parts = urlsplit(source)
-    if parts.scheme in ("http", "https") and parts.hostname:
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
-    if source.startswith(("webhook:", "replay:")):
-        return source
-    return source.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-
-
-def provenance(config: FeedConfig) -> dict[str, dict[str, Any]]:
-    """`dataProvider` and `source` attributes of every entity of a feed, where they are known."""
-    made: dict[str, dict[str, Any]] = {}
-    if config.provider:
-        made["dataProvider"] = prop(config.provider)
-    if config.source:
-        made["source"] = prop(origin(config.source))
-    return made

@@ -9,8 +9,8 @@ from rynek.base.clock import MICRO
 from rynek.base.ids import urn
 from rynek.feeds.connectors.gbfs.decode import INFORMATION, STATUS, SYSTEM, TYPES, Record
 from rynek.feeds.contract import Document, Situation
-from rynek.feeds.kit.checked import flag, label, placed, provenance, when, whole
-from rynek.feeds.kit.documents import document, language, point, prop
+from rynek.feeds.kit.checked import flag, label, placed, when, whole
+from rynek.feeds.kit.documents import document, language, point, prop, provenance
 
 _AHEAD = 300 * MICRO
 _YEAR = 365 * 86_400 * MICRO

@@ -11,7 +11,7 @@ from rynek.base.ids import is_uri, urn
 from rynek.context import DEFAULT_VOCAB, VALUE_MEMBER
 from rynek.feeds.connectors.ngsild.decode import Entity
 from rynek.feeds.contract import Document, Situation
-from rynek.feeds.kit.checked import provenance
+from rynek.feeds.kit.documents import provenance
 from rynek.feeds.kit.times import to_micros
 
 _KINDS_OF = {member: kind for kind, member in reversed(VALUE_MEMBER.items())}

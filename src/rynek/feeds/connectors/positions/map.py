@@ -9,8 +9,8 @@ from rynek.base.clock import MICRO
 from rynek.base.ids import urn
 from rynek.feeds.connectors.positions.decode import ROUTES, Reading, names
 from rynek.feeds.contract import Document, Situation
-from rynek.feeds.kit.checked import finite, label, placed, provenance
-from rynek.feeds.kit.documents import document, point, prop
+from rynek.feeds.kit.checked import finite, label, placed
+from rynek.feeds.kit.documents import document, point, prop, provenance
 
 _YEAR = 365 * 86_400 * MICRO
 _AHEAD = 300 * MICRO

@@ -66,6 +66,10 @@ class Tabular:
         mapping = mapping_of(situation)
         return () if mapping is None else map_row(record, mapping, situation)
 
+    def batches(self, data: bytes, situation: Situation) -> Iterator[pa.RecordBatch]:
+        """The past in bulk; see `batches` of this module."""
+        return batches(data, situation)
+
 
 connector = Tabular()
 

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from rynek.base.clock import parse_iso
 from rynek.feeds.connectors.tabular.cells import convert, filled, moment
 from rynek.feeds.connectors.tabular.decode import (
     csv_text,
@@ -32,23 +31,8 @@ from rynek.feeds.connectors.tabular.detect import format_of
 from rynek.feeds.connectors.tabular.map import dataset_id, entity_id, map_row
 from rynek.feeds.connectors.tabular.mapping import Attribute, Mapping, placeholders
 from rynek.feeds.contract import Situation
+from rynek.feeds.kit.readings import SCHEMA, batches_of
 
-SCHEMA = pa.schema(
-    [
-        ("entity_id", pa.string()),
-        ("type", pa.string()),
-        ("attr", pa.string()),
-        ("dataset_id", pa.string()),
-        ("kind", pa.string()),
-        ("number", pa.float64()),
-        ("text", pa.string()),
-        ("json", pa.string()),
-        ("lon", pa.float64()),
-        ("lat", pa.float64()),
-        ("observed_at", pa.timestamp("us", tz="UTC")),
-        ("unit_code", pa.string()),
-    ]
-)
 BATCH = 262_144
 _Codes = np.ndarray[Any, Any]
 _BARE_RETURN = re.compile(r"\r(?!\n)")
@@ -332,39 +316,9 @@ def _from_rows(
     name: str, content: bytes, mapping: Mapping, situation: Situation
 ) -> Iterator[pa.RecordBatch]:
     """Readings of formats without columns (JSON, GeoJSON, XLSX), row by row."""
-    found: dict[str, list[Any]] = {field.name: [] for field in SCHEMA}
     before, situation.name = situation.name, name
     try:
-        for row in rows(content, mapping, situation):
-            for document in map_row(row, mapping, situation):
-                _append(found, document)
-            if len(found["attr"]) >= BATCH:
-                yield pa.record_batch([pa.array(found[f.name], f.type) for f in SCHEMA], SCHEMA)
-                found = {field.name: [] for field in SCHEMA}
+        found = rows(content, mapping, situation)
+        yield from batches_of(made for row in found for made in map_row(row, mapping, situation))
     finally:
         situation.name = before
-    if found["attr"]:
-        yield pa.record_batch([pa.array(found[f.name], f.type) for f in SCHEMA], SCHEMA)
-
-
-def _append(found: dict[str, list[Any]], document: dict[str, Any]) -> None:
-    for attr, given in document.items():
-        for instance in given if isinstance(given, list) else [given]:
-            if not isinstance(instance, dict) or "observedAt" not in instance:
-                continue
-            value = instance["value"]
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            row = {
-                "entity_id": document["id"],
-                "type": document["type"],
-                "attr": attr,
-                "dataset_id": instance.get("datasetId"),
-                "kind": instance["type"],
-                "number": float(value) if plain else None,
-                "text": value if isinstance(value, str) else None,
-                "json": None if plain or isinstance(value, str) else _json.encode(value).decode(),
-                "observed_at": parse_iso(instance["observedAt"]),
-                "unit_code": instance.get("unitCode"),
-            }
-            for field in SCHEMA:
-                found[field.name].append(row.get(field.name))

@@ -11,8 +11,8 @@ from rynek.feeds.connectors.tabular.cells import convert, filled, moment
 from rynek.feeds.connectors.tabular.decode import Row, cell
 from rynek.feeds.connectors.tabular.mapping import Attribute, Mapping, placeholders
 from rynek.feeds.contract import Document, Situation
-from rynek.feeds.kit.checked import placed, provenance
-from rynek.feeds.kit.documents import geo, point, prop
+from rynek.feeds.kit.checked import placed
+from rynek.feeds.kit.documents import geo, point, prop, provenance
 
 _POINT = re.compile(r"\s*POINT\s*\(\s*([-\d.eE+]+)\s+([-\d.eE+]+)\s*\)\s*\Z", re.IGNORECASE)
 _GEOMETRIES = frozenset(
