@@ -197,7 +197,7 @@ async def _aggregated(
 
 
 def _origin(call: Call, query: TemporalQuery) -> int | None:
-    """timeAt where it is a beginning: the first period starts there."""
+    """The beginning that timeAt names: the first period starts there."""
     after = call.params.get("timerel") == "after"
     return query.start - 1 if after and query.start is not None else query.start
 
