@@ -134,3 +134,22 @@ def test_a_replay_gives_documents_in_order_and_what_lies_beside() -> None:
         assert await source.more([("x", "/etc/hostname"), ("y", "../SOURCES.md")]) == []
 
     asyncio.run(asyncio.wait_for(work(), 20))
+
+
+def test_a_restart_goes_on_where_it_was_and_the_next_round_begins_anew() -> None:
+    async def work() -> None:
+        recording = open_recording(DATA / "gtfs_rt" / "poznan")
+        times = [item.at for item in recording.items]
+        clock = ReplayClock(times, speed=1000.0)
+        config = FeedConfig(name="p", kind="gtfs_rt", source="replay:x")
+        source = ReplaySource(config, recording, clock)
+        clock.run(times[1] + MICRO)
+        assert clock.now() >= times[1] + MICRO
+        assert [(await source.fetch())[0].at for _ in range(3)] == times
+        waiting = asyncio.create_task(source.fetch())
+        await asyncio.sleep(0.05)
+        assert source.idle
+        clock.rewind()
+        assert (await waiting)[0].at == times[0]
+
+    asyncio.run(asyncio.wait_for(work(), 20))
