@@ -39,8 +39,8 @@ check: setup
 lint: setup
 	@status=0; \
 	$(VENV)/bin/lint-imports --no-cache || status=1; \
-	$(VENV)/bin/ruff check . || status=1; \
-	$(VENV)/bin/ruff format --check . || status=1; \
+	$(VENV)/bin/ruff check --output-format concise . || status=1; \
+	$(VENV)/bin/ruff format --check --output-format concise . || status=1; \
 	$(VENV)/bin/mypy || status=1; \
 	exit $$status
 
