@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,8 @@ _RESET_BATCH: Final = 500
 _RESUME_FILE: Final = "replay.json"
 _RESUME_SECONDS: Final = 5.0
 _REPLAY: Final = "replay:"
+_CALM_SECONDS: Final = 5.0
+_CALM_PAUSE: Final = 0.05
 
 
 class _Resume(msgspec.Struct):
@@ -128,7 +130,15 @@ class Tenant:
 
     async def start(self) -> None:
         """Follow the log and run the feeds."""
+        await self.follow()
+        await self.run_feeds()
+
+    async def follow(self) -> None:
+        """Open the store and follow its log."""
         await self.history.start()
+
+    async def run_feeds(self) -> None:
+        """Set the feeds going."""
         if self.feeds.replay is not None:
             if self._resume is not None and self._resume.muted_after is not None:
                 self.history.mute(self._resume.muted_after)
@@ -264,10 +274,22 @@ class Engine:
             self._add(self.default_tenant)
 
     async def start(self) -> None:
-        """Open the default tenant and start all that have feeds; errors of one stop no other."""
-        for tenant in list(self._tenants.values()):
-            if tenant.name == self.default_tenant or list_feeds(tenant.folder / "feeds"):
-                await self._start(tenant)
+        """Open the default tenant and all that have feeds; their feeds begin right after, one
+        tenant at a time, so that the first pages need not wait. Errors of one stop no other."""
+        begun = [
+            tenant
+            for tenant in self._tenants.values()
+            if tenant.name == self.default_tenant or list_feeds(tenant.folder / "feeds")
+        ]
+        begun.sort(key=lambda tenant: tenant.name != self.default_tenant)
+        for tenant in begun:
+            await self._guarded(tenant, tenant.follow)
+        self._later(self._run_feeds(begun))
+
+    async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
+        for tenant in tenants:
+            await self._guarded(tenant, tenant.run_feeds)
+            await _calm()
 
     def tenant(self, name: str, *, create: bool = False) -> Tenant:
         """The tenant, made on its first write where `create`; NonexistentTenant otherwise."""
@@ -291,8 +313,11 @@ class Engine:
         return tenant
 
     async def _start(self, tenant: Tenant) -> None:
+        await self._guarded(tenant, tenant.start)
+
+    async def _guarded(self, tenant: Tenant, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await tenant.start()
+            await work()
         except Exception:
             _logger.exception("tenant %s did not start", tenant.name)
 
@@ -304,10 +329,24 @@ class Engine:
     async def stop(self) -> None:
         """End streams, stop every tenant, give the folder back."""
         self.stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(tenant.stop() for tenant in self._tenants.values()))
         await self.guard.aclose()
         self.tokens.close()
         self.folder.close()
+
+
+async def _calm() -> None:
+    """Return once the event loop has time again, after a few seconds at the latest."""
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + _CALM_SECONDS
+    while loop.time() < latest:
+        before = loop.time()
+        await asyncio.sleep(_CALM_PAUSE)
+        if loop.time() - before < 2 * _CALM_PAUSE:
+            return
 
 
 def _history_settings(settings: Settings) -> HistorySettings:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from rynek.web import Application
 
 _logger = logging.getLogger(__name__)
 _STOP_SECONDS: Final = 2.0
+_LEAVE_SECONDS: Final = 4.0
 _OPEN_FILES: Final = 65_536
 
 Ready = Callable[[str], None]
@@ -34,11 +37,18 @@ def run(engine: Engine, ready: Ready, background: Background | None) -> None:
     """Serve until SIGTERM or SIGINT; `ready` gets the URL once the first answer can be given.
 
     `background` runs beside the server (the demo's loading of the past). PortInUse, FolderError.
+    Whatever is still busy four seconds after the signal is left: all that was acknowledged is
+    durable, and history goes on from the log at the next start.
     """
-    uvloop.run(serve(engine, ready, background))
+    uvloop.run(serve(engine, ready, background, on_signal=_leave_later))
 
 
-async def serve(engine: Engine, ready: Ready, background: Background | None = None) -> None:
+async def serve(
+    engine: Engine,
+    ready: Ready,
+    background: Background | None = None,
+    on_signal: Callable[[], None] | None = None,
+) -> None:
     """`run` on the current event loop."""
     settings = engine.settings.server
     _check_port(settings.host, settings.port)
@@ -52,7 +62,7 @@ async def serve(engine: Engine, ready: Ready, background: Background | None = No
         websockets=False,
         log_enabled=False,
     )
-    end = _signals()
+    end = _signals(on_signal)
     serving = asyncio.create_task(server.serve())
     try:
         await engine.start()
@@ -83,12 +93,30 @@ async def _stop(server: Server, serving: asyncio.Task[None]) -> None:
         await asyncio.wait_for(serving, _STOP_SECONDS)
 
 
-def _signals() -> asyncio.Event:
+def _signals(on_signal: Callable[[], None] | None) -> asyncio.Event:
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if on_signal is not None and not end.is_set():
+            on_signal()
+        end.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
+        loop.add_signal_handler(number, told)
     return end
+
+
+def _leave_later() -> None:
+    watch = threading.Timer(_LEAVE_SECONDS, _leave)
+    watch.daemon = True
+    watch.start()
+
+
+def _leave() -> None:
+    _logger.warning("still busy: history goes on from the log at the next start")
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _answers(host: str, port: int) -> None:

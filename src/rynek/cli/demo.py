@@ -12,8 +12,15 @@ from rynek.base import log
 from rynek.base.progress import Loading
 from rynek.base.settings import load
 
+EPILOG = """\b
+Examples:
+  rynek demo                 http://127.0.0.1:8026/
+  rynek demo --port 9000     another port
+  rynek demo --fresh         from the beginning
+"""
 
-@click.command()
+
+@click.command(epilog=EPILOG)
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port on 127.0.0.1 (setting server.port, 8026)."
 )
@@ -30,14 +37,8 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     connectors, store and pages as live data. Everyone on this machine may read and write. The
     long past of Pardubice is loaded behind the running service; a restart goes on where the last
     run was stopped.
-
-    \b
-    Examples:
-      rynek demo                     http://127.0.0.1:8026/
-      rynek demo --port 9000         another port
-      rynek demo --fresh             from the beginning
     """
-    from rynek.demo import DEFAULT_CITY, data_folder, install  # noqa: PLC0415
+    from rynek.demo import DEFAULT_CITY, data_folder, install
 
     folder = data or Path(os.environ.get("RYNEK_DATA_PATH") or data_folder())
     overrides: dict[str, object] = {
@@ -52,9 +53,9 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     log.setup(settings.log.level, settings.log.format)
     install(folder, fresh=fresh)
 
-    from rynek.app import Engine  # noqa: PLC0415
-    from rynek.demo import load_past, load_timetables  # noqa: PLC0415
-    from rynek.server import PortInUse, run  # noqa: PLC0415
+    from rynek.app import Engine
+    from rynek.demo import load_past, load_timetables
+    from rynek.server import PortInUse, run
 
     engine = Engine(settings)
     report = _Report()
