@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -52,6 +53,7 @@ class LiveHub:
         # A frame number that a restarted server does not repeat: clients then resync by themselves.
         self.stream = Broadcast(int(time.time()) * 1000)
         self.loaded = False
+        self._first = asyncio.Event()
         self._stale = stale_table(dict(stale_after or {}))
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[int] = set()
@@ -63,6 +65,13 @@ class LiveHub:
         """Begin to load and follow; a no-op when already begun. Needs a running loop."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
+
+    async def ready(self, timeout: float) -> bool:
+        """Wait until everything was loaded once, `timeout` seconds at the most; whether it is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._first.wait()
+        return self.loaded
 
     async def stop(self) -> None:
         """Stop following."""
@@ -91,6 +100,7 @@ class LiveHub:
             after = found[-1][0]
             await asyncio.sleep(0)
         self.loaded = True
+        self._first.set()
         self._more = True
         return position
 

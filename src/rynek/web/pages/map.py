@@ -32,6 +32,7 @@ __all__ = ["hubs_of", "routes"]
 _JSON: Final = "application/json"
 _GEO_JSON: Final = "application/geo+json"
 _DAY: Final = 86_400
+_PATIENCE_S: Final = 2.0  # a page may wait this long for the first picture
 _hubs: WeakKeyDictionary[Engine, Hubs] = WeakKeyDictionary()
 _extras: WeakKeyDictionary[LiveHub, tuple[Scheduled, Lines]] = WeakKeyDictionary()
 
@@ -219,6 +220,7 @@ def clock_of(tenant: Any) -> dict[str, Any]:
 
 async def show(page: Page, hub: LiveHub) -> Response:
     """The page: the map for those with scripts, counts and the newest things for everyone."""
+    await hub.ready(_PATIENCE_S)
     counts = hub.legend()
     themes = [theme for theme in THEMES if theme.key in counts["themes"]]
     newest = {theme.key: hub.latest(THEME_INDEX[theme.key], 15) for theme in themes}
