@@ -42,7 +42,8 @@ def key(message: Message) -> str:
 def extracted(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The messages that stand in the code now (docs/translating.md: the same command)."""
     found = tmp_path_factory.mktemp("messages") / "rynek.pot"
-    command = [Path(sysconfig.get_path("scripts")) / "pybabel", "-q", "extract", "-F", "babel.cfg"]
+    command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "pybabel"]
+    command += ["-q", "extract", "-F", "babel.cfg"]
     keywords = ["-k", "t", "-k", "n:1,2", "-k", "tn:1,2"]
     subprocess.run([*command, *keywords, "-o", found, "."], cwd=ROOT, check=True, timeout=120)
     with found.open("rb") as file:

@@ -35,6 +35,7 @@ LANGUAGES: Final[dict[str, str]] = {
 """Language code → its name in the language itself. Serbian is written in Cyrillic."""
 
 DEFAULT: Final = "en"
+_WRITTEN_OUT: Final = 1e15
 _LOCALES: Final = Path(__file__).parent / "locale"
 _PLURALS: Final[dict[str, list[str]]] = {
     "en": ["one", "other"],
@@ -96,7 +97,10 @@ class Translator:
         return text % ({"num": self.number(num)} | values)
 
     def number(self, value: float, digits: int = 3) -> str:
-        """A number with the language's separators and at most `digits` decimals."""
+        """A number with the language's separators and at most `digits` decimals; "1.700e+308"
+        where that would be too long."""
+        if not abs(value) < _WRITTEN_OUT:
+            return f"{value:.{digits}e}"
         pattern = "#,##0" + ("." + "#" * digits if digits else "")
         return format_decimal(value, format=pattern, locale=self.locale)
 

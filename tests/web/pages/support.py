@@ -34,7 +34,7 @@ centre = [16.93, 52.41]
 bounds = [16.6, 52.2, 17.3, 52.6]
 [recording]
 title = {en = "Vehicles of 28 January 2026", pl = "Pojazdy z 28 stycznia 2026"}
-from = 2026-01-28T15:03:19Z
+from = 2026-01-28T16:03:19
 to = 2026-01-28
 [[licence]]
 what = {en = "Vehicle positions", pl = "Pozycje pojazdów"}
@@ -116,6 +116,8 @@ def hostile_building() -> dict[str, Any]:
         "name": {"type": "Property", "value": "<script>alert(1)</script>"},
         "description": {"type": "Property", "value": '=HYPERLINK("http://x")"\'><img src=x>'},
         "source": {"type": "Property", "value": "javascript:alert(1)"},
+        "height": {"type": "Property", "value": 1.7e308, "observedAt": "2026-01-01T00:00:00Z"},
+        "depth": {"type": "Property", "value": -1e-320, "observedAt": "2026-01-01T00:00:00Z"},
         "isOn": {"type": "Relationship", "object": STATION},
         "isNear": {"type": "Relationship", "object": "urn:ngsi-ld:Building:oslo:gone"},
     }

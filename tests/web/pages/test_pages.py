@@ -92,7 +92,7 @@ def test_a_recording_is_named_with_its_date(client: httpx.Client) -> None:
     text = get(client, "/c/poznan/about?lang=pl")
     assert "Nagranie, nie na żywo." in text
     assert "Pojazdy z 28 stycznia 2026" in text
-    assert "28 sty 2026" in text
+    assert "28 sty 2026, 16:03:19 a 28 sty 2026" in text  # a local time stays what it is
     assert "Recorded, not live." not in get(client, "/c/oslo/about?lang=en")
 
 
@@ -129,6 +129,8 @@ def test_hostile_texts_stay_texts(client: httpx.Client) -> None:
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     text = get(client, f"/c/oslo/entities/{HOSTILE}")
     assert f'<a href="/c/oslo/entities/{STATION}">Sogn Studentby</a>' in text
+    for attr in ("height", "depth"):
+        assert client.get(f"/c/oslo/entities/{HOSTILE}?attr={attr}").status_code == 200
     assert ">gone</span>" in text
 
 

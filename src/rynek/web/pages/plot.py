@@ -16,7 +16,7 @@ Points = Sequence[tuple[float, float]]
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`."""
     span = (high - low) or abs(high) or 1.0
-    raw = span / max(1, about)
+    raw = max(span / max(1, about), 1e-300)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -38,6 +38,7 @@ RANGES: Final[dict[str, int | None]] = {
 MAX_READINGS: Final = 500_000
 MAX_POINTS: Final = 4000
 _SLICE: Final = 20_000
+_LARGEST: Final = 1e100  # nothing that is measured is larger; sums of such must stay finite
 _NO_TIMES: Final = np.empty(0, dtype=np.int64)
 _NO_NUMBERS: Final = np.empty(0, dtype=np.float64)
 
@@ -93,6 +94,8 @@ async def readings(
             not known and (start is None or seen >= start)
         ):
             times, values = np.append(times, seen), np.append(values, number)
+    drawable = np.abs(values) < _LARGEST
+    times, values = times[drawable], values[drawable]
     return Series(times, values, complete, source)
 
 

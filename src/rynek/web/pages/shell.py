@@ -10,17 +10,19 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from rynek.base.clock import parse_iso
+from rynek.base.clock import MICRO, parse_iso
 from rynek.base.errors import Problem
 from rynek.web.contract import Engine, Licence, Tenant, said
 from rynek.web.i18n import LANGUAGES, Translator, frontend_messages, negotiate, translator
@@ -200,6 +202,7 @@ class Page:
                 for each in tenants
             ],
             "banner": recording_banner(self) if self.tenant else None,
+            "loading": loading_lines(self),
             "root": self.root,
             "messages_url": f"{self.root}/i18n/{self.language}.json?v={frontend_messages(self.language)[1]}",
             "style": lambda name: self.root + style_url(name),
@@ -227,6 +230,24 @@ def licence_text(page: Page, licence: Licence) -> str:
     return page.t("public data of %(body)s", body=publisher) if publisher else page.t("not stated")
 
 
+def loading_lines(page: Page) -> list[dict[str, Any]]:
+    """The past that is being loaded behind the running service (Tenant.loading), in words."""
+    return [
+        {
+            "title": said(each.title, page.language),
+            "done": each.done,
+            "total": max(1, each.total),
+            "text": page.t(
+                "%(done)s of %(total)s readings",
+                done=page.t.number(each.done, 0),
+                total=page.t.number(each.total, 0),
+            ),
+            "error": each.error,
+        }
+        for each in getattr(page.tenant, "loading", ())
+    ]
+
+
 def recording_banner(page: Page) -> dict[str, str] | None:
     """Which recording is replayed and its true date and time; None where the data are live."""
     recording = page.tenant.city.recording
@@ -248,7 +269,9 @@ def _written(page: Page, text: str) -> str:
     try:
         if len(text) <= 10:
             return page.t.date(parse_iso(text + "T12:00:00Z"), "UTC", "medium")
-        return page.t.moment(parse_iso(text.replace(" ", "T")), page.zone, "medium")
+        at = datetime.fromisoformat(text)
+        at = at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(page.zone))
+        return page.t.moment(int(at.timestamp()) * MICRO, page.zone, "medium")
     except ValueError:
         return text
 
