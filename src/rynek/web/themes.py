@@ -5,6 +5,7 @@ A theme is never told by its colour alone: each has its own shape, glyph and wor
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -158,6 +159,7 @@ SPOKEN: Final[tuple[str, ...]] = tuple(
 """Every attribute that a marker or its card may speak of (short names)."""
 
 
+@lru_cache(maxsize=4096)
 def short_name(iri: str) -> str:
     """The last part of an IRI: what people call the type or attribute."""
     return iri[max(iri.rfind("/"), iri.rfind("#")) + 1 :]
