@@ -29,7 +29,7 @@ from rynek.web.themes import RULES
 __all__ = ["routes"]
 
 _ORIGIN: Final = ("dataProvider", "source", "feed", "provider", "license", "licence", "seeAlso")
-_HIDDEN: Final = frozenset({"name", "location", *_ORIGIN})
+_HIDDEN: Final = frozenset({"name", "stationName", "stopName", "location", *_ORIGIN})
 _RELATED: Final = 60
 _LATEST: Final = 12
 _DRAWN: Final = 300

@@ -240,6 +240,7 @@ VALUES: Final[dict[str, str]] = {
     "closed": N_("closed"),
     "CONGESTION": N_("congested"),
     "critical": N_("critical"),
+    "current": N_("up to date"),
     "empty": N_("empty"),
     "ferry": N_("ferry"),
     "free": N_("free"),

@@ -14,6 +14,7 @@ from rynek.web.pages.labels import VALUES, type_name
 __all__ = ["as_number", "moment", "name_of", "place_of", "short", "title_of", "written"]
 
 NAMES: Final = ("name", "stationName", "stopName", "title", "headsign", "label", "alternateName")
+_LINES: Final = ("lineName", "routeShortName")
 _LONGEST: Final = 400
 
 
@@ -70,6 +71,9 @@ def title_of(t: Translator, entity: Entity) -> str:
     name = name_of(entity, t.language)
     if sum(letter.isalpha() for letter in name) > 2:
         return name
+    line = next((entity.default(i) for i in entity.attrs if short(i) in _LINES), None)
+    if line is not None and isinstance(line.value, str) and line.value.strip():
+        return t("Line %(line)s", line=line.value.strip()[:40]) + f" · {name}"
     return f"{type_name(t, short(entity.types[0]))} {name}"
 
 
