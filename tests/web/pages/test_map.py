@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -105,10 +107,10 @@ def test_the_network_counts_every_city(client: httpx.Client) -> None:
     assert 59.8 < lat < 60.0
 
 
-def read_event(lines: object, wanted: str) -> tuple[str, dict[str, object]]:
+def read_event(lines: Iterator[str], wanted: str) -> tuple[str, dict[str, Any]]:
     """The id and data of the next event of that name."""
     number, name = "", ""
-    for line in lines:  # type: ignore[attr-defined]
+    for line in lines:
         if line.startswith("id: "):
             number = line[4:]
         elif line.startswith("event: "):
@@ -139,13 +141,13 @@ def test_a_write_reaches_the_stream_and_a_returning_reader(client: httpx.Client)
         read_event(lines, "hello")
         move(10.71)
         number, frame = read_event(lines, "changes")
-        (moved,) = frame["features"]  # type: ignore[misc]
+        (moved,) = frame["features"]
         assert moved["geometry"]["coordinates"] == [10.71, 59.9]
         move(10.72)
         read_event(lines, "changes")
     with client.stream("GET", "/c/oslo/map/stream", headers={"Last-Event-ID": number}) as stream:
         _, missed = read_event(stream.iter_lines(), "changes")
-        (moved,) = missed["features"]  # type: ignore[misc]
+        (moved,) = missed["features"]
         assert moved["geometry"]["coordinates"] == [10.72, 59.9]
     with client.stream("GET", "/c/oslo/map/stream?last=1") as stream:
         read_event(stream.iter_lines(), "resync")
