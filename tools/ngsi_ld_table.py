@@ -20,7 +20,9 @@ def table() -> str:
         first = (handler.__doc__ or "").split(":")[0].split("\n")[0].rstrip(".")
         done = handler is not not_yet
         what = first if done else "OperationNotSupported (422)"
-        rows.append(f"| {methods.replace(' ', ', ')} | `/{shown}` | {what} | {'done' if done else 'not yet'} |")
+        rows.append(
+            f"| {methods.replace(' ', ', ')} | `/{shown}` | {what} | {'done' if done else 'not yet'} |"
+        )
     return "\n".join(rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .backup import TableFiles, table_files
 from .engine import EngineSettings
 from .follow import FollowerSettings
 from .history import History, HistorySettings, HistoryStats
@@ -23,7 +24,9 @@ __all__ = [
     "ParquetReference",
     "Reading",
     "Selection",
+    "TableFiles",
     "UpkeepSettings",
     "parse_duration",
+    "table_files",
     "to_readings",
 ]

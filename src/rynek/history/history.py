@@ -182,6 +182,10 @@ class History:
         view = self._follower.view()
         return await asyncio.get_running_loop().run_in_executor(self._readers, question, view)
 
+    def days(self) -> list[int]:
+        """The days (since 1970, UTC) that the table has readings of; call `flush` before."""
+        return sorted(self._follower.view().snapshot.days)
+
     def stats(self) -> HistoryStats:
         """Numbers for the health page; never waits."""
         view = self._follower.view()

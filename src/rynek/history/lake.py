@@ -208,17 +208,18 @@ class Lake:
         )
         table.update_incremental()
         _sync_commit(self.folder, table.version())
+        self._publish(self._days_after(new, old), transactions.get(FOLLOWER, self._snapshot.seq))
+        return self._snapshot
+
+    def _days_after(self, new: Sequence[Part], old: Sequence[Part]) -> dict[int, tuple[Part, ...]]:
+        """The files of each day once `old` are replaced by `new`."""
         days = dict(self._snapshot.days)
         gone = {part.path for part in old}
         for day in {part.day for part in old}:
             days[day] = tuple(part for part in days[day] if part.path not in gone)
         for part in new:
             days[part.day] = (*days.get(part.day, ()), part)
-        self._publish(
-            {day: parts for day, parts in days.items() if parts},
-            transactions.get(FOLLOWER, self._snapshot.seq),
-        )
-        return self._snapshot
+        return {day: parts for day, parts in days.items() if parts}
 
     def _publish(self, days: Mapping[int, tuple[Part, ...]], seq: int) -> None:
         self._snapshot = Snapshot(self._opened().version(), seq, days)

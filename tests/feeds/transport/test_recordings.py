@@ -72,12 +72,12 @@ class Ticks:
 def test_the_clock_runs_at_its_speed_and_stops_at_the_end() -> None:
     ticks = Ticks()
     clock = ReplayClock([0, 10 * MICRO, 100 * MICRO], speed=2.0, monotonic=ticks)
-    assert clock.now() == 0 and not clock.running
+    assert (clock.now(), clock.running) == (0, False)
     clock.run()
     ticks.seconds += 3
-    assert clock.now() == 6 * MICRO and clock.running
+    assert (clock.now(), clock.running) == (6 * MICRO, True)
     ticks.seconds += 1000
-    assert clock.now() == clock.end == 100 * MICRO and not clock.running
+    assert (clock.now(), clock.end, clock.running) == (100 * MICRO, 100 * MICRO, False)
     clock.rewind()
     assert clock.now() == 0 and clock.generation == 1
 

@@ -31,6 +31,7 @@ from rynek.context.query.types import TypeExpr, parse_types
 __all__ = [
     "BOOLEAN",
     "ENTITY_MEMBERS",
+    "NUMBER",
     "And",
     "AnyOf",
     "Comparison",
@@ -38,7 +39,6 @@ __all__ = [
     "Hint",
     "Key",
     "KeyRange",
-    "NUMBER",
     "Literal",
     "Or",
     "Path",

@@ -67,7 +67,7 @@ def schedule(name: str) -> bytes:
     return (DATA / "gtfs" / f"{name}.zip").read_bytes()
 
 
-def at(now: str = NOW, **config: object) -> Situation:
+def at(now: str = NOW, **config: Any) -> Situation:
     made = situation("gtfs", now, **config)
     made.reference = MemoryReference()
     return made
