@@ -1,6 +1,6 @@
 """Connectors: bytes from a source become entities; what several share stands in feeds/kit."""
 
-from rynek.feeds.check import CheckReport, check
+from rynek.feeds.checking import CheckReport, check
 from rynek.feeds.contract import (
     Connector,
     Document,

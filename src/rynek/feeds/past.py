@@ -21,7 +21,9 @@ def past_batches(config: FeedConfig, data: bytes) -> Iterator[pa.RecordBatch]:
     can't read, and where its mapping gives no time.
     """
     config = complete(config)
-    make = getattr(importlib.import_module(f"rynek.feeds.connectors.{config.kind}"), "batches", None)
+    make = getattr(
+        importlib.import_module(f"rynek.feeds.connectors.{config.kind}"), "batches", None
+    )
     if make is None:
         raise ValueError(f"feeds of kind {config.kind!r} cannot be loaded in bulk")
     situation = Situation(

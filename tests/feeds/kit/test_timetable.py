@@ -11,7 +11,7 @@ from tests.feeds.support import DATA, convert, situation
 
 from rynek.base.clock import parse_iso
 from rynek.feeds import Timetable, compact_tables
-from rynek.feeds.check import MemoryReference
+from rynek.feeds.checking import MemoryReference
 
 MINUTE = 60_000_000
 

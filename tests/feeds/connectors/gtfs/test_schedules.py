@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.feeds.support import DATA, convert, counts, situation
 
 from rynek.feeds import Situation, kind_of
-from rynek.feeds.check import MemoryReference
+from rynek.feeds.checking import MemoryReference
 
 NOW = "2026-03-04T08:00:00Z"
 EXPECTED = {
