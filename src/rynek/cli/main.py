@@ -11,7 +11,10 @@ from rynek import __version__
 from rynek.base.errors import Problem
 from rynek.base.folder import FolderError
 from rynek.base.settings import SettingsError
+from rynek.cli.data import backup, export_data, import_data, restore
 from rynek.cli.demo import demo
+from rynek.cli.doctor import doctor
+from rynek.cli.feed import feed
 from rynek.cli.serve import serve
 from rynek.cli.token import token
 
@@ -21,6 +24,8 @@ Examples:
   rynek serve --data ./rynek-data            your own city
   rynek feed check https://…/vehicles.pb     what is in a source, without writing
   rynek token create office --scope write    a token that may write
+  rynek backup monday.tar                    everything in one file, also while it runs
+  rynek doctor                               is everything as it should be
 """
 
 
@@ -34,7 +39,17 @@ def cli() -> None:
     """
 
 
-for command in (demo, serve, token):
+for command in (
+    demo,
+    serve,
+    feed,
+    import_data,
+    export_data,
+    backup,
+    restore,
+    token,
+    doctor,
+):
     cli.add_command(command)
 
 

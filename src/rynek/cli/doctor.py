@@ -1,0 +1,202 @@
+"""`rynek doctor`: is everything as it should be, and what to do where it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from rynek.base.folder import FORMAT, DataFolder, FolderError
+from rynek.base.settings import Settings, SettingsError
+from rynek.base.sqlite import connect
+from rynek.cli.options import config_option, data_option, settings_of
+from rynek.feeds import list_feeds, load_feed
+
+_MARKS: Final = {"ok": "ok  ", "note": "note", "bad": "BAD "}
+_FREE: Final = 1 << 30
+_LIBRARIES: Final = ("apsw", "granian", "deltalake", "duckdb", "ibis-framework", "pyarrow")
+
+
+class Finding(msgspec.Struct):
+    """One thing looked at: `state` is ok, note or bad; `advice` says what to do."""
+
+    what: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@data_option
+@config_option
+def doctor(as_json: bool, data: Path | None, config: Path | None) -> None:
+    """Check the set-up: Python, libraries, settings, data folder, databases, history, feeds, port.
+
+    Nothing is changed. The exit code is 1 when something is wrong, with what to do beside it. It
+    may be run while a service runs on the folder.
+    """
+    findings = list(_looked(data, config))
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(findings), ensure_ascii=False, indent=2))
+    else:
+        for one in findings:
+            click.echo(f"{_MARKS[one.state]}  {one.what}: {one.found}")
+            if one.advice:
+                click.echo(f"      → {one.advice}")
+    if any(one.state == "bad" for one in findings):
+        raise SystemExit(1)
+
+
+def _looked(data: Path | None, config: Path | None) -> Iterator[Finding]:
+    yield _python()
+    yield from _libraries()
+    try:
+        settings = settings_of(config, data)
+    except SettingsError as error:
+        yield Finding("settings", "bad", str(error), "correct it; docs/settings.md has every key")
+        return
+    yield Finding("settings", "ok", str(config) if config else "defaults and environment")
+    yield _frontend()
+    folder = Path(settings.data.path)
+    running = False
+    for one in _folder(folder):
+        running = running or one.what == "service"
+        yield one
+    yield _space(folder)
+    yield _port(settings, running)
+    if folder.is_dir():
+        yield from _guarded("system.db", lambda: _database(folder / "system.db", "system.db"))
+        for tenant in sorted((folder / "tenants").glob("*")):
+            if tenant.is_dir():
+                yield from _tenant(tenant)
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", "ok", found)
+
+
+def _libraries() -> Iterator[Finding]:
+    found = []
+    for name in _LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield Finding(name, "bad", "is missing", "pip install rynek (or: make setup)")
+    memory = connect(Path(":memory:"))
+    number = memory.execute("SELECT sqlite_version()").fetchone()[0]
+    memory.close()
+    yield Finding("libraries", "ok", ", ".join([*found, f"SQLite {number}"]))
+
+
+def _frontend() -> Finding:
+    import rynek
+
+    built = Path(rynek.__file__).parent / "web" / "static" / "app"
+    if any(built.glob("**/*.js")):
+        return Finding("pages", "ok", "map and charts are built")
+    return Finding("pages", "bad", "the map is not built", "pip install . (or: make setup)")
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        yield Finding("data folder", "note", f"{folder} is not there yet", "rynek serve makes it")
+        return
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("data folder", "bad", f"{folder} may not be written", "change its owner")
+        return
+    try:
+        kept = int((folder / "format").read_text())
+    except (OSError, ValueError):
+        yield Finding("data folder", "note", f"{folder} holds no data of rynek yet")
+        return
+    if kept > FORMAT:
+        yield Finding(
+            "data folder", "bad", f"format {kept}, known is {FORMAT}", "use a newer rynek"
+        )
+        return
+    yield Finding("data folder", "ok", f"{folder}, format {kept}")
+    lock = DataFolder(folder)
+    try:
+        lock.open()
+        lock.close()
+    except FolderError as error:
+        yield Finding("service", "note", str(error).split(":", maxsplit=1)[0])
+
+
+def _space(folder: Path) -> Finding:
+    place = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    if free < _FREE:
+        return Finding("disk", "bad", f"{free / 1e9:.1f} GB free", "make room, or move the folder")
+    return Finding("disk", "ok", f"{free / 1e9:.0f} GB free")
+
+
+def _port(settings: Settings, running: bool) -> Finding:
+    host, port = settings.server.host, settings.server.port
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            state = "note" if running else "bad"
+            why = f"{host}:{port}: {error.strerror}"
+            return Finding("port", state, why, "" if running else "choose another with --port")
+    return Finding("port", "ok", f"{host}:{port} is free")
+
+
+def _tenant(tenant: Path) -> Iterator[Finding]:
+    name = tenant.name
+    yield from _guarded(name, lambda: _database(tenant / "state.db", f"{name}: live picture"))
+    yield from _guarded(name, lambda: _history(tenant))
+    for feed, path in list_feeds(tenant / "feeds").items():
+        try:
+            load_feed(path)
+        except (ValueError, OSError) as error:
+            yield Finding(f"{name}: feed {feed}", "bad", str(error), f"correct {path}")
+
+
+def _guarded(name: str, look: Callable[[], Finding | None]) -> Iterator[Finding]:
+    try:
+        found = look()
+    except Exception as error:
+        found = Finding(name, "bad", f"{type(error).__name__}: {error}", "restore a backup")
+    if found is not None:
+        yield found
+
+
+def _database(path: Path, what: str) -> Finding | None:
+    if not path.exists():
+        return None
+    connection = connect(path, read_only=True)
+    try:
+        told = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+    finally:
+        connection.close()
+    if told != ["ok"]:
+        return Finding(what, "bad", "; ".join(told), f"{path} is damaged: restore a backup")
+    return Finding(what, "ok", f"{path.stat().st_size / 1e6:.1f} MB, intact")
+
+
+def _history(tenant: Path) -> Finding | None:
+    from rynek.history import table_files
+
+    what = f"{tenant.name}: history"
+    table = table_files(tenant / "history")
+    if table is None:
+        return None
+    gone = [path for path in table.paths if not (tenant / "history" / path).exists()]
+    if gone:
+        advice = "restore a backup: a file of the table was deleted"
+        return Finding(what, "bad", f"{len(gone)} files are missing, such as {gone[0]}", advice)
+    return Finding(what, "ok", f"version {table.version}, {len(table.paths)} files, all there")

@@ -1,0 +1,342 @@
+"""`rynek feed`: the sources of a city's data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from rynek.base.errors import Problem
+from rynek.base.http import Guard
+from rynek.base.settings import Settings
+from rynek.cli.options import config_option, data_option, settings_of, tenant_option
+from rynek.feeds import (
+    CheckReport,
+    FeedConfig,
+    check,
+    kind_of,
+    kinds,
+    list_feeds,
+    load_feed,
+    save_feed,
+)
+from rynek.web import City, parse_city
+
+EPILOG = """\b
+Examples:
+  rynek feed check https://example.org/vehicles.pb
+  rynek feed add vehicles --kind gtfs_rt --source https://example.org/vehicles.pb --every 20
+  rynek feed add bins --kind tabular --source bins.csv --mapping bins.toml --zone Europe/Sofia
+  rynek feed list
+  rynek feed remove bins
+"""
+CHECK_EPILOG = """\b
+Examples:
+  rynek feed check vehicle_positions.pb
+  rynek feed check recordings/ --kind gtfs_rt --schedule gtfs.zip
+  rynek feed check bins.csv --mapping bins.toml --zone Europe/Sofia --json
+"""
+ADD_EPILOG = """\b
+Sources:
+  https://…          polled every so many seconds
+  FILE or FOLDER     read when it changes; relative to the city's feeds folder unless absolute
+  webhook:           waits for posts to /feeds/NAME
+  replay:RECORDING   a recording, played as if it were live (docs/feeds.md)
+"""
+
+
+@click.group(epilog=EPILOG)
+def feed() -> None:
+    """Feeds: where a city's data come from. One file each, in <data>/tenants/<tenant>/feeds.
+
+    A running service notices within two seconds what is added, changed or removed.
+    """
+
+
+@feed.command("list")
+@click.option("--tenant", help="Only this tenant (default: all).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@data_option
+@config_option
+def list_all(tenant: str | None, as_json: bool, data: Path | None, config: Path | None) -> None:
+    """Show every feed with its kind, source and schedule; how they do is on the page /feeds."""
+    root = Path(settings_of(config, data).data.path) / "tenants"
+    tenants = [tenant] if tenant else sorted(p.name for p in root.glob("*") if p.is_dir())
+    rows = [
+        _row(name, feed_name, path)
+        for name in tenants
+        for feed_name, path in list_feeds(root / name / "feeds").items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    if not rows:
+        click.echo("no feeds; add one with: rynek feed add NAME --kind K --source S")
+    for row in rows:
+        state = row["problem"] or ("" if row["enabled"] else "switched off")
+        source, every = row["source"], row["every"]
+        pace = "" if source.startswith(("replay:", "webhook:")) else f"every {every:g} s"
+        cells = (row["tenant"], row["name"], row["kind"], source, pace, state)
+        click.echo("\t".join(cells).rstrip())
+
+
+def _row(tenant: str, name: str, path: Path) -> dict[str, Any]:
+    try:
+        found, problem = load_feed(path), ""
+    except (ValueError, OSError) as error:
+        found, problem = FeedConfig(name=name, kind="", source=""), str(error)
+    keys = ("kind", "source", "every", "enabled", "provider", "licence")
+    told = {key: getattr(found, key) for key in keys}
+    return {"tenant": tenant, "name": name, **told, "problem": problem}
+
+
+@feed.command("check", epilog=CHECK_EPILOG)
+@click.argument("source")
+@click.option("--kind", help="The kind of feed; without it, it is recognised from the content.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--zone", help="IANA zone of times without one (default: the city's, else UTC).")
+@click.option("--bounds", help="west,south,east,north in degrees (default: the city's).")
+@click.option("--mapping", help="A mapping for tables: a file, or the name of one that ships.")
+@click.option(
+    "--option", "given", multiple=True, metavar="KEY=VALUE", help="An option of the kind."
+)
+@click.option("--schedule", help="A GTFS zip to match GTFS-Realtime with.")
+@tenant_option
+@data_option
+@config_option
+def check_source(
+    source: str,
+    kind: str | None,
+    as_json: bool,
+    zone: str | None,
+    bounds: str | None,
+    mapping: str | None,
+    given: tuple[str, ...],
+    schedule: str | None,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Tell what SOURCE (a file, a folder or a URL) is, holds and becomes, and what is odd.
+
+    Nothing is written. The exit code is 0 when it can be read, 1 when it can't.
+    """
+    settings = settings_of(config, data)
+    city = _city(settings, tenant)
+    try:
+        report = check(
+            source,
+            kind,
+            zone=zone or city.zone,
+            bounds=_bounds(bounds) or city.bounds,
+            options=_options(kind, given, mapping),
+            schedule=schedule,
+            guard=_guard(settings),
+        )
+    except (ValueError, OSError, Problem) as error:
+        _unreadable(source, kind, error, as_json)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(report.to_text(), nl=False)
+
+
+def _unreadable(source: str, kind: str | None, error: Exception, as_json: bool) -> None:
+    if as_json:
+        problem = {"code": "unreadable", "severity": "error", "count": 1, "example": str(error)}
+        told = {"source": source, "kind": kind or "", "records": 0, "entities": {}}
+        click.echo(json.dumps(told | {"findings": [problem]}, ensure_ascii=False, indent=2))
+    click.echo(f"rynek: {source} cannot be read: {error}", err=True)
+    raise SystemExit(1)
+
+
+@feed.command("add", epilog=ADD_EPILOG)
+@click.argument("name")
+@click.option("--kind", help="The kind of feed; without it, it is recognised from the source.")
+@click.option("--source", required=True, help="Where the data are, see below.")
+@click.option("--every", type=float, help="Seconds between polls (default 30).")
+@click.option("--zone", help="IANA zone of times without one (default: the city's, else UTC).")
+@click.option("--bounds", help="west,south,east,north; positions outside are left out.")
+@click.option("--provider", default="", help="Who publishes the data; stands on every entity.")
+@click.option("--licence", default="", help="On which terms.")
+@click.option("--mapping", help="A mapping for tables: a file, or the name of one that ships.")
+@click.option(
+    "--option", "given", multiple=True, metavar="KEY=VALUE", help="An option of the kind."
+)
+@click.option("--no-check", is_flag=True, help="Do not look at the source first.")
+@click.option("--replace", is_flag=True, help="Replace a feed of that name.")
+@tenant_option
+@data_option
+@config_option
+def add(
+    name: str,
+    kind: str | None,
+    source: str,
+    every: float | None,
+    zone: str | None,
+    bounds: str | None,
+    provider: str,
+    licence: str,
+    mapping: str | None,
+    given: tuple[str, ...],
+    no_check: bool,
+    replace: bool,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Add the feed NAME (lower case letters, digits, - and _) to a city.
+
+    The source is looked at first, as `rynek feed check` does; a source that cannot be read is not
+    added. What is written is shown.
+    """
+    settings = settings_of(config, data)
+    city = _city(settings, tenant)
+    folder = _folder(settings, tenant)
+    if name in list_feeds(folder) and not replace:
+        raise click.ClickException(f"there is a feed {name!r} already; --replace replaces it")
+    made = FeedConfig(
+        name=name,
+        kind=kind or "",
+        source=_absolute(source, folder),
+        zone=zone or city.zone,
+        bounds=_bounds(bounds) or city.bounds,
+        provider=provider,
+        licence=licence,
+        options=_options(kind, given, mapping),
+    )
+    if every is not None:
+        made = msgspec.structs.replace(made, every=every)
+    report = None if no_check else _looked_at(made, settings)
+    if report is not None:
+        click.echo(report.to_text(), nl=False)
+        made = msgspec.structs.replace(made, kind=report.kind)
+    if not made.kind:
+        raise click.ClickException(f"name the kind with --kind: {', '.join(kinds())}")
+    try:
+        path = save_feed(folder, made)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"written: {path}\n{path.read_text('utf-8').rstrip()}")
+
+
+def _looked_at(made: FeedConfig, settings: Settings) -> CheckReport | None:
+    if made.source.startswith(("webhook:", "replay:")):
+        return None
+    try:
+        return check(
+            made.source,
+            made.kind or None,
+            zone=made.zone,
+            bounds=made.bounds,
+            options=made.options,
+            provider=made.provider,
+            guard=_guard(settings),
+        )
+    except (ValueError, OSError, Problem) as error:
+        raise click.ClickException(
+            f"{made.source} cannot be read: {error}; --no-check adds it all the same"
+        ) from None
+
+
+@feed.command("remove")
+@click.argument("name")
+@tenant_option
+@data_option
+@config_option
+def remove(name: str, tenant: str | None, data: Path | None, config: Path | None) -> None:
+    """Take the feed NAME away. What it brought stays, in the live picture and in the history."""
+    path = list_feeds(_folder(settings_of(config, data), tenant)).get(name)
+    if path is None:
+        raise click.ClickException(f"no feed called {name!r}; see: rynek feed list")
+    path.unlink()
+    click.echo(f"removed: {path}")
+
+
+@feed.command("kinds")
+def show_kinds() -> None:
+    """Show the kinds of feeds with their options."""
+    for name, found in kinds().items():
+        click.echo(f"{name}: {found.manifest.reads}")
+        for key, option in found.manifest.options.items():
+            click.echo(f"    {key} ({option.type}): {option.doc}")
+
+
+def _folder(settings: Settings, tenant: str | None) -> Path:
+    name = tenant or settings.tenants.default
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name[0] in ".-":
+        raise click.ClickException(f"{name!r} is no tenant's name")
+    return Path(settings.data.path) / "tenants" / name / "feeds"
+
+
+def _city(settings: Settings, tenant: str | None) -> City:
+    """The tenant's city.toml, for its zone and bounds; an empty city where there is none."""
+    file = _folder(settings, tenant).parent / "city.toml"
+    if not file.is_file():
+        return City(name=tenant or settings.tenants.default)
+    try:
+        return parse_city(file.read_text("utf-8"))
+    except ValueError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+
+
+def _guard(settings: Settings) -> Guard:
+    network = settings.network
+    return Guard(
+        allow_private=network.allow_private,
+        timeout=network.timeout_seconds,
+        max_bytes=network.max_bytes,
+        max_redirects=network.max_redirects,
+    )
+
+
+def _bounds(text: str | None) -> tuple[float, float, float, float] | None:
+    if not text:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise click.ClickException("--bounds is west,south,east,north in degrees") from None
+    return west, south, east, north
+
+
+def _options(kind: str | None, given: tuple[str, ...], mapping: str | None) -> dict[str, Any]:
+    """KEY=VALUE pairs as the kind's manifest types them; a mapping's path made absolute."""
+    known = kind_of_or_fail(kind).manifest.options if kind else {}
+    options: dict[str, Any] = {}
+    for pair in given:
+        key, mark, text = pair.partition("=")
+        if not mark:
+            raise click.ClickException(f"--option {pair!r}: write KEY=VALUE")
+        plain = key in known and known[key].type == "string"
+        options[key] = text if plain else _value(text)
+    if mapping:
+        path = Path(mapping)
+        options["mapping"] = str(path.resolve()) if path.is_file() else mapping
+    return options
+
+
+def kind_of_or_fail(kind: str) -> Any:
+    """The kind of that name; a message that lists the kinds otherwise."""
+    try:
+        return kind_of(kind)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _absolute(source: str, folder: Path) -> str:
+    """A path that exists from here, made absolute; anything else as it is (see the epilog)."""
+    if "://" in source or source.startswith(("webhook:", "replay:")):
+        return source
+    path = Path(source).expanduser()
+    return source if (folder / path).exists() or not path.exists() else str(path.resolve())
