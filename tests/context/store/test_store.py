@@ -211,6 +211,7 @@ def test_indexed_and_scanned_answers_are_the_same(tmp_path: Path) -> None:
         await create(context, *[bus(n, speed={"value": speeds[n]}) for n in speeds])
         types = parse_types("Vehicle", EXPAND)
         queries = ["speed>2", "speed<=2.5", "speed==50", 'speed=="fast"', "speed==true", "speed!=0"]
+        queries += ["speed==0|speed>60", 'speed<2;(speed==1|speed=="fast")', "speed>2|missing==1"]
 
         async def check() -> None:
             for text in queries:
@@ -310,6 +311,24 @@ def test_ingest_writes_only_what_is_new(tmp_path: Path) -> None:
         assert {c.source for c in changes} == {"feed:a"}
         speed = context.get("urn:ngsi-ld:Vehicle:1").default(EXPAND("speed"))  # type: ignore[union-attr]
         assert (speed.value, speed.observed_at) == (6, t3)  # type: ignore[union-attr]
+
+    run(tmp_path, test)
+
+
+def test_queries_over_a_small_and_a_large_type_and_over_many_scopes(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        large = [bus(n, speed={"value": n}, scope=f"/line/l{n % 40}/x") for n in range(400)]
+        small = [
+            {"id": f"urn:ngsi-ld:Tram:{n}", "type": "Tram", "speed": {"value": n}}
+            for n in range(1000, 1010)
+        ]
+        await create(context, *large, *small)
+        both = parse_types("Vehicle,Tram", EXPAND)
+        fast = await ids(context, types=both, q=parse_q("speed>=398", EXPAND))
+        assert sorted(fast) == sorted(["398", "399", *(str(n) for n in range(1000, 1010))])
+        found = await ids(context, types=both, scope=parse_scope("/line/l7/#"))
+        assert found == [str(n) for n in range(400) if n % 40 == 7]
+        assert await ids(context, types=both, scope=parse_scope("/line/+/y")) == []
 
     run(tmp_path, test)
 

@@ -14,9 +14,11 @@ from rynek.context.query import (
     NUMBER,
     Comparison,
     GeoQuery,
+    Hint,
     Query,
     Term,
     comparisons,
+    hints,
     key_ranges,
 )
 from rynek.context.store.indexes import Indexes
@@ -27,6 +29,8 @@ COLUMNS = "e.n, e.ctx, e.body, e.times"
 # Below this many entities of a type, reading them all beats keeping an index for them.
 SMALL_TYPE = 200
 _PROBE_ROWS = 2_000
+# Sorts after every character that a scope may go on with.
+_AFTER_ALL = chr(0x10FFFF)
 _FLAT_METRES = 20_000.0
 _FLAT_LATITUDE = 75.0
 _METRES_A_DEGREE = 111_195.0
@@ -56,12 +60,19 @@ def wanted_indexes(query: Query, indexes: Indexes, connection: Connection) -> li
     if query.ids or query.q is None:
         return []
     found: list[Wanted] = []
-    for comparison in comparisons(query.q):
+    for comparison in (one for hint in hints(query.q) for one in union_of(hint)):
         types = candidate_types(query, indexes, comparison.attr, connection)
         found += [
             (t, comparison.attr, comparison.path) for t in types if not is_small(connection, t)
         ]
     return found
+
+
+def union_of(hint: Hint) -> list[Comparison]:
+    """Comparisons whose matches together contain every match of `hint`."""
+    if isinstance(hint, Comparison):
+        return [hint]
+    return [one for branch in hint.branches for one in union_of(branch[0])]
 
 
 def candidate_types(query: Query, indexes: Indexes, attr: str, connection: Connection) -> list[int]:
@@ -114,6 +125,8 @@ class Planner:
         selective = self._values(query, connection, probe=True)
         if selective is not None:
             return selective
+        if (scopes := self._scopes(query, connection)) is not None:
+            return scopes
         if query.geo is not None and (places := self._places(query, types, connection)):
             return places
         ranged = self._values(query, connection, probe=False)
@@ -208,8 +221,8 @@ class Planner:
         if query.q is None:
             return None
         best: tuple[int, Plan] | None = None
-        for comparison in comparisons(query.q):
-            plan = self._value_plan(query, comparison, connection)
+        for hint in hints(query.q):
+            plan = self._value_plan(query, union_of(hint), connection)
             if plan is None:
                 continue
             if not probe:
@@ -220,32 +233,59 @@ class Planner:
         return best[1] if best else None
 
     def _value_plan(
-        self, query: Query, comparison: Comparison, connection: Connection
+        self, query: Query, union: list[Comparison], connection: Connection
     ) -> tuple[str, Plan] | None:
-        ranges = key_ranges(comparison)
-        keys: list[ValueKey] = []
-        for t in candidate_types(query, self._indexes, comparison.attr, connection):
-            key = self._indexes.values.ready(t, comparison.attr, comparison.path)
-            if key is None:
-                return None
-            keys.append(key)
-        if not keys or not ranges:
-            return None
-        selects: list[str] = []
+        """(numbers of the candidates, plan): index ranges, and small types as a whole.
+
+        None while an index is missing.
+        """
+        sources: list[str] = []
         args: list[object] = []
-        for key in keys:
-            for low, low_in, high, high_in in ranges:
-                above, below = (">=" if low_in else ">"), ("<=" if high_in else "<")
-                selects.append(f"v.k = ? AND v.v {above} ? AND v.v {below} ?")
-                args += (key.k, low, high)
-        inner = " UNION ALL ".join(f"SELECT v.n FROM value_index v WHERE {w}" for w in selects)
+        whole = False
+        for comparison in union:
+            for t in candidate_types(query, self._indexes, comparison.attr, connection):
+                key = self._indexes.values.ready(t, comparison.attr, comparison.path)
+                if key is not None:
+                    _add_ranges(key, comparison, sources, args)
+                elif is_small(connection, t):
+                    sources.append("entity_type v WHERE v.t = ?")
+                    args.append(t)
+                    whole = True
+                else:
+                    return None
+        if not sources:
+            return None
+        inner = " UNION ALL ".join(f"SELECT v.n FROM {source}" for source in sources)
         full = " UNION ALL ".join(
-            f"SELECT {COLUMNS} FROM value_index v CROSS JOIN entity e ON e.n = v.n WHERE {w}"
-            for w in selects
+            f"SELECT {COLUMNS} FROM {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)}"
+            " AND e.n = v.n"
+            for source in sources
         )
-        exact = _is_exact(query, comparison)
+        exact = not whole and len(union) == 1 and _is_exact(query, union[0])
         counting = f"SELECT count(DISTINCT n) FROM ({inner})"
         return inner, Plan(full, tuple(args), exact, counting, spare=4)
+
+    def _scopes(self, query: Query, connection: Connection) -> Plan | None:
+        """The scope index as driver, where it yields few rows."""
+        if query.scope is None or "" in (prefixes := query.scope.prefixes()):
+            return None
+        sources = " UNION ALL ".join(
+            "SELECT n FROM entity_scope WHERE scope >= ? AND scope < ?" for _ in prefixes
+        )
+        args = tuple(bound for prefix in prefixes for bound in (prefix, prefix + _AFTER_ALL))
+        if _count_up_to(connection, sources, args) >= _PROBE_ROWS:
+            return None
+        sql = f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({sources}) ORDER BY e.n"
+        return Plan(sql, args)
+
+
+def _add_ranges(
+    key: ValueKey, comparison: Comparison, sources: list[str], args: list[object]
+) -> None:
+    for low, low_in, high, high_in in key_ranges(comparison):
+        above, below = (">=" if low_in else ">"), ("<=" if high_in else "<")
+        sources.append(f"value_index v WHERE v.k = ? AND v.v {above} ? AND v.v {below} ?")
+        args += (key.k, low, high)
 
 
 def _circle(geo: GeoQuery) -> tuple[str, tuple[float, ...]]:
