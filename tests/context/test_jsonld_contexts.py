@@ -136,7 +136,7 @@ def test_what_no_context_may_be(documents: dict[str, Any], says: str) -> None:
 def test_a_document_that_holds_no_context(body: bytes) -> None:
     cache = Kept()
     cache.bodies[A] = body
-    with pytest.raises(LdContextNotAvailable):
+    with pytest.raises(BadRequestData):
         resolve(A, cache)
 
 

@@ -103,9 +103,9 @@ class TooManyResults(Problem):
 
 
 class LdContextNotAvailable(Problem):
-    """A remote @context could not be had."""
+    """A remote @context could not be had (CIM 009 §6.3.2)."""
 
-    status = 503
+    status = 504
     slug = "LdContextNotAvailable"
     title = "JSON-LD context not available"
 
@@ -132,6 +132,14 @@ class UnsupportedMediaType(Problem):
     status = 415
     slug = "InvalidRequest"
     title = "Unsupported media type"
+
+
+class LengthRequired(Problem):
+    """A request that has to have a body came without one and without its length."""
+
+    status = 411
+    slug = "InvalidRequest"
+    title = "Length required"
 
 
 class PayloadTooLarge(Problem):

@@ -31,6 +31,7 @@ from rynek.context.model import (
 )
 from rynek.context.query import (
     Query,
+    TypeExpr,
     parse_attrs,
     parse_geo,
     parse_projection,
@@ -79,6 +80,7 @@ __all__ = [
     "TemporalStore",
     "TimeProperty",
     "Txn",
+    "TypeExpr",
     "TypeSummary",
     "View",
     "Written",

@@ -205,9 +205,9 @@ def _content(url: str, body: bytes) -> Any:
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise LdContextNotAvailable(f"{url[:200]}: is not JSON") from None
+        raise BadRequestData(f"the @context {url[:200]} is not JSON") from None
     if not isinstance(document, dict) or "@context" not in document:
-        raise LdContextNotAvailable(f'{url[:200]}: has no "@context" member')
+        raise BadRequestData(f'the document {url[:200]} has no "@context" member')
     return document["@context"]
 
 

@@ -34,12 +34,12 @@ def type_details(summaries: list[TypeSummary], ctx: CompiledContext) -> list[dic
 def type_information(
     summaries: list[TypeSummary], type_iri: str, ctx: CompiledContext
 ) -> dict[str, Any]:
-    """EntityTypeInformation (§5.2.26). ResourceNotFound when no entity has the type."""
+    """EntityTypeInfo (§5.2.26). ResourceNotFound when no entity has the type."""
     for one in summaries:
         if one.type == type_iri:
             return {
                 "id": one.type,
-                "type": "EntityTypeInformation",
+                "type": "EntityTypeInfo",
                 "typeName": ctx.compact_iri(one.type),
                 "entityCount": one.entities,
                 "attributeDetails": [
@@ -52,7 +52,7 @@ def type_information(
                     for attr, (_, kinds) in sorted(one.attrs.items())
                 ],
             }
-    raise ResourceNotFound(f"no entity of type {ctx.compact_iri(type_iri)}")
+    raise ResourceNotFound(f"no entity of type {type_iri}")
 
 
 def attribute_list(summaries: list[TypeSummary], ctx: CompiledContext) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def attribute_information(
     """Attribute with count and kinds. ResourceNotFound when no entity has it."""
     having = [one for one in summaries if attr in one.attrs]
     if not having:
-        raise ResourceNotFound(f"no entity has an attribute {ctx.compact_iri(attr)}")
+        raise ResourceNotFound(f"no entity has an attribute {attr}")
     kinds = {kind for one in having for kind in one.attrs[attr][1]}
     return {
         "id": attr,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rynek.base.errors import BadRequestData, OperationNotSupported, Problem, TooComplexQuery
+from rynek.base.errors import BadRequestData, Problem, TooComplexQuery
 from rynek.context.query import And, Or, QNode, Term, format_q, parse_q
 
 
@@ -142,8 +142,8 @@ def test_errors_say_where_and_what(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["sensor{humidity}==40", "sensor{Device:humidity}", "a;b{c}"])
-def test_linked_entities_are_not_supported(text: str) -> None:
-    with pytest.raises(OperationNotSupported, match="linked"):
+def test_linked_entities_need_a_join(text: str) -> None:
+    with pytest.raises(BadRequestData, match="linked"):
         parse_q(text, expand)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rynek.base.errors import BadRequestData, OperationNotSupported, Problem, TooComplexQuery
+from rynek.base.errors import BadRequestData, Problem, TooComplexQuery
 from rynek.context.query import (
     parse_attrs,
     parse_ids,
@@ -132,8 +132,8 @@ def test_projection() -> None:
     assert parse_attrs("b,a,b", expand) == [expand("b"), expand("a")]
 
 
-def test_projection_of_linked_entities_is_not_supported() -> None:
-    with pytest.raises(OperationNotSupported, match="omit: 'observation"):
+def test_projection_of_linked_entities_needs_a_join() -> None:
+    with pytest.raises(BadRequestData, match="omit: 'observation"):
         parse_projection("omit", "a,observation{temperature,humidity}", expand)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from rynek.app import Engine
+from rynek.context import DEFAULT_VOCAB
 
 from .conftest import Serve
 
@@ -77,12 +78,14 @@ def test_what_is_wrong_is_said(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         async def problem(response: httpx.Response) -> tuple[int, str]:
             document = response.json()
-            assert response.headers["content-type"] == "application/problem+json"
+            assert response.headers["content-type"] == "application/json"
+            assert "link" not in response.headers
             assert document["status"] == response.status_code
             return response.status_code, document["type"].rsplit("/", 1)[1]
 
         post = client.post
-        assert await problem(await post("entities", content=b"{")) == (415, "InvalidRequest")
+        unknown = await post("entities", content=b"{")
+        assert (unknown.status_code, unknown.content) == (415, b"")
         as_json = {"Content-Type": "application/json"}
         broken = await post("entities", content=b"{", headers=as_json)
         assert await problem(broken) == (400, "InvalidRequest")
@@ -128,15 +131,14 @@ def test_attributes_are_appended_updated_merged_and_deleted(serve: Serve) -> Non
         both = {"speed": {"value": 31}, "doors": {"value": "open"}}
         partly = await client.post(f"{at}/attrs?options=noOverwrite", json=both)
         assert partly.status_code == 207
-        assert partly.json()["updated"] == ["doors"]
-        assert partly.json()["notUpdated"][0]["attributeName"] == "speed"
+        assert partly.headers["content-type"] == "application/json"
+        assert partly.json()["updated"] == [DEFAULT_VOCAB + "doors"]
+        assert partly.json()["notUpdated"][0]["attributeName"] == DEFAULT_VOCAB + "speed"
         assert (await client.post(f"{at}/attrs", json=both)).status_code == 204
 
-        unknown = await client.patch(
-            f"{at}/attrs", json={"speed": {"value": 32}, "x": {"value": 1}}
-        )
-        assert unknown.status_code == 207
-        assert [n["attributeName"] for n in unknown.json()["notUpdated"]] == ["x"]
+        more = await client.patch(f"{at}/attrs", json={"speed": {"value": 32}, "x": {"value": 1}})
+        assert more.status_code == 204
+        assert (await client.get(at)).json()["x"]["value"] == 1
 
         assert (
             await client.patch(f"{at}/attrs/speed", json={"unitCode": "MTS"})

@@ -21,7 +21,7 @@ def render_feature(
 
     `geometry_property` is the IRI of the GeoProperty that becomes the geometry; null where the
     entity has none. With several instances it is the default one, or the one that
-    `view.dataset_ids` keeps.
+    `view.dataset_ids` keeps; null when neither is there (§4.5.16.1).
     """
     properties = render_entity(entity, ctx, view)
     properties.pop("id", None)
@@ -51,11 +51,11 @@ def render_collection(
 
 
 def _geometry(entity: Entity, attr: str, view: View) -> Any:
+    wanted = ("@none",) if view.dataset_ids is None else view.dataset_ids
     instances = [
         instance
         for instance in entity.attrs.get(attr, ())
-        if instance.kind == "GeoProperty"
-        and (view.dataset_ids is None or (instance.dataset_id or "@none") in view.dataset_ids)
+        if instance.kind == "GeoProperty" and (instance.dataset_id or "@none") in wanted
     ]
     instances.sort(key=lambda instance: instance.dataset_id is not None)
     return instances[0].value if instances else None

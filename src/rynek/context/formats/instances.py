@@ -13,6 +13,7 @@ from rynek.context.formats.values import (
     check_value,
     moment,
     name_iri,
+    refuse_nulls,
     text,
     uri,
 )
@@ -58,12 +59,14 @@ _OUTPUT_ONLY: Final = frozenset(
 class Reader:
     """Reads attributes of one document; options hold for all of them.
 
-    `nulls` lets the NGSI-LD Null stand for "delete this" (§4.5.0); `partial` lets the value
-    member be absent (UNSET); `simplified` takes an object without a value member for a value;
-    `hints` names, by attribute IRI, the kind that a bare value belongs to.
+    `nulls` lets the NGSI-LD Null stand for "delete this" (§4.5.0), `deep_nulls` also inside the
+    value of a Property (merge patch only, §5.5.4); `partial` lets the value member be absent
+    (UNSET); `simplified` takes an object without a value member for a value; `hints` names, by
+    attribute IRI, the kind that a bare value belongs to; `lang` is the language of a bare text
+    for a LanguageProperty.
     """
 
-    __slots__ = ("ctx", "hints", "now", "nulls", "partial", "simplified")
+    __slots__ = ("ctx", "deep_nulls", "hints", "lang", "now", "nulls", "partial", "simplified")
 
     def __init__(
         self,
@@ -71,13 +74,17 @@ class Reader:
         now: int,
         *,
         nulls: bool = False,
+        deep_nulls: bool = False,
         partial: bool = False,
         simplified: bool = False,
         hints: dict[str, str] | None = None,
+        lang: str | None = None,
     ) -> None:
         self.ctx = ctx
         self.now = now
         self.nulls = nulls
+        self.deep_nulls = deep_nulls
+        self.lang = lang
         self.partial = partial
         self.simplified = simplified
         self.hints = hints
@@ -119,7 +126,11 @@ class Reader:
         for name, item in raw.items():
             if name == member:
                 if kind == "Property" and item is not None and item != NULL:
+                    if type(item) is dict and not self.deep_nulls:
+                        refuse_nulls(item)
                     value = item
+                elif self.lang and kind == "LanguageProperty" and type(item) in (str, list):
+                    value = item if item == NULL else {self.lang: item}
                 else:
                     value = check_value(kind, item, self.ctx, nulls=self.nulls)
             elif name == "type":
@@ -130,13 +141,17 @@ class Reader:
                 unit = text(name, item, nulls=self.nulls)
             elif name == "datasetId":
                 dataset = None if item == NONE else uri(name, item)
+                if dataset == NULL:
+                    raise Invalid("a datasetId cannot be deleted")
             elif name == "objectType":
                 object_type = self._object_types(item)
             elif name == "valueType":
                 value_type = self._value_type(item)
             elif name == "expiresAt":
                 expires = moment(name, item, nulls=self.nulls)
-            elif name not in _OUTPUT_ONLY and name != "@context":
+            elif name == "@context":
+                raise Invalid("an @context inside of an attribute (§5.5.7)")
+            elif name not in _OUTPUT_ONLY:
                 subs = self._sub(name, item, {} if subs is None else subs, depth)
         now = self.now
         return Instance(
@@ -183,6 +198,8 @@ class Reader:
         return "Property", ""
 
     def _bare(self, kind: str, raw: dict[str, Any]) -> Instance:
+        if kind == "Property" and not self.deep_nulls:
+            refuse_nulls(raw)
         value = check_value(kind, raw, self.ctx, nulls=self.nulls)
         return Instance(kind, value, created_at=self.now, modified_at=self.now)
 
@@ -194,6 +211,8 @@ class Reader:
             not self.simplified or raw.keys() & KIND_OF.keys() or "dataset" in raw
         ):
             return raw
+        if kind == "LanguageProperty" and self.lang and type(raw) is not dict:
+            raw = {self.lang: raw}
         return {"type": kind, VALUE_MEMBER[kind]: raw}
 
     def _many(self, raw: list[dict[str, Any]], depth: int) -> list[Instance]:

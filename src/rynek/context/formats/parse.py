@@ -72,15 +72,26 @@ def parse_fragment(
     partial: bool = False,
     simplified: bool = False,
     hints: dict[str, str] | None = None,
+    lang: str | None = None,
 ) -> Fragment:
     """The body of an append, update or merge: like an entity, id and type may be absent.
 
     `allow_null`: the NGSI-LD Null is legal and means "delete". `partial`: instances may lack
     their value member. `simplified`: the body is in simplified form (options=keyValues), so an
     object without a value member is a value. `hints`: attribute IRI → kind that the stored
-    entity has, so that a bare value stays of that kind.
+    entity has, so that a bare value stays of that kind. `lang`: the language of bare texts for
+    LanguageProperties.
     """
-    reader = Reader(ctx, now, nulls=allow_null, partial=partial, simplified=simplified, hints=hints)
+    reader = Reader(
+        ctx,
+        now,
+        nulls=allow_null,
+        deep_nulls=allow_null and partial,
+        partial=partial,
+        simplified=simplified,
+        hints=hints,
+        lang=lang,
+    )
     return _read(doc, reader)
 
 

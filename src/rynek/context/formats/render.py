@@ -15,7 +15,9 @@ from rynek.context.model import VALUE_MEMBER, Entity, Instance
 
 Form = Literal["normalized", "concise", "simplified"]
 _LIKE_INSTANCE: Final = frozenset(KIND_OF) | {"dataset"}
-_BARE_IN_SIMPLIFIED: Final = frozenset(("Property", "GeoProperty", "Relationship"))
+_BARE_IN_SIMPLIFIED: Final = frozenset(
+    ("Property", "GeoProperty", "Relationship", "ListProperty", "ListRelationship")
+)
 
 
 class View(msgspec.Struct, frozen=True):
@@ -239,6 +241,4 @@ def _simple(instance: Instance, ctx: CompiledContext) -> Any:
     kind = instance.kind
     if kind in _BARE_IN_SIMPLIFIED:
         return instance.value
-    if kind == "ListRelationship":
-        return {"objectList": instance.value}
     return {VALUE_MEMBER[kind]: outer_value(instance, ctx)}

@@ -14,9 +14,20 @@ from rynek.context.jsonld import CompiledContext
 from rynek.context.jsonld.names import is_uri
 from rynek.context.model import NULL
 
-__all__ = ["GEOMETRY_TYPES", "NONE", "Invalid", "check_value", "moment", "name_iri", "text", "uri"]
+__all__ = [
+    "GEOMETRY_TYPES",
+    "NONE",
+    "Invalid",
+    "check_value",
+    "moment",
+    "name_iri",
+    "refuse_nulls",
+    "text",
+    "uri",
+]
 
 NONE: Final = "@none"
+MAX_VALUE_DEPTH: Final = 500
 _ZULU_LENGTHS: Final = frozenset((20, 22, 23, 24, 25, 26, 27))
 
 
@@ -81,6 +92,19 @@ def uri(member: str, value: Any) -> str:
     if type(value) is not str or not is_uri(value):
         raise Invalid(f"{member} is not a URI: {shown(value)}")
     return value
+
+
+def refuse_nulls(value: Any, depth: int = 0) -> None:
+    """Invalid when an object that is a value has the NGSI-LD Null as a member (§5.5.4)."""
+    for item in value.values() if type(value) is dict else value:
+        kind = type(item)
+        if kind is str:
+            if item == NULL and type(value) is dict:
+                raise Invalid("the NGSI-LD Null inside of a value is only for a merge")
+        elif kind is dict or kind is list:
+            if depth > MAX_VALUE_DEPTH:
+                raise Invalid(f"the value nests more than {MAX_VALUE_DEPTH} deep")
+            refuse_nulls(item, depth + 1)
 
 
 def name_iri(expand: Callable[[str], str], member: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.context.formats import Fragment, is_null
 from rynek.context.jsonld import CompiledContext
-from rynek.context.model import Entity, Instance
+from rynek.context.model import NULL, Entity, Instance
 from rynek.context.operations.entities import existing, stamp_all
 from rynek.context.operations.merge import merge_instances, merged_instance
 from rynek.context.store.contract import Txn
@@ -18,18 +19,20 @@ Deleted = list[tuple[str, str | None]]
 
 
 class UpdateResult(msgspec.Struct):
-    """UpdateResult (§5.2.18): attribute IRIs written, and those that were not, with the reason."""
+    """UpdateResult (§5.2.18): attribute IRIs written, and those that were not, with the reason.
+
+    Its document has full names only, as every answer that has no @context (§6.3.6).
+    """
 
     updated: list[str] = []
     not_updated: list[tuple[str, str]] = []
 
-    def body(self, ctx: CompiledContext) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
         """The document that goes with status 207."""
         return {
-            "updated": [ctx.compact_iri(name) for name in self.updated],
+            "updated": self.updated,
             "notUpdated": [
-                {"attributeName": ctx.compact_iri(name), "reason": reason}
-                for name, reason in self.not_updated
+                {"attributeName": name, "reason": reason} for name, reason in self.not_updated
             ],
         }
 
@@ -73,14 +76,17 @@ class _Draft:
         self.deleted += [(attr, one.dataset_id) for one in gone]
         return True
 
-    def names(self, fragment: Fragment) -> None:
-        """Add the fragment's types and take its scopes (§4.6.2: types are only ever added)."""
+    def members(self, fragment: Fragment, scopes: list[str] | None) -> None:
+        """Add the fragment's types (they are only ever added, §5.5.8) and set what else is not an
+        attribute: `scopes` where it is not None, and expiresAt. The NGSI-LD Null removes."""
         types = self.entity.types
         new = [t for t in fragment.types or () if t not in types]
         if new:
             self.entity.types = [*types, *new]
-        if fragment.scopes is not None:
-            self.entity.scopes = fragment.scopes or None
+        if scopes is not None:
+            self.entity.scopes = None if scopes == [NULL] else scopes or None
+        if fragment.expires_at is not None:
+            self.entity.expires_at = None if fragment.expires_at == NULL else fragment.expires_at
 
     @property
     def changed(self) -> bool:
@@ -112,9 +118,10 @@ def append(
 ) -> UpdateResult:
     """Append Entity Attributes (§5.6.3): new ones are added, old ones replaced if `overwrite`."""
     draft = _Draft(existing(txn, entity_id), txn.now)
-    draft.names(fragment)
-    if fragment.expires_at is not None:
-        draft.entity.expires_at = fragment.expires_at
+    scopes = fragment.scopes
+    if scopes is not None and not overwrite:
+        scopes = list(dict.fromkeys([*(draft.old.scopes or ()), *scopes]))
+    draft.members(fragment, scopes)
     result = UpdateResult()
     for attr, instances in fragment.attrs.items():
         there = {one.dataset_id for one in draft.entity.attrs.get(attr, ())}
@@ -131,20 +138,14 @@ def append(
 def update(
     txn: Txn, entity_id: str, fragment: Fragment, ctx: CompiledContext, source: str | None = None
 ) -> UpdateResult:
-    """Update Entity Attributes (§5.6.2): existing attributes are replaced, others refused."""
+    """Update Attributes (§5.6.2): existing instances are replaced, others appended; a scope only
+    replaces one that is there."""
     draft = _Draft(existing(txn, entity_id), txn.now)
-    draft.names(fragment)
-    result = UpdateResult()
+    draft.members(fragment, fragment.scopes if draft.old.scopes else None)
     for attr, instances in fragment.attrs.items():
-        there = {one.dataset_id for one in draft.entity.attrs.get(attr, ())}
-        known = [one for one in instances if one.dataset_id in there]
-        if len(known) < len(instances):
-            result.not_updated.append((attr, "the entity has no such attribute"))
-        if known:
-            _replace_or_null(draft, attr, known)
-            result.updated.append(attr)
+        _replace_or_null(draft, attr, instances)
     draft.write(txn, ctx, source)
-    return result
+    return UpdateResult(updated=list(fragment.attrs))
 
 
 def _replace_or_null(draft: _Draft, attr: str, instances: list[Instance]) -> None:
@@ -216,6 +217,32 @@ def delete_attribute(
     draft.write(txn, ctx, source)
 
 
+def delete_scope(txn: Txn, entity_id: str, ctx: CompiledContext, source: str | None = None) -> None:
+    """Delete Attribute (§5.6.5) of `scope`. ResourceNotFound when the entity has none."""
+    draft = _Draft(existing(txn, entity_id), txn.now)
+    if draft.old.scopes is None:
+        raise ResourceNotFound(f"{entity_id} has no scope")
+    draft.entity.scopes = None
+    draft.write(txn, ctx, source)
+
+
+def reduce(
+    txn: Txn,
+    entity_id: str,
+    ctx: CompiledContext,
+    *,
+    keep: Collection[str] | None = None,
+    drop: Collection[str] | None = None,
+    source: str | None = None,
+) -> None:
+    """Purge attributes (§5.6.21): all but those in `keep`, and those in `drop` (IRIs)."""
+    draft = _Draft(existing(txn, entity_id), txn.now)
+    for attr in draft.old.attrs:
+        if (keep is not None and attr not in keep) or (drop is not None and attr in drop):
+            draft.drop(attr, None, every=True)
+    draft.write(txn, ctx, source)
+
+
 def merge(
     txn: Txn,
     entity_id: str,
@@ -230,9 +257,7 @@ def merge(
     `observed_at` becomes the time of merged instances that had one and whose patch gives none.
     """
     draft = _Draft(existing(txn, entity_id), txn.now)
-    draft.names(fragment)
-    if fragment.expires_at is not None:
-        draft.entity.expires_at = fragment.expires_at
+    draft.members(fragment, fragment.scopes)
     for attr, instances in fragment.attrs.items():
         merged, gone = merge_instances(draft.old.attrs.get(attr, []), instances, observed_at)
         for dataset_id in gone:

@@ -108,7 +108,7 @@ def _update(txn: Txn, item: Item, *, overwrite: bool) -> None:
     fragment = as_fragment(item.entity)
     done = attributes.append(txn, item.entity.id, fragment, item.ctx, overwrite=overwrite)
     if done.not_updated:
-        raise _NotUpdated(done, item.ctx)
+        raise _NotUpdated(done)
 
 
 def merge_all(txn: Txn, patches: Iterable[Patch], result: BatchResult) -> BatchResult:
@@ -154,12 +154,12 @@ def fragment_entity(fragment: Fragment) -> Entity:
 class _NotUpdated(Problem):
     """Some attributes of an entity were left as they were."""
 
-    status = 207
+    status = 400
     slug = "BadRequestData"
     title = "Some attributes were not updated"
 
-    def __init__(self, done: attributes.UpdateResult, ctx: CompiledContext) -> None:
-        names = ", ".join(ctx.compact_iri(name) for name, _ in done.not_updated)
+    def __init__(self, done: attributes.UpdateResult) -> None:
+        names = ", ".join(name for name, _ in done.not_updated)
         super().__init__(f"not overwritten: {names}")
 
 

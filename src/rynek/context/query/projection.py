@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from rynek.base.errors import OperationNotSupported
+from rynek.base.errors import BadRequestData
 from rynek.context.query.scan import Scanner
 
 __all__ = ["ENTITY_MEMBERS", "Projection", "parse_attrs", "parse_projection"]
@@ -39,7 +39,8 @@ def parse_attrs(text: str, expand: Callable[[str], str]) -> list[str]:
 def parse_projection(parameter: str, text: str, expand: Callable[[str], str]) -> Projection:
     """Parse `pick` or `omit` (named by `parameter` for errors).
 
-    Raises BadRequestData with the position; OperationNotSupported for `a{b}`.
+    Raises BadRequestData with the position; also for `a{b}`, which needs linked
+    entity retrieval (§5.7.1.4).
     """
     names = _names(parameter, text)
     members = frozenset(n.removeprefix("@") for n in names if n.removeprefix("@") in ENTITY_MEMBERS)
@@ -56,9 +57,9 @@ def _names(parameter: str, text: str) -> list[str]:
         if not name:
             scanner.error("an attribute name")
         if scanner.peek() == "{":
-            raise OperationNotSupported(
+            raise BadRequestData(
                 f"{parameter}: '{name}{{…}}' at position {scanner.pos} asks for linked entities, "
-                "which this version does not retrieve"
+                "which needs the parameter join"
             )
         names.append(name)
         if not (scanner.take(",") or scanner.take("|")):

@@ -19,7 +19,7 @@ Grammar, in our own words (blanks between tokens carry no meaning):
 
 The last name may be a member that the standard keeps beside a value: observedAt, createdAt,
 modifiedAt, expiresAt, unitCode, datasetId, objectType, valueType. As the only name, createdAt,
-modifiedAt and expiresAt are the entity's. `a{b}` (linked entities) is OperationNotSupported.
+modifiedAt and expiresAt are the entity's. `a{b}` (linked entities) is BadRequestData without join.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Final
 
 import msgspec
 
-from rynek.base.errors import OperationNotSupported, TooComplexQuery
+from rynek.base.errors import BadRequestData, TooComplexQuery
 from rynek.context.query import literals, pattern
 from rynek.context.query.literals import Literal, scan_literal, scan_quoted
 from rynek.context.query.scan import MAX_DEPTH, Scanner
@@ -118,7 +118,7 @@ def parse_q(
 
     `expand_values` are the short names of attributes whose query values are expanded too (the
     parameter of that name). Raises BadRequestData with position and what was expected,
-    OperationNotSupported for linked entities, TooComplexQuery beyond 16 KiB, 256 terms, depth 64.
+    BadRequestData for linked entities, TooComplexQuery beyond 16 KiB, 256 terms, depth 64.
     """
     parser = _Parser(Scanner("q", text), expand, frozenset(expand_values))
     node = parser.query(0)
@@ -192,7 +192,7 @@ class _Parser:
             names.append(scanner.name())
         trail = self._trail() if self._adjacent("[") else ()
         if scanner.peek() == "{":
-            raise OperationNotSupported(
+            raise BadRequestData(
                 f"q: '{names[0]}{{…}}' at position {scanner.pos} follows a relationship to linked "
                 "entities, which this version does not do"
             )

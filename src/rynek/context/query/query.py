@@ -58,6 +58,14 @@ class Query:
         return frozenset(found)
 
     @cached_property
+    def names_attribute(self) -> bool:
+        """Whether attrs, q or the place restrict it to entities with some attribute that is not
+        of the system's own (§5.7.2.4)."""
+        if self.attrs or self.geo is not None:
+            return True
+        return self.q is not None and any(not p.attr.startswith("@") for p in paths(self.q))
+
+    @cached_property
     def _tests(self) -> list[Callable[[Entity], bool]]:
         tests: list[Callable[[Entity], bool]] = []
         if self.ids is not None:

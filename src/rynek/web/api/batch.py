@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rynek.base.errors import BadRequestData, InvalidRequest, Problem
+from rynek.base.errors import BadRequestData, Problem
 from rynek.base.ids import is_uri
 from rynek.context import operations, parse_entity, parse_fragment
 from rynek.web.api.bodies import (
@@ -13,12 +13,11 @@ from rynek.web.api.bodies import (
     dumps,
     load_json,
     media_type,
-    read_document,
     read_list,
 )
 from rynek.web.api.call import JSON, Call, Reply
 from rynek.web.api.entities import query_reply
-from rynek.web.api.params import refuse_later
+from rynek.web.api.query_body import take_query
 
 _NO_CONTENT = 204
 
@@ -36,6 +35,8 @@ async def create_batch(call: Call) -> Reply:
 async def upsert_batch(call: Call) -> Reply:
     """Batch Entity Creation or Update (§5.6.8): options=update appends instead of replacing."""
     replace = "update" not in call.options
+    if not replace and "replace" in call.options:
+        raise BadRequestData("options: replace and update exclude each other")
     result = operations.BatchResult()
     items = await _items(call, result)
     await _write(call, lambda txn: operations.upsert_all(txn, items, result, replace=replace))
@@ -95,69 +96,8 @@ async def delete_batch(call: Call) -> Reply:
 
 async def query_batch(call: Call) -> Reply:
     """Query Entities by POST (§6.23): a Query data type (§5.2.23) as body."""
-    document, ld = await read_document(call)
-    if document.get("type") != "Query":
-        raise BadRequestData('the body must be of type "Query"')
-    call.ld = ld
-    params = call.params | query_params(document)
-    call.params = params
-    refuse_later(params)
+    await take_query(call, temporal=False)
     return await query_reply(call)
-
-
-def query_params(document: dict[str, Any]) -> dict[str, str]:
-    """The members of a Query as the parameters that say the same."""
-    params: dict[str, str] = {}
-    selectors = document.get("entities")
-    if selectors is not None:
-        params |= _selectors(selectors)
-    for name in ("attrs", "pick", "omit", "datasetId"):
-        value = document.get(name)
-        if value is not None:
-            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                raise BadRequestData(f"{name} must be an array of names")
-            params[name] = ",".join(value)
-    for name in ("q", "scopeQ", "lang"):
-        value = document.get(name)
-        if value is not None:
-            if not isinstance(value, str):
-                raise BadRequestData(f"{name} must be a string")
-            params[name] = value
-    geo = document.get("geoQ")
-    if geo is not None:
-        if not isinstance(geo, dict):
-            raise BadRequestData("geoQ must be an object")
-        for name in ("georel", "geometry", "geoproperty"):
-            if name in geo:
-                params[name] = str(geo[name])
-        if "coordinates" in geo:
-            coordinates = geo["coordinates"]
-            params["coordinates"] = (
-                coordinates if isinstance(coordinates, str) else dumps(coordinates).decode()
-            )
-    for name in ("temporalQ", "join", "containedBy", "ordering", "orderBy"):
-        if name in document:
-            params[name] = str(document[name])
-    return params
-
-
-def _selectors(selectors: Any) -> dict[str, str]:
-    if not isinstance(selectors, list) or not selectors:
-        raise BadRequestData("entities must be a non-empty array of selectors")
-    if not all(isinstance(one, dict) and "type" in one for one in selectors):
-        raise BadRequestData("each selector in entities needs a type")
-    if len(selectors) == 1:
-        one = selectors[0]
-        found = {"type": str(one["type"])}
-        if "id" in one:
-            ids = one["id"] if isinstance(one["id"], list) else [one["id"]]
-            found["id"] = ",".join(str(i) for i in ids)
-        if "idPattern" in one:
-            found["idPattern"] = str(one["idPattern"])
-        return found
-    if any(one.keys() - {"type"} for one in selectors):
-        raise BadRequestData("several selectors with id or idPattern are not supported yet")
-    return {"type": ",".join(f"({one['type']})" for one in selectors)}
 
 
 async def _items(
@@ -190,7 +130,7 @@ def _untyped(document: dict[str, Any], ld: Any) -> Any:
 
 def _object(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise InvalidRequest("each element of the array must be an entity")
+        raise BadRequestData("each element of the array must be an entity")
     return document
 
 

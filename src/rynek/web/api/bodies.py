@@ -27,6 +27,9 @@ from rynek.web.api.params import PLAIN, geometry_property, wants_geojson
 _loads: Final = msgspec.json.Decoder().decode
 dumps: Final = msgspec.json.Encoder().encode
 _MERGE_PATCH: Final = "application/merge-patch+json"
+_NO_CONTEXT: Final = "application/ld+json needs an @context in the body"
+_CONTEXT_TWICE: Final = "with application/ld+json the @context goes into the body, not into Link"
+_CONTEXT_IN_JSON: Final = "application/json must not have an @context in the body"
 
 
 def media_type(call: Call) -> str:
@@ -56,18 +59,30 @@ async def read_document(call: Call) -> tuple[dict[str, Any], CompiledContext]:
     media = media_type(call)
     document = load_json(call.body)
     if not isinstance(document, dict):
-        raise InvalidRequest("the body must be a JSON object")
+        raise BadRequestData("the body must be a JSON object")
     return document, await context_of(call, document, media)
 
 
 async def read_list(call: Call) -> tuple[list[Any], str]:
-    """An array body and its media type."""
+    """An array body and its media type.
+
+    BadRequestData for what makes the whole request wrong: no array, an empty one or one with a
+    null (§5.6.7.4), and an @context where the other media type has its own (§6.3.5).
+    """
     media = media_type(call)
     items = load_json(call.body)
     if not isinstance(items, list):
-        raise InvalidRequest("the body must be a JSON array")
-    if not items:
-        raise BadRequestData("the array is empty")
+        raise BadRequestData("the body must be a JSON array")
+    if not items or None in items:
+        raise BadRequestData("the array is empty or has a null in it")
+    having = any(type(item) is dict and "@context" in item for item in items)
+    if media != "application/ld+json":
+        if having:
+            raise BadRequestData(_CONTEXT_IN_JSON)
+    elif call.ld_from_link:
+        raise BadRequestData(_CONTEXT_TWICE)
+    elif not having and any(type(item) is dict for item in items):
+        raise BadRequestData(_NO_CONTEXT)
     return items, media
 
 
@@ -76,9 +91,9 @@ async def context_of(call: Call, document: dict[str, Any], media: str) -> Compil
     spec = document.get("@context")
     if media == "application/ld+json":
         if spec is None:
-            raise BadRequestData("application/ld+json needs an @context in the body")
-        if "link" in call.headers and call.ld_from_link:
-            raise BadRequestData("an @context both in the body and in the Link header")
+            raise BadRequestData(_NO_CONTEXT)
+        if call.ld_from_link:
+            raise BadRequestData(_CONTEXT_TWICE)
         resolver = call.tenant.context.resolver
         cached: CompiledContext | None = resolver.resolve_cached(spec)
         if cached is not None:
@@ -86,7 +101,7 @@ async def context_of(call: Call, document: dict[str, Any], media: str) -> Compil
         resolved: CompiledContext = await resolver.resolve(spec)
         return resolved
     if spec is not None:
-        raise BadRequestData("application/json must not have an @context in the body")
+        raise BadRequestData(_CONTEXT_IN_JSON)
     return call.ld
 
 
@@ -146,12 +161,12 @@ def entities_reply(call: Call, rows: Sequence[Row], view: View, headers: list[He
 
 
 def document_reply(call: Call, document: dict[str, Any], status: int = 200) -> Reply:
-    """Any object, with its @context inside for JSON-LD and GeoJSON, in the Link header else."""
+    """Any object, with its @context inside for JSON-LD and GeoJSON, in the Link header for JSON
+    and for GeoJSON with `Prefer: body=json` (§6.3.6)."""
     if call.accept == JSON:
         return Reply(status, dumps(document), JSON, context_headers(call))
     if call.accept == JSON_LD:
         return Reply(status, dumps(document | {"@context": call.ld.member}), JSON_LD)
-    prefers_json = "body=json" in call.headers.get("prefer", "")
-    if not prefers_json:
-        document = document | {"@context": call.ld.member}
-    return Reply(status, dumps(document), call.accept, context_headers(call))
+    if "body=json" in call.headers.get("prefer", "").replace('"', "").replace(" ", ""):
+        return Reply(status, dumps(document), call.accept, context_headers(call))
+    return Reply(status, dumps(document | {"@context": call.ld.member}), call.accept)

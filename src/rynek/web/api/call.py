@@ -12,7 +12,6 @@ from rynek.context import CompiledContext
 JSON = b"application/json"
 JSON_LD = b"application/ld+json"
 GEO_JSON = b"application/geo+json"
-PROBLEM = b"application/problem+json"
 
 Header = tuple[bytes, bytes]
 
@@ -24,7 +23,8 @@ class Call(msgspec.Struct):
     `headers` have lower-case names; `path_args` are the decoded variable parts of the path;
     `ld` is the resolved @context for names in and out
     (`ld_from_link` when the client named it in a Link header); `accept` is one of JSON, JSON_LD,
-    GEO_JSON; `limits` bound page and batch; `tenant` is the tenant's rooms (`.context`, `.history`, `.clock` …).
+    GEO_JSON; `limits` bound page and batch; `url_params` are those of the
+    URL where a body gave more of them; `tenant` is the tenant's rooms (`.context`, `.history`, `.clock` …).
     """
 
     method: str
@@ -39,6 +39,7 @@ class Call(msgspec.Struct):
     ld_from_link: bool = False
     base_path: str = ""
     limits: Limits = Limits()
+    url_params: dict[str, str] | None = None
 
     @property
     def options(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.context import core_context, discovery
-from rynek.web.api.bodies import document_reply, dumps
+from rynek.web.api.bodies import context_headers, document_reply, dumps
 from rynek.web.api.call import JSON, JSON_LD, Call, Reply
 from rynek.web.api.params import flag
 
@@ -54,5 +54,5 @@ async def serve_context(call: Call) -> Reply:
 
 def _list(call: Call, items: list[dict[str, object]]) -> Reply:
     if call.accept == JSON:
-        return Reply(200, dumps(items), JSON)
+        return Reply(200, dumps(items), JSON, context_headers(call))
     return Reply(200, dumps([one | {"@context": call.ld.member} for one in items]), JSON_LD)

@@ -9,17 +9,19 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from rynek.base.errors import (
+    LengthRequired,
     MethodNotAllowed,
     NotAcceptable,
     PayloadTooLarge,
     Problem,
     ResourceNotFound,
     Unauthorized,
+    UnsupportedMediaType,
 )
 from rynek.context import parse_link_header
 from rynek.web.access import Access
 from rynek.web.api.bodies import dumps
-from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, PROBLEM, Call, Header, Reply
+from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, Call, Header, Reply
 from rynek.web.api.params import parse_query_string
 from rynek.web.api.routes import Leaf, build, find
 
@@ -81,11 +83,12 @@ class Api:
         routed = leaf.handlers.get("GET" if method == "HEAD" else method)
         if routed is None:
             return _method_not_allowed(leaf, method)
-        handler, right = routed
+        handler, right, geojson, creates = routed
+        accept = accepted(headers.get("accept"), geojson=geojson, strict=right == "read")
         engine = self._engine
         name = headers.get("ngsild-tenant") or engine.default_tenant
         self._access.check(headers.get("authorization"), right, name)
-        tenant = engine.tenant(name, create=right == "write" and method == "POST")
+        tenant = engine.tenant(name, create=creates)
         body = b""
         if method in _BODY_METHODS:
             body = await read_body(receive, headers, self._max_body)
@@ -105,7 +108,7 @@ class Api:
                 body,
                 tenant,
                 ld,
-                accepted(headers.get("accept")),
+                accept,
                 url is not None,
                 self._base_path,
                 self._limits,
@@ -152,6 +155,8 @@ async def read_body(receive: Receive, headers: dict[str, str], most: int) -> byt
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
+        if not body and told is None:
+            raise LengthRequired
         if len(body) > most:
             raise PayloadTooLarge(f"the body is larger than {most} bytes")
         return body
@@ -169,10 +174,15 @@ async def read_body(receive: Receive, headers: dict[str, str], most: int) -> byt
 
 
 @lru_cache(maxsize=512)
-def accepted(header: str | None) -> bytes:
-    """The best of JSON, JSON-LD and GeoJSON for an Accept header; NotAcceptable if none is."""
+def accepted(header: str | None, *, geojson: bool = False, strict: bool = True) -> bytes:
+    """The best of JSON, JSON-LD and (where there is one) GeoJSON for an Accept header (§6.3.4).
+
+    NotAcceptable if none is; operations that write (not `strict`) have no answer but errors, which
+    are JSON whatever was asked for, and only refuse GeoJSON.
+    """
     if not header:
         return JSON
+    offers = (JSON, JSON_LD, GEO_JSON) if geojson else (JSON, JSON_LD)
     best: tuple[float, int, bytes] | None = None
     for piece in header.split(","):
         media, *parameters = [part.strip().lower() for part in piece.split(";")]
@@ -183,23 +193,27 @@ def accepted(header: str | None) -> bytes:
                     quality = float(parameter[2:])
                 except ValueError:
                     quality = 0.0
-        for rank, offer in enumerate((JSON, JSON_LD, GEO_JSON)):
+        for rank, offer in enumerate(offers):
             exact = media == offer.decode()
             if quality > 0 and (exact or media in ("*/*", "application/*")):
                 candidate = (quality, 2 if exact else 1 if rank == 0 else 0, offer)
                 if best is None or candidate[:2] > best[:2]:
                     best = candidate
-    if best is None:
-        raise NotAcceptable("answers are application/json, ld+json or geo+json")
-    return best[2]
+    if best is not None:
+        return best[2]
+    if strict or GEO_JSON.decode() in header.lower():
+        raise NotAcceptable("available are " + ", ".join(offer.decode() for offer in offers))
+    return JSON
 
 
 def problem_reply(problem: Problem) -> Reply:
-    """A problem document (RFC 9457)."""
+    """A problem document as plain JSON (§5.5.3); none with 411 and 415 (§6.3.4)."""
+    if isinstance(problem, (UnsupportedMediaType, LengthRequired)):
+        return Reply(problem.status)
     headers: list[Header] = []
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="rynek"'))
-    return Reply(problem.status, dumps(problem.body()), PROBLEM, headers)
+    return Reply(problem.status, dumps(problem.body()), JSON, headers)
 
 
 def _options(leaf: Leaf) -> Reply:

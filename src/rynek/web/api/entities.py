@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from rynek.base.clock import parse_iso, to_iso
 from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.base.ids import is_uri
 from rynek.context import (
     CompiledContext,
     Entity,
+    Txn,
+    View,
     operations,
     parse_attribute,
     parse_entity,
@@ -17,7 +21,7 @@ from rynek.context import (
     parse_partial,
 )
 from rynek.web.api.bodies import (
-    document_reply,
+    dumps,
     entities_reply,
     entity_reply,
     read_document,
@@ -30,9 +34,11 @@ from rynek.web.api.params import (
     paging,
     refuse_later,
     require_filter,
+    types_wanted,
     view_of,
 )
 
+T = TypeVar("T")
 _NO_CONTENT = 204
 
 
@@ -45,23 +51,37 @@ async def retrieve_entity(call: Call) -> Reply:
     row = call.tenant.context.row(entity_id)
     if row is None:
         raise ResourceNotFound(f"no entity {entity_id}")
+    if call.params:
+        _check_shown(call, entity_id, view)
     return entity_reply(call, row, view)
+
+
+def _check_shown(call: Call, entity_id: str, view: View) -> None:
+    """ResourceNotFound when the entity has another type than asked for, or none of `attrs`."""
+    wanted = types_wanted(call.params, call.ld)
+    if wanted is None and view.attrs is None:
+        return
+    entity = call.tenant.context.get(entity_id)
+    if entity is None or (wanted is not None and not wanted.matches(entity.types)):
+        raise ResourceNotFound(f"no entity {entity_id} of that type")
+    if view.attrs is not None and not any(attr in entity.attrs for attr in view.attrs):
+        raise ResourceNotFound(f"{entity_id} has none of the attributes asked for")
 
 
 async def query_entities(call: Call) -> Reply:
     """Query Entities (§5.7.2): GET /entities."""
-    require_filter(call.params)
-    refuse_later(call.params)
     return await query_reply(call)
 
 
 async def query_reply(call: Call) -> Reply:
     """The page of entities that the call's parameters select."""
     params = call.params
+    refuse_later(params)
     view = view_of(call)
     limits = call.limits
     page = paging(params, limits.default_limit, limits.max_limit)
     query = entity_query(params, call.ld)
+    require_filter(params, query)
     found = await call.tenant.context.select(
         query, limit=page.limit, offset=page.offset, count=page.count
     )
@@ -83,7 +103,10 @@ def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> lis
 
 
 def _page_link(call: Call, offset: int, limit: int, rel: str) -> bytes:
-    params = call.params | {"offset": str(offset), "limit": str(limit)}
+    params = (call.params if call.url_params is None else call.url_params) | {
+        "offset": str(offset),
+        "limit": str(limit),
+    }
     path = f"{call.base_path}{call.path}?{urlencode(params)}"
     return f'<{path}>; rel="{rel}"; type="application/ld+json"'.encode()
 
@@ -102,7 +125,7 @@ async def replace_entity(call: Call) -> Reply:
     entity_id = _entity_id(call)
     document, ld = await read_document(call)
     entity = _entity_at(document, entity_id, ld)
-    await call.tenant.context.write(lambda txn: operations.replace(txn, entity, ld))
+    await _write(call, entity_id, ld, lambda txn: operations.replace(txn, entity, ld))
     return Reply(_NO_CONTENT)
 
 
@@ -117,8 +140,8 @@ async def merge_entity(call: Call) -> Reply:
     entity_id = _entity_id(call)
     document, ld = await read_document(call)
     _same_id(document, entity_id)
-    old = call.tenant.context.get(entity_id)
-    hints = _kinds(old)
+    observed = _observed_at(call)
+    hints = _kinds(call.tenant.context.get(entity_id))
     fragment = parse_fragment(
         document,
         ld,
@@ -127,10 +150,13 @@ async def merge_entity(call: Call) -> Reply:
         partial=True,
         simplified=_simplified(call),
         hints=hints,
+        lang=call.params.get("lang"),
     )
-    observed = call.params.get("observedAt")
-    await call.tenant.context.write(
-        lambda txn: operations.merge(txn, entity_id, fragment, ld, observed_at=observed)
+    await _write(
+        call,
+        entity_id,
+        ld,
+        lambda txn: operations.merge(txn, entity_id, fragment, ld, observed_at=observed),
     )
     return Reply(_NO_CONTENT)
 
@@ -138,7 +164,7 @@ async def merge_entity(call: Call) -> Reply:
 async def delete_entity(call: Call) -> Reply:
     """Delete Entity (§5.6.6): DELETE /entities/{id}."""
     entity_id = _entity_id(call)
-    await call.tenant.context.write(lambda txn: operations.delete(txn, entity_id))
+    await _write(call, entity_id, call.ld, lambda txn: operations.delete(txn, entity_id))
     return Reply(_NO_CONTENT)
 
 
@@ -149,10 +175,15 @@ async def append_attributes(call: Call) -> Reply:
     _same_id(document, entity_id)
     fragment = parse_fragment(document, ld, now=0, simplified=_simplified(call))
     overwrite = "noOverwrite" not in call.options
-    result = await call.tenant.context.write(
-        lambda txn: operations.append(txn, entity_id, fragment, ld, overwrite=overwrite)
+    result = await _write(
+        call,
+        entity_id,
+        ld,
+        lambda txn: operations.append(txn, entity_id, fragment, ld, overwrite=overwrite),
     )
-    return _update_reply(call, result, ld)
+    if not result.not_updated:
+        return Reply(_NO_CONTENT)
+    return Reply(207, dumps(result.body()))
 
 
 async def update_attributes(call: Call) -> Reply:
@@ -164,58 +195,79 @@ async def update_attributes(call: Call) -> Reply:
     fragment = parse_fragment(
         document, ld, now=0, allow_null=True, simplified=_simplified(call), hints=hints
     )
-    result = await call.tenant.context.write(
-        lambda txn: operations.update(txn, entity_id, fragment, ld)
-    )
-    return _update_reply(call, result, ld)
+    await _write(call, entity_id, ld, lambda txn: operations.update(txn, entity_id, fragment, ld))
+    return Reply(_NO_CONTENT)
 
 
 async def partial_update(call: Call) -> Reply:
     """Partial Attribute Update (§5.6.4): PATCH /entities/{id}/attrs/{attrId}."""
-    entity_id, attr = _entity_id(call), _attribute(call)
+    entity_id, attr = _entity_id(call), call.path_args[1]
     document, ld = await read_document(call)
-    iri = ld.expand_term(attr)
+    iri = ld.attribute(attr)
     hint = _kinds(call.tenant.context.get(entity_id)).get(iri)
     part = parse_partial(_without_context(document), ld, now=0, name=attr, kind_hint=hint)
-    await call.tenant.context.write(
-        lambda txn: operations.partial_update(txn, entity_id, iri, part, ld)
+    await _write(
+        call,
+        entity_id,
+        ld,
+        lambda txn: operations.partial_update(txn, entity_id, iri, part, ld),
     )
     return Reply(_NO_CONTENT)
 
 
 async def replace_attribute(call: Call) -> Reply:
     """Replace Attribute (§5.6.19): PUT /entities/{id}/attrs/{attrId}."""
-    entity_id, attr = _entity_id(call), _attribute(call)
+    entity_id, attr = _entity_id(call), call.path_args[1]
     document, ld = await read_document(call)
-    iri = ld.expand_term(attr)
+    iri = ld.attribute(attr)
     instances = parse_attribute(_without_context(document), ld, now=0, name=attr)
-    await call.tenant.context.write(
-        lambda txn: operations.replace_attribute(txn, entity_id, iri, instances, ld)
+    await _write(
+        call,
+        entity_id,
+        ld,
+        lambda txn: operations.replace_attribute(txn, entity_id, iri, instances, ld),
     )
     return Reply(_NO_CONTENT)
 
 
 async def delete_attribute(call: Call) -> Reply:
-    """Delete Attribute (§5.6.5): DELETE /entities/{id}/attrs/{attrId}."""
-    entity_id, attr = _entity_id(call), _attribute(call)
+    """Delete Attribute (§5.6.5): DELETE /entities/{id}/attrs/{attrId}; also of `scope`."""
+    entity_id, attr = _entity_id(call), call.path_args[1]
     ld = call.ld
-    iri = ld.expand_term(attr)
+    if attr == "scope":
+        await _write(call, entity_id, ld, lambda txn: operations.delete_scope(txn, entity_id, ld))
+        return Reply(_NO_CONTENT)
+    iri = ld.attribute(attr)
     dataset_id = call.params.get("datasetId")
     if dataset_id is not None and not is_uri(dataset_id):
         raise BadRequestData("datasetId is not a URI")
     every = flag(call.params, "deleteAll")
-    await call.tenant.context.write(
+    await _write(
+        call,
+        entity_id,
+        ld,
         lambda txn: operations.delete_attribute(
             txn, entity_id, iri, ld, dataset_id=dataset_id, delete_all=every
-        )
+        ),
     )
     return Reply(_NO_CONTENT)
 
 
-def _update_reply(call: Call, result: operations.UpdateResult, ld: CompiledContext) -> Reply:
-    if not result.not_updated:
-        return Reply(_NO_CONTENT)
-    return document_reply(call, result.body(ld), 207)
+async def _write(call: Call, entity_id: str, ld: CompiledContext, job: Callable[[Txn], T]) -> T:
+    """Run a write on one entity; where the call names types, only if the entity has them."""
+    wanted = types_wanted(call.params, ld)
+    if wanted is None:
+        done: T = await call.tenant.context.write(job)
+        return done
+
+    def guarded(txn: Txn) -> T:
+        entity = txn.get(entity_id)
+        if entity is not None and not wanted.matches(entity.types):
+            raise ResourceNotFound(f"no entity {entity_id} of that type")
+        return job(txn)
+
+    kept: T = await call.tenant.context.write(guarded)
+    return kept
 
 
 def _entity_id(call: Call) -> str:
@@ -225,8 +277,16 @@ def _entity_id(call: Call) -> str:
     return entity_id
 
 
-def _attribute(call: Call) -> str:
-    return call.path_args[1]
+def _observed_at(call: Call) -> str | None:
+    """The common observedAt of a merge, in UTC."""
+    text = call.params.get("observedAt")
+    if text is None:
+        return None
+    try:
+        # A "+" of an offset comes as a blank where it was not encoded.
+        return to_iso(parse_iso(text.replace(" ", "+")))
+    except ValueError as error:
+        raise BadRequestData(f"observedAt: {error}") from error
 
 
 def _same_id(document: dict[str, Any], entity_id: str) -> None:
@@ -239,7 +299,9 @@ def _without_context(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _simplified(call: Call) -> bool:
-    return not call.options.isdisjoint(("keyValues", "simplified"))
+    form = call.params.get("format")
+    words = call.options if form is None else (form,)
+    return "keyValues" in words or "simplified" in words
 
 
 def _kinds(entity: Entity | None) -> dict[str, str]:

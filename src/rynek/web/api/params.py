@@ -18,6 +18,7 @@ from rynek.base.ids import is_uri
 from rynek.context import (
     CompiledContext,
     Query,
+    TypeExpr,
     View,
     parse_attrs,
     parse_geo,
@@ -37,10 +38,17 @@ _FORMS: Final = {
     "keyValues": "simplified",
     "simplified": "simplified",
 }
-# Parameters of the standard that this version answers with an error rather than ignores.
-_LATER: Final = ("join", "joinLevel", "containedBy", "entityMap", "orderBy", "csf", "splitEntities")
-# What makes a query of entities a query (§5.7.2.4).
-_FILTERS: Final = ("type", "attrs", "q", "georel", "geometry", "id", "idPattern", "scopeQ", "pick")
+# Parameters of the standard that this version answers with an error rather than ignores, unless
+# they ask for what is done anyway.
+_LATER: Final = {
+    "join": "@none",
+    "containedBy": None,
+    "entityMap": "false",
+    "orderBy": None,
+    "ordering": None,
+    "csf": None,
+    "splitEntities": "false",
+}
 
 
 def parse_query_string(raw: bytes) -> dict[str, str]:
@@ -148,18 +156,29 @@ def _ids(text: str) -> list[str]:
     return ids
 
 
-def require_filter(params: dict[str, str]) -> None:
-    """§5.7.2.4: a query without any filter is refused, unless it is about local entities."""
-    if not any(params.get(name) for name in _FILTERS) and params.get("local") != "true":
+def require_filter(params: dict[str, str], query: Query) -> None:
+    """§5.7.2.4: a query by neither type, attribute nor place is refused as too wide, unless it is
+    about local entities; ids and scopes alone do not narrow it."""
+    kind = params.get("type")
+    if kind:
+        if kind == "*" and params.get("local") == "false":
+            raise BadRequestData("type=* is for local entities, local=false contradicts it")
+        return
+    if not query.names_attribute and not flag(params, "local"):
         raise BadRequestData("at least one of type, attrs, q, georel or local=true is needed")
 
 
 def refuse_later(params: dict[str, str]) -> None:
     """Parameters of the standard that are not done yet are refused, never ignored."""
-
-    for name in _LATER:
-        if name in params:
+    for name, harmless in _LATER.items():
+        if name in params and params[name] != harmless:
             raise OperationNotSupported(f"the parameter {name} is not supported yet")
+
+
+def types_wanted(params: dict[str, str], ld: CompiledContext) -> TypeExpr | None:
+    """The selector of entity types that an operation on one entity may carry (§4.17)."""
+    text = params.get("type")
+    return parse_types(text, ld.expand_term) if text else None
 
 
 def view_of(call: Call) -> View:
@@ -170,8 +189,11 @@ def view_of(call: Call) -> View:
     for word in options:
         if word in _FORMS:
             form = _FORMS[word]
-        elif word not in _KNOWN_OPTIONS:
-            raise BadRequestData(f"options/format: {word[:40]!r} is not known")
+        elif word not in ("sysAttrs", "count"):
+            raise BadRequestData(f"options/format: {word[:40]!r} is not known here")
+    form = _FORMS.get(params.get("format", ""), form)  # format wins over options (§6.3.7)
+    if "geometryProperty" in params and call.accept != GEO_JSON:
+        raise BadRequestData("geometryProperty is for application/geo+json")
     names = {name: params[name] for name in ("attrs", "pick", "omit", "lang") if name in params}
     dataset = params.get("datasetId")
     if not names and dataset is None and form == "normalized" and "sysAttrs" not in options:
@@ -191,19 +213,6 @@ def view_of(call: Call) -> View:
 
 
 PLAIN: Final = View()
-_KNOWN_OPTIONS: Final = frozenset(
-    (
-        *_FORMS,
-        "sysAttrs",
-        "count",
-        "noOverwrite",
-        "update",
-        "replace",
-        "temporalValues",
-        "aggregatedValues",
-        "geojson",
-    )
-)
 
 
 def _projected(name: str, text: str, ld: CompiledContext) -> frozenset[str]:

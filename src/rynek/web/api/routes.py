@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rynek.base.errors import OperationNotSupported
 from rynek.web.access import Right
-from rynek.web.api import batch, discovery, entities, temporal
+from rynek.web.api import batch, discovery, entities, purge, temporal
 from rynek.web.api.call import Call, Reply
 
 Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Routed(NamedTuple):
+    """One operation: its handler, the right it needs, whether it can answer in GeoJSON (§6.3.4)
+    and whether it may bring a tenant into being (§5.5.10)."""
+
+    handler: Handler
+    right: Right
+    geojson: bool
+    creates: bool
 
 
 async def not_yet(call: Call) -> Reply:
@@ -22,7 +32,7 @@ async def not_yet(call: Call) -> Reply:
 ROUTES: Final[tuple[tuple[str, str, Handler, Right], ...]] = (
     ("GET", "entities", entities.query_entities, "read"),
     ("POST", "entities", entities.create_entity, "write"),
-    ("DELETE", "entities", not_yet, "write"),
+    ("DELETE", "entities", purge.purge_entities, "write"),
     ("GET", "entities/*", entities.retrieve_entity, "read"),
     ("PUT", "entities/*", entities.replace_entity, "write"),
     ("PATCH", "entities/*", entities.merge_entity, "write"),
@@ -50,7 +60,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler, Right], ...]] = (
     ("POST", "temporal/entities/*/attrs", not_yet, "write"),
     ("DELETE", "temporal/entities/*/attrs/*", not_yet, "write"),
     ("PATCH DELETE", "temporal/entities/*/attrs/*/*", not_yet, "write"),
-    ("POST", "temporal/entityOperations/query", not_yet, "read"),
+    ("POST", "temporal/entityOperations/query", temporal.query_temporal_by_post, "read"),
     ("GET", "subscriptions", not_yet, "read"),
     ("POST", "subscriptions", not_yet, "write"),
     ("GET", "subscriptions/*", not_yet, "read"),
@@ -70,6 +80,10 @@ ROUTES: Final[tuple[tuple[str, str, Handler, Right], ...]] = (
     ("GET", "info/sourceIdentity", not_yet, "read"),
 )
 
+_GEOJSON: Final = frozenset((entities.retrieve_entity, entities.query_entities, batch.query_batch))
+# Upsert is not in the clause's list of these, but it creates what is not there.
+_CREATORS: Final = frozenset((entities.create_entity, batch.create_batch, batch.upsert_batch))
+
 
 class Leaf:
     """The handlers of one path by method."""
@@ -77,7 +91,7 @@ class Leaf:
     __slots__ = ("handlers",)
 
     def __init__(self) -> None:
-        self.handlers: dict[str, tuple[Handler, Right]] = {}
+        self.handlers: dict[str, Routed] = {}
 
     @property
     def allow(self) -> str:
@@ -97,7 +111,9 @@ def build() -> dict[str, Any]:
             node = node.setdefault(part, {})
         leaf = node.setdefault("", Leaf())
         for method in methods.split():
-            leaf.handlers[method] = (handler, right)
+            leaf.handlers[method] = Routed(
+                handler, right, handler in _GEOJSON, handler in _CREATORS
+            )
     return root
 
 

@@ -11,14 +11,15 @@ from typing import Any, Final
 import orjson
 
 from rynek.base.clock import to_iso
-from rynek.base.errors import BadRequestData, NotAcceptable, ResourceNotFound, TooManyResults
+from rynek.base.errors import BadRequestData, ResourceNotFound, TooManyResults
 from rynek.base.ids import is_uri
 from rynek.context import Entity, Query, TemporalEntity, TemporalQuery
 from rynek.history import AggregateQuery, Selection
 from rynek.web.api.bodies import context_headers, document_reply
-from rynek.web.api.call import GEO_JSON, JSON_LD, Call, Header, Reply
+from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.entities import page_headers
 from rynek.web.api.params import entity_query, paging, refuse_later, require_filter
+from rynek.web.api.query_body import take_query
 from rynek.web.api.temporal_form import TemporalView, head, render, render_aggregated
 from rynek.web.api.temporal_params import Aggregation, aggregation, temporal_query, temporal_view
 
@@ -30,7 +31,7 @@ async def retrieve_temporal(call: Call) -> Reply:
     entity_id = call.path_args[0]
     if not is_uri(entity_id):
         raise BadRequestData(f"{entity_id[:200]!r} is not a URI")
-    _check(call)
+    refuse_later(call.params)
     query = temporal_query(call.params, call.ld, required=False)
     view = temporal_view(call)
     types = await _types_of(call, entity_id)
@@ -41,7 +42,7 @@ async def retrieve_temporal(call: Call) -> Reply:
     found = await call.tenant.history.evolution([entity_id], query)
     entity = found.get(entity_id) or TemporalEntity(entity_id, types, {})
     document = render(entity, types, call.ld, view)
-    partial = _partial(call, [entity], query)
+    partial = _partial([entity], query)
     reply = document_reply(call, document, 206 if partial else 200)
     reply.headers = reply.headers + partial
     return reply
@@ -49,13 +50,24 @@ async def retrieve_temporal(call: Call) -> Reply:
 
 async def query_temporal(call: Call) -> Reply:
     """Query Temporal Evolution of Entities (§5.7.4): GET /temporal/entities."""
-    require_filter(call.params)
-    _check(call)
+    return await _query(call)
+
+
+async def query_temporal_by_post(call: Call) -> Reply:
+    """Query Temporal Evolution of Entities by POST (§6.24): a Query (§5.2.23) as body."""
+    await take_query(call, temporal=True)
+    return await _query(call)
+
+
+async def _query(call: Call) -> Reply:
+    refuse_later(call.params)
+    selection = entity_query(call.params, call.ld)
+    require_filter(call.params, selection)
     query = temporal_query(call.params, call.ld, required=True)
     view = temporal_view(call)
     limits = call.limits
     page = paging(call.params, limits.default_limit, limits.max_limit)
-    matched = await _matching(call, entity_query(call.params, call.ld), query)
+    matched = await _matching(call, selection, query)
     chosen = matched[page.offset : page.offset + page.limit]
     more = len(matched) > page.offset + page.limit
     headers = page_headers(call, page, len(matched) if page.count else None, more)
@@ -65,13 +77,7 @@ async def query_temporal(call: Call) -> Reply:
         return _list_reply(call, documents, headers)
     found = await call.tenant.history.evolution([one for one, _ in chosen], query)
     documents = [render(found[one], types, call.ld, view) for one, types in chosen if one in found]
-    return _list_reply(call, documents, headers, _partial(call, list(found.values()), query))
-
-
-def _check(call: Call) -> None:
-    refuse_later(call.params)
-    if call.accept == GEO_JSON:
-        raise NotAcceptable("the temporal representation has no GeoJSON form")
+    return _list_reply(call, documents, headers, _partial(list(found.values()), query))
 
 
 async def _types_of(call: Call, entity_id: str) -> list[str]:
@@ -182,7 +188,7 @@ async def _aggregated(
             methods=wanted.methods,
             group=("entity_id", "attr", "dataset_id", "kind"),
             bucket=wanted.period,
-            origin=_origin(call, query),
+            origin=query.start,
         )
     )
     if len(table) > wanted.most:
@@ -196,13 +202,7 @@ async def _aggregated(
     ]
 
 
-def _origin(call: Call, query: TemporalQuery) -> int | None:
-    """The beginning that timeAt names: the first period starts there."""
-    after = call.params.get("timerel") == "after"
-    return query.start - 1 if after and query.start is not None else query.start
-
-
-def _partial(call: Call, entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[Header]:
+def _partial(entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[Header]:
     """The Content-Range header of an answer that a bound cut off (§6.3.10); else nothing."""
     cut = [one for one in entities if not one.complete]
     if not cut:
@@ -210,7 +210,7 @@ def _partial(call: Call, entities: Sequence[TemporalEntity], query: TemporalQuer
     starts = [one.start for one in cut if one.start is not None]
     ends = [one.end for one in cut if one.end is not None]
     if query.last_n is None:
-        begin = _origin(call, query)
+        begin = query.start
         first, last = min(starts) if begin is None else begin, min(ends)
     else:
         first, last = max(ends) if query.end is None else query.end, max(starts)

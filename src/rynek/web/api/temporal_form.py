@@ -12,6 +12,7 @@ from rynek.context import (
     NULL,
     VALUE_MEMBER,
     CompiledContext,
+    Instance,
     TemporalEntity,
     TemporalInstance,
     TimeProperty,
@@ -126,15 +127,11 @@ def _values(
     return out[0] if len(out) == 1 else out
 
 
-def _simple(instance: Any, ctx: CompiledContext, plain: View) -> Any:
-    """The value alone; what the simplified form wraps ({"json": …}) is unwrapped again."""
-    value = render_attribute([instance], ctx, plain)
-    member = VALUE_MEMBER[instance.kind]
-    if instance.kind not in ("Property", "GeoProperty", "Relationship") and (
-        isinstance(value, dict) and set(value) == {member}
-    ):
-        return value[member]
-    return value
+def _simple(instance: Instance, ctx: CompiledContext, plain: View) -> Any:
+    """The value as in the simplified form ({"json": …}, {"vocab": …}); datasetIds stand outside."""
+    if instance.dataset_id is not None:
+        instance = msgspec.structs.replace(instance, dataset_id=None)
+    return render_attribute([instance], ctx, plain)
 
 
 def render_aggregated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,7 @@ _FORMS: Final[dict[str, Form]] = {
 }
 _OTHER_OPTIONS: Final = frozenset(("sysAttrs", "count"))
 _MAX_PERIODS: Final = 100_000
+_NO_TIME: Final = re.compile(r"P(?=.)(0+[YMWD])*(T(0+[HMS])+)?")
 
 
 class Aggregation(msgspec.Struct, frozen=True):
@@ -48,7 +50,7 @@ class Aggregation(msgspec.Struct, frozen=True):
 def temporal_query(params: dict[str, str], ld: CompiledContext, *, required: bool) -> TemporalQuery:
     """timerel, timeAt, endTimeAt, timeproperty, lastN, attrs and datasetId.
 
-    "before" is < timeAt, "after" is > timeAt, "between" is >= timeAt and < endTimeAt.
+    "before" is < timeAt, "after" is >= timeAt, "between" is >= timeAt and < endTimeAt (§4.11).
     """
     relation = params.get("timerel")
     if relation is None and (required or "timeAt" in params or "endTimeAt" in params):
@@ -86,7 +88,7 @@ def _interval(relation: str, params: dict[str, str]) -> tuple[int | None, int | 
     if relation == "before":
         return None, at
     if relation == "after":
-        return at + 1, None
+        return at, None
     raise BadRequestData(f"timerel: {relation[:40]!r} is none of before, after, between")
 
 
@@ -120,13 +122,14 @@ def _datasets(params: dict[str, str]) -> tuple[str | None, ...] | None:
 def temporal_view(call: Call) -> TemporalView:
     """options, format, lang, pick, omit and timeproperty."""
     form: Form = "normalized"
-    for word in call.options:
+    for word in sorted(call.options):
         if word in _FORMS:
             form = _FORMS[word]
         elif word not in _OTHER_OPTIONS:
             raise BadRequestData(
                 f"options/format: {word[:40]!r} is not known for temporal entities"
             )
+    form = _FORMS.get(call.params.get("format", ""), form)  # format wins over options (§6.3.7)
     return TemporalView(
         form=form,
         sys_attrs="sysAttrs" in call.options,
@@ -157,6 +160,8 @@ def aggregation(call: Call) -> Aggregation | None:
         if method not in METHODS:
             raise BadRequestData(f"aggrMethods: {method[:40]!r} is none of {', '.join(METHODS)}")
     period = call.params.get("aggrPeriodDuration")
+    if period is not None and _NO_TIME.fullmatch(period):
+        period = None  # a duration of 0 spans the whole range (§4.5.19.1)
     if period is not None:
         parse_duration(period)
     return Aggregation(methods, period)

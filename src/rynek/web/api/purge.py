@@ -1,0 +1,59 @@
+"""Handler of DELETE /entities (CIM 009 §5.6.21, §6.4.3.3)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rynek.context import CompiledContext, Query, Txn, decode, operations, parse_attrs
+from rynek.web.api.call import Call, Reply
+from rynek.web.api.params import entity_query, refuse_later, require_filter
+
+_CHUNK: Final = 500
+
+
+async def purge_entities(call: Call) -> Reply:
+    """Purge Entities (§5.6.21): what a query selects is deleted, or with `keep` or `drop` loses
+    attributes. What comes to match while it runs may stay."""
+    refuse_later(call.params)
+    query = entity_query(call.params, call.ld)
+    require_filter(call.params, query)
+    keep, drop = _attributes(call, "keep"), _attributes(call, "drop")
+    ids = await _matching(call.tenant.context, query)
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        await call.tenant.context.write(
+            lambda txn, s=some: _purge(txn, s, query, keep, drop, call.ld)
+        )
+    return Reply(204)
+
+
+def _attributes(call: Call, name: str) -> frozenset[str] | None:
+    text = call.params.get(name)
+    return frozenset(parse_attrs(text, call.ld.attribute)) if text else None
+
+
+async def _matching(context: Any, query: Query) -> list[str]:
+    ids: list[str] = []
+    while True:
+        page = await context.select(query, limit=_CHUNK, offset=len(ids))
+        ids += [decode(row.body, row.times, row.ctx).id for row in page.rows]
+        if not page.more:
+            return ids
+
+
+def _purge(
+    txn: Txn,
+    ids: list[str],
+    query: Query,
+    keep: frozenset[str] | None,
+    drop: frozenset[str] | None,
+    ld: CompiledContext,
+) -> None:
+    for entity_id in ids:
+        entity = txn.get(entity_id)
+        if entity is None or not query.matches(entity):
+            continue  # changed since it was found
+        if keep is None and drop is None:
+            operations.delete(txn, entity_id)
+        else:
+            operations.reduce(txn, entity_id, ld, keep=keep, drop=drop)

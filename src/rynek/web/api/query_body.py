@@ -1,0 +1,119 @@
+"""A Query data type (CIM 009 §5.2.23) as a body → the parameters that say the same."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rynek.base.errors import BadRequestData, OperationNotSupported
+from rynek.web.api.bodies import dumps, read_document
+from rynek.web.api.call import Call
+
+_TEXTS: Final = (
+    "q", "scopeQ", "lang", "csf", "join", "expandValues", "jsonKeys", "entityMapLifetime",
+)  # fmt: skip
+_FLAGS: Final = ("entityMap", "splitEntities")
+_LISTS: Final = ("attrs", "pick", "omit", "datasetId", "containedBy")
+_TEMPORAL: Final = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN",
+                    "aggrMethods", "aggrPeriodDuration")  # fmt: skip
+
+
+async def take_query(call: Call, *, temporal: bool) -> None:
+    """Put what the body asks for into the call's parameters and @context.
+
+    BadRequestData when it is no Query, or has a temporal query where none belongs or lacks one.
+    """
+    document, ld = await read_document(call)
+    if document.get("type") != "Query":
+        raise BadRequestData('the body must be of type "Query"')
+    params = query_params(document)
+    if temporal:
+        params |= _temporal(document)
+    elif "temporalQ" in document or "aggrParams" in document:
+        raise BadRequestData("temporalQ is for /temporal/entityOperations/query")
+    call.ld = ld
+    call.url_params = call.params
+    call.params = call.params | params
+
+
+def query_params(document: dict[str, Any]) -> dict[str, str]:
+    """The members of a Query as the parameters that say the same."""
+    params: dict[str, str] = {}
+    if "entities" in document:
+        params |= _selectors(document["entities"])
+    for name in _LISTS:
+        if name in document:
+            params[name] = ",".join(_names(name, document[name]))
+    for name in _TEXTS:
+        if name in document:
+            params[name] = _text(name, document[name])
+    for name in _FLAGS:
+        if name in document:
+            params[name] = str(document[name]).lower()
+    if "geoQ" in document:
+        params |= _geo(document["geoQ"])
+    if "ordering" in document:
+        params["ordering"] = "given"
+    return params
+
+
+def _names(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise BadRequestData(f"{name} must be a non-empty array of strings")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadRequestData(f"{name} must be a string")
+    return value
+
+
+def _geo(geo: Any) -> dict[str, str]:
+    """GeoQuery (§5.2.13)."""
+    if not isinstance(geo, dict):
+        raise BadRequestData("geoQ must be an object")
+    params = {
+        name: _text(name, geo[name])
+        for name in ("georel", "geometry", "geoproperty")
+        if name in geo
+    }
+    if "coordinates" in geo:
+        given = geo["coordinates"]
+        params["coordinates"] = given if isinstance(given, str) else dumps(given).decode()
+    return params
+
+
+def _temporal(document: dict[str, Any]) -> dict[str, str]:
+    """TemporalQuery (§5.2.21) and AggregationParams (§5.2.44)."""
+    params: dict[str, str] = {}
+    for part in ("temporalQ", "aggrParams"):
+        given = document.get(part, {})
+        if not isinstance(given, dict):
+            raise BadRequestData(f"{part} must be an object")
+        for name in _TEMPORAL:
+            value = given.get(name)
+            if isinstance(value, list):
+                params[name] = ",".join(_names(name, value))
+            elif value is not None:
+                params[name] = str(value)
+    return params
+
+
+def _selectors(selectors: Any) -> dict[str, str]:
+    """EntitySelector (§5.2.33): type, and id or idPattern."""
+    if not isinstance(selectors, list) or not selectors:
+        raise BadRequestData("entities must be a non-empty array of selectors")
+    if not all(isinstance(one, dict) and "type" in one for one in selectors):
+        raise BadRequestData("each selector in entities needs a type")
+    if len(selectors) == 1:
+        one = selectors[0]
+        found = {"type": _text("type", one["type"])}
+        if "id" in one:
+            ids = [one["id"]] if isinstance(one["id"], str) else one["id"]
+            found["id"] = ",".join(_names("id", ids))
+        if "idPattern" in one:
+            found["idPattern"] = _text("idPattern", one["idPattern"])
+        return found
+    if any("id" in one or "idPattern" in one for one in selectors):
+        raise OperationNotSupported("several selectors with id or idPattern are not supported yet")
+    return {"type": ",".join(f"({_text('type', one['type'])})" for one in selectors)}
