@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -24,6 +25,8 @@ from rynek.feeds import (
     save_feed,
 )
 from rynek.web import City, parse_city
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 EPILOG = """\b
 Examples:
@@ -93,61 +96,91 @@ def _row(tenant: str, name: str, path: Path) -> dict[str, Any]:
     return {"tenant": tenant, "name": name, **told, "problem": problem}
 
 
+def source_options(function: F) -> F:
+    """What `check` and `add` both ask about a source."""
+    for option in (
+        click.option("--kind", help="The kind of feed; without it, it is recognised."),
+        click.option("--zone", help="IANA zone of times without one (default: the city's)."),
+        click.option("--bounds", help="west,south,east,north in degrees (default: the city's)."),
+        click.option("--mapping", help="A mapping for tables: a file, or one that ships."),
+        click.option("--option", "given", multiple=True, metavar="KEY=VALUE", help="Of the kind."),
+        tenant_option,
+        data_option,
+        config_option,
+    ):
+        function = option(function)
+    return function
+
+
+class Asked(msgspec.Struct, kw_only=True):
+    """The values of `source_options`."""
+
+    kind: str | None
+    zone: str | None
+    bounds: str | None
+    mapping: str | None
+    given: tuple[str, ...]
+    tenant: str | None
+    data: Path | None
+    config: Path | None
+
+    def settings(self) -> Settings:
+        """The settings that hold here."""
+        return settings_of(self.config, self.data)
+
+    def feed(self, name: str, source: str) -> FeedConfig:
+        """The feed that is asked for; zone and bounds are the city's unless given."""
+        city = _city(self.settings(), self.tenant)
+        return FeedConfig(
+            name=name,
+            kind=self.kind or "",
+            source=source,
+            zone=self.zone or city.zone,
+            bounds=_bounds(self.bounds) or city.bounds,
+            options=_options(self.kind, self.given, self.mapping),
+        )
+
+
 @feed.command("check", epilog=CHECK_EPILOG)
 @click.argument("source")
-@click.option("--kind", help="The kind of feed; without it, it is recognised from the content.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-@click.option("--zone", help="IANA zone of times without one (default: the city's, else UTC).")
-@click.option("--bounds", help="west,south,east,north in degrees (default: the city's).")
-@click.option("--mapping", help="A mapping for tables: a file, or the name of one that ships.")
-@click.option(
-    "--option", "given", multiple=True, metavar="KEY=VALUE", help="An option of the kind."
-)
 @click.option("--schedule", help="A GTFS zip to match GTFS-Realtime with.")
-@tenant_option
-@data_option
-@config_option
-def check_source(
-    source: str,
-    kind: str | None,
-    as_json: bool,
-    zone: str | None,
-    bounds: str | None,
-    mapping: str | None,
-    given: tuple[str, ...],
-    schedule: str | None,
-    tenant: str | None,
-    data: Path | None,
-    config: Path | None,
-) -> None:
+@source_options
+def check_source(source: str, as_json: bool, schedule: str | None, **asked: Any) -> None:
     """Tell what SOURCE (a file, a folder or a URL) is, holds and becomes, and what is odd.
 
     Nothing is written. The exit code is 0 when it can be read, 1 when it can't.
     """
-    settings = settings_of(config, data)
-    city = _city(settings, tenant)
+    wanted = Asked(**asked)
+    made = wanted.feed("check", source)
     try:
-        report = check(
-            source,
-            kind,
-            zone=zone or city.zone,
-            bounds=_bounds(bounds) or city.bounds,
-            options=_options(kind, given, mapping),
-            schedule=schedule,
-            guard=_guard(settings),
-        )
+        report = _look(made, wanted.settings(), schedule)
     except (ValueError, OSError, Problem) as error:
-        _unreadable(source, kind, error, as_json)
+        _unreadable(source, made.kind, error, as_json)
+        return
     if as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:
         click.echo(report.to_text(), nl=False)
 
 
-def _unreadable(source: str, kind: str | None, error: Exception, as_json: bool) -> None:
+def _look(made: FeedConfig, settings: Settings, schedule: str | None = None) -> CheckReport:
+    return check(
+        made.source,
+        made.kind or None,
+        zone=made.zone,
+        bounds=made.bounds,
+        options=made.options,
+        provider=made.provider,
+        schedule=schedule,
+        guard=_guard(settings),
+    )
+
+
+def _unreadable(source: str, kind: str, error: Exception, as_json: bool) -> None:
     if as_json:
         problem = {"code": "unreadable", "severity": "error", "count": 1, "example": str(error)}
-        told = {"source": source, "kind": kind or "", "records": 0, "entities": {}}
+        told = {"source": source, "kind": kind, "records": 0, "entities": {}}
         click.echo(json.dumps(told | {"findings": [problem]}, ensure_ascii=False, indent=2))
     click.echo(f"rynek: {source} cannot be read: {error}", err=True)
     raise SystemExit(1)
@@ -155,65 +188,40 @@ def _unreadable(source: str, kind: str | None, error: Exception, as_json: bool) 
 
 @feed.command("add", epilog=ADD_EPILOG)
 @click.argument("name")
-@click.option("--kind", help="The kind of feed; without it, it is recognised from the source.")
 @click.option("--source", required=True, help="Where the data are, see below.")
-@click.option("--every", type=float, help="Seconds between polls (default 30).")
-@click.option("--zone", help="IANA zone of times without one (default: the city's, else UTC).")
-@click.option("--bounds", help="west,south,east,north; positions outside are left out.")
+@click.option("--every", type=float, default=30.0, show_default=True, help="Seconds between polls.")
 @click.option("--provider", default="", help="Who publishes the data; stands on every entity.")
 @click.option("--licence", default="", help="On which terms.")
-@click.option("--mapping", help="A mapping for tables: a file, or the name of one that ships.")
-@click.option(
-    "--option", "given", multiple=True, metavar="KEY=VALUE", help="An option of the kind."
-)
 @click.option("--no-check", is_flag=True, help="Do not look at the source first.")
 @click.option("--replace", is_flag=True, help="Replace a feed of that name.")
-@tenant_option
-@data_option
-@config_option
+@source_options
 def add(
     name: str,
-    kind: str | None,
     source: str,
-    every: float | None,
-    zone: str | None,
-    bounds: str | None,
+    every: float,
     provider: str,
     licence: str,
-    mapping: str | None,
-    given: tuple[str, ...],
     no_check: bool,
     replace: bool,
-    tenant: str | None,
-    data: Path | None,
-    config: Path | None,
+    **asked: Any,
 ) -> None:
     """Add the feed NAME (lower case letters, digits, - and _) to a city.
 
     The source is looked at first, as `rynek feed check` does; a source that cannot be read is not
     added. What is written is shown.
     """
-    settings = settings_of(config, data)
-    city = _city(settings, tenant)
-    folder = _folder(settings, tenant)
+    wanted = Asked(**asked)
+    folder = _folder(wanted.settings(), wanted.tenant)
     if name in list_feeds(folder) and not replace:
         raise click.ClickException(f"there is a feed {name!r} already; --replace replaces it")
-    made = FeedConfig(
-        name=name,
-        kind=kind or "",
-        source=_absolute(source, folder),
-        zone=zone or city.zone,
-        bounds=_bounds(bounds) or city.bounds,
+    made = msgspec.structs.replace(
+        wanted.feed(name, _absolute(source, folder)),
+        every=every,
         provider=provider,
         licence=licence,
-        options=_options(kind, given, mapping),
     )
-    if every is not None:
-        made = msgspec.structs.replace(made, every=every)
-    report = None if no_check else _looked_at(made, settings)
-    if report is not None:
-        click.echo(report.to_text(), nl=False)
-        made = msgspec.structs.replace(made, kind=report.kind)
+    if not no_check and not made.source.startswith(("webhook:", "replay:")):
+        made = _looked_at(made, wanted.settings(), folder)
     if not made.kind:
         raise click.ClickException(f"name the kind with --kind: {', '.join(kinds())}")
     try:
@@ -223,23 +231,18 @@ def add(
     click.echo(f"written: {path}\n{path.read_text('utf-8').rstrip()}")
 
 
-def _looked_at(made: FeedConfig, settings: Settings) -> CheckReport | None:
-    if made.source.startswith(("webhook:", "replay:")):
-        return None
+def _looked_at(made: FeedConfig, settings: Settings, folder: Path) -> FeedConfig:
+    """The feed with the kind that its source is of; what the source holds is shown."""
+    local = "://" not in made.source
+    seen = msgspec.structs.replace(made, source=str(folder / made.source)) if local else made
     try:
-        return check(
-            made.source,
-            made.kind or None,
-            zone=made.zone,
-            bounds=made.bounds,
-            options=made.options,
-            provider=made.provider,
-            guard=_guard(settings),
-        )
+        report = _look(seen, settings)
     except (ValueError, OSError, Problem) as error:
         raise click.ClickException(
             f"{made.source} cannot be read: {error}; --no-check adds it all the same"
         ) from None
+    click.echo(report.to_text(), nl=False)
+    return msgspec.structs.replace(made, kind=report.kind)
 
 
 @feed.command("remove")

@@ -1,0 +1,204 @@
+"""`rynek demo` as a person starts it: it comes up, moves, speaks, stops, and comes back."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.demo.service import Service, environment, free_port, until
+
+PAGES = {
+    "kyiv": ("Kyiv", "Київ"),
+    "poznan": ("Poznań", "Познань"),
+    "plzen": ("Plzeň", "Пльзень"),
+    "krakow": ("Kraków", "Краків"),
+    "pardubice": ("Pardubice", "Пардубиці"),
+    "praha": ("Prague", "Прага"),
+    "sofia": ("Sofia", "Софія"),
+    "oslo": ("Oslo", "Осло"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "data"
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> Iterator[Service]:
+    service = Service("demo", folder)
+    yield service
+    if service.process.poll() is None:
+        service.kill()
+
+
+def entities(demo: Service, tenant: str | None, **query: str) -> list[dict[str, Any]]:
+    headers = {"NGSILD-Tenant": tenant} if tenant else {}
+    answer = demo.client.get("/ngsi-ld/v1/entities", params=query, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+def count(demo: Service, tenant: str, kind: str) -> int:
+    answer = demo.client.get(
+        "/ngsi-ld/v1/entities",
+        params={"type": kind, "limit": "1", "count": "true"},
+        headers={"NGSILD-Tenant": tenant},
+    )
+    return int(answer.headers["NGSILD-Results-Count"])
+
+
+def test_it_says_where_it_is(demo: Service) -> None:
+    assert demo.printed() == f"ready {demo.url}/\n"
+
+
+@pytest.mark.parametrize("city", PAGES)
+def test_every_city_has_its_page_in_two_languages(demo: Service, city: str) -> None:
+    for language, name in zip(("en", "uk"), PAGES[city], strict=True):
+        answer = demo.client.get(f"/c/{city}/", params={"lang": language})
+        assert answer.status_code == 200
+        assert f'lang="{language}"' in answer.text
+        assert name in answer.text
+        assert answer.text.count('class="recording"') >= 1
+
+
+def test_the_start_page_shows_all_cities(demo: Service) -> None:
+    page = demo.client.get("/", params={"lang": "en"}).text
+    assert all(f'href="/c/{city}/"' in page for city in PAGES)
+
+
+@pytest.mark.parametrize(
+    ("city", "kind", "expected"),
+    [
+        ("poznan", "Vehicle", 549),
+        ("plzen", "GtfsStop", 710),
+        ("plzen", "GtfsRoute", 54),
+        ("pardubice", "BikeHireDockingStation", 64),
+        ("praha", "OnStreetParking", 16),
+        ("praha", "WasteContainer", 4),
+        ("sofia", "WasteContainer", 19_520),
+        ("oslo", "BikeHireDockingStation", 268),
+    ],
+)
+def test_every_city_has_its_things(demo: Service, city: str, kind: str, expected: int) -> None:
+    assert until(lambda: count(demo, city, kind) >= expected, f"{expected} {kind} in {city}")
+    assert count(demo, city, kind) == expected
+
+
+def test_without_a_tenant_kyiv_answers_and_moves(demo: Service) -> None:
+    def places() -> dict[str, Any]:
+        query = {"type": "Vehicle", "q": 'serviceStatus=="onRoute"', "limit": "1000"}
+        found = entities(demo, None, **query)
+        return {one["id"]: one["location"]["value"] for one in found}
+
+    before = until(places, "vehicles on route")
+    assert all(":kyiv:" in entity_id for entity_id in before)
+
+    def moved() -> bool:
+        now = places()
+        return any(now[entity_id] != before[entity_id] for entity_id in now.keys() & before.keys())
+
+    assert until(moved, "a vehicle that moves")
+
+
+@pytest.mark.parametrize("city", ["poznan", "plzen"])
+def test_vehicles_run_from_the_timetable(demo: Service, city: str) -> None:
+    def scheduled() -> Any:
+        answer = demo.client.get(f"/c/{city}/map/scheduled").json()
+        return answer["features"]
+
+    features = until(scheduled, "scheduled vehicles")
+    assert all(each["properties"]["scheduled"] for each in features)
+    listed = {one["id"] for one in entities(demo, city, type="Vehicle", limit="1000")}
+    assert listed.isdisjoint(each["properties"]["id"] for each in features)
+
+
+def test_the_long_past_is_loaded_behind_the_service(demo: Service) -> None:
+    station = "urn:ngsi-ld:BikeHireDockingStation:pardubice:29745906"
+
+    def past() -> Any:
+        answer = demo.client.get(
+            f"/ngsi-ld/v1/temporal/entities/{station}",
+            params={
+                "attrs": "availableBikeNumber",
+                "timerel": "between",
+                "timeAt": "2021-06-01T00:00:00Z",
+                "endTimeAt": "2021-06-02T00:00:00Z",
+            },
+            headers={"NGSILD-Tenant": "pardubice"},
+        )
+        return answer.json().get("availableBikeNumber") if answer.status_code == 200 else None
+
+    day = until(past, "readings of June 2021")
+    # About every ten minutes; only changes of the number are readings here or there.
+    assert len(day) >= 50
+
+
+def test_anyone_here_may_write(demo: Service) -> None:
+    entity = {
+        "id": "urn:ngsi-ld:Bench:1",
+        "type": "Bench",
+        "seats": {"type": "Property", "value": 3},
+    }
+    assert demo.client.post("/ngsi-ld/v1/entities", json=entity).status_code == 201
+    assert demo.client.get("/ngsi-ld/v1/entities/urn:ngsi-ld:Bench:1").status_code == 200
+
+
+def test_a_second_service_on_the_folder_is_refused(demo: Service, folder: Path) -> None:
+    for command in ("demo", "serve"):
+        arguments = [command, "--port", str(free_port()), "--data", str(folder)]
+        second = subprocess.run(
+            [sys.executable, "-m", "rynek", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment(),
+        )
+        assert second.returncode == 1
+        assert f"in use by another rynek (process {demo.process.pid})" in second.stderr
+        assert "Traceback" not in second.stderr
+
+
+def test_a_taken_port_is_told(demo: Service, tmp_path: Path) -> None:
+    arguments = ["demo", "--port", str(demo.port), "--data", str(tmp_path / "other")]
+    second = subprocess.run(
+        [sys.executable, "-m", "rynek", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(),
+    )
+    assert second.returncode == 1
+    assert "choose another with --port" in second.stderr
+
+
+def test_acknowledged_writes_and_the_replay_survive_a_kill(demo: Service, folder: Path) -> None:
+    entity = {
+        "id": "urn:ngsi-ld:Bench:2",
+        "type": "Bench",
+        "seats": {"type": "Property", "value": 4},
+    }
+    until((folder / "tenants" / "kyiv" / "replay.json").exists, "the place of the replay")
+    before = demo.client.get("/map/network").json()
+    assert demo.client.post("/ngsi-ld/v1/entities", json=entity).status_code == 201
+    demo.kill()
+    again = Service("demo", folder)
+    try:
+        found = again.client.get("/ngsi-ld/v1/entities/urn:ngsi-ld:Bench:2").json()
+        assert found["seats"]["value"] == 4
+        after = again.client.get("/map/network").json()
+        time_of = [
+            {each["properties"]["id"]: each["properties"]["now"] for each in told["features"]}
+            for told in (before, after)
+        ]
+        # It goes on from what was written down at most five seconds before the kill.
+        assert time_of[1]["kyiv"] > time_of[0]["kyiv"] - 10_000
+    finally:
+        with again.client.stream("GET", "/c/kyiv/map/stream") as stream:
+            assert next(stream.iter_bytes())
+            assert again.stop() == 0
