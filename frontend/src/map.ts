@@ -60,7 +60,7 @@ class LiveMap {
     this.canvas = new MapCanvas(
       {
         container: byId("map"),
-        ground: { base: data.base, layers: data.layers, tiles: data.tiles, lines: `${data.base}/map/lines.geojson` },
+        ground: { base: data.base, layers: data.layers, tiles: data.tiles, lines: `${data.base}/map/lines.geojson`, traces: `${data.base}/map/traces.geojson` },
         themes: data.themes,
         centre: hash.centre ?? data.centre ?? [15, 50],
         zoom: hash.zoom ?? data.zoom,
@@ -84,6 +84,8 @@ class LiveMap {
     this.follow();
     setInterval(() => this.tick(), 1000);
     setInterval(() => void this.countAgain(), 10_000);
+    setTimeout(() => this.canvas.renewTraces(), 30_000);
+    setInterval(() => this.canvas.renewTraces(), 180_000);
   }
 
   private follow(): void {
@@ -184,8 +186,8 @@ class LiveMap {
   }, 1800);
 
   private tick(): void {
-    const time = document.querySelector(".recording time");
-    if (time) time.textContent = this.clock.moment(this.clock.now());
+    const now = this.clock.moment(this.clock.now());
+    for (const time of document.querySelectorAll(".recording time")) time.textContent = now;
     this.renewCard();
   }
 

@@ -20,6 +20,9 @@ interface Network {
 }
 
 const EVERY_MS = 5000;
+const DISC = 36;
+/** What the built-in ground shows: beyond it there is nothing to see. */
+const GROUND: [number, number, number, number] = [-25, 33, 62, 72];
 
 class NetworkMap {
   private readonly map: GlMap;
@@ -32,7 +35,7 @@ class NetworkMap {
       style: this.style(),
       center: [20, 50],
       zoom: 3,
-      minZoom: 2,
+      maxBounds: GROUND,
       maxZoom: 9,
       attributionControl: false,
       dragRotate: false,
@@ -72,7 +75,7 @@ class NetworkMap {
 
   private style(): ReturnType<typeof groundStyle> {
     const root = this.url.slice(0, this.url.lastIndexOf("/map/"));
-    const layers = [{ name: "land", kind: "land" }, { name: "countries", kind: "countries" }, { name: "country_names", kind: "names" }];
+    const layers = [{ name: "land", kind: "land" }, { name: "countries", kind: "countries" }, { name: "borders", kind: "borders" }, { name: "country_names", kind: "names" }];
     return groundStyle({ base: root, layers }, isDark());
   }
 
@@ -81,21 +84,26 @@ class NetworkMap {
     const ink = dark ? "#e9ece8" : "#19242a";
     const paper = dark ? "#10171a" : "#ffffff";
     this.map.addSource("cities", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
-    this.map.addLayer({
-      id: "cities", type: "circle", source: "cities",
-      paint: {
-        "circle-color": dark ? "#f0a086" : "#b4472b", "circle-stroke-color": paper, "circle-stroke-width": 2.5,
-        "circle-radius": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 7, 2, 10, 4, 16, 6, 22],
-      },
-    });
+    if (!this.map.hasImage("disc")) this.map.addImage("disc", disc(dark ? "#f0a086" : "#b4472b", paper), { pixelRatio: 2 });
     this.map.addLayer({
       id: "city-names", type: "symbol", source: "cities",
       layout: {
         "text-field": ["format", ["get", "name"], { "font-scale": 1.15 }, "\n", {}, ["get", "words"], { "font-scale": 0.85 }],
-        "text-font": FONT, "text-size": 13, "text-variable-anchor": ["left", "right", "top", "bottom"],
-        "text-radial-offset": 1.2, "text-justify": "auto", "text-max-width": 14,
+        "text-font": FONT, "text-size": 13,
+        "text-radial-offset": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 0.8, 2, 0.95, 4, 1.4, 6, 1.8],
+        "text-justify": "auto", "text-max-width": 14,
+        "text-variable-anchor": ["left", "right", "bottom", "top", "bottom-right", "top-right", "bottom-left", "top-left"],
+        "text-padding": 1,
       },
-      paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.6 },
+      paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.8 },
+    });
+    // Above the names: symbols on top are placed first, so that no name lies on a city.
+    this.map.addLayer({
+      id: "cities", type: "symbol", source: "cities",
+      layout: {
+        "icon-image": "disc", "icon-allow-overlap": true, "icon-padding": 0,
+        "icon-size": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 0.38, 2, 0.46, 4, 0.72, 6, 1],
+      },
     });
   }
 
@@ -116,8 +124,29 @@ class NetworkMap {
     this.fitted = true;
     const box = new LngLatBounds();
     for (const city of cities) box.extend(city.geometry.coordinates);
-    this.map.fitBounds(box, { padding: { top: 50, bottom: 50, left: 60, right: 110 }, maxZoom: 6, animate: false });
+    this.map.fitBounds(box, { padding: padding(this.map.getContainer()), maxZoom: 6, animate: false });
   }
+}
+
+/** Room for the names beside the outermost cities. */
+function padding(element: HTMLElement): { top: number; bottom: number; left: number; right: number } {
+  const side = Math.min(110, element.clientWidth * 0.2);
+  return { top: 44, bottom: 40, left: side * 0.7, right: side };
+}
+
+/** A white-edged disc of DISC pixels across, scaled by `icon-size`. */
+function disc(colour: string, paper: string): ImageData {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = DISC * 2;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  if (!pen) throw new Error("no canvas");
+  pen.arc(DISC, DISC, DISC - 4, 0, 2 * Math.PI);
+  pen.fillStyle = colour;
+  pen.fill();
+  pen.lineWidth = 7;
+  pen.strokeStyle = paper;
+  pen.stroke();
+  return pen.getImageData(0, 0, DISC * 2, DISC * 2);
 }
 
 function words(total: number, moving: number): string {

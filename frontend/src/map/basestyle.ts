@@ -6,6 +6,7 @@ export interface Ground {
   layers: { name: string; kind: string }[];
   tiles?: { url: string; attribution: string };
   lines?: string;
+  traces?: string;
 }
 
 interface Palette {
@@ -55,6 +56,10 @@ export function groundStyle(ground: Ground, dark: boolean): StyleSpecification {
     };
     layers.push(...drawn(layer.name, layer.kind, palette));
   }
+  if (ground.traces) {
+    sources.traces = { type: "geojson", data: absolute(ground.traces), maxzoom: 15 };
+    layers.push(traces(palette));
+  }
   if (ground.lines) {
     sources.lines = { type: "geojson", data: absolute(ground.lines) };
     layers.push(streets(palette));
@@ -79,6 +84,18 @@ function streets(palette: Palette): LayerSpecification {
   };
 }
 
+/** Where vehicles have been: a faint drawing of the streets they use. */
+function traces(palette: Palette): LayerSpecification {
+  return {
+    id: "traces", type: "line", source: "traces",
+    layout: { "line-cap": "round" },
+    paint: {
+      "line-color": palette.street, "line-opacity": 0.75,
+      "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 9, 0.7, 12, 1.8, 15, 6, 18, 18],
+    },
+  };
+}
+
 function drawn(name: string, kind: string, palette: Palette): LayerSpecification[] {
   const fill = (colour: string, opacity = 1): LayerSpecification => ({
     id: `${name}-fill`, type: "fill", source: name,
@@ -92,9 +109,11 @@ function drawn(name: string, kind: string, palette: Palette): LayerSpecification
     case "land":
       return [{ ...fill(palette.land), maxzoom: 4 } as LayerSpecification];
     case "countries":
-      return [fill(palette.land), line(palette.edge, 0.8)];
+      return [fill(palette.land)];
     case "names":
       return [countryNames(name, palette)];
+    case "borders":
+      return [line(palette.edge, 0.8)];
     case "country":
       return [line(palette.edge, 1.1)];
     case "boundary":

@@ -5,8 +5,10 @@ import {
 } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { t } from "../i18n";
-import { FONT, groundStyle, isDark, type Ground } from "./basestyle";
-import { drawArrow, drawMarker, lookOf, markerName, parseMarker } from "./icons";
+import { groundStyle, isDark, type Ground } from "./basestyle";
+import { drawArrow, drawMarker, EIGHTHS, lookOf, markerName, parseMarker } from "./icons";
+import { addThingLayers, HIT_LAYERS } from "./layers";
+import { occupancyColour, occupancyKey } from "./occupancy";
 import { numeral } from "./clock";
 import type { ScheduledLayer } from "./scheduled";
 import type { Box, Store } from "./store";
@@ -15,8 +17,7 @@ import type { Cluster, Theme, Thing } from "./types";
 setWorkerUrl(new URL(workerUrl, import.meta.url).href);
 
 const FRAME_MS = 110;
-const EMPTY = { type: "FeatureCollection" as const, features: [] };
-const HIT_LAYERS = ["clusters", "vehicles", "things", "stops", "scheduled"];
+const MANY_STALE = 150;
 
 export interface Picked {
   id?: string;
@@ -114,6 +115,7 @@ export class MapCanvas {
   }
 
   private restyle(): void {
+    this.options.container.parentElement?.querySelector(".map-key")?.remove();
     this.map.setStyle(groundStyle(this.options.ground, isDark()), { diff: false });
     this.map.once("styledata", () => {
       this.addLayers();
@@ -122,93 +124,7 @@ export class MapCanvas {
   }
 
   private addLayers(): void {
-    const map = this.map;
-    const dark = isDark();
-    const ink = dark ? "#e9ece8" : "#19242a";
-    const paper = dark ? "#10171a" : "#ffffff";
-    for (const source of ["clusters", "things", "vehicles", "scheduled", "selected"]) {
-      if (!map.getSource(source)) map.addSource(source, { type: "geojson", data: EMPTY });
-    }
-    const size = ["interpolate", ["linear"], ["zoom"], 9, 0.34, 11, 0.5, 13, 0.78, 15, 1] as never;
-    map.addLayer({
-      id: "selected", type: "circle", source: "selected",
-      paint: {
-        "circle-radius": 22, "circle-color": dark ? "#ffb84d" : "#b4472b", "circle-opacity": 0.22,
-        "circle-stroke-width": 3, "circle-stroke-color": dark ? "#ffb84d" : "#b4472b",
-      },
-    });
-    map.addLayer({
-      id: "stops", type: "circle", source: "things", filter: ["==", ["get", "stop"], true],
-      paint: {
-        "circle-radius": ["interpolate", ["linear"], ["zoom"], 12.5, 1.8, 15, 4.2, 18, 7],
-        "circle-color": paper, "circle-stroke-color": ["get", "colour"], "circle-stroke-width": 1.6,
-      },
-    });
-    map.addLayer({
-      id: "stop-names", type: "symbol", source: "things", minzoom: 15.5,
-      filter: ["==", ["get", "stop"], true],
-      layout: {
-        "text-field": ["get", "name"], "text-font": FONT, "text-size": 11.5, "text-anchor": "left",
-        "text-offset": [0.8, 0], "text-max-width": 9, "text-optional": true,
-      },
-      paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.4 },
-    });
-    map.addLayer({
-      id: "things", type: "symbol", source: "things", filter: ["!=", ["get", "stop"], true],
-      layout: {
-        "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true,
-        "icon-ignore-placement": true, "text-optional": true,
-        "text-field": ["step", ["zoom"], "", 14, ["get", "text"]], "text-font": FONT, "text-size": 12,
-        "text-offset": [0, 1.75], "symbol-sort-key": ["get", "sort"],
-      },
-      paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.6 },
-    });
-    this.movingLayers("scheduled", size, dark);
-    this.movingLayers("vehicles", size, dark);
-    this.clusterLayers(ink, paper);
-  }
-
-  private movingLayers(source: string, size: never, dark: boolean): void {
-    const paper = dark ? "#10171a" : "#ffffff";
-    this.map.addLayer({
-      id: `${source}-arrows`, type: "symbol", source, filter: ["has", "bearing"], minzoom: 10.5,
-      layout: {
-        "icon-image": source === "scheduled" ? "arrow|grey" : "arrow|transport", "icon-size": size,
-        "icon-rotate": ["get", "bearing"], "icon-rotation-alignment": "map",
-        "icon-allow-overlap": true, "icon-ignore-placement": true,
-      },
-    });
-    this.map.addLayer({
-      id: source, type: "symbol", source,
-      layout: {
-        "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true,
-        "icon-ignore-placement": true,
-        "text-field": ["step", ["zoom"], "", 12, ["get", "text"]], "text-font": FONT,
-        "text-size": ["interpolate", ["linear"], ["zoom"], 12, 8.5, 13, 9.5, 15, 12],
-        "text-allow-overlap": true, "text-ignore-placement": true, "symbol-sort-key": ["get", "sort"],
-      },
-      paint: {
-        "text-color": ["case", ["get", "onColour"], paper, dark ? "#e9ece8" : "#19242a"],
-      },
-    });
-  }
-
-  private clusterLayers(ink: string, paper: string): void {
-    this.map.addLayer({
-      id: "clusters", type: "circle", source: "clusters",
-      paint: {
-        "circle-color": ["get", "colour"], "circle-opacity": 0.9, "circle-stroke-color": paper, "circle-stroke-width": 2.5,
-        "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "count"]], 0.3, 13, 2, 19, 4, 28, 6, 36],
-      },
-    });
-    this.map.addLayer({
-      id: "cluster-counts", type: "symbol", source: "clusters",
-      layout: {
-        "text-field": ["get", "text"], "text-font": FONT, "text-size": 12.5,
-        "text-allow-overlap": true, "text-ignore-placement": true,
-      },
-      paint: { "text-color": paper, "text-halo-color": ink === "#19242a" ? "#19242a40" : "#10171a20", "text-halo-width": 0.6 },
-    });
+    addThingLayers(this.map, isDark());
   }
 
   private pointer(): void {
@@ -256,21 +172,33 @@ export class MapCanvas {
     const theme = this.themes.get(told.theme);
     const text = moves ? (told.label ?? "") : thingText(thing);
     const look = told.scheduled ? "dashed" : lookOf(told.status);
-    const fill = moves || told.level === undefined ? -1 : Math.round(Math.min(1, Math.max(0, told.level)) * 5);
-    const glyph = !(moves && text && text.length <= 4);
+    const fill = moves || told.level === undefined ? -1 : Math.round(Math.min(1, Math.max(0, told.level)) * EIGHTHS);
+    const ring = fill >= 0 && told.number !== undefined;
+    const inside = (moves && text.length <= 3) || ring;
     const at = told.scheduled ? this.scheduled?.position(thing) : this.store?.position(thing);
     return {
       type: "Feature",
       geometry: { type: "Point", coordinates: at },
       properties: {
-        id: told.id, name: told.name ?? "", stop: told.stop ?? false,
-        icon: markerName({ theme: told.theme, look, fill, glyph }),
-        text: moves && text.length > 4 ? "" : text,
-        onColour: look === "solid",
+        id: told.id, name: told.name ?? "", stop: told.stop ?? false, shaped: thing.shape !== undefined,
+        icon: markerName({ theme: told.theme, look, fill, ring, glyph: moves ? !text : !(inside && text) }),
+        text: inside ? text : "", beside: inside ? "" : text,
+        onColour: look === "solid" && !ring,
         colour: isDark() ? theme?.dark : theme?.colour,
+        scale: moves ? vehicleScale(told.status) : ring ? 1.12 : 1,
         sort: told.status === "moving" ? 3 : told.status === "stale" ? 0 : 1,
         ...(moves && told.bearing !== undefined && told.status === "moving" ? { bearing: told.bearing } : {}),
       },
+    };
+  }
+
+  private area(thing: Thing): object {
+    const told = thing.properties;
+    const theme = this.themes.get(told.theme);
+    const colour = isDark() ? theme?.dark : theme?.colour;
+    return {
+      type: "Feature", geometry: thing.shape,
+      properties: { id: told.id, colour, fill: occupancyColour(told.level, isDark()) ?? colour, known: told.level !== undefined },
     };
   }
 
@@ -297,15 +225,36 @@ export class MapCanvas {
     if (!store || !this.map.getSource("things")) return;
     const shown = store.shown();
     const moving = shown.filter((thing) => thing.properties.type === "Vehicle");
-    this.fill("vehicles", moving.map((thing) => this.feature(thing, true)));
+    const stale = (thing: Thing): boolean => thing.properties.status === "stale";
+    this.fill("vehicles", moving.filter((thing) => !stale(thing)).map((thing) => this.feature(thing, true)));
     this.fill("scheduled", (this.scheduled?.things ?? []).map((thing) => this.feature(thing, true)));
     if (all) {
       const rest = shown.filter((thing) => thing.properties.type !== "Vehicle");
-      this.fill("things", rest.map((thing) => this.feature(thing, false)));
+      const many = rest.filter(stale).length > MANY_STALE;
+      const old = [...moving.filter(stale), ...(many ? rest.filter(stale) : [])];
+      this.fill("old", old.map((thing) => this.feature(thing, thing.properties.type === "Vehicle")));
+      this.fill("things", rest.filter((thing) => !many || !stale(thing)).map((thing) => this.feature(thing, false)));
+      const areas = rest.filter((thing) => thing.shape);
+      this.fill("areas", areas.map((thing) => this.area(thing)));
+      this.showKey(areas.some((thing) => thing.properties.level !== undefined));
       this.fill("clusters", store.clusters.map((item) => this.cluster(item)));
     }
     this.drawSelected();
     this.animate();
+  }
+
+  /** Where vehicles have been is known better after a while. */
+  renewTraces(): void {
+    const { traces } = this.options.ground;
+    const source = this.map.getSource("traces") as GeoJSONSource | undefined;
+    if (traces && source) source.setData(new URL(traces, location.href).href);
+  }
+
+  private showKey(shown: boolean): void {
+    const corner = this.options.container.parentElement;
+    const there = corner?.querySelector(".map-key");
+    if (!shown) there?.remove();
+    else if (!there) corner?.append(occupancyKey(isDark()));
   }
 
   private drawSelected(): void {
@@ -336,6 +285,11 @@ export class MapCanvas {
     };
     requestAnimationFrame(step);
   }
+}
+
+/** Moving vehicles are the largest, standing ones smaller: the eye goes to what is alive. */
+function vehicleScale(status: Thing["properties"]["status"]): number {
+  return status === "moving" ? 1.15 : status === "stale" ? 0.7 : 0.78;
 }
 
 function thingText(thing: Thing): string {

@@ -1,7 +1,9 @@
 /** The city's time: the machine's, or a recording's that runs at its own speed. */
 import type { ClockTold } from "./types";
 
-const language = document.documentElement.lang || "en";
+// English as Europe writes it, like the server: day before month, 24 hours.
+const said = document.documentElement.lang || "en";
+const language = said === "en" ? "en-GB" : said;
 
 export class CityClock {
   private base: number;

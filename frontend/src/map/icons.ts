@@ -3,6 +3,7 @@ import type { Status, Theme } from "./types";
 
 const SIZE = 30; // CSS pixels
 const RATIO = 2;
+export const EIGHTHS = 8;
 
 const SHAPES: Record<string, string> = {
   circle: "M15 2a13 13 0 1 1 0 26 13 13 0 0 1 0-26z",
@@ -19,18 +20,20 @@ const SHAPES: Record<string, string> = {
 export interface MarkerKey {
   theme: string;
   look: "solid" | "hollow" | "faded" | "dashed";
-  /** Fifths of filling, or -1 for none. */
+  /** Eighths of filling, or -1 for none. */
   fill: number;
+  /** How a filling is drawn: as the outline's length around a number, or from the bottom. */
+  ring: boolean;
   glyph: boolean;
 }
 
 export const markerName = (key: MarkerKey): string =>
-  `m|${key.theme}|${key.look}|${key.fill}|${key.glyph ? 1 : 0}`;
+  `m|${key.theme}|${key.look}|${key.fill}|${key.glyph ? 1 : 0}|${key.ring ? 1 : 0}`;
 
 export function parseMarker(name: string): MarkerKey | undefined {
-  const [head, theme, look, fill, glyph] = name.split("|");
+  const [head, theme, look, fill, glyph, ring] = name.split("|");
   if (head !== "m" || !theme || !look) return undefined;
-  return { theme, look: look as MarkerKey["look"], fill: Number(fill), glyph: glyph === "1" };
+  return { theme, look: look as MarkerKey["look"], fill: Number(fill), glyph: glyph === "1", ring: ring === "1" };
 }
 
 export function lookOf(status: Status): MarkerKey["look"] {
@@ -60,12 +63,13 @@ function paint(pen: CanvasRenderingContext2D, key: MarkerKey, theme: Theme, dark
   pen.stroke(shape);
   pen.fillStyle = hollow ? paper : colour;
   pen.fill(shape);
+  if (key.ring) return paintRing(pen, key, theme, colour);
   if (key.fill > 0) {
     pen.save();
     pen.clip(shape);
     pen.fillStyle = colour;
     pen.globalAlpha = key.look === "faded" ? 0.45 : 0.55;
-    const height = (26 * key.fill) / 5;
+    const height = (26 * key.fill) / EIGHTHS;
     pen.fillRect(0, 28 - height, SIZE, height);
     pen.restore();
   }
@@ -79,6 +83,30 @@ function paint(pen: CanvasRenderingContext2D, key: MarkerKey, theme: Theme, dark
   if (key.glyph) paintGlyph(pen, theme, hollow ? (dark ? "#e9ece8" : "#19242a") : paper);
 }
 
+/** The outline as a ring that is as long as the thing is full; the number stands inside. */
+function paintRing(pen: CanvasRenderingContext2D, key: MarkerKey, theme: Theme, colour: string): void {
+  const outline = SHAPES[theme.shape] ?? SHAPES.dot ?? "";
+  const shape = new Path2D(outline);
+  const way = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  way.setAttribute("d", outline);
+  const length = way.getTotalLength();
+  pen.save();
+  pen.clip(shape);
+  pen.strokeStyle = colour;
+  pen.lineWidth = 11;
+  pen.globalAlpha = 0.22;
+  pen.stroke(shape);
+  pen.globalAlpha = 1;
+  pen.setLineDash([(length * key.fill) / EIGHTHS, length]);
+  pen.stroke(shape);
+  pen.setLineDash([]);
+  pen.restore();
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.4;
+  if (key.look === "faded") pen.setLineDash([3, 2.2]);
+  pen.stroke(shape);
+}
+
 function paintGlyph(pen: CanvasRenderingContext2D, theme: Theme, colour: string): void {
   const scale = theme.shape === "dot" ? 0.5 : theme.shape === "triangle" ? 0.52 : 0.66;
   const drop = theme.shape === "triangle" ? 3.5 : theme.shape === "drop" ? 2 : 0;
@@ -90,15 +118,15 @@ function paintGlyph(pen: CanvasRenderingContext2D, theme: Theme, colour: string)
   pen.restore();
 }
 
-/** The arrow that goes around a moving vehicle's disc; points up (north). */
+/** The point that shows from under a moving vehicle's disc; points up (north). */
 export function drawArrow(colour: string, paper: string): { data: ImageData; pixelRatio: number } {
-  const side = 46;
+  const side = 60;
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side * RATIO;
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   if (!pen) throw new Error("no canvas");
   pen.scale(RATIO, RATIO);
-  const tip = new Path2D("M23 1 31.5 12.5 23 9.5 14.5 12.5z");
+  const tip = new Path2D("M30 2 42.5 22.5 30 30 17.5 22.5z");
   pen.lineJoin = "round";
   pen.strokeStyle = paper;
   pen.lineWidth = 3;

@@ -131,6 +131,7 @@ export class Store {
     const id = thing.properties.id;
     const before = this.things.get(id);
     const from = before?.geometry ? this.position(before) : undefined;
+    if (before?.shape && !thing.shape) thing.shape = before.shape; // frames carry no outlines
     this.things.set(id, thing);
     const to = thing.geometry?.coordinates;
     if (!from || !to) return;

@@ -43,11 +43,18 @@ export interface Place {
   coordinates: [number, number];
 }
 
+export interface Outline {
+  type: "Polygon" | "MultiPolygon" | "LineString" | "MultiLineString";
+  coordinates: unknown[];
+}
+
 export interface Thing {
   type: "Feature";
   id: number;
   geometry: Place | null;
   properties: Told;
+  /** The thing's own outline or course, when few are in view; its `geometry` is the middle. */
+  shape?: Outline;
 }
 
 export interface Cluster {

@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 
 from rynek.base.clock import Clock
-from rynek.context import Change
+from rynek.context import LOCATION, Change
+from rynek.web.live_shapes import MAX_SHAPES, POINT, Shapes
 from rynek.web.live_stream import Broadcast
 from rynek.web.live_table import REFERENCE, STATUSES, THING, LiveTable, Rows, stale_table
 from rynek.web.live_view import Box, clusters, feature, points, visible
@@ -51,6 +52,7 @@ class LiveHub:
         self.zone = zone
         self.table = LiveTable()
         # A frame number that a restarted server does not repeat: clients then resync by themselves.
+        self.shapes = Shapes(context)
         self.stream = Broadcast(int(time.time()) * 1000)
         self.loaded = False
         self._first = asyncio.Event()
@@ -133,6 +135,8 @@ class LiveHub:
     def apply(self, rows: Iterable[Change]) -> None:
         """Take changes in; they reach the watchers with the next `flush`."""
         for change in rows:
+            if LOCATION in change.attrs:
+                self.shapes.forget(change.entity_id)
             if change.op == "delete":
                 row = self.table.remove(change.entity_id)
                 if row is not None:
@@ -191,6 +195,7 @@ class LiveHub:
         plain = len(rows) <= max(0, min(limit, MAX_POINTS))
         if plain:
             made = points(self.table, rows, self.statuses(rows))
+            self._shape(made, rows)
         else:
             made, _ = clusters(self.table, rows, zoom, self.statuses)
         return {
@@ -202,6 +207,14 @@ class LiveHub:
             "frame": self.stream.number,
             "loaded": self.loaded,
         }
+
+    def _shape(self, made: list[dict[str, Any]], rows: Rows) -> None:
+        """Give features of lines and areas their `shape`, while there are few of them."""
+        wide = np.flatnonzero(self.table.extent[rows] != POINT)
+        if len(wide) <= MAX_SHAPES:
+            for i in wide.tolist():
+                if shape := self.shapes.of(made[i]["properties"]["id"]):
+                    made[i]["shape"] = shape
 
     def unplaced(self, limit: int = 500) -> tuple[list[dict[str, Any]], int]:
         """Things without coordinates (for the list beside the map), and how many there are."""

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from rynek.base.clock import MICRO, parse_iso
 from rynek.context import LOCATION, Entity, Instance
+from rynek.web.live_shapes import extent
+from rynek.web.live_trace import Trace
 from rynek.web.themes import RULES, THEME_INDEX, THEMES, TypeRule, rule_of, short_name
 
 CURRENT, MOVING, PARKED, STALE, UNDATED = range(5)
@@ -96,6 +98,7 @@ _COLUMNS: Final[dict[str, tuple[str, float]]] = {
     "kind": ("u2", 0),
     "spoken": ("u1", 0),
     "leveled": ("u1", 0),
+    "extent": ("u1", 0),
     "moves": ("?", 0),
     "alive": ("?", 0),
     "seen": ("i8", NEVER),
@@ -109,7 +112,8 @@ class LiveTable:
     """Current place, theme, number and times of every entity of a tenant.
 
     `spoken` tells which of the rule's `number` attributes `number` comes from; `leveled` which
-    of its `level` attributes, counted from 1 (0: level is number / total).
+    of its `level` attributes, counted from 1 (0: level is number / total). `extent` tells points,
+    courses and areas apart (live_shapes). `trace` is where vehicles have been.
     Columns are numpy arrays of equal length; `size` rows are in use, deleted ones are reused.
     About 110 bytes a row plus the texts (id, name, label).
     """
@@ -126,6 +130,7 @@ class LiveTable:
     kind: npt.NDArray[np.uint16]
     spoken: npt.NDArray[np.uint8]
     leveled: npt.NDArray[np.uint8]
+    extent: npt.NDArray[np.uint8]
     moves: Mask
     alive: Mask
     seen: Rows
@@ -135,6 +140,7 @@ class LiveTable:
 
     def __init__(self, capacity: int = 1024) -> None:
         self.size = 0
+        self.trace = Trace()
         self.rows: dict[str, int] = {}
         self.ids: list[str] = []
         self.names: list[str] = []
@@ -256,6 +262,7 @@ class LiveTable:
 
     def _place(self, row: int, instances: list[Instance], seen: int) -> None:
         place = point(instances[0].value)
+        self.extent[row] = extent(instances[0].value)
         if place is None:
             self.lon[row] = self.lat[row] = np.nan
             return
@@ -265,6 +272,8 @@ class LiveTable:
             dx = (lon - old_lon) * np.cos(np.radians(lat)) * _METRES
             dy = (lat - old_lat) * _METRES
             if float(np.hypot(dx, dy)) >= _STANDING_M:
+                if self.moves[row]:
+                    self.trace.add((old_lon, old_lat), place, seen - int(self.seen[row]))
                 self.moved[row] = self.since[row] = seen
                 self.bearing[row] = float(np.degrees(np.arctan2(dx, dy))) % 360
         else:

@@ -101,7 +101,7 @@ _STATION = TypeRule(
 )
 _PARKED = TypeRule(
     "parking",
-    number=("availableSpotNumber", "occupiedSpotNumber", "occupancy"),
+    number=("availableSpotNumber", "occupiedSpotNumber"),
     total=("totalSpotNumber", "totalSlotNumber"),
     level=("occupancyRate", "occupancy"),
 )

@@ -76,6 +76,7 @@ def routes(site: Site) -> list[Route]:
         *city("/map/search", search),
         *city("/map/scheduled", scheduled_vehicles),
         *city("/map/lines.geojson", lines),
+        *city("/map/traces.geojson", traces),
         *site.city("/map/base/{layer}.geojson", base),
         site.plain("/map/network", network),
     ]
@@ -158,6 +159,12 @@ async def lines(page: Page, hub: LiveHub) -> Response:
     """The ways of the lines (from the schedule), simplified, as one geometry."""
     body, tag = await _schedule_of(page, hub)[1].geojson()
     return _static(page.request, body, tag, 60)
+
+
+async def traces(page: Page, hub: LiveHub) -> Response:
+    """Where vehicles have been, as one geometry."""
+    body, tag = hub.table.trace.geojson()
+    return _static(page.request, body, tag, 20)
 
 
 async def base(page: Page) -> Response:

@@ -1,0 +1,67 @@
+"""Where vehicles have been: a drawing of the streets they use, made from what they report."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Final
+
+import orjson
+
+from rynek.base.clock import MICRO
+
+__all__ = ["MAX_STEPS", "Trace"]
+
+MAX_STEPS: Final = 10_000
+_SHORTEST_M: Final = 25.0
+_LONGEST_M: Final = 650.0  # a longer step would cut across blocks
+_LONGEST: Final = 150 * MICRO
+_METRES: Final = 111_320.0
+_GRID: Final = 5000  # steps to a degree: ends are the same within about twenty metres
+
+Step = tuple[float, float, float, float]
+
+
+class Trace:
+    """The steps vehicles took, each place once; the newest MAX_STEPS are kept.
+
+    A step goes from one reported place to the next of the same vehicle. Steps that are long in
+    space or time are left out: nothing is known of the way between.
+    """
+
+    def __init__(self) -> None:
+        self._steps: dict[tuple[int, int, int, int], Step] = {}
+        self._version = 0
+        self._made: tuple[int, bytes, str] = (-1, b"", "")
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, start: tuple[float, float], end: tuple[float, float], took: int) -> None:
+        """Remember that something went from `start` to `end` (lon, lat) in `took` microseconds."""
+        dx = (end[0] - start[0]) * math.cos(math.radians(end[1])) * _METRES
+        dy = (end[1] - start[1]) * _METRES
+        if not (0 < took <= _LONGEST and _SHORTEST_M <= math.hypot(dx, dy) <= _LONGEST_M):
+            return
+        a, b = sorted((start, end))
+        key = (round(a[0] * _GRID), round(a[1] * _GRID), round(b[0] * _GRID), round(b[1] * _GRID))
+        if key in self._steps or key[:2] == key[2:]:
+            return
+        if len(self._steps) >= MAX_STEPS:
+            del self._steps[next(iter(self._steps))]
+        self._steps[key] = (*a, *b)
+        self._version += 1
+
+    def geojson(self) -> tuple[bytes, str]:
+        """One MultiLineString as a FeatureCollection, and a hash for its ETag."""
+        if self._made[0] != self._version:
+            ways = [
+                [[round(a, 5), round(b, 5)], [round(c, 5), round(d, 5)]]
+                for a, b, c, d in self._steps.values()
+            ]
+            geometry = {"type": "MultiLineString", "coordinates": ways}
+            feature = {"type": "Feature", "properties": {}, "geometry": geometry}
+            features = [feature] if ways else []
+            body = orjson.dumps({"type": "FeatureCollection", "features": features})
+            self._made = self._version, body, hashlib.sha256(body).hexdigest()[:16]
+        return self._made[1:]
