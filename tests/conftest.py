@@ -1,26 +1,54 @@
 """What all tests share: the recorded data, and the browser of those that need one."""
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.recorded import COMPLETE, DATA
 
-ROOT = Path(__file__).parents[1]
+MISSING = "not among the recordings that ship with the demo"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of recorded real data beside the checkout; RYNEK_TEST_DATA names another."""
-    folder = Path(os.environ.get("RYNEK_TEST_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.fail(
-            f"no recorded data at {folder}: the tests read ../shared/data beside the checkout "
-            "(or the folder that RYNEK_TEST_DATA names)",
-            pytrace=False,
+    """The folder of recorded real data (tests/recorded.py); RYNEK_TEST_DATA names another."""
+    return DATA
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """In a clone without the recorded data, a test of a file that is not there is skipped."""
+    try:
+        return (yield)
+    except Exception as error:
+        if COMPLETE or not _is_missing(error):
+            raise
+        pytest.skip(f"{MISSING}: {error}")
+
+
+def _is_missing(error: BaseException) -> bool:
+    named = re.search(
+        re.escape(str(DATA)) + r"[^'\"\s]*", f"{error} {getattr(error, 'filename', '')}"
+    )
+    return named is not None and not Path(named.group()).exists()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what a clone alone could not test."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(1 for report in skipped if MISSING in str(report.longrepr))
+    if count:
+        terminalreporter.write_line("")
+        terminalreporter.write_line(
+            f"{count} TESTS NEED RECORDED DATA THAT ARE NOT HERE AND WERE SKIPPED: put them into "
+            "../shared/data beside the checkout, or name their folder in RYNEK_TEST_DATA.",
+            yellow=True,
+            bold=True,
         )
-    return folder
 
 
 @pytest.fixture(scope="session")

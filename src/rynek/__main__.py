@@ -1,4 +1,4 @@
-"""`python -m rynek` is `rynek`."""
+"""`python -m rynek`: the command line."""
 
 from rynek.cli import main
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.recorded import DATA, needed
 
 from rynek.base.errors import LdContextNotAvailable
 from rynek.base.http import Guard
@@ -24,7 +25,7 @@ from rynek.context.formats import (
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 
-MODELS = Path(__file__).parents[3] / "shared" / "data" / "smart_data_models"
+MODELS = DATA / "smart_data_models"
 EXAMPLES = sorted(MODELS.glob("*/*/example*.jsonld"))
 
 # The one example that breaks the standard: its @context array ends in "iudx:EVChargingStation",
@@ -63,6 +64,7 @@ def read(path: Path) -> tuple[Entity, CompiledContext]:
 
 
 def test_all_examples_are_there() -> None:
+    needed("smart_data_models")
     assert len(EXAMPLES) == 68
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.demo.service import Service, environment, free_port, until
 
@@ -174,6 +175,47 @@ def test_a_taken_port_is_told(demo: Service, tmp_path: Path) -> None:
     )
     assert second.returncode == 1
     assert "choose another with --port" in second.stderr
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rynek", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env=environment(),
+    )
+
+
+def test_a_backup_of_the_running_service_answers_the_same(
+    demo: Service, folder: Path, tmp_path: Path
+) -> None:
+    questions = [
+        ("sofia", "/ngsi-ld/v1/entities?type=WasteContainer&limit=1000&offset=2000"),
+        ("plzen", "/ngsi-ld/v1/entities?type=GtfsStop&limit=1000&options=sysAttrs"),
+        (
+            "praha",
+            "/ngsi-ld/v1/temporal/entities?type=OnStreetParking&attrs=occupancy"
+            "&timerel=after&timeAt=2019-01-01T00:00:00Z",
+        ),
+        ("kyiv", "/ngsi-ld/v1/entities/urn:ngsi-ld:Bench:1?options=sysAttrs"),
+        ("kyiv", "/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Bench:1"),
+    ]
+
+    def answers(client: httpx.Client) -> list[bytes]:
+        found = [client.get(url, headers={"NGSILD-Tenant": city}) for city, url in questions]
+        assert [each.status_code for each in found if each.status_code not in (200, 206)] == []
+        return [each.content for each in found]
+
+    command("backup", tmp_path / "b.tar", "--data", folder)
+    before = answers(demo.client)
+    command("restore", tmp_path / "b.tar", "--data", tmp_path / "restored")
+    restored = Service("serve", tmp_path / "restored")
+    try:
+        assert answers(restored.client) == before
+    finally:
+        assert restored.stop() == 0
 
 
 def test_acknowledged_writes_and_the_replay_survive_a_kill(demo: Service, folder: Path) -> None:

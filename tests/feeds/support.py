@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from tests.recorded import DATA
 
 from rynek.base.clock import parse_iso
 from rynek.feeds import Document, FeedConfig, Findings, Situation, WriteReport, kind_of
 from rynek.feeds.registry import complete
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 assert DATA.is_dir(), f"the recorded data must be at {DATA}"
 
 

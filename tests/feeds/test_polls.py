@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
 
 import pytest
+from tests.recorded import DATA
 
 from rynek.feeds import FeedConfig, Findings, past_readings
 from rynek.feeds.kit import tar_members
 from rynek.feeds.transport import Payload
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def config(kind: str, **options: object) -> FeedConfig:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.recorded import DATA
 
 from rynek.feeds.contract import Connector, Document, FeedConfig, Findings, Situation
 from rynek.feeds.registry import complete
-
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 class Drive:

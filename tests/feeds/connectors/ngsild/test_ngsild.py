@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.recorded import DATA, needed
 
 from rynek.context import VALUE_MEMBER
 from rynek.feeds.connectors.ngsild import connector
 from rynek.feeds.contract import FeedConfig, Findings, Situation
 from rynek.feeds.registry import complete
 
-MODELS = Path(__file__).resolve().parents[5] / "shared" / "data" / "smart_data_models"
+MODELS = DATA / "smart_data_models"
 EXAMPLES = sorted(MODELS.glob("*/*/example*.json*"))
 BROKER = "https://broker.example"
 
@@ -26,6 +26,7 @@ def config(**settings: Any) -> FeedConfig:
 
 
 def test_all_smart_data_models_examples(drive: Any) -> None:
+    needed("smart_data_models")
     run = drive(connector)
     for path in EXAMPLES:
         made = run.feed(path.read_bytes())
@@ -175,6 +176,7 @@ def test_files_are_not_paged(drive: Any) -> None:
 
 
 def test_sniff_and_refusals(drive: Any) -> None:
+    needed("smart_data_models")
     sure = Counter(connector.sniff(path.read_bytes()[:65536], path.name) > 0.5 for path in EXAMPLES)
     assert sure[True] >= 110
     assert connector.sniff(b"a,b", "x.csv") == 0

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.recorded import DATA, needed
 
 from rynek.feeds.connectors.tabular import batches, connector, shipped
-
-DATA = Path(__file__).resolve().parents[5] / "shared" / "data"
 
 
 class Case(NamedTuple):
@@ -203,6 +201,7 @@ def test_all_of_sofia(drive: Any, recorded: Callable[[str], bytes]) -> None:
 
 
 def test_all_of_pardubice(drive: Any, recorded: Callable[[str], bytes]) -> None:
+    needed("bikeshare/pardubice/2022-12.csv.gz")
     rows, stations = 0, set()
     for path in sorted((DATA / "bikeshare/pardubice").glob("2*.csv.gz")):
         run = drive(connector, options={"mapping": "pardubice_bikes"})

@@ -1,0 +1,208 @@
+"""The HTTP binding's common behaviours (CIM 009 §5.5, §6.3): errors, media types, @context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from rynek.app import Engine
+from rynek.context import DEFAULT_VOCAB
+
+from .conftest import Serve
+
+LD = {"Content-Type": "application/ld+json"}
+CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+UNREACHABLE = "https://127.0.0.1/context.jsonld"
+ID = "urn:ngsi-ld:StreetLight:1"
+
+
+def lamp(**attrs: Any) -> dict[str, Any]:
+    return {"id": ID, "type": "StreetLight", "power": {"type": "Property", "value": 1}} | attrs
+
+
+def link(url: str) -> dict[str, str]:
+    return {"Link": f'<{url}>; rel="http://www.w3.org/ns/json-ld#context"'}
+
+
+def kind(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["type"].rsplit("/", 1)[1]
+
+
+def test_errors_are_plain_json_without_a_link(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        accept = {"Accept": "application/ld+json"}
+        missing = await client.get(f"entities/{ID}", headers=accept)
+        assert kind(missing) == (404, "ResourceNotFound")
+        assert missing.headers["content-type"] == "application/json"
+        assert "link" not in missing.headers
+        assert {"type", "title", "detail", "status"} <= missing.json().keys()
+
+    serve(test)
+
+
+def test_bodies_without_type_or_length_are_refused_with_a_bare_status(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        xml = await client.post("entities", content=b"<a/>", headers={"Content-Type": "text/xml"})
+        assert (xml.status_code, xml.content) == (415, b"")
+        patch = {"Content-Type": "application/merge-patch+json"}
+        assert (await client.post("entities", content=b"{}", headers=patch)).status_code == 415
+        request = client.build_request("POST", "entities", headers=LD)
+        del request.headers["content-length"]
+        assert (await client.send(request)).status_code == 411
+
+    serve(test)
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"x"', b"3", b"null"])
+def test_json_of_another_shape_is_bad_request_data(serve: Serve, body: bytes) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        as_json = {"Content-Type": "application/json"}
+        answer = await client.post("entities", content=body, headers=as_json)
+        assert kind(answer) == (400, "BadRequestData")
+
+    serve(test)
+
+
+def test_what_is_accepted(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=lamp())
+
+        async def media(accept: str, path: str = f"entities/{ID}") -> str:
+            answer = await client.get(path, headers={"Accept": accept})
+            return answer.headers["content-type"] if answer.status_code == 200 else "406"
+
+        assert await media("*/*") == "application/json"
+        assert await media("application/ld+json, application/json") == "application/json"
+        assert await media("application/json;q=0.5, application/ld+json") == "application/ld+json"
+        assert await media("application/geo+json") == "application/geo+json"
+        assert await media("text/html, application/xhtml+xml") == "406"
+        assert await media("text/html, */*;q=0.1") == "application/json"
+        # GeoJSON is for entities only (§6.3.4).
+        assert await media("application/geo+json", "types") == "406"
+        assert await media("application/geo+json, application/json;q=0.1", "types") == (
+            "application/json"
+        )
+        refused = await client.get("types", headers={"Accept": "application/geo+json"})
+        assert "application/ld+json" in refused.json()["detail"]
+        html = await client.patch(
+            f"entities/{ID}/attrs", json={"power": {"value": 2}}, headers={"Accept": "text/html"}
+        )
+        assert html.status_code == 204  # nothing is sent that would have to be accepted
+
+    serve(test)
+
+
+def test_where_the_context_belongs(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        both = await client.post(
+            "entities", json=lamp() | {"@context": CORE}, headers=LD | link(CORE)
+        )
+        assert kind(both) == (400, "BadRequestData")
+        nothing = await client.post("entityOperations/create", json=[lamp()], headers=LD)
+        assert kind(nothing) == (400, "BadRequestData")
+        twice = [lamp() | {"@context": CORE}]
+        batch = await client.post("entityOperations/create", json=twice, headers=LD | link(CORE))
+        assert kind(batch) == (400, "BadRequestData")
+        plain = await client.post("entityOperations/create", json=twice)
+        assert kind(plain) == (400, "BadRequestData")
+        inner = lamp(power={"value": 1, "@context": {"x": "https://example.org/x"}})
+        assert kind(await client.post("entities", json=inner)) == (400, "BadRequestData")
+        scoped = {"power": {"@id": "https://e.org/p", "@context": {"x": "https://e.org/x"}}}
+        bad = await client.post("entities", json=lamp() | {"@context": [scoped, CORE]}, headers=LD)
+        assert kind(bad) == (400, "BadRequestData")
+        for version in ("", "-v1.3", "-v1.8"):
+            url = f"https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context{version}.jsonld"
+            answer = await client.get("entities?type=StreetLight", headers=link(url))
+            assert answer.status_code == 200
+            assert CORE in answer.headers["link"]
+
+    serve(test)
+
+
+def test_a_context_that_cannot_be_had_is_504(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        linked = await client.get("entities?type=StreetLight", headers=link(UNREACHABLE))
+        assert kind(linked) == (504, "LdContextNotAvailable")
+        inside = await client.post("entities", json=lamp() | {"@context": UNREACHABLE}, headers=LD)
+        assert kind(inside) == (504, "LdContextNotAvailable")
+
+    serve(test)
+
+
+def test_only_creating_makes_a_tenant(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        there = {"NGSILD-Tenant": "ostrava"}
+        for method, path, body in (
+            ("POST", f"entities/{ID}/attrs", {}),
+            ("POST", "entityOperations/delete", [ID]),
+            ("POST", "entityOperations/update", [lamp()]),
+            ("POST", "entityOperations/query", {"type": "Query"}),
+            ("DELETE", f"entities/{ID}", None),
+        ):
+            answer = await client.request(method, path, json=body, headers=there)
+            assert kind(answer) == (404, "NonexistentTenant"), path
+            assert answer.headers["ngsild-tenant"] == "ostrava"
+        assert (await client.post("entities", json=lamp(), headers=there)).status_code == 201
+
+    serve(test)
+
+
+def test_names_in_the_path_may_be_whole_iris(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=lamp())
+        path = f"entities/{ID}/attrs/" + DEFAULT_VOCAB.replace(":", "%3A").replace("/", "%2F")
+        changed = await client.patch(path + "power", json={"value": 5})
+        assert changed.status_code == 204
+        assert (await client.get(f"entities/{ID}")).json()["power"]["value"] == 5
+        types = "types/" + (DEFAULT_VOCAB + "StreetLight").replace("/", "%2F")
+        assert (await client.get(types)).json()["typeName"] == "StreetLight"
+        wrong = await client.patch(f"entities/{ID}/attrs/po%20wer", json={"value": 5})
+        assert kind(wrong) == (400, "BadRequestData")
+        assert kind(await client.get("entities/no-uri")) == (400, "BadRequestData")
+        assert (
+            await client.delete(f"entities/{ID}/attrs/https%3A%2F%2Fe.org%2Fx")
+        ).status_code == 404
+
+    serve(test)
+
+
+def test_paths_may_end_in_a_slash(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        assert (await client.post("entities/", json=lamp())).status_code == 201
+        assert len((await client.get("entities/?type=StreetLight")).json()) == 1
+        assert (await client.get(f"entities/{ID}/")).status_code == 200
+        assert (await client.patch(f"entities/{ID}/attrs/", json={"power": 2})).status_code == 204
+        assert (await client.get("entities//")).status_code == 404
+
+    serve(test)
+
+
+def test_answers_say_what_they_depend_on(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        answer = await client.get("entities?type=StreetLight")
+        assert {"accept", "link"} <= set(answer.headers["vary"].lower().split(", "))
+        created = await client.post("entities", json=lamp())
+        assert created.headers["content-length"] == "0"
+        gone = await client.delete(f"entities/{ID}")
+        assert "content-length" not in gone.headers
+        assert "content-type" not in gone.headers
+
+    serve(test)
+
+
+def test_contexts_that_are_no_single_url_are_served(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        context = {"power": "https://example.org/power"}
+        body = lamp() | {"@context": [context, CORE]}
+        assert (await client.post("entities", json=body, headers=LD)).status_code == 201
+        query = {"type": "Query", "entities": [{"type": "StreetLight"}], "@context": context}
+        answer = await client.post("entityOperations/query", json=query, headers=LD)
+        assert answer.json()[0]["power"]["value"] == 1
+        url = answer.headers["link"].partition(">")[0].removeprefix("<")
+        served = await client.get("http://rynek.test" + url)
+        assert served.json() == {"@context": context}
+        assert kind(await client.get("jsonldContexts/none")) == (404, "ResourceNotFound")
+
+    serve(test)
