@@ -217,7 +217,7 @@ def test_queries_by_post(serve: Serve) -> None:
         assert [set(found) for found in one.json()] == [{"id", "type", "name"}]
         geo = {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [16.9, 52.4]}
         assert len((await post(geoQ=geo, pick=["id"])).json()) == 5
-        for wrong in (
+        wrongs: tuple[dict[str, Any], ...] = (
             {},
             {"type": "Search"},
             {"entities": []},
@@ -226,7 +226,8 @@ def test_queries_by_post(serve: Serve) -> None:
             {"entities": everything, "q": 5},
             {"entities": everything, "geoQ": []},
             {"entities": everything, "temporalQ": {}},
-        ):
+        )
+        for wrong in wrongs:
             assert kind(await post(**wrong)) == (400, "BadRequestData"), wrong
         assert kind(await post(entities=everything, join="flat")) == (422, "OperationNotSupported")
 

@@ -233,7 +233,8 @@ def test_purge_deletes_what_a_query_selects(serve: Serve) -> None:
 def test_batches_that_are_wrong_as_a_whole_or_in_part(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         for verb in ("create", "upsert", "update", "merge", "delete"):
-            for body in ([], [None], {}, "x"):
+            bodies: tuple[Any, ...] = ([], [None], {}, "x")
+            for body in bodies:
                 answer = await client.post(f"entityOperations/{verb}", json=body)
                 assert answer.status_code == 400, (verb, body)
                 assert answer.json()["type"].endswith("BadRequestData")

@@ -37,7 +37,7 @@ class View(msgspec.Struct, frozen=True):
     dataset_ids: Collection[str] | None = None
 
     def shows(self, member: str) -> bool:
-        """Whether `id`, `type`, `scope` or an attribute (by IRI) is to be shown."""
+        """Whether `id`, `type`, `scope`, a system time or an attribute (by IRI) is shown."""
         if self.omit is not None and member in self.omit:
             return False
         return self.pick is None or member in self.pick
@@ -63,10 +63,11 @@ def render_entity(entity: Entity, ctx: CompiledContext, view: View = NORMALIZED)
         out["type"] = one_or_many([ctx.compact_iri(name) for name in entity.types])
     if entity.scopes and view.shows("scope"):
         out["scope"] = one_or_many(entity.scopes)
-    if entity.expires_at is not None:
+    if entity.expires_at is not None and view.shows("expiresAt"):
         out["expiresAt"] = entity.expires_at
-    if view.sys_attrs:
+    if view.sys_attrs and view.shows("createdAt"):
         out["createdAt"] = to_iso(entity.created_at)
+    if view.sys_attrs and view.shows("modifiedAt"):
         out["modifiedAt"] = to_iso(entity.modified_at)
     for attr, instances in entity.attrs.items():
         shown = view.instances(attr, instances)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rynek.base.errors import BadRequestData, ResourceNotFound
+from rynek.base.errors import OperationNotSupported, ResourceNotFound
 from rynek.context import core_context, discovery
 from rynek.web.api.bodies import context_headers, document_reply, dumps
 from rynek.web.api.call import JSON, JSON_LD, Call, Reply
@@ -42,8 +42,8 @@ async def describe_attribute(call: Call) -> Reply:
 async def serve_context(call: Call) -> Reply:
     """Serve a @context that answers refer to by its id (§5.13.4)."""
     digest = call.path_args[0]
-    if not digest.isalnum():
-        raise BadRequestData("not the id of a @context")
+    if call.tenant.context.store.remote_context(digest) is not None:
+        raise OperationNotSupported(f"{digest} is only kept here; ask where it comes from")
     ld = core_context() if digest == core_context().id else None
     ld = ld or call.tenant.context.resolver.by_id(digest)
     ld = ld or call.tenant.context.store.context_by_id(digest)

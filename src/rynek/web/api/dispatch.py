@@ -32,6 +32,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PREFIX: Final = "/ngsi-ld/v1/"
 _logger = logging.getLogger(__name__)
 _BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
+_VARY: Final = (b"vary", b"Accept, Link, NGSILD-Tenant, Prefer")
 _CORS_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _CORS_EXPOSED: Final = b"Link, Location, NGSILD-Results-Count, NGSILD-Tenant, Content-Range"
 
@@ -74,6 +75,8 @@ class Api:
         parts = text[at:].split("/")
         if "%" in text:
             parts = [unquote(part) for part in parts]
+        if not parts[-1]:
+            parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
         found = find(self._tree, parts)
         if found is None:
             raise ResourceNotFound(f"no such resource: {path[:200]}")
@@ -117,7 +120,9 @@ class Api:
 
     async def _send(self, reply: Reply, headers: dict[str, str], method: str, send: Send) -> None:
         body = reply.body
-        out: list[Header] = [(b"content-length", str(len(body)).encode())]
+        out: list[Header] = [_VARY]
+        if reply.status != 204:
+            out.append((b"content-length", str(len(body)).encode()))
         if body:
             out.append((b"content-type", reply.media))
         if reply.headers:
@@ -126,8 +131,6 @@ class Api:
             out.append((b"ngsild-tenant", headers["ngsild-tenant"].encode("latin-1")))
         if "origin" in headers:
             out += self._cors(headers["origin"])
-        if reply.status == 204:
-            out[0] = (b"vary", b"Accept, NGSILD-Tenant, Link")
         await send({"type": "http.response.start", "status": reply.status, "headers": out})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
@@ -170,6 +173,8 @@ async def read_body(receive: Receive, headers: dict[str, str], most: int) -> byt
         size += len(chunks[-1])
         if size > most:
             raise PayloadTooLarge(f"the body is larger than {most} bytes")
+    if not size and told is None:
+        raise LengthRequired
     return b"".join(chunks)
 
 
@@ -183,7 +188,7 @@ def accepted(header: str | None, *, geojson: bool = False, strict: bool = True) 
     if not header:
         return JSON
     offers = (JSON, JSON_LD, GEO_JSON) if geojson else (JSON, JSON_LD)
-    best: tuple[float, int, bytes] | None = None
+    best: tuple[float, bool, int, bytes] | None = None
     for piece in header.split(","):
         media, *parameters = [part.strip().lower() for part in piece.split(";")]
         quality = 1.0
@@ -196,11 +201,11 @@ def accepted(header: str | None, *, geojson: bool = False, strict: bool = True) 
         for rank, offer in enumerate(offers):
             exact = media == offer.decode()
             if quality > 0 and (exact or media in ("*/*", "application/*")):
-                candidate = (quality, 2 if exact else 1 if rank == 0 else 0, offer)
-                if best is None or candidate[:2] > best[:2]:
+                candidate = (quality, exact, -rank, offer)
+                if best is None or candidate > best:
                     best = candidate
     if best is not None:
-        return best[2]
+        return best[3]
     if strict or GEO_JSON.decode() in header.lower():
         raise NotAcceptable("available are " + ", ".join(offer.decode() for offer in offers))
     return JSON

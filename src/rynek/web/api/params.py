@@ -159,12 +159,13 @@ def _ids(text: str) -> list[str]:
 def require_filter(params: dict[str, str], query: Query) -> None:
     """§5.7.2.4: a query by neither type, attribute nor place is refused as too wide, unless it is
     about local entities; ids and scopes alone do not narrow it."""
+    local = "local" in params and flag(params, "local")
     kind = params.get("type")
     if kind:
-        if kind == "*" and params.get("local") == "false":
+        if kind == "*" and not local and "local" in params:
             raise BadRequestData("type=* is for local entities, local=false contradicts it")
         return
-    if not query.names_attribute and not flag(params, "local"):
+    if not query.names_attribute and not local:
         raise BadRequestData("at least one of type, attrs, q, georel or local=true is needed")
 
 
@@ -195,7 +196,7 @@ def view_of(call: Call) -> View:
     if "geometryProperty" in params and call.accept != GEO_JSON:
         raise BadRequestData("geometryProperty is for application/geo+json")
     names = {name: params[name] for name in ("attrs", "pick", "omit", "lang") if name in params}
-    dataset = params.get("datasetId")
+    dataset = _datasets(params["datasetId"]) if "datasetId" in params else None
     if not names and dataset is None and form == "normalized" and "sysAttrs" not in options:
         return PLAIN
     expand = call.ld.expand_term
@@ -208,11 +209,19 @@ def view_of(call: Call) -> View:
         pick=_projected("pick", pick, call.ld) if pick else None,
         omit=_projected("omit", omit, call.ld) if omit else None,
         lang=names.get("lang"),
-        dataset_ids=dataset.split(",") if dataset else None,
+        dataset_ids=dataset,
     )
 
 
 PLAIN: Final = View()
+
+
+def _datasets(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name != "@none" and not is_uri(name):
+            raise BadRequestData(f"datasetId: {name[:100]!r} is neither a URI nor @none")
+    return names
 
 
 def _projected(name: str, text: str, ld: CompiledContext) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from rynek.base.clock import to_iso
-from rynek.base.errors import BadRequestData, ResourceNotFound, TooManyResults
+from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound, TooManyResults
 from rynek.base.ids import is_uri
 from rynek.context import Entity, Query, TemporalEntity, TemporalQuery
 from rynek.history import AggregateQuery, Selection
@@ -196,10 +196,21 @@ async def _aggregated(
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         rows.setdefault(row["entity_id"], []).append(row)
+    _eligible(query, wanted, [row for found in rows.values() for row in found])
     return [
         render_aggregated(document, rows.get(one, ()), wanted.methods, call.ld, view)
         for one, document in documents.items()
     ]
+
+
+def _eligible(query: TemporalQuery, wanted: Aggregation, rows: list[dict[str, Any]]) -> None:
+    """InvalidRequest when none of the methods says anything about an attribute that was asked for
+    by name (§5.7.4.4)."""
+    seen = {row["attr"] for row in rows}
+    told = {row["attr"] for row in rows if any(row[m] is not None for m in wanted.methods)}
+    for attr in query.attrs:
+        if attr in seen - told:
+            raise InvalidRequest(f"aggrMethods: none of them is for the values of {attr}")
 
 
 def _partial(entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[Header]:

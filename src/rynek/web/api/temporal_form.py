@@ -157,6 +157,8 @@ def render_aggregated(
                 item.setdefault(method, []).append([row[method], *period])
     found: dict[str, list[dict[str, Any]]] = {}
     for (attr, dataset_id, kind), item in groups.items():
+        if not item:
+            continue
         whole: dict[str, Any] = {"type": kind}
         if dataset_id is not None:
             whole["datasetId"] = dataset_id
