@@ -191,14 +191,11 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_backup_of_the_running_service_answers_the_same(
     demo: Service, folder: Path, tmp_path: Path
 ) -> None:
+    since = "attrs=occupancy&timerel=after&timeAt=2019-01-01T00:00:00Z"
     questions = [
         ("sofia", "/ngsi-ld/v1/entities?type=WasteContainer&limit=1000&offset=2000"),
         ("plzen", "/ngsi-ld/v1/entities?type=GtfsStop&limit=1000&options=sysAttrs"),
-        (
-            "praha",
-            "/ngsi-ld/v1/temporal/entities?type=OnStreetParking&attrs=occupancy"
-            "&timerel=after&timeAt=2019-01-01T00:00:00Z",
-        ),
+        ("praha", f"/ngsi-ld/v1/temporal/entities?type=OnStreetParking&{since}"),
         ("kyiv", "/ngsi-ld/v1/entities/urn:ngsi-ld:Bench:1?options=sysAttrs"),
         ("kyiv", "/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Bench:1"),
     ]

@@ -86,11 +86,13 @@ async def load_past(tenants: Mapping[str, Any], progress: Progress) -> None:
         if manifest.exists():
             past = msgspec.convert(tomllib.loads(manifest.read_text("utf-8")), _Past)
             await _load_city(name, tenants[name], past, progress)
+    pa.default_memory_pool().release_unused()
 
 
 async def _load_city(name: str, tenant: City, past: _Past, progress: Progress) -> None:
     state = Loading(title=past.title, total=past.rows)
     tenant.loading.append(state)
+    stored = False
     config = load_feed(tenant.folder / "feeds" / f"{past.feed}.toml")
     try:
         expand = (await tenant.context.default_ld()).attribute
@@ -106,11 +108,14 @@ async def _load_city(name: str, tenant: City, past: _Past, progress: Progress) -
             written = await tenant.history.sink.append(key, batches, expand, told)
             tenant.history.sink.newest(key)
             state.done = before + written.rows + written.skipped
-            progress(name, state)
+            if written.rows:
+                progress(name, state)
+                stored = True
         state.finished = True
         tenant.loading.remove(state)
+        if stored:
+            progress(name, state)
     except Exception as error:
         state.error = f"{type(error).__name__}: {error}"
-        raise
-    finally:
         progress(name, state)
+        raise
