@@ -192,6 +192,23 @@ def test_queries_that_select_it(serve: Serve, query: str) -> None:
     serve(test)
 
 
+def test_words_of_a_vocabulary_are_compared_expanded(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=stop())
+
+        async def count(**params: str) -> int:
+            return len((await client.get("entities", params=params | {"type": "BusStop"})).json())
+
+        assert await count(q="kind==Shelter", expandValues="kind") == 1
+        assert await count(q='kind=="Shelter"', expandValues="name,kind") == 1
+        assert await count(q='kind=="Bench"', expandValues="kind") == 0
+        assert await count(q=f'kind=="{DEFAULT_VOCAB}Shelter"') == 1
+        body = {"type": "Query", "q": 'kind=="Shelter"', "expandValues": "kind"}
+        assert len((await client.post("entityOperations/query", json=body)).json()) == 1
+
+    serve(test)
+
+
 def test_queries_by_post(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         many = [stop(id=f"{ID}{n}", steps={"value": n}) for n in range(5)]

@@ -106,7 +106,7 @@ def flag(params: dict[str, str], name: str) -> bool:
 _queries: OrderedDict[tuple[object, ...], Query] = OrderedDict()
 _QUERY_NAMES: Final = (
     "type", "id", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty",
-    "scopeQ",
+    "scopeQ", "expandValues",
 )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _parse(params: dict[str, str], ld: CompiledContext) -> Query:
         id_pattern=params.get("idPattern"),
         types=parse_types(types, expand) if types not in (None, "*") else None,
         attrs=parse_attrs(attrs, expand) if attrs else [],
-        q=parse_q(q, expand) if q is not None else None,
+        q=parse_q(q, expand, params.get("expandValues", "").split(",")) if q is not None else None,
         geo=parse_geo(
             params.get("georel"),
             params.get("geometry"),
