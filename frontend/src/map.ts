@@ -6,6 +6,7 @@ import { CityClock, numeral } from "./map/clock";
 import { debounce, throttle } from "./map/dom";
 import { readHash, writeHash } from "./map/hash";
 import { Panel } from "./map/panel";
+import { nothingPlaced, placelessNotice } from "./map/placeless";
 import { ScheduledLayer } from "./map/scheduled";
 import { Store, type Filters } from "./map/store";
 import { LiveStream, type State } from "./map/stream";
@@ -48,6 +49,7 @@ class LiveMap {
       () => {
         this.canvas.draw(false);
         this.panel.showScheduled(this.scheduled.on, this.scheduled.total);
+        this.renewList();
       },
     );
     this.panel = new Panel(byId("map-panel"), this.data, this.clock, this.filters, {
@@ -80,6 +82,11 @@ class LiveMap {
       this.panel.showScheduled(false, 0);
       // Where nothing is observed, the timetable is all there is to see.
       if (!data.legend.themes.transport?.total) this.scheduled.show(true);
+    }
+    if (nothingPlaced(data)) {
+      byId("map-frame").append(placelessNotice(data));
+      byId("map-frame").classList.add("placeless");
+      this.panel.open(true);
     }
     this.follow();
     setInterval(() => this.tick(), 1000);
@@ -126,8 +133,9 @@ class LiveMap {
     const shown = this.store.shown();
     const placed = this.filters.line ? shown.length : this.store.total;
     const unplaced = this.data.unplaced.features.filter((thing) => this.filters.themes.has(thing.properties.theme));
-    const all = this.store.total || this.filters.line ? shown : unplaced;
-    this.panel.showList(all, this.store.total || this.filters.line ? placed : unplaced.length, this.store.clustered);
+    if (this.scheduled.on && !this.store.total) this.panel.showList(this.scheduled.things, this.scheduled.total, false);
+    else if (this.store.total || this.filters.line) this.panel.showList(shown, placed, this.store.clustered);
+    else this.panel.showList(unplaced, unplaced.length, false);
   }, 1500);
 
   private changed(why: "view" | "live"): void {

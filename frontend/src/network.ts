@@ -90,7 +90,7 @@ class NetworkMap {
       layout: {
         "text-field": ["format", ["get", "name"], { "font-scale": 1.15 }, "\n", {}, ["get", "words"], { "font-scale": 0.85 }],
         "text-font": FONT, "text-size": 13,
-        "text-radial-offset": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 0.8, 2, 0.95, 4, 1.4, 6, 1.8],
+        "text-radial-offset": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 1.15, 2, 1.2, 4, 1.6, 6, 2],
         "text-justify": "auto", "text-max-width": 14,
         "text-variable-anchor": ["left", "right", "bottom", "top", "bottom-right", "top-right", "bottom-left", "top-left"],
         "text-padding": 1,
@@ -112,9 +112,10 @@ class NetworkMap {
     const answer = await fetch(this.url).catch(() => undefined);
     if (!answer?.ok) return;
     const network = (await answer.json()) as Network;
+    const narrow = this.map.getContainer().clientWidth < 520; // the cards below say it too
     const features = network.features.map((city) => ({
       ...city,
-      properties: { ...city.properties, words: words(city.properties.total, city.properties.moving) },
+      properties: { ...city.properties, words: narrow ? "" : words(city.properties.total, city.properties.moving) },
     }));
     (this.map.getSource("cities") as GeoJSONSource | undefined)?.setData({ type: "FeatureCollection", features } as never);
     if (!this.fitted && features.length) this.fit(network.features);

@@ -58,7 +58,7 @@ export function groundStyle(ground: Ground, dark: boolean): StyleSpecification {
   }
   if (ground.traces) {
     sources.traces = { type: "geojson", data: absolute(ground.traces), maxzoom: 15 };
-    layers.push(traces(palette));
+    layers.push(traces(palette), dots(palette));
   }
   if (ground.lines) {
     sources.lines = { type: "geojson", data: absolute(ground.lines) };
@@ -87,11 +87,22 @@ function streets(palette: Palette): LayerSpecification {
 /** Where vehicles have been: a faint drawing of the streets they use. */
 function traces(palette: Palette): LayerSpecification {
   return {
-    id: "traces", type: "line", source: "traces",
+    id: "traces", type: "line", source: "traces", filter: ["!=", ["get", "dots"], true],
     layout: { "line-cap": "round" },
     paint: {
       "line-color": palette.street, "line-opacity": 0.75,
       "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 9, 0.7, 12, 1.8, 15, 6, 18, 18],
+    },
+  };
+}
+
+/** Where very many things stand: they follow the streets, and show them while circles gather them. */
+function dots(palette: Palette): LayerSpecification {
+  return {
+    id: "dots", type: "circle", source: "traces", maxzoom: 16, filter: ["==", ["get", "dots"], true],
+    paint: {
+      "circle-color": palette.signal, "circle-opacity": 0.8,
+      "circle-radius": ["interpolate", ["exponential", 1.4], ["zoom"], 9, 0.5, 11, 0.9, 13, 1.8, 16, 5],
     },
   };
 }

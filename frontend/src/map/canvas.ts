@@ -9,7 +9,7 @@ import { groundStyle, isDark, type Ground } from "./basestyle";
 import { drawArrow, drawMarker, EIGHTHS, lookOf, markerName, parseMarker } from "./icons";
 import { addThingLayers, HIT_LAYERS } from "./layers";
 import { occupancyColour, occupancyKey } from "./occupancy";
-import { numeral } from "./clock";
+import { numeral, percent } from "./clock";
 import type { ScheduledLayer } from "./scheduled";
 import type { Box, Store } from "./store";
 import type { Cluster, Theme, Thing } from "./types";
@@ -295,7 +295,7 @@ function vehicleScale(status: Thing["properties"]["status"]): number {
 function thingText(thing: Thing): string {
   const { number, level, label } = thing.properties;
   if (number !== undefined) return numeral(number);
-  if (level !== undefined) return `${Math.round(level * 100)} %`;
+  if (level !== undefined) return percent(level);
   return label ?? "";
 }
 

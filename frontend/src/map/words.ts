@@ -18,13 +18,16 @@ export function statusWord(status: Status): string {
   }
 }
 
+const LONGEST_ID = 16; // a longer identifier tells people nothing
+
 export const STATUSES: Status[] = ["moving", "parked", "current", "stale", "undated"];
 
 export function title(told: Told, data: PageData): string {
   const kind = data.types[told.type] ?? told.type;
   if (told.type === "Vehicle" && told.label) return t("Line %(line)s", { line: told.label });
   if (told.name) return told.name;
-  return told.label ? `${kind} ${told.label}` : `${kind} ${told.id.slice(told.id.lastIndexOf(":") + 1)}`;
+  const own = told.id.slice(told.id.lastIndexOf(":") + 1);
+  return told.label ? `${kind} ${told.label}` : own.length > LONGEST_ID ? kind : `${kind} ${own}`;
 }
 
 export function delayWords(seconds: number): string {

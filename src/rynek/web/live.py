@@ -18,6 +18,7 @@ from rynek.context import LOCATION, Change
 from rynek.web.live_shapes import MAX_SHAPES, POINT, Shapes
 from rynek.web.live_stream import Broadcast
 from rynek.web.live_table import REFERENCE, STATUSES, THING, LiveTable, Rows, stale_table
+from rynek.web.live_trace import dots
 from rynek.web.live_view import Box, clusters, feature, points, visible
 from rynek.web.themes import THEMES
 
@@ -215,6 +216,12 @@ class LiveHub:
             for i in wide.tolist():
                 if shape := self.shapes.of(made[i]["properties"]["id"]):
                     made[i]["shape"] = shape
+
+    def traces(self) -> tuple[bytes, str]:
+        """GeoJSON of where vehicles have been and where very many things stand; its hash."""
+        table, n = self.table, self.table.size
+        rows = np.flatnonzero(table.alive[:n] & (table.role[:n] == THING) & ~table.moves[:n])
+        return table.trace.geojson(dots(table.lon[rows], table.lat[rows]))
 
     def unplaced(self, limit: int = 500) -> tuple[list[dict[str, Any]], int]:
         """Things without coordinates (for the list beside the map), and how many there are."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import orjson
 
 from rynek.base.clock import MICRO
 
-__all__ = ["MAX_STEPS", "Trace"]
+__all__ = ["MAX_STEPS", "Trace", "dots"]
 
 MAX_STEPS: Final = 10_000
 _SHORTEST_M: Final = 25.0
@@ -18,6 +19,10 @@ _LONGEST_M: Final = 650.0  # a longer step would cut across blocks
 _LONGEST: Final = 150 * MICRO
 _METRES: Final = 111_320.0
 _GRID: Final = 5000  # steps to a degree: ends are the same within about twenty metres
+
+_DOTS_FROM: Final = 1000  # fewer things are drawn themselves
+_MAX_DOTS: Final = 12_000
+_DOT_GRID: Final = 2500  # to a degree: about forty metres
 
 Step = tuple[float, float, float, float]
 
@@ -32,7 +37,7 @@ class Trace:
     def __init__(self) -> None:
         self._steps: dict[tuple[int, int, int, int], Step] = {}
         self._version = 0
-        self._made: tuple[int, bytes, str] = (-1, b"", "")
+        self._made: tuple[tuple[int, int], bytes, str] = ((-1, 0), b"", "")
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -52,16 +57,33 @@ class Trace:
         self._steps[key] = (*a, *b)
         self._version += 1
 
-    def geojson(self) -> tuple[bytes, str]:
-        """One MultiLineString as a FeatureCollection, and a hash for its ETag."""
-        if self._made[0] != self._version:
+    def geojson(self, places: list[list[float]] | None = None) -> tuple[bytes, str]:
+        """A MultiLineString and a MultiPoint (of `places`, marked with `dots`) as a
+        FeatureCollection, and a hash for its ETag."""
+        version = (self._version, len(places or ()))
+        if self._made[0] != version:
             ways = [
                 [[round(a, 5), round(b, 5)], [round(c, 5), round(d, 5)]]
                 for a, b, c, d in self._steps.values()
             ]
             geometry = {"type": "MultiLineString", "coordinates": ways}
-            feature = {"type": "Feature", "properties": {}, "geometry": geometry}
+            feature: dict[str, Any] = {"type": "Feature", "properties": {}, "geometry": geometry}
             features = [feature] if ways else []
+            if places:
+                many = {"type": "MultiPoint", "coordinates": places}
+                features.append({"type": "Feature", "properties": {"dots": True}, "geometry": many})
             body = orjson.dumps({"type": "FeatureCollection", "features": features})
-            self._made = self._version, body, hashlib.sha256(body).hexdigest()[:16]
+            self._made = version, body, hashlib.sha256(body).hexdigest()[:16]
         return self._made[1:]
+
+
+def dots(lon: Any, lat: Any) -> list[list[float]]:
+    """Where very many things stand (numpy columns of degrees, NaN where unknown), as distinct
+    [lon, lat] on a grid; empty where they are few, at most _MAX_DOTS."""
+    known = np.isfinite(lon) & np.isfinite(lat)
+    if int(known.sum()) < _DOTS_FROM:
+        return []
+    places = np.column_stack([lon[known], lat[known]])
+    distinct = np.unique(np.round(places * _DOT_GRID), axis=0) / _DOT_GRID
+    made: list[list[float]] = np.round(distinct[:_MAX_DOTS], 5).tolist()
+    return made

@@ -27,6 +27,7 @@ STOPS_FROM_ZOOM: Final = 12.5
 CLUSTER_PX: Final = 84
 _TILE: Final = 512
 _MAX_CELLS: Final = 4096
+_LINE_NAME: Final = 5
 _THEME_KEYS: Final = tuple(theme.key for theme in THEMES)
 
 
@@ -64,6 +65,8 @@ def properties(table: LiveTable, row: int, status: int) -> dict[str, Any]:
         told["name"] = table.names[row]
     if table.labels[row]:
         told["label"] = table.labels[row]
+    elif table.moves[row] and 0 < len(table.names[row]) <= _LINE_NAME:
+        told["label"] = told.pop("name")  # vehicles that are called by their line
     if table.role[row] == STOP:
         told["stop"] = True
     for member, digits in (("number", 2), ("total", 2), ("level", 3), ("bearing", 0)):

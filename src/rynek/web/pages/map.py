@@ -163,7 +163,7 @@ async def lines(page: Page, hub: LiveHub) -> Response:
 
 async def traces(page: Page, hub: LiveHub) -> Response:
     """Where vehicles have been, as one geometry."""
-    body, tag = hub.table.trace.geojson()
+    body, tag = hub.traces()
     return _static(page.request, body, tag, 20)
 
 

@@ -253,13 +253,15 @@ def recording_banner(page: Page) -> dict[str, str] | None:
     recording = page.tenant.city.recording
     if recording is None:
         return None
-    now = page.tenant.clock.now()
+    clock = page.tenant.clock
+    # A recording that is not replayed (an inventory) has no time of its own: the clock is ours.
+    now = page.t.moment(clock.now(), page.zone) if hasattr(clock, "end") else ""
     return {
         "title": said(recording.title, page.language),
         "note": said(recording.note, page.language),
         "from": _written(page, recording.start),
         "to": _written(page, recording.end),
-        "now": page.t.moment(now, page.zone),
+        "now": now,
     }
 
 
