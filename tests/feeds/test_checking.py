@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.feeds.support import DATA
+from tests.recorded import DATA
 
 from rynek.base.clock import parse_iso
 from rynek.feeds import CheckReport, check

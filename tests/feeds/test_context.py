@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.feeds.support import DATA
+from tests.recorded import DATA
 
 from rynek.base.clock import SystemClock
 from rynek.base.http import Guard

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.feeds.support import DATA, MemorySink
+from tests.feeds.support import MemorySink
+from tests.recorded import DATA
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import PayloadTooLarge, ResourceNotFound

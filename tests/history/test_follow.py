@@ -328,3 +328,35 @@ async def _walk(folder: Path, steps: list[tuple[object, ...]]) -> None:
         for entity, rows in wanted.items():
             assert await numbers(history, entity) == [value for _, value in sorted(rows)]
     await history.stop()
+
+
+def test_things_that_report_old_times_share_a_file_a_year(tmp_path: Path) -> None:
+    """Two thousand parked trams whose clocks stopped over years made a file for each day."""
+    log = ListLog()
+    day = 24 * 60 * MINUTE
+    for n in range(900):
+        log.write(change("create", f"urn:ngsi-ld:Vehicle:{n}", {"speed": number(n, T0 - n * day)}))
+
+    async def test(history: History) -> None:
+        await history.ready()
+        await history.flush()
+        days = sum(1 for n in range(900) if n <= 31)
+        assert history.stats().files <= days + 4
+        assert await numbers(history, "urn:ngsi-ld:Vehicle:700") == [700]
+        for n in range(900):
+            log.write(
+                change(
+                    "update", f"urn:ngsi-ld:Vehicle:{n}", {"speed": number(n + 1, T0 - n * day + 1)}
+                )
+            )
+        await history.flush()
+        while await asyncio.to_thread(history.upkeep.compact, 10):
+            pass
+        assert history.stats().rows == 1800
+        assert await numbers(history, "urn:ngsi-ld:Vehicle:700") == [700, 701]
+        week = await history.rows(Selection(start=T0 - 707 * day, end=T0 - 700 * day))
+        assert sorted(week.column("number").to_pylist()) == sorted(
+            [*range(701, 708), *range(702, 709)]
+        )
+
+    with_history(tmp_path, test, log)

@@ -17,9 +17,13 @@ from rynek.base.clock import parse_iso
 from .schema import DAY_US, PARTITION, SORT
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 ROW_GROUP = 16_384
+_FEW_ROWS = 500
+_LONG_AGO_DAYS = 31
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DICTIONARY = [
     "entity_id", "type", "attr", "dataset_id", "kind", "text", "json", "unit_code", "source",
@@ -29,6 +33,8 @@ _DICTIONARY = [
 
 class Part(msgspec.Struct, frozen=True):
     """One file of the table: where, which day (days since 1970), how much, and its bounds.
+
+    A file of a few old rows holds a whole year and has its first day (see `by_day`).
 
     `plain` says that no row has a dataset id.
     """
@@ -68,16 +74,38 @@ def fsync_file(path: Path) -> None:
 
 
 def by_day(table: pa.Table, *, is_sorted: bool = False) -> Iterator[tuple[int, pa.Table]]:
-    """The rows of each UTC day of `time`, each sorted by entity, attribute and time."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    """The rows of each UTC day of `time`, each sorted by entity, attribute and time.
 
-    micros = table.column("time").cast(pa.int64())
-    # Arrow's division truncates towards zero; times before 1970 need the floor.
-    days = pc.floor(pc.divide(micros.cast(pa.float64()), float(DAY_US))).cast(pa.int64())
-    for day in sorted(pc.unique(days).to_pylist()):
-        rows = table.filter(pc.equal(days, day)) if len(table) else table
-        yield day, rows if is_sorted else rows.sort_by([*SORT, ("seq", "ascending")])
+    Days with few rows long before the newest stand together under the first day of their year:
+    things that report times of months or years ago would make a file for every such day.
+    """
+    import pyarrow as pa
+
+    days = _partitions(table)
+    for day in sorted(set(days.tolist())):
+        rows = table.filter(pa.array(days == day))
+        # A year's few rows may come from several sorted days.
+        yield day, rows if is_sorted and len(rows) > _FEW_ROWS * 366 else in_order(rows)
+
+
+def in_order(rows: pa.Table) -> pa.Table:
+    """The rows as they stand in a file: by entity, attribute and time."""
+    return rows.sort_by([*SORT, ("seq", "ascending")])
+
+
+def _partitions(table: pa.Table) -> npt.NDArray[np.int64]:
+    """The partition of each row, as days since 1970."""
+    import numpy as np
+    import pyarrow as pa
+
+    micros = table.column("time").cast(pa.int64()).to_numpy()
+    days: npt.NDArray[np.int64] = np.floor_divide(micros, DAY_US)
+    held, counts = np.unique(days, return_counts=True)
+    if len(held) == 0:
+        return days
+    sparse = held[(counts < _FEW_ROWS) & (held < held[-1] - _LONG_AGO_DAYS)]
+    years = days.astype("datetime64[D]").astype("datetime64[Y]").astype("datetime64[D]")
+    return np.where(np.isin(days, sparse), years.astype(np.int64), days)
 
 
 def write_part(root: Path, day: int, rows: pa.Table) -> Part:

@@ -21,6 +21,7 @@ from .files import (
     day_text,
     fsync_file,
     fsync_folder,
+    in_order,
     statistics,
     to_parts,
     write_part,
@@ -154,8 +155,7 @@ class Lake:
                 pq.read_table(self.folder / part.path, partitioning=None).cast(schema)
                 for part in old
             ]
-            ((_, rows),) = by_day(pa.concat_tables(tables))
-            new = write_part(self.folder, day, rows)
+            new = write_part(self.folder, day, in_order(pa.concat_tables(tables)))
             return self._commit([new], old, {}, data_change=False)
 
     def drop(self, old: Sequence[Part]) -> Snapshot:

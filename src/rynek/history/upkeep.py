@@ -100,7 +100,7 @@ class Upkeep:
         if keep is None:
             return 0
         first = int(datetime.now(UTC).timestamp() * 1_000_000) // DAY_US - keep
-        old = [part for part in self._lake.snapshot.parts() if part.day < first]
+        old = [part for part in self._lake.snapshot.parts() if part.max_time < first * DAY_US]
         if old:
             self._lake.drop(old)
             log.info("history: %d files older than %d days left the table", len(old), keep)

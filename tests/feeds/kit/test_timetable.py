@@ -7,7 +7,8 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
-from tests.feeds.support import DATA, convert, situation
+from tests.feeds.support import convert, situation
+from tests.recorded import DATA
 
 from rynek.base.clock import parse_iso
 from rynek.feeds import Timetable, compact_tables

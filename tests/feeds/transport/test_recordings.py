@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.feeds.support import DATA
+from tests.recorded import DATA
 
 from rynek.base.clock import MICRO, parse_iso
 from rynek.feeds import FeedConfig, ReplayClock, open_recording

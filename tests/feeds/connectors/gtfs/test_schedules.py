@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.feeds.support import DATA, convert, counts, situation
+from tests.feeds.support import convert, counts, situation
+from tests.recorded import DATA
 
 from rynek.feeds import Situation, kind_of
 from rynek.feeds.checking import MemoryReference

@@ -8,7 +8,8 @@ import pytest
 from google.transit import gtfs_realtime_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.feeds.support import DATA, convert, counts, situation
+from tests.feeds.support import convert, counts, situation
+from tests.recorded import DATA
 
 from rynek.feeds import kind_of
 
