@@ -137,6 +137,9 @@ def test_merge_of_simplified_values_keeps_the_kind(serve: Serve) -> None:
         {"scope": NULL},
         {"free": None},
         {"free": {"type": "Property", "value": None}},
+        {"id": NULL},
+        {"type": ["OffStreetParking", NULL]},
+        {"expiresAt": NULL},
     ],
 )
 def test_nulls_have_no_place_in_a_whole_entity(serve: Serve, attrs: dict[str, Any]) -> None:
@@ -255,5 +258,49 @@ def test_batches_that_are_wrong_as_a_whole_or_in_part(serve: Serve) -> None:
         assert gone.json()["errors"][0]["error"]["status"] == 404
         none = await client.post("entityOperations/update", json=[parking()])
         assert (none.status_code, none.json()["success"]) == (207, [])
+
+    serve(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (AT, {"new": {"type": "VocabProperty"}}),
+        (AT, {"new": {"unitCode": "C62"}}),
+        (AT, {"free": {"accuracy": {"type": "Property"}}}),
+        (AT, {"owner": {"type": "LanguageProperty"}}),
+        (f"{AT}/attrs/free", {"accuracy": {"type": "VocabProperty"}}),
+    ],
+)
+def test_what_is_not_there_yet_needs_a_value(serve: Serve, path: str, body: dict[str, Any]) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=parking())
+        refused = await client.patch(path, json=body)
+        assert refused.status_code == 400
+        assert refused.json()["type"].endswith("BadRequestData")
+        assert await read(client) == parking()
+        batch = [{"id": ID} | body] if path == AT else []
+        if batch:
+            partly = await client.post("entityOperations/merge", json=batch)
+            assert (partly.status_code, partly.json()["success"]) == (207, [])
+
+    serve(test)
+
+
+def test_instances_of_an_attribute_are_of_one_type(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [14.4, 50.1]}}
+        other = {"type": "Property", "value": 5, "datasetId": "urn:x:d"}
+        mixed = await client.post("entities", json=parking(location=[place, other]))
+        assert mixed.status_code == 400
+        await client.post("entities", json=parking(location=place))
+        for method, path in (("POST", f"{AT}/attrs"), ("PATCH", f"{AT}/attrs"), ("PATCH", AT)):
+            answer = await client.request(method, path, json={"location": other})
+            assert answer.status_code == 400, (method, path)
+        partly = await client.post(
+            "entityOperations/upsert?options=update", json=[parking(location=other)]
+        )
+        assert (partly.status_code, partly.json()["success"]) == (207, [])
+        assert (await read(client))["location"] == place
 
     serve(test)

@@ -221,7 +221,7 @@ class Reader:
         instances = [self.instance(item, depth) for item in raw]
         if len({instance.dataset_id for instance in instances}) != len(instances):
             raise Invalid("two instances have the same datasetId, or none")
-        return instances
+        return _of_one_kind(instances)
 
     def _dataset(self, iri: str, raw: dict[str, Any], depth: int) -> list[Instance]:
         """The simplified form of an attribute with several instances: {"dataset": {id: value}}."""
@@ -232,7 +232,7 @@ class Reader:
             instances.append(instance)
         if not instances:
             raise Invalid("an attribute without any instance")
-        return instances
+        return _of_one_kind(instances)
 
     def _object_types(self, raw: Any) -> list[str]:
         names = raw if type(raw) is list and raw else [raw]
@@ -242,6 +242,13 @@ class Reader:
         if raw == NULL and self.nulls:
             return NULL
         return name_iri(self.ctx.entity_type, "valueType", raw)
+
+
+def _of_one_kind(instances: list[Instance]) -> list[Instance]:
+    """The instances of one Property, Relationship … (§4.5.2.2); a fragment's may be of unknown kind."""
+    if len({instance.kind for instance in instances if instance.kind}) > 1:
+        raise Invalid("instances of one attribute are all of one type")
+    return instances
 
 
 def is_geometry(value: Any) -> bool:

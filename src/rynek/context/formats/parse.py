@@ -177,6 +177,8 @@ _MEMBERS: Final = _IGNORED | {"id", "@id", "type", "@type", "scope", "expiresAt"
 def _member(fragment: Fragment, name: str, raw: Any, reader: Reader) -> None:
     if name in {"id", "@id"}:
         fragment.id = uri("id", raw)
+        if raw == NULL:
+            raise Invalid("the NGSI-LD Null is no id")
     elif name in {"type", "@type"}:
         fragment.types = _types(raw, reader)
     elif name == "scope":
@@ -187,6 +189,8 @@ def _member(fragment: Fragment, name: str, raw: Any, reader: Reader) -> None:
 
 def _types(raw: Any, reader: Reader) -> list[str]:
     ctx = reader.ctx
+    if raw == NULL or (type(raw) is list and NULL in raw):
+        raise Invalid("types are only ever added, never deleted")
     if type(raw) is str:
         return [name_iri(ctx.entity_type, "type", raw)]
     if type(raw) is not list or not raw or len(raw) > MAX_TYPES:

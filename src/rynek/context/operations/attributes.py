@@ -59,6 +59,8 @@ class _Draft:
                     break
             else:
                 kept.append(new)
+        if len(kept) > 1 and len({one.kind for one in kept}) > 1:
+            raise BadRequestData(f"{attr}: instances of one attribute are all of one type")
         self.entity.attrs[attr] = kept
         self.set[attr] = [*self.set.get(attr, ()), *instances]
 

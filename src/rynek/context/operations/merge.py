@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from rynek.base.errors import BadRequestData
 from rynek.context.formats import is_null
 from rynek.context.model import NULL, Instance
 
@@ -67,7 +68,9 @@ def merged_value(old: Any, new: Any) -> Any:
 
 
 def without_nulls(part: Instance) -> Instance:
-    """A new instance from a patch: what would be deleted is not there yet."""
+    """A new instance from a patch: what would be deleted is not there yet. BadRequestData when the
+    patch gives no value to begin with."""
+    whole(part)
     value = merged_value(None, part.value) if isinstance(part.value, dict) else part.value
     return msgspec.structs.replace(
         part,
@@ -77,6 +80,13 @@ def without_nulls(part: Instance) -> Instance:
         expires_at=_member(None, part.expires_at),
         subs=_merged_subs(None, part.subs, deep=True),
     )
+
+
+def whole(part: Instance) -> Instance:
+    """The instance, if it can stand alone; BadRequestData when it only touches members."""
+    if part.value is UNSET or not part.kind:
+        raise BadRequestData("an attribute that is not there yet needs a type and a value")
+    return part
 
 
 def _member(old: str | None, new: str | None) -> str | None:
@@ -96,7 +106,7 @@ def _merged_subs(
         if deep:
             merged, gone = merge_instances(before, patch, None)
         else:
-            merged = [one for one in patch if not is_null(one)]
+            merged = [without_nulls(one) for one in patch if not is_null(one)]
             gone = [one.dataset_id for one in patch if is_null(one)]
         touched = {one.dataset_id for one in merged} | set(gone)
         kept = [one for one in before if one.dataset_id not in touched] + merged

@@ -76,7 +76,8 @@ class Paging(msgspec.Struct):
 
 def paging(params: dict[str, str], default: int, most: int) -> Paging:
     """limit, offset and count (§6.3.10, §6.3.13)."""
-    count = flag(params, "count")
+    # options=count is how earlier versions of the standard asked for it.
+    count = flag(params, "count") or "count" in params.get("options", "").split(",")
     limit = number(params, "limit", default)
     if limit > most:
         raise TooManyResults(f"limit is {limit}, at most {most} are sent at once")
