@@ -147,13 +147,15 @@ def test_several_instances() -> None:
 
 
 def test_several_instances_in_simplified_form() -> None:
-    instances = entity(a={"dataset": {"@none": 1, "urn:d:1": {"vocab": "x"}}}).attrs[
+    instances = entity(a={"dataset": {"@none": {"vocab": "y"}, "urn:d:1": {"vocab": "x"}}}).attrs[
         DEFAULT_VOCAB + "a"
     ]
     assert [(i.kind, i.dataset_id) for i in instances] == [
-        ("Property", None),
+        ("VocabProperty", None),
         ("VocabProperty", "urn:d:1"),
     ]
+    with pytest.raises(BadRequestData, match="one type"):
+        entity(a={"dataset": {"@none": 1, "urn:d:1": {"vocab": "x"}}})
 
 
 @pytest.mark.parametrize(

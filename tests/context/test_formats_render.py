@@ -246,9 +246,9 @@ BY_KIND: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def instances(draw: st.DrawFn, depth: int = 0) -> list[Instance]:
     datasets = draw(st.lists(st.none() | URIS, min_size=1, max_size=3, unique=True))
+    kind = draw(st.sampled_from(sorted(BY_KIND)))
     out = []
     for dataset in datasets:
-        kind = draw(st.sampled_from(sorted(BY_KIND)))
         subs = None
         if depth < 2 and draw(st.booleans()):
             subs = draw(st.dictionaries(SUB_IRIS, instances(depth + 1), min_size=1, max_size=2))
