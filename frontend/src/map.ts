@@ -194,8 +194,8 @@ class LiveMap {
   }, 1800);
 
   private tick(): void {
-    const now = this.clock.moment(this.clock.now());
-    for (const time of document.querySelectorAll(".recording time")) time.textContent = now;
+    const now = this.clock.minute(this.clock.now());
+    for (const time of document.querySelectorAll(".recording time")) if (time.textContent !== now) time.textContent = now;
     this.renewCard();
   }
 

@@ -89,11 +89,11 @@ class NetworkMap {
       id: "city-names", type: "symbol", source: "cities",
       layout: {
         "text-field": ["format", ["get", "name"], { "font-scale": 1.15 }, "\n", {}, ["get", "words"], { "font-scale": 0.85 }],
-        "text-font": FONT, "text-size": 13,
+        "text-font": FONT, "text-size": 12.5,
         "text-radial-offset": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 1.15, 2, 1.2, 4, 1.6, 6, 2],
         "text-justify": "auto", "text-max-width": 14,
         "text-variable-anchor": ["left", "right", "bottom", "top", "bottom-right", "top-right", "bottom-left", "top-left"],
-        "text-padding": 1,
+        "text-padding": 0,
       },
       paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.8 },
     });
@@ -102,7 +102,7 @@ class NetworkMap {
       id: "cities", type: "symbol", source: "cities",
       layout: {
         "icon-image": "disc", "icon-allow-overlap": true, "icon-padding": 0,
-        "icon-size": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 0.38, 2, 0.46, 4, 0.72, 6, 1],
+        "icon-size": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 0.34, 2, 0.42, 4, 0.68, 6, 0.95],
       },
     });
   }

@@ -20,6 +20,7 @@ from rynek.context import LOCATION, Change, Instance
 from rynek.web.live import MAX_POINTS, Hubs, LiveHub
 from rynek.web.live_stream import KEEP_BYTES, QUEUE_FRAMES, RESYNC, Broadcast, Watcher
 from rynek.web.live_table import LiveTable
+from rynek.web.live_trace import MAX_STEPS, Trace
 from rynek.web.live_view import visible
 from rynek.web.themes import RULES, THEME_INDEX, THEMES, rule_of, theme_of
 
@@ -359,3 +360,34 @@ def test_every_rule_names_a_theme_and_every_theme_is_told_apart_by_shape() -> No
     assert theme_of([VOCAB + "Unheard", VOCAB + "Vehicle"]).key == "transport"
     assert theme_of(["urn:x#Streetlight"]).key == "lighting"
     assert rule_of([])[1].theme == theme_of([VOCAB + "Unheard"]).key == "other"
+
+
+def test_vehicles_draw_the_ways_they_took(hub: LiveHub) -> None:
+    minute = 60 * MICRO
+    street = [(30.50 + 0.002 * i, 50.45) for i in range(5)]  # about 140 m a minute
+    hub.apply(change(1, place, NOW + i * minute) for i, place in enumerate(street))
+    hub.apply(change(2, place, NOW + i * minute) for i, place in enumerate(reversed(street)))
+    hub.apply([change(3, (30.50, 50.50), NOW), change(3, (30.56, 50.50), NOW + minute)])
+    hub.apply([change(4, (30.50, 50.51), NOW), change(4, (30.502, 50.51), NOW + 10 * minute)])
+    body, tag = hub.traces()
+    (ways,) = orjson.loads(body)["features"]
+    drawn = {tuple(map(tuple, way)) for way in ways["geometry"]["coordinates"]}
+    assert drawn == {(street[i], street[i + 1]) for i in range(4)}, "once, and no long jumps"
+    assert hub.traces() == (body, tag)
+
+
+def test_the_drawing_of_ways_stays_bounded() -> None:
+    trace = Trace()
+    for i in range(MAX_STEPS + 50):
+        lon, lat = (i % 150) * 0.004, (i // 150) * 0.004
+        trace.add((lon, lat), (lon + 0.002, lat), MICRO)
+    assert len(trace) == MAX_STEPS
+
+
+def test_very_many_things_are_dots_on_the_ground(hub: LiveHub) -> None:
+    places = [(23.3 + 0.001 * (i % 40), 42.6 + 0.001 * (i // 40)) for i in range(1200)]
+    hub.apply(change(i, place, NOW, "WasteContainer") for i, place in enumerate(places))
+    hub.apply(change(5000 + i, places[0], NOW, "WasteContainer") for i in range(50))
+    (dots,) = orjson.loads(hub.traces()[0])["features"]
+    assert dots["properties"] == {"dots": True}
+    assert len(dots["geometry"]["coordinates"]) == 1200

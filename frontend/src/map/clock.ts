@@ -11,11 +11,13 @@ export class CityClock {
   private speed: number;
 
   private readonly full: Intl.DateTimeFormat;
+  private readonly short: Intl.DateTimeFormat;
 
   constructor(told: ClockTold, zone: string) {
     this.base = told.now;
     this.speed = told.speed;
     this.full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
+    this.short = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: zone });
   }
 
   /** Epoch milliseconds now, in the city. */
@@ -31,6 +33,11 @@ export class CityClock {
 
   get rate(): number {
     return this.speed;
+  }
+
+  /** Date and time without seconds. */
+  minute(moment: number): string {
+    return this.short.format(moment);
   }
 
   moment(micros: number): string {

@@ -19,7 +19,7 @@ interface Inks {
 /** The size of a marker by zoom, times the feature's own `scale`. */
 const SIZE = [
   "interpolate", ["linear"], ["zoom"],
-  9, ["*", 0.34, ["get", "scale"]], 11, ["*", 0.52, ["get", "scale"]],
+  9, ["*", 0.34, ["get", "scale"]], 11, ["*", 0.46, ["get", "scale"]],
   13, ["*", 0.8, ["get", "scale"]], 15, ["get", "scale"],
 ] as unknown as ExpressionSpecification;
 

@@ -112,6 +112,10 @@ class Translator:
         """Epoch microseconds as date and time on the walls of `zone`."""
         return format_datetime(_local(micros, zone), format=form, locale=self.locale)
 
+    def minute(self, micros: int, zone: str) -> str:
+        """Epoch microseconds as date and time of day on the walls of `zone`, without seconds."""
+        return f"{self.date(micros, zone, 'medium')}, {self.time(micros, zone)}"
+
     def date(self, micros: int, zone: str, form: str = "long") -> str:
         """Epoch microseconds as a date in `zone`."""
         return format_date(_local(micros, zone), format=form, locale=self.locale)

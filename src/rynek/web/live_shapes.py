@@ -62,6 +62,6 @@ def _simple(value: Any) -> dict[str, Any] | None:
         if shapely.get_num_coordinates(shape) > _MOST_VERTICES:
             shape = shapely.simplify(shape, _TOLERANCE)
         made: dict[str, Any] = shapely.geometry.mapping(shape)
-    except (ShapelyError, ValueError, TypeError, AttributeError):
+    except (ShapelyError, LookupError, ValueError, TypeError, AttributeError):
         return None
     return made if made.get("coordinates") else None

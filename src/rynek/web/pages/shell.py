@@ -255,7 +255,7 @@ def recording_banner(page: Page) -> dict[str, str] | None:
         return None
     clock = page.tenant.clock
     # A recording that is not replayed (an inventory) has no time of its own: the clock is ours.
-    now = page.t.moment(clock.now(), page.zone) if hasattr(clock, "end") else ""
+    now = page.t.minute(clock.now(), page.zone) if hasattr(clock, "end") else ""
     return {
         "title": said(recording.title, page.language),
         "note": said(recording.note, page.language),
