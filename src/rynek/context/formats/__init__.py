@@ -21,7 +21,7 @@ from rynek.context.formats.parse import (
     parse_fragment,
     parse_partial,
 )
-from rynek.context.formats.peek import peek
+from rynek.context.formats.peek import peek, peek_attributes
 from rynek.context.formats.render import View, render_attribute, render_entity
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "parse_fragment",
     "parse_partial",
     "peek",
+    "peek_attributes",
     "render_attribute",
     "render_collection",
     "render_entity",

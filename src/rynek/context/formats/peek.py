@@ -27,6 +27,20 @@ def peek(body: bytes, ctx: CompiledContext, attrs: Collection[str]) -> Entity:
     if "scope" in raw:
         scopes = _loads(raw["scope"])
         entity.scopes = [scopes] if type(scopes) is str else scopes
+    _look(raw, entity, ctx, attrs)
+    return entity
+
+
+def peek_attributes(body: bytes, ctx: CompiledContext, attrs: Collection[str]) -> Entity:
+    """`peek` without id, types and scopes, for candidates that are known to have the right ones."""
+    entity = Entity("", [], {})
+    _look(_members(body), entity, ctx, attrs)
+    return entity
+
+
+def _look(
+    raw: dict[str, msgspec.Raw], entity: Entity, ctx: CompiledContext, attrs: Collection[str]
+) -> None:
     shorts = ctx.shorts
     for iri in attrs:
         found = raw.get(shorts.get(iri) or ctx.compact_iri(iri))
@@ -34,4 +48,3 @@ def peek(body: bytes, ctx: CompiledContext, attrs: Collection[str]) -> Entity:
             item: Any = _loads(found)
             instances = [item] if type(item) is dict else item
             entity.attrs[iri] = [restore(one, ctx) for one in instances]
-    return entity

@@ -45,6 +45,15 @@ class Query:
         """Whether the entity is selected; the cheapest tests run first."""
         return all(test(entity) for test in self._tests)
 
+    def matches_of_type(self, entity: Entity) -> bool:
+        """`matches` for an entity whose types, id and scopes are known to fit."""
+        return all(test(entity) for test in self._attribute_tests)
+
+    @property
+    def about_attributes_only(self) -> bool:
+        """Whether nothing but types, attributes and places is asked for."""
+        return self.ids is None and self.id_pattern is None and self.scope is None
+
     @cached_property
     def needs(self) -> frozenset[str] | None:
         """The attributes that `matches` looks at; None when it also looks at system times."""
@@ -77,12 +86,17 @@ class Query:
         if self.scope is not None:
             scope = self.scope
             tests.append(lambda entity: scope.matches(entity.scopes))
-        if self.attrs:
-            attrs = frozenset(self.attrs)
-            tests.append(lambda entity: not attrs.isdisjoint(entity.attrs))
         if self.id_pattern is not None:
             found = pattern.search(self.id_pattern, "idPattern")
             tests.append(lambda entity: found(entity.id))
+        return tests + self._attribute_tests
+
+    @cached_property
+    def _attribute_tests(self) -> list[Callable[[Entity], bool]]:
+        tests: list[Callable[[Entity], bool]] = []
+        if self.attrs:
+            attrs = frozenset(self.attrs)
+            tests.append(lambda entity: not attrs.isdisjoint(entity.attrs))
         if self.q is not None:
             tests.append(compile_q(self.q))
         if self.geo is not None:

@@ -51,10 +51,9 @@ class Places:
         if entity is None:
             return found
         for attr, instances in entity.attrs.items():
-            if instances and instances[0].kind == "GeoProperty":
-                slot = self.slot(attr)
-                if slot is not None:
-                    found[slot] = _union([bbox(one.value) for one in instances])
+            boxes = [bbox(one.value) for one in instances if one.kind == "GeoProperty"]
+            if boxes and (slot := self.slot(attr)) is not None:
+                found[slot] = _union(boxes)
         return found
 
     def stored(self, p: int) -> Box | None:

@@ -43,7 +43,8 @@ class Plan(msgspec.Struct):
     """`sql` yields COLUMNS of candidates in a stable order; `exact` when all of them match.
 
     `counting` counts them without reading them (only where exact); `in_order` says that no entity
-    comes twice, so that SQL can skip to a page. `spare` candidates more than a page needs are
+    comes twice, so that SQL can skip to a page; `typed` that all candidates have the query's
+    type. `spare` candidates more than a page needs are
     read at once, for those that will not match.
     """
 
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct):
     exact: bool = False
     counting: str = ""
     in_order: bool = False
+    typed: bool = False
     spare: int = 64
 
 
@@ -162,6 +164,7 @@ class Planner:
                 exact,
                 counting,
                 in_order=True,
+                typed=_plainly_typed(query),
             )
         first = sorted({one[0] for one in types})
         marks = ", ".join("?" * len(first))
@@ -172,6 +175,7 @@ class Planner:
             exact,
             f"SELECT count(DISTINCT n) FROM entity_type WHERE t IN ({marks})",
             in_order=True,
+            typed=_plainly_typed(query),
         )
 
     def _by_attributes(self, query: Query, connection: Connection) -> Plan:
@@ -213,6 +217,7 @@ class Planner:
             " WHERE p.west <= ? AND p.east >= ? AND p.south <= ? AND p.north >= ?"
             f" AND (p.p & 15) = ?{of_type}{circle}",
             (east, west, north, south, slot, *first, *around),
+            typed=_plainly_typed(query),
             spare=16,
         )
 
@@ -263,7 +268,8 @@ class Planner:
         )
         exact = not whole and len(union) == 1 and _is_exact(query, union[0])
         counting = f"SELECT count(DISTINCT n) FROM ({inner})"
-        return inner, Plan(full, tuple(args), exact, counting, spare=4)
+        typed = _plainly_typed(query)
+        return inner, Plan(full, tuple(args), exact, counting, typed=typed, spare=4)
 
     def _scopes(self, query: Query, connection: Connection) -> Plan | None:
         """The scope index as driver, where it yields few rows."""
@@ -308,6 +314,11 @@ def _circle(geo: GeoQuery) -> tuple[str, tuple[float, ...]]:
     return sql, (lon, lon, squeeze, lat, lat, reach * reach)
 
 
+def _plainly_typed(query: Query) -> bool:
+    """Whether having one of the types is all that the type expression asks."""
+    return query.types is None or all(len(one) == 1 for one in query.types.alternatives())
+
+
 def _is_exact(query: Query, comparison: Comparison) -> bool:
     """Whether the index alone decides: one comparison with numbers or booleans, one plain type.
 
@@ -321,7 +332,7 @@ def _is_exact(query: Query, comparison: Comparison) -> bool:
         and comparison.pattern is None
         and not comparison.path
         and query.types is not None
-        and all(len(one) == 1 for one in query.types.alternatives())
+        and _plainly_typed(query)
         and query.geo is None
         and query.scope is None
         and query.id_pattern is None

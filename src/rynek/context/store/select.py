@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from rynek.base.sqlite import Connection
-from rynek.context.formats import decode, peek
+from rynek.context.formats import decode, peek, peek_attributes
 from rynek.context.jsonld import CompiledContext
 from rynek.context.query import Query
 from rynek.context.store.contract import Page, Row
@@ -25,15 +25,17 @@ class _Collector:
     """Takes candidates until the page is full (and, for a count, until they end)."""
 
     def __init__(
-        self, query: Query, indexes: Indexes, limit: int, offset: int, *, count: bool, exact: bool
+        self, query: Query, indexes: Indexes, limit: int, offset: int, *, count: bool, plan: Plan
     ) -> None:
-        self._matches: Callable[..., bool] = query.matches
         self._needs = query.needs
+        typed = plan.typed and query.about_attributes_only and self._needs is not None
+        self._matches: Callable[..., bool] = query.matches_of_type if typed else query.matches
+        self._look = peek_attributes if typed else peek
         self._indexes = indexes
         self._limit = limit
         self._offset = offset
         self._counting = count
-        self._exact = exact
+        self._exact = plan.exact
         self._seen: set[int] = set()
         self.rows: list[Row] = []
         self.matched = 0
@@ -63,7 +65,7 @@ class _Collector:
     def _is_match(self, body: bytes, times: bytes, ctx: CompiledContext) -> bool:
         if self._needs is None:
             return self._matches(decode(body, times, ctx))
-        return self._matches(peek(body, ctx, self._needs))
+        return self._matches(self._look(body, ctx, self._needs))
 
 
 class Selector:
@@ -84,7 +86,7 @@ class Selector:
         if plan.in_order and plan.exact:
             return self._exact_page(plan, limit, offset, count)
         counting = count and not plan.exact
-        found = _Collector(query, self._indexes, limit, offset, count=counting, exact=plan.exact)
+        found = _Collector(query, self._indexes, limit, offset, count=counting, plan=plan)
         first = _CHUNK_ROWS if counting else limit + offset + plan.spare
         if not self._at_once(plan, first, found):
             await self._rest(plan, _AT_ONCE_ROWS, found)
