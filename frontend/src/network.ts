@@ -90,10 +90,10 @@ class NetworkMap {
       layout: {
         "text-field": ["format", ["get", "name"], { "font-scale": 1.15 }, "\n", {}, ["get", "words"], { "font-scale": 0.85 }],
         "text-font": FONT, "text-size": 12.5,
-        "text-radial-offset": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 1.15, 2, 1.2, 4, 1.6, 6, 2],
+        "text-radial-offset": ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "total"]]], 0, 1.4, 2, 1.4, 4, 1.7, 6, 2.1],
         "text-justify": "auto", "text-max-width": 14,
         "text-variable-anchor": ["left", "right", "bottom", "top", "bottom-right", "top-right", "bottom-left", "top-left"],
-        "text-padding": 0,
+        "text-padding": 0, "symbol-sort-key": ["get", "east"],
       },
       paint: { "text-color": ink, "text-halo-color": paper, "text-halo-width": 1.8 },
     });
@@ -115,7 +115,7 @@ class NetworkMap {
     const narrow = this.map.getContainer().clientWidth < 520; // the cards below say it too
     const features = network.features.map((city) => ({
       ...city,
-      properties: { ...city.properties, words: narrow ? "" : words(city.properties.total, city.properties.moving) },
+      properties: { ...city.properties, east: city.geometry.coordinates[0], words: narrow ? "" : words(city.properties.total, city.properties.moving) },
     }));
     (this.map.getSource("cities") as GeoJSONSource | undefined)?.setData({ type: "FeatureCollection", features } as never);
     if (!this.fitted && features.length) this.fit(network.features);

@@ -370,9 +370,11 @@ def test_vehicles_draw_the_ways_they_took(hub: LiveHub) -> None:
     hub.apply([change(3, (30.50, 50.50), NOW), change(3, (30.56, 50.50), NOW + minute)])
     hub.apply([change(4, (30.50, 50.51), NOW), change(4, (30.502, 50.51), NOW + 10 * minute)])
     body, tag = hub.traces()
-    (ways,) = orjson.loads(body)["features"]
+    ways, dots = orjson.loads(body)["features"]
     drawn = {tuple(map(tuple, way)) for way in ways["geometry"]["coordinates"]}
     assert drawn == {(street[i], street[i + 1]) for i in range(4)}, "once, and no long jumps"
+    ends = sorted(dots["geometry"]["coordinates"])
+    assert ends == [[30.5, 50.5], [30.5, 50.51], [30.502, 50.51], [30.56, 50.5]]
     assert hub.traces() == (body, tag)
 
 

@@ -23,7 +23,7 @@ interface Palette {
 
 const DAY: Palette = {
   water: "#d5e3e8", land: "#f4f1e9", edge: "#bdb6a4", city: "#fbfaf6", cityEdge: "#a2967a",
-  street: "#d9cfb8", signal: "#cbbf9f", ink: "#4a5459", halo: "#fbfaf6",
+  street: "#ddd4c0", signal: "#cbbf9f", ink: "#4a5459", halo: "#fbfaf6",
 };
 const NIGHT: Palette = {
   water: "#0a1215", land: "#151d21", edge: "#3b484e", city: "#1a2429", cityEdge: "#5a6a72",

@@ -289,7 +289,8 @@ export class MapCanvas {
 
 /** Moving vehicles are the largest, standing ones smaller: the eye goes to what is alive. */
 function vehicleScale(status: Thing["properties"]["status"]): number {
-  return status === "moving" ? 1.15 : status === "stale" ? 0.7 : 0.78;
+  if (status === "moving") return 1.15;
+  return status === "stale" ? 0.7 : status === "parked" ? 0.76 : 0.92;
 }
 
 function thingText(thing: Thing): string {

@@ -30,12 +30,13 @@ Step = tuple[float, float, float, float]
 class Trace:
     """The steps vehicles took, each place once; the newest MAX_STEPS are kept.
 
-    A step goes from one reported place to the next of the same vehicle. Steps that are long in
-    space or time are left out: nothing is known of the way between.
+    A step goes from one reported place to the next of the same vehicle. Of steps that are long
+    in space or time only the ends are kept: nothing is known of the way between.
     """
 
     def __init__(self) -> None:
         self._steps: dict[tuple[int, int, int, int], Step] = {}
+        self._places: dict[tuple[int, int], None] = {}
         self._version = 0
         self._made: tuple[tuple[int, int], bytes, str] = ((-1, 0), b"", "")
 
@@ -46,7 +47,12 @@ class Trace:
         """Remember that something went from `start` to `end` (lon, lat) in `took` microseconds."""
         dx = (end[0] - start[0]) * math.cos(math.radians(end[1])) * _METRES
         dy = (end[1] - start[1]) * _METRES
-        if not (0 < took <= _LONGEST and _SHORTEST_M <= math.hypot(dx, dy) <= _LONGEST_M):
+        length = math.hypot(dx, dy)
+        if length < _SHORTEST_M or took <= 0:
+            return
+        if took > _LONGEST or length > _LONGEST_M:
+            self._visit(start)
+            self._visit(end)
             return
         a, b = sorted((start, end))
         key = (round(a[0] * _GRID), round(a[1] * _GRID), round(b[0] * _GRID), round(b[1] * _GRID))
@@ -57,10 +63,17 @@ class Trace:
         self._steps[key] = (*a, *b)
         self._version += 1
 
+    def _visit(self, place: tuple[float, float]) -> None:
+        if len(self._places) < _MAX_DOTS:
+            self._places[round(place[0] * _DOT_GRID), round(place[1] * _DOT_GRID)] = None
+
     def geojson(self, places: list[list[float]] | None = None) -> tuple[bytes, str]:
         """A MultiLineString and a MultiPoint (of `places`, marked with `dots`) as a
         FeatureCollection, and a hash for its ETag."""
-        version = (self._version, len(places or ()))
+        places = (places or []) + [
+            [round(x / _DOT_GRID, 5), round(y / _DOT_GRID, 5)] for x, y in self._places
+        ]
+        version = (self._version, len(places))
         if self._made[0] != version:
             ways = [
                 [[round(a, 5), round(b, 5)], [round(c, 5), round(d, 5)]]
