@@ -193,11 +193,14 @@ def restore(archive: Path, data: Path, *, force: bool = False) -> About:
     fresh = Path(tempfile.mkdtemp(prefix=f".{data.name}-", dir=data.parent))
     try:
         about = _unpack(archive, fresh)
+        # The old folder goes only once the new one stands in its place.
+        old = fresh.with_name(f"{fresh.name}-old")
         if data.exists():
-            shutil.rmtree(data)
+            data.replace(old)
         fresh.replace(data)
         data.chmod(0o755)
         sync_folder(data.parent)
+        shutil.rmtree(old, ignore_errors=True)
     except (OSError, tarfile.TarError) as error:
         raise BackupError(f"{archive}: {error}") from error
     finally:
@@ -205,9 +208,26 @@ def restore(archive: Path, data: Path, *, force: bool = False) -> About:
     return about
 
 
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """One plain file or folder below `folder`; links, devices and ways out are refused."""
+    target = folder / member.name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise BackupError(f"{member.name!r} leads out of the folder: this is no backup of rynek")
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    content = tar.extractfile(member) if member.isfile() else None
+    if content is None:
+        raise BackupError(f"{member.name!r} is no plain file: this is no backup of rynek")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as file:
+        shutil.copyfileobj(content, file, 1 << 20)
+
+
 def _unpack(archive: Path, folder: Path) -> About:
     with tarfile.open(archive, "r:") as tar:
-        tar.extractall(folder, filter="data")
+        for member in tar:
+            _extract(tar, member, folder)
     try:
         about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
     except (OSError, msgspec.MsgspecError):

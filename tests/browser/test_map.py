@@ -127,7 +127,7 @@ def test_themes_can_be_left_out_and_the_address_keeps_it(browser: Browser, addre
             "aria-pressed", "false"
         )
         expect(page.locator(".thing-list li")).to_have_count(0, timeout=PATIENCE)
-        page.wait_for_function("location.hash.includes('bikes')")
+        page.wait_for_function("() => location.hash.includes('bikes')")
         assert "transport" not in page.evaluate("location.hash")
         page.reload()
         page.wait_for_selector("#map[data-ready=true]")

@@ -69,15 +69,7 @@ class Api:
         self, scope: Scope, method: str, headers: dict[str, str], receive: Receive
     ) -> Reply:
         path = scope["path"]
-        raw = scope.get("raw_path") or path.encode()
-        text = raw.decode("latin-1").partition("?")[0]
-        at = text.find(PREFIX) + len(PREFIX)
-        parts = text[at:].split("/")
-        if "%" in text:
-            parts = [unquote(part) for part in parts]
-        if not parts[-1]:
-            parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
-        found = find(self._tree, parts)
+        found = find(self._tree, _parts(scope))
         if found is None:
             raise ResourceNotFound(f"no such resource: {path[:200]}")
         leaf, args = found
@@ -148,6 +140,18 @@ class Api:
             (b"access-control-expose-headers", _CORS_EXPOSED),
             (b"vary", b"Origin"),
         ]
+
+
+def _parts(scope: Scope) -> list[str]:
+    """The decoded parts of the path below the prefix; an encoded slash divides nothing."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    text = raw.decode("latin-1").partition("?")[0]
+    parts = text[text.find(PREFIX) + len(PREFIX) :].split("/")
+    if "%" in text:
+        parts = [unquote(part) for part in parts]
+    if not parts[-1]:
+        parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
+    return parts
 
 
 async def read_body(receive: Receive, headers: dict[str, str], most: int) -> bytes:
