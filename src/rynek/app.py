@@ -68,6 +68,7 @@ class Tenant:
         self._feeds: FeedRunner | None = None
         self._resume: _Resume | None = None
         self._saver: asyncio.Task[None] | None = None
+        self.begun = False
         self._replayed: set[str] = set()
         self.loading: list[Loading] = []
         self.city = _read_city(folder, name)
@@ -112,6 +113,7 @@ class Tenant:
                     settings.changes.keep_rows,
                     settings.changes.keep_hours,
                     settings.limits.max_value_indexes,
+                    settings.context.max_contexts,
                 ),
             )
         return self._context
@@ -151,13 +153,20 @@ class Tenant:
             self._saver.cancel()
             await asyncio.gather(self._saver, return_exceptions=True)
             self._save_resume()
-        if self._feeds is not None:
-            await self._feeds.stop()
-        if self._history is not None:
-            await self._history.stop()
+        # Each part is stopped whatever became of the one before: the store comes last.
+        for part in (self._feeds, self._history):
+            if part is not None:
+                await self._guarded_stop(part.stop)
         if self._context is not None:
-            await self._context.close()
+            await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
+        self.begun = False
+
+    async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await stop()
+        except Exception:
+            _logger.exception("a part of tenant %s did not stop in good order", self.name)
 
     def note_written(self, documents: Sequence[dict[str, Any]], source: str) -> None:
         """Remember what a replayed feed wrote: the next round begins without it."""
@@ -283,6 +292,7 @@ class Engine:
         ]
         begun.sort(key=lambda tenant: tenant.name != self.default_tenant)
         for tenant in begun:
+            tenant.begun = True
             await self._guarded(tenant, tenant.follow)
         self._later(self._run_feeds(begun))
 
@@ -295,8 +305,7 @@ class Engine:
         """The tenant, made on its first write where `create`; NonexistentTenant otherwise."""
         found = self._tenants.get(name)
         if found is not None:
-            if found._history is None:
-                self._later(self._start(found))
+            self._begin(found)
             return found
         if not _NAME.fullmatch(name):
             raise BadRequestData("a tenant's name has up to 64 letters, digits and . _ -")
@@ -304,7 +313,15 @@ class Engine:
             raise NonexistentTenant(f"no tenant {name!r}")
         if len(self._tenants) >= self.settings.tenants.max:
             raise Forbidden(f"there are {len(self._tenants)} tenants, no more are allowed")
-        return self._add(name)
+        made = self._add(name)
+        self._begin(made)
+        return made
+
+    def _begin(self, tenant: Tenant) -> None:
+        """Start a tenant once, however many requests come for it at the same time."""
+        if not tenant.begun:
+            tenant.begun = True
+            self._later(self._start(tenant))
 
     def _add(self, name: str) -> Tenant:
         folder = self.folder.tenants / name
@@ -319,6 +336,7 @@ class Engine:
         try:
             await work()
         except Exception:
+            tenant.begun = False
             _logger.exception("tenant %s did not start", tenant.name)
 
     def _later(self, work: Any) -> None:
@@ -332,7 +350,8 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(tenant.stop() for tenant in self._tenants.values()))
+        stops = (tenant.stop() for tenant in self._tenants.values())
+        await asyncio.gather(*stops, return_exceptions=True)
         await self.guard.aclose()
         self.tokens.close()
         self.folder.close()

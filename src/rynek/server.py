@@ -53,14 +53,14 @@ async def serve(
 ) -> None:
     """`run` on the current event loop."""
     settings = engine.settings.server
-    _check_port(settings.host, settings.port)
+    port = _check_port(settings.host, settings.port)
     _raise_open_files()
     _tune()
     engine.open()
     server = Server(
         Application(engine),
         address=settings.host,
-        port=settings.port,
+        port=port,
         interface=Interfaces.ASGI,
         websockets=False,
         log_enabled=False,
@@ -69,8 +69,8 @@ async def serve(
     serving = asyncio.create_task(server.serve())
     try:
         await engine.start()
-        await _answers(settings.host, settings.port)
-        ready(f"http://{settings.host}:{settings.port}{settings.base_path}/")
+        await _answers(settings.host, port)
+        ready(f"http://{settings.host}:{port}{settings.base_path}/")
         beside = asyncio.create_task(background()) if background else None
         await _first(end, serving)
         if beside is not None:
@@ -133,7 +133,8 @@ async def _answers(host: str, port: int) -> None:
     raise PortInUse(f"the server did not come up on {host}:{port}")
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_port(host: str, port: int) -> int:
+    """The port, a free one for 0; PortInUse when it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -143,6 +144,7 @@ def _check_port(host: str, port: int) -> None:
             raise PortInUse(
                 f"{host}:{port}: {error.strerror}: choose another with --port (or PORT=… make demo)"
             ) from error
+        return int(probe.getsockname()[1])
 
 
 def _tune() -> None:

@@ -62,10 +62,10 @@ _SQL = (
 class Indexes:
     """The tables of one tenant as the writer sees them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, reader: Connection) -> None:
         self._connection = connection
         self.terms = Terms(connection)
-        self.contexts = Contexts(connection)
+        self.contexts = Contexts(connection, reader)
         self.places = Places(connection)
         self.values = ValueIndexes(connection)
         self._next_n = self._newest_n() + 1

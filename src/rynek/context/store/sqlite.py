@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,12 +24,15 @@ from rynek.context.store.log import SqliteChangeLog
 from rynek.context.store.plan import wanted_indexes
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.select import Selector
-from rynek.context.store.writer import Writer
+from rynek.context.store.writer import GroupTxn, Writer
 
 T = TypeVar("T")
 
 _UPKEEP_SECONDS = 5.0
 _TRIM_ROWS = 5_000
+_TRIM_JOBS = 20
+_CONTEXT_BYTES = 64 * 1024 * 1024
+_logger = logging.getLogger(__name__)
 
 
 class StoreLimits(msgspec.Struct, frozen=True):
@@ -37,6 +41,7 @@ class StoreLimits(msgspec.Struct, frozen=True):
     keep_rows: int = 2_000_000
     keep_hours: float = 72.0
     max_value_indexes: int = 64
+    max_contexts: int = 1000
 
 
 class SqliteStore:
@@ -49,7 +54,7 @@ class SqliteStore:
         self._writing = connect(self.path)
         migrate(self._writing, MIGRATIONS, f"the data in {folder.name}")
         self._reading = connect(self.path, read_only=True)
-        self._indexes = Indexes(self._writing)
+        self._indexes = Indexes(self._writing, self._reading)
         self.changes = SqliteChangeLog(self._reading)
         self._writer = Writer(self._writing, self._indexes, self.changes, clock)
         self._selector = Selector(self._reading, self._indexes, self._open_reader)
@@ -115,10 +120,14 @@ class SqliteStore:
         ).fetchone()
         return bytes(row[0]) if row else None
 
-    def keep_remote_context(self, url: str, body: bytes) -> None:
-        """Write the document of a remote @context with the next group."""
+    def keep_remote_context(self, url: str, body: bytes, done: Callable[[], object]) -> None:
+        """Write the document of a remote @context with the next group, while there is room."""
         self._writer.later(
-            "INSERT OR REPLACE INTO remote_context VALUES(?, ?, ?)", (url, body, self._clock.now())
+            "INSERT OR REPLACE INTO remote_context SELECT ?1, ?2, ?3 WHERE"
+            " (SELECT count(*) FROM remote_context) < ?4"
+            " AND (SELECT coalesce(sum(length(body)), 0) FROM remote_context) < ?5",
+            (url, body, self._clock.now(), self._limits.max_contexts, _CONTEXT_BYTES),
+            done,
         )
 
     def context_by_id(self, digest: str) -> CompiledContext | None:
@@ -129,8 +138,7 @@ class SqliteStore:
         """Finish waiting writes, write the cursors, checkpoint and close."""
         if self._upkeep is not None:
             self._upkeep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._upkeep
+            await asyncio.gather(self._upkeep, return_exceptions=True)
         await self._writer.finish()
         self._selector.close()
         self._reading.close()
@@ -143,10 +151,22 @@ class SqliteStore:
         try:
             while True:
                 await asyncio.sleep(_UPKEEP_SECONDS)
-                await asyncio.to_thread(checkpoint, keeper)
-                await self._writer.submit(lambda txn: txn.later(*self._trim()))
+                try:
+                    await asyncio.to_thread(checkpoint, keeper)
+                    await self._shorten()
+                except Exception as error:
+                    # A full disk now may have room later: without upkeep it would never.
+                    _logger.warning("upkeep of %s failed, it goes on: %s", self.path, error)
         finally:
             keeper.close()
+
+    async def _shorten(self) -> None:
+        """Trim the log in short jobs until nothing more may go; write moved cursors."""
+        for _ in range(_TRIM_JOBS):
+            sql, bounds = self._trim()
+            await self._writer.submit(partial(_later, sql, bounds))
+            if self.changes.oldest() > min(bounds[0], bounds[1]):
+                return
 
     def _trim(self) -> tuple[str, tuple[int, int, int]]:
         """Rows that every reader acknowledged and that are past the bounds, a few at a time."""
@@ -159,6 +179,10 @@ class SqliteStore:
             f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})"
         )
         return sql, (free, head - self._limits.keep_rows, old)
+
+
+def _later(sql: str, args: tuple[object, ...], txn: GroupTxn) -> None:
+    txn.later(sql, args)
 
 
 class RemoteContexts:
@@ -177,4 +201,4 @@ class RemoteContexts:
     def put(self, url: str, body: bytes) -> None:
         """Keep the document of `url`; it is written with the next group."""
         self._fresh[url] = body
-        self._store.keep_remote_context(url, body)
+        self._store.keep_remote_context(url, body, lambda: self._fresh.pop(url, None))

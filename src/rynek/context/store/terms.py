@@ -42,8 +42,10 @@ class Terms:
 class Contexts:
     """@context versions that bodies were written under, by number; compiled once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, reader: Connection) -> None:
         self._connection = connection
+        # Compiling happens while a commit may run on the writing connection in a thread.
+        self._reader = reader
         self._by_hash: dict[str, int] = {}
         self._compiled: dict[int, CompiledContext] = {}
         self._new: list[tuple[int, str, bytes]] = []
@@ -71,7 +73,7 @@ class Contexts:
         """The context with that number."""
         ctx = self._compiled.get(number)
         if ctx is None:
-            row = self._connection.execute(
+            row = self._reader.execute(
                 "SELECT document FROM context WHERE c = ?", (number,)
             ).fetchone()
             ctx = CompiledContext.load(bytes(row[0]))

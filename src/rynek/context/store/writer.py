@@ -155,9 +155,22 @@ class Writer:
             self._task = loop.create_task(self._drain())
         return await done
 
-    def later(self, sql: str, args: tuple[object, ...]) -> None:
-        """Run a statement of the store itself with the next group; nobody waits for it."""
-        task = asyncio.get_running_loop().create_task(self.submit(lambda t: t.later(sql, args)))
+    def later(
+        self, sql: str, args: tuple[object, ...], done: Callable[[], object] | None = None
+    ) -> None:
+        """Run a statement of the store itself with the next group; nobody waits for it, `done` is
+        called afterwards."""
+
+        async def run() -> None:
+            try:
+                await self.submit(lambda txn: txn.later(sql, args))
+            except Unavailable as error:
+                _logger.warning("not kept: %s", error)
+            finally:
+                if done is not None:
+                    done()
+
+        task = asyncio.get_running_loop().create_task(run())
         self._loose.add(task)
         task.add_done_callback(self._loose.discard)
 
