@@ -12,9 +12,10 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
@@ -26,7 +27,10 @@ from rynek.history import TableFiles, table_files
 
 ABOUT: Final = "backup.json"
 _ATTEMPTS: Final = 5
-_LEFT_OUT: Final = ("state.db", "system.db", "lock")
+_DATABASES: Final = ("state.db", "system.db")
+_LEFT_OUT: Final = frozenset(
+    ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]
+)
 
 Progress = Callable[[str], None]
 
@@ -53,54 +57,99 @@ def backup(data: Path, target: Path, progress: Progress | None = None) -> About:
         raise FolderError(f"{data} is no data folder of rynek")
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        draft.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as room:
-            about = _write(data, draft, Path(room), progress or (lambda _: None))
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
+            about, sizes = _write(data, draft, Path(room), progress or (lambda _: None))
+        _verify(draft, sizes)
         draft.replace(target)
         sync_folder(target.parent)
-    except OSError as error:
-        raise BackupError(f"{target}: {error.strerror or error}") from error
+    except (OSError, tarfile.TarError) as error:
+        raise BackupError(f"{target}: {getattr(error, 'strerror', None) or error}") from error
     finally:
         draft.unlink(missing_ok=True)
     return about
 
 
-def _write(data: Path, draft: Path, room: Path, progress: Progress) -> About:
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _Archive:
+    """A tar of plain files, readable by its owner alone; `sizes` holds what was put in."""
+
+    def __init__(self, tar: tarfile.TarFile) -> None:
+        self._tar = tar
+        self.sizes: dict[str, int] = {}
+
+    def add(self, path: Path, name: Path) -> None:
+        """The contents of `path`, where it is a link of the file it leads to.
+
+        tarfile's own `add` stores a file as a link to an earlier one of the same inode number, and
+        numbers of files that are gone, as temporary copies soon are, are given out again.
+        """
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            self._put(str(name), status.st_size, int(status.st_mtime), file)
+
+    def add_bytes(self, content: bytes, name: str) -> None:
+        """A file that is nowhere else."""
+        self._put(name, len(content), int(time.time()), io.BytesIO(content))
+
+    def _put(self, name: str, size: int, modified: int, content: IO[bytes]) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mtime, info.mode = size, modified, 0o600
+        self._tar.addfile(info, content)
+        self.sizes[name] = size
+
+
+def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[About, dict[str, int]]:
     about = About(FORMAT, __version__, to_iso(SystemClock().now()), {})
-    with tarfile.open(draft, "w") as tar:
-        for path in sorted(data.iterdir()):
-            if path.is_file() and not path.name.startswith((".", *_LEFT_OUT)):
-                _add(tar, path, Path(path.name))
-        if (data / "system.db").exists():
-            _add(tar, _copied(data / "system.db", room / "system.db"), Path("system.db"))
-        for tenant in sorted((data / "tenants").iterdir()):
-            if tenant.is_dir():
-                progress(tenant.name)
-                version = _tenant(tar, data, tenant, room)
-                if version is not None:
-                    about.tables[tenant.name] = version
-        content = msgspec.json.encode(about)
-        info = tarfile.TarInfo(ABOUT)
-        info.size = len(content)
-        tar.addfile(info, io.BytesIO(content))
-    return about
+    with open(draft, "xb", opener=_private) as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            archive = _Archive(tar)
+            for path in sorted(data.iterdir()):
+                if path.name not in _LEFT_OUT and path.name[0] != "." and path.is_file():
+                    archive.add(path, Path(path.name))
+            if (data / "system.db").exists():
+                copy = _copied(data / "system.db", room / "system.db")
+                archive.add(copy, Path("system.db"))
+            for tenant in sorted((data / "tenants").iterdir()):
+                if tenant.is_dir():
+                    progress(tenant.name)
+                    version = _tenant(archive, data, tenant, room)
+                    if version is not None:
+                        about.tables[tenant.name] = version
+            archive.add_bytes(msgspec.json.encode(about), ABOUT)
+        file.flush()
+        os.fsync(file.fileno())
+    return about, archive.sizes
 
 
-def _tenant(tar: tarfile.TarFile, data: Path, tenant: Path, room: Path) -> int | None:
+def _verify(draft: Path, sizes: dict[str, int]) -> None:
+    """Read the archive again: each file put in is there once, as a plain file of its size."""
+    left = dict(sizes)
+    with tarfile.open(draft, "r:") as tar:
+        for member in tar:
+            if member.type != tarfile.REGTYPE or left.pop(member.name, None) != member.size:
+                raise BackupError(f"{draft}: {member.name!r} was not written as it should be")
+    if left:
+        raise BackupError(f"{draft}: {next(iter(left))!r} was not written")
+
+
+def _tenant(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | None:
     """One tenant's table, database and files; the version of its table."""
     base = tenant.relative_to(data)
     copy = room / f"{tenant.name}-history"
     table = _frozen(tenant, copy, room / f"{tenant.name}.db")
     for path in sorted(item for item in copy.rglob("*") if item.is_file()):
-        _add(tar, path, base / "history" / path.relative_to(copy))
+        archive.add(path, base / "history" / path.relative_to(copy))
     database = room / f"{tenant.name}.db"
     if database.exists():
-        _add(tar, database, base / "state.db")
+        archive.add(database, base / "state.db")
         database.unlink()
     shutil.rmtree(copy, ignore_errors=True)
     for path in _others(tenant):
-        _add(tar, path, base / path.relative_to(tenant))
+        archive.add(path, base / path.relative_to(tenant))
     return None if table is None else table.version
 
 
@@ -131,7 +180,8 @@ def _runs(tenant: Path) -> list[Path]:
 def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        # The file itself: a link to a relative symbolic link would lead nowhere from here.
+        os.link(source.resolve(strict=True), target)
     except FileNotFoundError:
         raise
     except OSError:
@@ -163,16 +213,20 @@ def _oldest(database: Path) -> int:
 
 def _others(tenant: Path) -> Iterator[Path]:
     """city.toml, feeds, reference tables …: all but databases, history and drafts."""
-    for path in sorted(tenant.rglob("*")):
-        inside = path.relative_to(tenant).parts
-        hidden = any(part.startswith(".") for part in inside)
-        kept = inside[0] != "history" and not path.name.startswith(_LEFT_OUT)
-        if kept and not hidden and path.is_file():
-            yield path
+    for path in sorted(tenant.iterdir()):
+        if path.name not in ("history", *_LEFT_OUT):
+            yield from _files(path, ())
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: Path) -> None:
-    tar.add(path, arcname=str(name), recursive=False)
+def _files(path: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """The files at and below `path`; links are followed, round in a circle only once."""
+    if path.name.startswith("."):
+        return
+    if path.is_file():
+        yield path
+    elif path.is_dir() and (real := path.resolve()) not in above:
+        for inner in sorted(path.iterdir()):
+            yield from _files(inner, (*above, real))
 
 
 def restore(archive: Path, data: Path, *, force: bool = False) -> About:
