@@ -9,7 +9,7 @@ import pytest
 
 import rynek.backup as module
 from rynek.backup import BackupError, backup, restore
-from rynek.base.folder import DataFolder
+from rynek.base.folder import DataFolder, FolderError
 from rynek.base.sqlite import connect
 
 
@@ -103,3 +103,72 @@ def test_an_archive_that_is_not_as_written_gets_no_name(
 def test_a_backup_is_for_its_owner_alone(folder: Path, tmp_path: Path) -> None:
     backup(folder, tmp_path / "b.tar")
     assert mode(tmp_path / "b.tar") == 0o600
+
+
+@pytest.fixture
+def archive(folder: Path, tmp_path: Path) -> Path:
+    """A backup of `folder`."""
+    backup(folder, tmp_path / "b.tar")
+    return tmp_path / "b.tar"
+
+
+def test_force_replaces_nothing_but_a_data_folder(archive: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "letter.txt").write_text("dear")
+    with pytest.raises(BackupError, match="no data folder of rynek"):
+        restore(archive, home, force=True)
+    assert [path.name for path in home.iterdir()] == ["letter.txt"]
+    with pytest.raises(BackupError, match="no folder"):
+        restore(archive, home / "letter.txt", force=True)
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_stand(
+    archive: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "extra").write_text("kept")
+    before, replace = contents(folder), Path.replace
+
+    def refused(self: Path, target: Path) -> Path:
+        if target == folder and (self / "format").exists() and not (self / "extra").exists():
+            raise PermissionError(13, "Permission denied")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(BackupError, match="Permission denied"):
+        restore(archive, folder, force=True)
+    assert contents(folder) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar", "data"]
+
+
+def test_a_mount_point_is_told(archive: Path) -> None:
+    with pytest.raises(BackupError, match="mount point"):
+        restore(archive, Path("/proc"), force=True)
+
+
+def test_a_link_to_the_folder_stays_a_link(archive: Path, folder: Path, tmp_path: Path) -> None:
+    (folder / "extra").write_text("gone soon")
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    restore(archive, link, force=True)
+    assert link.is_symlink()
+    assert not (folder / "extra").exists() and (folder / "format").exists()
+
+
+def test_a_folder_in_use_is_not_replaced(archive: Path, folder: Path) -> None:
+    service = DataFolder(folder)
+    service.open()
+    with pytest.raises(FolderError, match="in use"):
+        restore(archive, folder, force=True)
+    service.close()
+
+
+def test_only_the_owner_enters_a_new_folder(archive: Path, folder: Path, tmp_path: Path) -> None:
+    assert mode(folder) == 0o700
+    restore(archive, tmp_path / "new")
+    assert mode(tmp_path / "new") == 0o700
+    folder.chmod(0o750)
+    again = DataFolder(folder)
+    again.open()
+    again.close()
+    assert mode(folder) == 0o750

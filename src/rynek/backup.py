@@ -7,6 +7,7 @@ history goes on; that the log reaches back far enough is checked before a backup
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -27,6 +28,9 @@ from rynek.history import TableFiles, table_files
 
 ABOUT: Final = "backup.json"
 _ATTEMPTS: Final = 5
+_MOUNTED: Final = (
+    "{} is a mount point, which cannot be replaced: choose a folder inside it as --data"
+)
 _DATABASES: Final = ("state.db", "system.db")
 _LEFT_OUT: Final = frozenset(
     ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]
@@ -232,34 +236,75 @@ def _files(path: Path, above: tuple[Path, ...]) -> Iterator[Path]:
 def restore(archive: Path, data: Path, *, force: bool = False) -> About:
     """Unpack a backup into `data`, which must be empty or absent unless `force`.
 
-    With `force` what is there is replaced, after the backup was unpacked beside it. BackupError;
-    FolderError when a service runs on the folder.
+    With `force` a data folder of rynek is replaced, after the backup was unpacked beside it.
+    BackupError; FolderError when a service runs on the folder.
     """
-    if data.exists() and any(data.iterdir()):
-        if not force:
-            raise BackupError(
-                f"{data} is not empty: choose another --data, or replace it with --force"
-            )
-        lock = DataFolder(data)
-        lock.open()
-        lock.close()
-    data.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{data.name}-", dir=data.parent))
+    data = data.resolve()
+    lock = _vacant(data, force)
+    fresh: Path | None = None
     try:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{data.name}-", dir=data.parent))
         about = _unpack(archive, fresh)
-        # The old folder goes only once the new one stands in its place.
-        old = fresh.with_name(f"{fresh.name}-old")
-        if data.exists():
-            data.replace(old)
-        fresh.replace(data)
-        data.chmod(0o755)
-        sync_folder(data.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        _sync(fresh)
+        _exchange(fresh, data)
     except (OSError, tarfile.TarError) as error:
         raise BackupError(f"{archive}: {error}") from error
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+        if lock is not None:
+            lock.close()
     return about
+
+
+def _vacant(data: Path, force: bool) -> DataFolder | None:
+    """Check that `data` may be replaced; where it is a data folder, its lock is held."""
+    if not data.exists():
+        return None
+    if not data.is_dir():
+        raise BackupError(f"{data} is no folder: choose another --data")
+    if os.path.ismount(data):
+        raise BackupError(_MOUNTED.format(data))
+    if not any(data.iterdir()):
+        return None
+    if not force:
+        raise BackupError(f"{data} is not empty: choose another --data, or replace it with --force")
+    if not (data / "format").is_file():
+        raise BackupError(
+            f"{data} is not empty and no data folder of rynek (it has no file named format):"
+            " --force replaces only those; choose another --data"
+        )
+    lock = DataFolder(data)
+    lock.open()
+    return lock
+
+
+def _exchange(fresh: Path, data: Path) -> None:
+    """Put `fresh` in the place of `data`; what was there goes once the new one stands."""
+    old = fresh.with_name(f"{fresh.name}-old")
+    replaced = data.exists()
+    if replaced:
+        try:
+            data.replace(old)
+        except OSError as error:
+            if error.errno in (errno.EBUSY, errno.EXDEV):
+                raise BackupError(_MOUNTED.format(data)) from error
+            raise
+    try:
+        fresh.replace(data)
+    except BaseException:
+        if replaced:
+            old.replace(data)
+        raise
+    sync_folder(data.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder and in those below it durable."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        sync_folder(Path(path))
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
@@ -276,6 +321,8 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> Non
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, target.open("wb") as file:
         shutil.copyfileobj(content, file, 1 << 20)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _unpack(archive: Path, folder: Path) -> About:

@@ -35,7 +35,8 @@ class DataFolder:
         FolderError when another process serves it, it is not writable, or it is of a newer rynek.
         """
         try:
-            self.tenants.mkdir(parents=True, exist_ok=True)
+            make_private(self.path)
+            self.tenants.mkdir(exist_ok=True)
             self._lock = (self.path / _LOCK_FILE).open("a+")
         except OSError as error:
             raise FolderError(
@@ -81,6 +82,13 @@ class DataFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def make_private(path: Path) -> None:
+    """Make a folder that only its owner may enter; one that is there stays as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

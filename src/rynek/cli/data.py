@@ -224,7 +224,7 @@ def restore(file: Path, force: bool, yes: bool, data: Path | None, config: Path 
     from rynek.backup import restore as unpack
 
     folder = Path(settings_of(config, data).data.path)
-    if force and not yes and folder.exists() and any(folder.iterdir()):
+    if force and not yes and (folder / "format").is_file():
         click.confirm(f"Delete everything in {folder} and put {file} in its place?", abort=True)
     try:
         about = unpack(file, folder, force=force)
