@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import os
 import time
 import zipfile
 from collections.abc import Awaitable, Callable, Coroutine
@@ -215,6 +216,33 @@ def test_files_of_a_folder_are_read_once_also_compressed(tmp_path: Path) -> None
         polls = health_of(runner, "files").polls
         await until(lambda: health_of(runner, "files").polls >= polls + 2)
         assert sum(sink.batches) == 548 + 544
+
+    with_runner(feeds, body)
+
+
+def test_a_bad_file_holds_up_no_other_and_stays_visible(tmp_path: Path) -> None:
+    inbox, feeds = tmp_path / "inbox", tmp_path / "feeds"
+    inbox.mkdir()
+    for at, (name, data) in enumerate((("1", FEEDS), ("2", b"garbage"), ("3", POSITIONS))):
+        (inbox / f"{name}.pb").write_bytes(data)
+        os.utime(inbox / f"{name}.pb", (1_700_000_000 + at, 1_700_000_000 + at))
+    save_feed(feeds, config("files", str(inbox)))
+
+    async def body(runner: FeedRunner, sink: MemorySink) -> None:
+        await until(lambda: sum(sink.batches) == 548 + 544)
+        await until(lambda: health_of(runner, "files").polls >= 3)
+        health = health_of(runner, "files")
+        assert health.state == "failing"
+        assert "2.pb: " in (health.error or "")
+        assert "not a GTFS-Realtime message" in (health.error or "")
+        assert sum(sink.batches) == 548 + 544
+        (inbox / "2.pb").write_bytes(UPDATES)
+        await until(lambda: health_of(runner, "files").state != "failing")
+        await until(lambda: sum(sink.batches) > 548 + 544)
+        (inbox / "4.pb").write_bytes(b"garbage")
+        await until(lambda: health_of(runner, "files").state == "failing")
+        (inbox / "4.pb").unlink()
+        await until(lambda: health_of(runner, "files").state != "failing")
 
     with_runner(feeds, body)
 

@@ -14,7 +14,14 @@ from rynek.context import ReferenceStore
 from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situation, WriteReport
 from rynek.feeds.convert import Batch, Conversion, in_thread, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
-from rynek.feeds.transport import Payload, ReplaySource, Source, SourceError, WebhookSource
+from rynek.feeds.transport import (
+    FileSource,
+    Payload,
+    ReplaySource,
+    Source,
+    SourceError,
+    WebhookSource,
+)
 
 BATCH = 500
 MAX_REJECTED = 100
@@ -128,7 +135,9 @@ class FeedLoop:
             return self._failed(error)
         self.source.confirm(report)
         self._failures = 0
-        if self.vitals.success():
+        if bad := self._bad_files():
+            self._tell(bad)
+        elif self.vitals.success():
             _log.info("feed works again", extra={"feed": self.config.name})
         return 0.0 if self.source.paced else self.config.every * random.uniform(0.95, 1.05)
 
@@ -142,6 +151,17 @@ class FeedLoop:
     async def _take(self, payloads: Sequence[Payload]) -> WriteReport:
         poll = _Poll()
         for payload in payloads:
+            await self._take_one(payload, poll)
+        if not payloads and self._main is not None:
+            await self._followed(self._main, poll)
+        if poll.records or poll.findings.all():
+            self.vitals.contents(poll.records, poll.entities, poll.newest, poll.findings)
+        return poll.total
+
+    async def _take_one(self, payload: Payload, poll: _Poll) -> None:
+        """Convert and write one payload; a file of the wrong kind holds up no other file."""
+        files = self.source if isinstance(self.source, FileSource) else None
+        try:
             for part in unpacked(payload, self._connector, self.config.max_bytes):
                 if self._same_again(part):
                     poll.total.unchanged += self.vitals.health.entities
@@ -149,11 +169,13 @@ class FeedLoop:
                 await self._followed(part, poll)
                 await self._convert(part, poll)
                 self._main = part if len(part.data) <= MAIN_KEPT else None
-        if not payloads and self._main is not None:
-            await self._followed(self._main, poll)
-        if poll.records or poll.findings.all():
-            self.vitals.contents(poll.records, poll.entities, poll.newest, poll.findings)
-        return poll.total
+        except ValueError as error:
+            if files is None:
+                raise
+            files.refuse(payload, error)
+        else:
+            if files is not None:
+                files.done(payload)
 
     async def _followed(self, main: Payload, poll: _Poll) -> None:
         """Read what follows from a document before it: catalogues that it refers to."""
@@ -207,12 +229,20 @@ class FeedLoop:
             self._known_since = self._machine.now()
         return self._known
 
+    def _bad_files(self) -> str | None:
+        """What is wrong with files of a watched folder that stay as they are."""
+        return self.source.trouble() if isinstance(self.source, FileSource) else None
+
+    def _tell(self, reason: str) -> None:
+        """Show a failure, and log it when the poll before had none."""
+        if self.vitals.failure(reason):
+            _log.warning("feed fails", extra={"feed": self.config.name, "reason": reason})
+
     def _failed(self, error: Exception) -> float:
         reason = reason_of(error)
         self.source.reject(error)
         self._failures += 1
-        if self.vitals.failure(reason):
-            _log.warning("feed fails", extra={"feed": self.config.name, "reason": reason})
+        self._tell(reason)
         if not isinstance(error, (SourceError, ValueError, TimeoutError, Problem, OSError)):
             _log.debug("feed fails", exc_info=error, extra={"feed": self.config.name})
         if self.source.paced:

@@ -2,7 +2,8 @@
 
 A file is read whenever it changed. In a folder every new or changed file is read once, oldest
 first. Names that start with a dot or end in .tmp or .part are passed over, and so is a file
-that is still being written (changed within the last half second).
+that is still being written (changed within the last half second). A file that cannot be used
+holds up no other: it is remembered as bad until it changes or goes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class FileSource:
         self._config = config
         self._max_bytes = config.max_bytes
         self._seen: dict[Path, _Stamp] = {}
-        self._pending: dict[Path, _Stamp] = {}
+        self._pending: dict[int, tuple[Payload, Path, _Stamp]] = {}
+        self._bad: dict[Path, tuple[_Stamp, str]] = {}
 
     async def fetch(self) -> Sequence[Payload]:
         """Files that are new or changed; SourceError when the path is not there."""
@@ -49,15 +51,30 @@ class FileSource:
 
     def confirm(self, report: WriteReport) -> None:
         """Those files are done."""
-        self._seen.update(self._pending)
-        self._pending.clear()
+        for payload, _, _ in list(self._pending.values()):
+            self.done(payload)
 
     def reject(self, error: Exception) -> None:
-        """Bytes that are not of the kind are tried again only when the file changes; after any
-        other trouble (a full disk …) the file comes again."""
-        if isinstance(error, ValueError):
-            self._seen.update(self._pending)
+        """Trouble that is not a file's own (a full disk …): what is not done comes again."""
         self._pending.clear()
+
+    def done(self, payload: Payload) -> None:
+        """This file is written; it comes again only when it changes."""
+        _, path, stamp = self._pending.pop(id(payload))
+        self._seen[path] = stamp
+
+    def refuse(self, payload: Payload, error: Exception) -> None:
+        """This file's bytes are not of the kind; it is tried again only when it changes."""
+        _, path, stamp = self._pending.pop(id(payload))
+        self._refused(path, stamp, error)
+
+    def trouble(self) -> str | None:
+        """Which files could not be used as they are now, and why; None when there are none."""
+        if not self._bad:
+            return None
+        reason = next(iter(self._bad.values()))[1]
+        more = len(self._bad) - 1
+        return f"{reason} (and {more} more files)" if more else reason
 
     async def close(self) -> None:
         """Nothing stays open between polls."""
@@ -70,21 +87,29 @@ class FileSource:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                self._seen[path] = stamp
-                raise SourceError(f"{path.name}: {error}") from error
-            self._pending[path] = stamp
-            found.append(Payload(data, "", path.name.removesuffix(".gz")))
+                self._refused(path, stamp, error)
+                continue
+            payload = Payload(data, "", path.name.removesuffix(".gz"))
+            self._pending[id(payload)] = (payload, path, stamp)
+            found.append(payload)
         return found
+
+    def _refused(self, path: Path, stamp: _Stamp, error: Exception) -> None:
+        self._seen[path] = stamp
+        self._bad[path] = (stamp, f"{path.name}: {error}"[:400])
 
     def _changed(self) -> list[tuple[Path, _Stamp]]:
         newest = time.time_ns() - int(_SETTLED * 1e9)
         found: list[tuple[Path, _Stamp]] = []
+        bad, self._bad = self._bad, {}
         for path in self._paths():
             try:
                 stat = path.stat()
             except FileNotFoundError:
                 continue
             stamp = (stat.st_mtime_ns, stat.st_size)
+            if path in bad and bad[path][0] == stamp:
+                self._bad[path] = bad[path]
             settled = stat.st_mtime_ns <= newest or path == self._path
             if settled and self._seen.get(path) != stamp:
                 found.append((path, stamp))
