@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -358,5 +359,30 @@ def test_things_that_report_old_times_share_a_file_a_year(tmp_path: Path) -> Non
         assert sorted(week.column("number").to_pylist()) == sorted(
             [*range(701, 708), *range(702, 709)]
         )
+
+    with_history(tmp_path, test, log)
+
+
+def test_a_table_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rynek.history.follow._WAIT", 0.1)
+    log = ListLog()
+    log.write(change("create", BUS, {"speed": number(1, T0)}))
+    folder = tmp_path / "history"
+    (folder / "readings").mkdir(parents=True)
+    blocking = folder / "readings" / "_delta_log"
+    blocking.write_text("not a folder")
+
+    async def test(history: History) -> None:
+        with pytest.raises(Unavailable):
+            await history.ready()
+        blocking.unlink()
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            with contextlib.suppress(Unavailable):
+                assert await numbers(history) == [1]
+                return
+        pytest.fail("the history did not open")
 
     with_history(tmp_path, test, log)

@@ -50,6 +50,9 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     if port is not None:
         overrides["server.port"] = port
     settings = load(None, os.environ, overrides)
+    # Everyone on this machine may write, so pages of other sites open in a browser may not call.
+    own = f"http://127.0.0.1:{settings.server.port}"
+    settings = load(None, os.environ, overrides | {"access.cors_origins": [own]})
     log.setup(settings.log.level, settings.log.format)
     install(folder, fresh=fresh)
 

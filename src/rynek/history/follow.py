@@ -7,6 +7,7 @@ a replay of the log doubles nothing. The log may be trimmed only up to what is o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 CURSOR: Final = "history"
 _PAGE = 1000
 _WAIT = 1.0
+_LONGEST_PAUSE = 60.0
 _FEED: Final = "feed:"
 
 
@@ -71,6 +73,7 @@ class Follower:
         self._drain_lock = asyncio.Lock()
         self._flush_lock = asyncio.Lock()
         self._ready = asyncio.Event()
+        self._closed_out = False
         self._failing = self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._muted_above: int | None = None
@@ -96,17 +99,14 @@ class Follower:
         await self.flush(save_runs=True)
 
     async def ready(self) -> None:
-        """Wait until the table is open (or opening failed: raises that)."""
-        if self._ready.is_set():
-            return
-        if self._task is None:
-            raise Unavailable("The history is not running")
-        waiter = asyncio.ensure_future(self._ready.wait())
-        await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not self._ready.is_set():
-            waiter.cancel()
-            self._task.result()
-            raise Unavailable("The history is not running")
+        """Wait until the table is open; Unavailable when that failed (it is tried again)."""
+        while not self._ready.is_set():
+            if self._task is None or self._task.done():
+                raise Unavailable("The history is not running")
+            if self._closed_out:
+                raise Unavailable("The history cannot be opened: the log says why")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), _WAIT / 4)
 
     def mute(self, after: int | None = None) -> None:
         """Pass over what feeds changed after a seq (default: now): it is read and makes no rows."""
@@ -218,10 +218,25 @@ class Follower:
         if saved is not None and saved[0] <= head:
             start, self._runs = saved
         self._tail = Tail(start)
+        self._closed_out = False
         self._ready.set()
 
+    async def _opened(self) -> None:
+        """Open the table, however often that takes: what makes it fail may be put right."""
+        pause = _WAIT
+        while not self._stopping:
+            try:
+                await self._open()
+            except Exception:
+                self._closed_out = True
+                log.exception("history: the table cannot be opened; trying again in %.0f s", pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
+
     async def _run(self) -> None:
-        await self._open()
+        await self._opened()
         flushed = saved = time.monotonic()
         while not self._stopping:
             await self._changes.wait(self._tail.seq, _WAIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -204,5 +205,39 @@ def test_contexts_that_are_no_single_url_are_served(serve: Serve) -> None:
         served = await client.get("http://rynek.test" + url)
         assert served.json() == {"@context": context}
         assert kind(await client.get("jsonldContexts/none")) == (404, "ResourceNotFound")
+
+    serve(test)
+
+
+def test_a_refused_request_makes_no_tenant(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        there = {"NGSILD-Tenant": "junk"}
+        as_json = there | {"Content-Type": "application/json"}
+        for path in ("entities", "entityOperations/create", "entityOperations/upsert"):
+            refused = await client.post(path, content=b"{", headers=as_json)
+            assert refused.status_code == 400
+        nothing = [{"id": "no uri", "type": "T"}]
+        batch = await client.post("entityOperations/upsert", json=nothing, headers=there)
+        assert batch.status_code == 207
+        assert "junk" not in engine.tenants
+        assert (await client.get("types", headers=there)).status_code == 404
+        one = {"id": "urn:x:1", "type": "T"}
+        assert (await client.post("entities", json=one, headers=there)).status_code == 201
+        assert (await client.get("entities/urn:x:1", headers=there)).status_code == 200
+
+    serve(test)
+
+
+def test_a_tenant_starts_once_for_many_first_requests(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        folder = engine.folder.tenants / "quiet"
+        folder.mkdir()
+        engine._add("quiet")
+        for _ in range(5):
+            engine.tenant("quiet")
+        await asyncio.sleep(0.2)
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert names.count("history-follower") == len(engine.tenants)
+        assert (await client.get("types", headers={"NGSILD-Tenant": "quiet"})).status_code == 200
 
     serve(test)

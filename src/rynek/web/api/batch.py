@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 from rynek.base.errors import BadRequestData, Problem
@@ -26,7 +26,7 @@ async def create_batch(call: Call) -> Reply:
     """Batch Entity Creation (§5.6.7)."""
     result = operations.BatchResult()
     items = await _items(call, result)
-    await _write(call, lambda txn: operations.create_all(txn, items, result))
+    await _write(call, items, lambda txn: operations.create_all(txn, items, result))
     if result.errors:
         return _partial(result)
     return Reply(201, dumps(result.created))
@@ -39,7 +39,9 @@ async def upsert_batch(call: Call) -> Reply:
         raise BadRequestData("options: replace and update exclude each other")
     result = operations.BatchResult()
     items = await _items(call, result)
-    await _write(call, lambda txn: operations.upsert_all(txn, items, result, replace=replace))
+    await _write(
+        call, items, lambda txn: operations.upsert_all(txn, items, result, replace=replace)
+    )
     if result.errors:
         return _partial(result)
     if result.created:
@@ -52,7 +54,9 @@ async def update_batch(call: Call) -> Reply:
     overwrite = "noOverwrite" not in call.options
     result = operations.BatchResult()
     items = await _items(call, result, need_type=False)
-    await _write(call, lambda txn: operations.update_all(txn, items, result, overwrite=overwrite))
+    await _write(
+        call, items, lambda txn: operations.update_all(txn, items, result, overwrite=overwrite)
+    )
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
@@ -72,7 +76,7 @@ async def merge_batch(call: Call) -> Reply:
             patches.append(operations.Patch(fragment.id, fragment, ld))
         except Problem as problem:
             result.errors.append((entity_id, problem))
-    await _write(call, lambda txn: operations.merge_all(txn, patches, result))
+    await _write(call, patches, lambda txn: operations.merge_all(txn, patches, result))
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
@@ -90,7 +94,7 @@ async def delete_batch(call: Call) -> Reply:
             good.append(one)
         else:
             result.errors.append((one, BadRequestData(f"{one[:100]!r} is not a URI")))
-    await _write(call, lambda txn: operations.delete_all(txn, good, result))
+    await _write(call, good, lambda txn: operations.delete_all(txn, good, result))
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
@@ -145,8 +149,9 @@ def _bounded(call: Call, items: list[Any]) -> None:
         raise BadRequestData(f"a batch of {len(items)}: at most {most} at once")
 
 
-async def _write(call: Call, job: Callable[[Any], Any]) -> None:
-    await call.tenant.context.write(job)
+async def _write(call: Call, items: Sized, job: Callable[[Any], Any]) -> None:
+    if items:
+        await call.tenant.context.write(job)
 
 
 def _partial(result: operations.BatchResult) -> Reply:

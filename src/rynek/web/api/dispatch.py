@@ -23,6 +23,7 @@ from rynek.web.access import Access
 from rynek.web.api.bodies import dumps
 from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, Call, Header, Reply
 from rynek.web.api.params import parse_query_string
+from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.routes import Leaf, build, find
 
 Scope = MutableMapping[str, Any]
@@ -83,7 +84,8 @@ class Api:
         engine = self._engine
         name = headers.get("ngsild-tenant") or engine.default_tenant
         self._access.check(headers.get("authorization"), right, name)
-        tenant = engine.tenant(name, create=creates)
+        prospective = creates and name not in engine.tenants
+        tenant = ProspectiveTenant(engine, name) if prospective else engine.tenant(name)
         body = b""
         if method in _BODY_METHODS:
             body = await read_body(receive, headers, self._max_body)
