@@ -14,7 +14,7 @@ import pytest
 
 from rynek import __version__
 from rynek.base.errors import OutgoingRefused
-from rynek.base.http import Fetched, Guard, is_public
+from rynek.base.http import Fetched, Guard, is_public, same_origin
 
 Answer = Callable[[str, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -197,11 +197,28 @@ def test_redirects_are_followed_checked_and_counted() -> None:
             for path in ("file", "user"):
                 with refused("scheme"):
                     await guard.fetch(server.url(path))
-            await guard.fetch(server.url("other"), headers={"Authorization": "Bearer secret"})
-            assert "Bearer" in server.heads[-2]
-            assert "Bearer" not in server.heads[-1]
+            given = {"Authorization": "Bearer s", "Ocp-Apim-Key": "s3", "Accept": "text/csv"}
+            await guard.fetch(server.url("other"), headers=given, etag='"1"', last_modified="now")
+            kept = ("Accept: text/csv", 'If-None-Match: "1"', "If-Modified-Since: now")
+            for line in ("Bearer s", "Ocp-Apim-Key: s3", *kept):
+                assert line in server.heads[-2]
+                assert (line in server.heads[-1]) == (line in kept)
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://a.example/x", "https://A.example:443/y?z", True),
+        ("https://a.example/x", "http://a.example/x", False),
+        ("https://a.example/x", "https://a.example:8443/x", False),
+        ("https://a.example/x", "https://a.example.evil.example/x", False),
+        ("https://a.example/x", "https://b@[", False),
+    ],
+)
+def test_what_is_one_origin(one: str, other: str, same: bool) -> None:
+    assert same_origin(one, other) is same
 
 
 def test_a_public_host_may_not_redirect_to_a_private_one(monkeypatch: pytest.MonkeyPatch) -> None:

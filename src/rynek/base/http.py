@@ -21,13 +21,12 @@ import msgspec
 from rynek import __version__
 from rynek.base.errors import OutgoingRefused
 
-__all__ = ["Fetched", "Guard", "is_public"]
+__all__ = ["Fetched", "Guard", "is_public", "same_origin"]
 
 USER_AGENT: Final = f"rynek/{__version__}"
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-_PRIVATE_TO_ORIGIN: Final = frozenset(
-    ("authorization", "cookie", "proxy-authorization", "x-api-key")
-)
+_FOR_ANY_ORIGIN: Final = frozenset(("accept", "if-none-match", "if-modified-since"))
+"""What a redirect to another origin may be asked with; any other header may hold a key."""
 _NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 _STEP: Final = 256 * 1024
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -80,7 +79,9 @@ class Guard:
         max_bytes: int | None = None,
         timeout: float | None = None,
     ) -> Fetched:
-        """GET, conditional when validators are given, following redirects."""
+        """GET, conditional when validators are given, following redirects.
+
+        To another origin a redirect takes only Accept and the validators along."""
         wanted = dict(headers or {})
         if etag:
             wanted["If-None-Match"] = etag
@@ -141,7 +142,7 @@ class Guard:
                 return answer
             following = _target(_joined(target, location))
             if _origin(following) != _origin(target):
-                headers = {k: v for k, v in headers.items() if k.lower() not in _PRIVATE_TO_ORIGIN}
+                headers = {k: v for k, v in headers.items() if k.lower() in _FOR_ANY_ORIGIN}
             target = following
         raise _refused("redirects", f"more than {self._max_redirects} redirects")
 
@@ -250,6 +251,14 @@ def is_public(address: Address) -> bool:
         address.is_multicast or address.is_reserved or address.is_unspecified
         or address.is_loopback or address.is_link_local or address.is_private
     )  # fmt: skip
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URLs have one scheme, host and port (RFC 6454); False when one is no URL."""
+    try:
+        return _origin(httpx.URL(one)) == _origin(httpx.URL(other))
+    except (httpx.InvalidURL, TypeError, ValueError):
+        return False
 
 
 def _address(text: str) -> Address:

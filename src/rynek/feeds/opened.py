@@ -8,6 +8,7 @@ from rynek.feeds.contract import FeedConfig
 from rynek.feeds.kit.content import inflate, is_zip, tar_members, zip_members
 from rynek.feeds.registry import kinds
 from rynek.feeds.transport import Fetcher, Payload
+from rynek.feeds.transport.http import headers_for
 from rynek.feeds.transport.recording import time_in_name
 
 HEAD = 64 * 1024
@@ -43,7 +44,10 @@ def read_path(path: Path, max_bytes: int, zone: str) -> list[Payload]:
 async def read_url(url: str, config: FeedConfig, guard: Fetcher) -> Payload:
     """What a URL answers; ValueError for any status but 200."""
     answer = await guard.fetch(
-        url, headers=config.headers, max_bytes=config.max_bytes, timeout=config.timeout
+        url,
+        headers=headers_for(url, config),
+        max_bytes=config.max_bytes,
+        timeout=config.timeout,
     )
     if answer.status != 200:
         raise ValueError(f"the server answered {answer.status}")

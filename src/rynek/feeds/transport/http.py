@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urljoin
 
+from rynek.base.http import same_origin
 from rynek.feeds.contract import FeedConfig, WriteReport
 from rynek.feeds.transport.contract import Payload, SourceError
 
@@ -38,6 +39,14 @@ class Fetcher(Protocol):
         max_bytes: int = ...,
         timeout: float = ...,
     ) -> Fetched: ...
+
+
+def headers_for(url: str, config: FeedConfig) -> dict[str, str]:
+    """The feed's headers for the origin of its source; for any other, which a document names,
+    only what is no secret: Accept."""
+    if same_origin(url, config.source):
+        return config.headers
+    return {name: value for name, value in config.headers.items() if name.lower() == "accept"}
 
 
 class HttpSource:
@@ -81,7 +90,7 @@ class HttpSource:
         etag, modified = self._validators.get(url, (None, None))
         answer = await self._guard.fetch(
             url,
-            headers=self._config.headers,
+            headers=headers_for(url, self._config),
             etag=etag,
             last_modified=modified,
             max_bytes=self._config.max_bytes,
