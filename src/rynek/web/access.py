@@ -38,3 +38,11 @@ class Access:
         if not token.allows(right, tenant):
             raise Forbidden(f"the token {token.name!r} may not {right} in the tenant {tenant!r}")
         return token
+
+    def readable(self, authorization: str | None, tenant: str) -> bool:
+        """Whether a client with that header may read in `tenant`."""
+        try:
+            self.check(authorization, "read", tenant)
+        except (Unauthorized, Forbidden):
+            return False
+        return True

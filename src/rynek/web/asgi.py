@@ -6,6 +6,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from rynek.web.pages import pages, problem_page
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
 _OPEN_PATHS: Final = ("/static/", "/i18n/", "/health")
+_NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
+_NETWORK_BASE_MAP: Final = "/map/base/"
 
 # Nothing on a page comes from elsewhere, unless a tile URL is set.
 _POLICY: Final = (
@@ -100,12 +103,15 @@ class _Guarded(BaseHTTPMiddleware):
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Pass, or ask for a token; a browser may send it as the password of a sign-in."""
-        path = request.url.path.removeprefix(self._engine.settings.server.base_path)
+        path = str(request.scope["path"]).removeprefix(self._engine.settings.server.base_path)
+        authorization = _authorization(request)
+        # Pages that tell of several tenants ask for each (Page.tenants).
+        request.state.readable = partial(self._engine.access.readable, authorization)
         if not path.startswith(_OPEN_PATHS):
             try:
-                tenant = _tenant_of(path, self._engine.default_tenant)
+                tenant = self._tenant(path, request.state.readable)
                 right = "read" if request.method in ("GET", "HEAD") else "write"
-                self._engine.access.check(_authorization(request), right, tenant)
+                self._engine.access.check(authorization, right, tenant)
             except Unauthorized as problem:
                 return Response(
                     problem.detail,
@@ -122,10 +128,15 @@ class _Guarded(BaseHTTPMiddleware):
         response.headers.setdefault("Referrer-Policy", "same-origin")
         return response
 
-
-def _tenant_of(path: str, default: str) -> str:
-    parts = path.split("/")
-    return parts[2] if len(parts) > 2 and parts[1] == "c" else default
+    def _tenant(self, path: str, readable: Callable[[str], bool]) -> str:
+        """The tenant whose rights decide; the network's pages need any that may be read."""
+        parts = path.split("/")
+        if len(parts) > 2 and parts[1] == "c":
+            return parts[2]
+        default = str(self._engine.default_tenant)
+        if path in _NETWORK_PATHS or path.startswith(_NETWORK_BASE_MAP):
+            return next(filter(readable, self._engine.tenants), default)
+        return default
 
 
 def _authorization(request: Request) -> str | None:

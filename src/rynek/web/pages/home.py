@@ -1,4 +1,4 @@
-"""`/`: the network's start page where several cities are served, else the one city's map."""
+"""`/`: the network's start page where the client may read several cities, else the one's map."""
 
 from __future__ import annotations
 
@@ -44,14 +44,13 @@ async def loaded(hubs: Sequence[Any], seconds: float = 1.5) -> None:
 async def show(page: Page) -> Response:
     """The start page."""
     engine = page.site.engine
-    await loaded([hubs_of(engine).get(name) for name in engine.tenants])
-    if len(engine.tenants) == 1:
-        page.tenant = next(iter(engine.tenants.values()))
+    tenants = page.tenants
+    await loaded([hubs_of(engine).get(name) for name in tenants])
+    if len(tenants) == 1:
+        page.tenant = next(iter(tenants.values()))
         return await city_map.show(page, hubs_of(engine).get(page.tenant.name))
     page.tenant = None
-    cards = sorted(
-        (_card(page, tenant) for tenant in engine.tenants.values()), key=lambda c: c.name
-    )
+    cards = sorted((_card(page, tenant) for tenant in tenants.values()), key=lambda c: c.name)
     return page.render("home.html", nav="home", cards=cards)
 
 

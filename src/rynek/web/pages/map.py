@@ -170,7 +170,8 @@ async def traces(page: Page, hub: LiveHub) -> Response:
 async def base(page: Page) -> Response:
     """One layer of the built-in base map."""
     name = page.request.path_params["layer"]
-    tenant = page.tenant.name if page.tenant else None
+    # The network's map asks here too, also for those who may not read the default tenant.
+    tenant = page.tenant.name if page.tenant and page.tenant.name in page.tenants else None
     if name not in {layer.name for layer in layers_for(tenant)}:
         body = {"title": page.t("Page not found"), "status": 404}
         return _json(body, "application/problem+json", 404)
@@ -300,7 +301,7 @@ def _data(page: Page, hub: LiveHub, counts: dict[str, Any]) -> dict[str, Any]:
 
 def _network(page: Page, hubs: Hubs) -> dict[str, Any]:
     made: list[dict[str, Any]] = []
-    for name, tenant in page.site.engine.tenants.items():
+    for name, tenant in page.tenants.items():
         hub = hubs.get(name)
         city, counts = tenant.city, hub.legend()
         centre = city.centre or _middle(hub.bounds())

@@ -146,6 +146,13 @@ class Page:
         return self.site.root
 
     @property
+    def tenants(self) -> dict[str, Any]:
+        """The tenants that the client may read, by name; none where nobody looked at its rights."""
+        readable = getattr(self.request.state, "readable", None)
+        every = self.site.engine.tenants.items()
+        return {name: tenant for name, tenant in every if readable and readable(name)}
+
+    @property
     def zone(self) -> str:
         """The city's IANA zone."""
         return str(self.tenant.city.zone) if self.tenant else "UTC"
@@ -186,7 +193,7 @@ class Page:
         )
 
     def _shared(self) -> dict[str, Any]:
-        tenants: Sequence[Tenant] = list(self.site.engine.tenants.values())
+        tenants: Sequence[Tenant] = list(self.tenants.values())
         return {
             "page": self,
             "t": self.t,

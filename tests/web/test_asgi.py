@@ -1,0 +1,132 @@
+"""What guards every page: rights by tenant, other sites' writes, security headers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from rynek.app import Engine
+from rynek.base.settings import load
+from rynek.web import Application
+
+CITIES = {"default": "Alphaville", "other": "Betatown", "third": "Gammaburg"}
+Ask = Callable[..., Awaitable[httpx.Response]]
+Serve = Callable[..., None]
+
+
+def settle(folder: Path) -> None:
+    """Three cities that have a place; the second takes what is posted to its feed."""
+    for number, (name, city) in enumerate(CITIES.items()):
+        tenant = folder / "tenants" / name
+        (tenant / "feeds").mkdir(parents=True)
+        (tenant / "city.toml").write_text(
+            f'name = "{city}"\ncountry = "PL"\nzone = "Europe/Warsaw"\ncentre = [{20 + number}, 52]\n'
+        )
+    (folder / "tenants" / "other" / "feeds" / "posted.toml").write_text(
+        'kind = "positions"\nsource = "webhook:"\nzone = "Europe/Warsaw"\n'
+    )
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Runs an async test with a way to ask a started service, which is stopped afterwards."""
+    settle(tmp_path)
+
+    def run(test: Callable[[Ask, Engine], Awaitable[None]], **given: object) -> None:
+        async def body() -> None:
+            values = {name.replace("__", "."): value for name, value in given.items()}
+            engine = Engine(load(None, {}, {"data.path": str(tmp_path)} | values))
+            engine.open()
+            await engine.start()
+            transport = httpx.ASGITransport(app=Application(engine), raise_app_exceptions=False)
+            try:
+                async with httpx.AsyncClient(
+                    transport=transport, base_url="http://rynek.test"
+                ) as client:
+                    await test(client.request, engine)
+            finally:
+                engine.stopping.set()
+                await engine.stop()
+
+        asyncio.run(body())
+
+    return run
+
+
+def token(engine: Engine, *scopes: str) -> dict[str, str]:
+    """The header of a new token with those scopes."""
+    secret = engine.tokens.create(" ".join(scopes), scopes)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def signed_in(bearer: dict[str, str]) -> dict[str, str]:
+    """The header that a browser sends once the token was given as a password."""
+    pair = ":" + bearer["Authorization"].removeprefix("Bearer ")
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def shown(text: str) -> list[str]:
+    return [city for city in CITIES.values() if city in text]
+
+
+@pytest.mark.parametrize("base_path", ["", "/city"])
+def test_a_token_of_some_cities_sees_no_other(serve: Serve, base_path: str) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        head = token(engine, "read:default", "write:other")
+        for path in ("/", "/c/default/entities", "/entities"):
+            answer = await ask("GET", base_path + path, headers=head)
+            assert answer.status_code == 200, path
+            assert shown(answer.text) == ["Alphaville", "Betatown"]
+        network = await ask("GET", base_path + "/map/network", headers=head)
+        ids = [each["properties"]["id"] for each in network.json()["features"]]
+        assert ids == ["default", "other"]
+        assert (await ask("GET", base_path + "/c/third/entities", headers=head)).status_code == 403
+        lost = await ask("GET", base_path + "/nothing/here", headers=head)
+        assert lost.status_code == 404
+        assert "Gammaburg" not in lost.text
+
+    serve(test, access__anonymous="none", server__base_path=base_path)
+
+
+def test_a_token_of_one_city_that_is_not_the_default(serve: Serve) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        for head in (token(engine, "read:other"), signed_in(token(engine, "admin:other"))):
+            start = await ask("GET", "/", headers=head)
+            assert start.status_code == 200
+            assert shown(start.text) == ["Betatown"]
+            network = await ask("GET", "/map/network", headers=head)
+            assert [f["properties"]["id"] for f in network.json()["features"]] == ["other"]
+            ground = await ask("GET", "/map/base/land.geojson", headers=head)
+            assert ground.status_code == 200
+            assert (await ask("GET", "/entities", headers=head)).status_code == 403
+            assert (await ask("GET", "/map/legend", headers=head)).status_code == 403
+
+    serve(test, access__anonymous="none")
+
+
+@pytest.mark.parametrize("path", ["/", "/map/network", "/map/base/land.geojson", "/entities"])
+def test_the_network_needs_the_right_to_read_a_city(serve: Serve, path: str) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        without = await ask("GET", path)
+        assert without.status_code == 401
+        assert without.headers["www-authenticate"].startswith("Basic")
+        elsewhere = await ask("GET", path, headers=token(engine, "read:elsewhere"))
+        assert elsewhere.status_code == 403
+        for answer in (without, elsewhere):
+            assert shown(answer.text) == []
+
+    serve(test, access__anonymous="none")
+
+
+def test_everyone_sees_all_cities_where_reading_is_open(serve: Serve) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        del engine
+        for path in ("/", "/map/network", "/c/other/feeds"):
+            assert shown((await ask("GET", path)).text) == list(CITIES.values())
+
+    serve(test)
