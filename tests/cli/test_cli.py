@@ -259,6 +259,50 @@ def test_backup_of_no_data_folder(tmp_path: Path) -> None:
     assert "no data folder" in said(result)
 
 
+def test_tokens_end_or_are_refused(tmp_path: Path) -> None:
+    where = ("--data", tmp_path / "data")
+    for days in ("0", "-1", "nan", "inf", "1e9"):
+        result = run("token", "create", "x", "--days", days, *where)
+        assert result.exit_code == 1 and "days must be above 0" in said(result)
+    for scope in ("write:", "write:a b", "write:*", "all"):
+        result = run("token", "create", "x", "--scope", scope, *where)
+        assert result.exit_code == 1 and "scope" in said(result)
+    assert "no tokens" in run_well("token", "list", *where)
+    run_well("token", "create", "a", "--days", "0.5", "--scope", "write:kyiv", *where)
+    run_well("token", "create", "b", *where)
+    ends, stays = run_well("token", "list", *where).splitlines()
+    assert "write:kyiv" in ends and "until 20" in ends
+    assert "until revoked" in stays
+    run_well("token", "revoke", "a", *where)
+    assert run("token", "revoke", "a", *where).exit_code == 1
+
+
+def test_looking_for_tokens_makes_no_folder(tmp_path: Path) -> None:
+    for arguments in (("list",), ("revoke", "x")):
+        result = run("token", *arguments, "--data", tmp_path / "none")
+        assert result.exit_code == 1 and "system.db" in said(result)
+    assert not (tmp_path / "none").exists()
+
+
+def test_folders_made_by_commands_are_private(tmp_path: Path, lines: Path) -> None:
+    run_well("token", "create", "x", "--data", tmp_path / "a")
+    run_well("import", lines, "--data", tmp_path / "b")
+    asked = ("feed", "add", "x", "--kind", "gbfs", "--source", tmp_path / "n.json", "--no-check")
+    run_well(*asked, "--data", tmp_path / "c")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in "abc"] == [0o700] * 3
+
+
+def test_an_empty_history_is_exported_as_an_empty_table(tmp_path: Path, lines: Path) -> None:
+    table = tmp_path / "readings.parquet"
+    assert "0 readings" in run_well("export", table, "--data", tmp_path / "data")
+    rows = pq.read_table(table)
+    assert rows.num_rows == 0
+    assert "0 new readings" in run_well("import", table, "--data", tmp_path / "data")
+    run_well("import", lines, "--data", tmp_path / "data")
+    run_well("export", tmp_path / "some.parquet", "--data", tmp_path / "data")
+    assert pq.read_table(tmp_path / "some.parquet").schema == rows.schema
+
+
 def test_doctor_says_what_to_do(tmp_path: Path, lines: Path) -> None:
     folder = tmp_path / "data"
     run_well("import", lines, "--data", folder)

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from rynek.base.errors import Problem
+from rynek.base.folder import make_private
 from rynek.base.http import Guard
 from rynek.base.settings import Settings
 from rynek.cli.options import config_option, data_option, settings_of, tenant_option
@@ -225,6 +226,7 @@ def add(
     if not made.kind:
         raise click.ClickException(f"name the kind with --kind: {', '.join(kinds())}")
     try:
+        make_private(folder.parents[2])
         path = save_feed(folder, made)
     except ValueError as error:
         raise click.ClickException(str(error)) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rynek.base.clock import to_iso
+from rynek.base.folder import make_private
 from rynek.cli.options import config_option, data_option, settings_of
 from rynek.web import TokenStore
 
@@ -18,8 +19,16 @@ def token() -> None:
 
 def _store(config: Path | None, data: Path | None) -> TokenStore:
     folder = Path(settings_of(config, data).data.path)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     return TokenStore(folder / "system.db")
+
+
+def _existing(config: Path | None, data: Path | None) -> TokenStore:
+    """The store of a folder that has one; looking for tokens makes no folder."""
+    file = Path(settings_of(config, data).data.path) / "system.db"
+    if not file.is_file():
+        raise click.ClickException(f"there is no {file}, so no tokens: is --data right?")
+    return TokenStore(file)
 
 
 @token.command()
@@ -32,7 +41,9 @@ def _store(config: Path | None, data: Path | None) -> TokenStore:
     show_default=True,
     help="read, write or admin; write:kyiv for one tenant. May be given several times.",
 )
-@click.option("--days", type=float, help="Valid for so many days (default: until revoked).")
+@click.option(
+    "--days", type=float, help="Valid for so many days, above 0 (default: until revoked)."
+)
 @data_option
 @config_option
 def create(
@@ -57,7 +68,7 @@ def create(
 @config_option
 def list_tokens(data: Path | None, config: Path | None) -> None:
     """Show names, scopes and dates of all tokens (never the tokens)."""
-    store = _store(config, data)
+    store = _existing(config, data)
     tokens = store.all()
     store.close()
     if not tokens:
@@ -73,7 +84,7 @@ def list_tokens(data: Path | None, config: Path | None) -> None:
 @config_option
 def revoke(name: str, data: Path | None, config: Path | None) -> None:
     """Make the token called NAME worthless, at once."""
-    store = _store(config, data)
+    store = _existing(config, data)
     gone = store.revoke(name)
     store.close()
     if not gone:

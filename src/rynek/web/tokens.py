@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ from rynek.base.sqlite import Connection, connect, migrate
 
 PREFIX: Final = "rynek_"
 SCOPES: Final = ("read", "write", "admin")
+_TENANT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
+_MAX_DAYS: Final = 36_525
 _LEVEL: Final = {name: level for level, name in enumerate(SCOPES)}
 
 _MIGRATIONS: Final = (
@@ -57,18 +60,20 @@ class TokenStore:
     def create(self, name: str, scopes: tuple[str, ...], days: float | None = None) -> str:
         """Make a token and return its secret: the only time that anyone sees it.
 
-        ValueError for an unknown scope or a name in use.
+        `days` above 0 end it; without, it is valid until revoked. ValueError for an unknown scope,
+        days out of range or a name in use.
         """
         for scope in scopes:
-            if scope.partition(":")[0] not in SCOPES:
-                raise ValueError(f"unknown scope {scope!r}: use read, write or admin")
+            _check_scope(scope)
         if not scopes:
             raise ValueError("a token needs at least one scope")
+        if days is not None and not 0 < days <= _MAX_DAYS:
+            raise ValueError(f"days must be above 0 and at most {_MAX_DAYS}, not {days:g}")
         if any(token.name == name for token in self.all()):
             raise ValueError(f"there is a token called {name!r} already")
         secret = PREFIX + secrets.token_urlsafe(32)
         now = self._clock.now()
-        expires = now + int(days * 86_400_000_000) if days else None
+        expires = now + int(days * 86_400_000_000) if days is not None else None
         self._connection.execute(
             "INSERT INTO token VALUES(?, ?, ?, ?, ?)",
             (_hash(secret), name, " ".join(scopes), now, expires),
@@ -109,6 +114,15 @@ class TokenStore:
             for digest, name, scopes, created, expires in rows.fetchall()
         }
         self._version = version
+
+
+def _check_scope(scope: str) -> None:
+    right, colon, tenant = scope.partition(":")
+    if right not in SCOPES:
+        raise ValueError(f"unknown scope {scope!r}: use read, write or admin")
+    # Without a tenant after the colon it would reach every one.
+    if colon and not _TENANT.match(tenant):
+        raise ValueError(f"scope {scope!r} names no tenant: use {right}, or {right}:TENANT")
 
 
 def _hash(secret: str) -> bytes:
