@@ -124,7 +124,10 @@ async def import_entities(tenant: Tenant, path: Path, progress: Progress) -> tup
 
 
 async def export_readings(tenant: Tenant, path: Path, progress: Progress) -> int:
-    """Every reading of the history as Parquet, sorted within each day; how many."""
+    """Every reading of the history as Parquet, sorted within each day; how many.
+
+    Of an empty history, a table without rows.
+    """
     count = 0
     writer: pq.ParquetWriter | None = None
     try:
@@ -143,7 +146,10 @@ async def export_readings(tenant: Tenant, path: Path, progress: Progress) -> int
 async def _days(tenant: Tenant) -> AsyncIterator[pa.Table]:
     """The readings day by day, so that memory holds one day at most."""
     await tenant.history.flush()
-    for day in tenant.history.days():
+    days = tenant.history.days()
+    if not days:
+        yield await tenant.history.rows(Selection(start=0, end=0))
+    for day in days:
         select = Selection(start=day * _DAY, end=(day + 1) * _DAY)
         yield await tenant.history.rows(select)
 
