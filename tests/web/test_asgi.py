@@ -130,3 +130,51 @@ def test_everyone_sees_all_cities_where_reading_is_open(serve: Serve) -> None:
             assert shown((await ask("GET", path)).text) == list(CITIES.values())
 
     serve(test)
+
+
+POST_TO = "/c/other/feeds/posted/deliver"
+POLL = {"timestamp": "2026-02-07T16:35:00", "positions": []}
+OTHER_SITES = (
+    "http://evil.test",
+    "http://rynek.test.evil.test",
+    "http://evil.rynek.test",
+    "http://rynek.test:8080",
+    "null",
+    "",
+)
+
+
+async def until_taken(ask: Ask, head: dict[str, str]) -> None:
+    """Wait until the feed has started and takes posts."""
+    for _ in range(200):
+        answer = await ask("POST", POST_TO, json=POLL, headers=head)
+        if answer.status_code == 200:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(answer.text)
+
+
+@pytest.mark.parametrize("anonymous", ["write", "read"])
+def test_a_page_of_another_site_cannot_write_through_a_browser(
+    serve: Serve, anonymous: str
+) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        bearer = token(engine, "write:other")
+        browser = {} if anonymous == "write" else signed_in(bearer)
+        await until_taken(ask, bearer)
+        for origin in OTHER_SITES:
+            answer = await ask("POST", POST_TO, json=POLL, headers=browser | {"Origin": origin})
+            assert answer.status_code == 403, origin
+            assert "another site" in answer.json()["detail"]
+            taken = await ask("POST", POST_TO, json=POLL, headers=bearer | {"Origin": origin})
+            assert taken.status_code == 200, taken.text
+        for own in ({"Origin": "http://rynek.test"}, {"Origin": "https://Rynek.test"}, {}):
+            taken = await ask("POST", POST_TO, json=POLL, headers=browser | own)
+            assert taken.status_code == 200, taken.text
+        for method in ("PUT", "PATCH", "DELETE"):
+            head = browser | {"Origin": "http://evil.test"}
+            assert (await ask(method, POST_TO, headers=head)).status_code == 403
+        read = await ask("GET", "/", headers=browser | {"Origin": "http://evil.test"})
+        assert read.status_code == 200
+
+    serve(test, access__anonymous=anonymous)

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from rynek.base.errors import NonexistentTenant, PayloadTooLarge, Problem, Unauthorized
+from rynek.base.errors import Forbidden, NonexistentTenant, PayloadTooLarge, Problem, Unauthorized
 from rynek.web.api.dispatch import PREFIX, Api, Receive, Scope, Send, read_body
 from rynek.web.pages import pages, problem_page
 
@@ -27,6 +27,11 @@ _STATIC: Final = Path(__file__).parent / "static"
 _OPEN_PATHS: Final = ("/static/", "/i18n/", "/health")
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _NETWORK_BASE_MAP: Final = "/map/base/"
+
+_OTHER_SITE: Final = (
+    "a page of another site may not write here with a browser's sign-in or without a token;"
+    " send the token as Authorization: Bearer …"
+)
 
 # Nothing on a page comes from elsewhere, unless a tile URL is set.
 _POLICY: Final = (
@@ -103,6 +108,14 @@ class _Guarded(BaseHTTPMiddleware):
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Pass, or ask for a token; a browser may send it as the password of a sign-in."""
+        response = self._refusal(request) or await call_next(request)
+        response.headers.setdefault("Content-Security-Policy", self._policy)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        return response
+
+    def _refusal(self, request: Request) -> Response | None:
+        """The answer to a client that may not ask this; None when it may."""
         path = str(request.scope["path"]).removeprefix(self._engine.settings.server.base_path)
         authorization = _authorization(request)
         # Pages that tell of several tenants ask for each (Page.tenants).
@@ -112,6 +125,8 @@ class _Guarded(BaseHTTPMiddleware):
                 tenant = self._tenant(path, request.state.readable)
                 right = "read" if request.method in ("GET", "HEAD") else "write"
                 self._engine.access.check(authorization, right, tenant)
+                if right == "write" and _from_another_site(request):
+                    raise Forbidden(_OTHER_SITE)
             except Unauthorized as problem:
                 return Response(
                     problem.detail,
@@ -122,11 +137,7 @@ class _Guarded(BaseHTTPMiddleware):
                 )
             except Problem as problem:
                 return JSONResponse(problem.body(), problem.status)
-        response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", self._policy)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        return response
+        return None
 
     def _tenant(self, path: str, readable: Callable[[str], bool]) -> str:
         """The tenant whose rights decide; the network's pages need any that may be read."""
@@ -137,6 +148,19 @@ class _Guarded(BaseHTTPMiddleware):
         if path in _NETWORK_PATHS or path.startswith(_NETWORK_BASE_MAP):
             return next(filter(readable, self._engine.tenants), default)
         return default
+
+
+def _from_another_site(request: Request) -> bool:
+    """Whether a page of another site may have made a browser send this, with the rights it has.
+
+    A browser adds a sign-in, or nothing, by itself; it never adds a Bearer token. The scheme is not
+    compared: a proxy in front may speak HTTPS for us.
+    """
+    if request.headers.get("authorization", "").lower().startswith("bearer "):
+        return False
+    host = request.headers.get("host", "").lower()
+    origins = request.headers.getlist("origin")
+    return any(origin.lower().partition("://")[2] != host for origin in origins)
 
 
 def _authorization(request: Request) -> str | None:
