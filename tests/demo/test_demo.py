@@ -196,9 +196,15 @@ def test_a_backup_of_the_running_service_answers_the_same(
         ("sofia", "/ngsi-ld/v1/entities?type=WasteContainer&limit=1000&offset=2000"),
         ("plzen", "/ngsi-ld/v1/entities?type=GtfsStop&limit=1000&options=sysAttrs"),
         ("praha", f"/ngsi-ld/v1/temporal/entities?type=OnStreetParking&{since}"),
-        ("kyiv", "/ngsi-ld/v1/entities/urn:ngsi-ld:Bench:1?options=sysAttrs"),
-        ("kyiv", "/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Bench:1"),
+        ("kyiv", "/ngsi-ld/v1/entities/urn:ngsi-ld:Bench:3?options=sysAttrs"),
+        ("kyiv", "/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Bench:3"),
     ]
+    entity = {
+        "id": "urn:ngsi-ld:Bench:3",
+        "type": "Bench",
+        "seats": {"type": "Property", "value": 5},
+    }
+    assert demo.client.post("/ngsi-ld/v1/entities", json=entity).status_code == 201
 
     def answers(client: httpx.Client) -> list[bytes]:
         found = [client.get(url, headers={"NGSILD-Tenant": city}) for city, url in questions]
