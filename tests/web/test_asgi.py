@@ -178,3 +178,28 @@ def test_a_page_of_another_site_cannot_write_through_a_browser(
         assert read.status_code == 200
 
     serve(test, access__anonymous=anonymous)
+
+
+def test_each_answer_has_one_content_policy(serve: Serve) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        head = token(engine, "read")
+        statuses = set()
+        for path in ("/", "/c/other/", "/c/other/feeds", "/entities", "/c/nowhere/", "/nothing"):
+            page = await ask("GET", path, headers=head)
+            statuses.add(page.status_code)
+            (policy,) = page.headers.get_list("content-security-policy")
+            assert policy.startswith("default-src 'none';")
+            assert page.headers.get_list("x-content-type-options") == ["nosniff"]
+            assert len(page.headers.get_list("referrer-policy")) == 1
+        assert statuses == {200, 404}
+        others = ("/health", "/static/icons/rynek.svg", "/map/network", "/c/other/map/legend")
+        for path in others:
+            answer = await ask("GET", path, headers=head)
+            assert answer.status_code == 200
+            (policy,) = answer.headers.get_list("content-security-policy")
+            assert policy.startswith("default-src 'self';")
+        refused = await ask("GET", "/")
+        assert refused.status_code == 401
+        assert len(refused.headers.get_list("content-security-policy")) == 1
+
+    serve(test, access__anonymous="none")

@@ -33,7 +33,8 @@ _OTHER_SITE: Final = (
     " send the token as Authorization: Bearer …"
 )
 
-# Nothing on a page comes from elsewhere, unless a tile URL is set.
+# For all that is no page (pages bring a stricter one of their own): nothing comes from elsewhere,
+# unless a tile URL is set. The map's worker lives by the policy of its script.
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' data: blob:{tiles}; connect-src 'self'{tiles};"
     " style-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none';"
