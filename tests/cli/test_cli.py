@@ -125,6 +125,24 @@ def test_feeds_are_added_listed_and_removed(data: Path, tmp_path: Path) -> None:
     assert run("feed", "remove", "bins", *where).exit_code == 1
 
 
+def test_a_table_is_added_only_with_a_mapping_which_check_proposes(tmp_path: Path) -> None:
+    table, mapping = tmp_path / "bins.csv", tmp_path / "bins.toml"
+    table.write_text("id,lon,lat,level\nA1,23.32,42.69,40\nA2,23.33,42.70,75\n")
+    asked = ("feed", "add", "bins", "--data", tmp_path / "data", "--source")
+    for source, more in ((table, ()), ("webhook:", ("--kind", "tabular"))):
+        refused = run(*asked, source, *more)
+        assert refused.exit_code == 1
+        assert "--propose > mapping.toml" in said(refused) and "--no-check" in said(refused)
+        assert not (tmp_path / "data" / "tenants").exists()
+    proposed = run_well("feed", "check", table, "--propose")
+    assert proposed in run_well("feed", "check", table)
+    mapping.write_text(proposed)
+    assert check_json(table, "--mapping", mapping)["entities"] == {"Device": 2}
+    assert run("feed", "check", table, "--mapping", mapping, "--propose").exit_code == 1
+    run_well(*asked, table, "--mapping", mapping)
+    run_well(*asked, table, "--no-check", "--replace", "--kind", "tabular")
+
+
 def test_a_feed_that_cannot_be_read_is_added_only_unchecked(tmp_path: Path) -> None:
     asked = ("feed", "add", "x", "--kind", "gbfs", "--source", str(tmp_path / "none.json"))
     where = ("--data", str(tmp_path / "data"))

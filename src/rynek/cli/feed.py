@@ -41,6 +41,7 @@ CHECK_EPILOG = """\b
 Examples:
   rynek feed check vehicle_positions.pb
   rynek feed check recordings/ --kind gtfs_rt --schedule gtfs.zip
+  rynek feed check bins.csv --propose > bins.toml
   rynek feed check bins.csv --mapping bins.toml --zone Europe/Sofia --json
 """
 ADD_EPILOG = """\b
@@ -146,8 +147,11 @@ class Asked(msgspec.Struct, kw_only=True):
 @click.argument("source")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.option("--schedule", help="A GTFS zip to match GTFS-Realtime with.")
+@click.option("--propose", is_flag=True, help="Print only a mapping to start from, for a table.")
 @source_options
-def check_source(source: str, as_json: bool, schedule: str | None, **asked: Any) -> None:
+def check_source(
+    source: str, as_json: bool, schedule: str | None, propose: bool, **asked: Any
+) -> None:
     """Tell what SOURCE (a file, a folder or a URL) is, holds and becomes, and what is odd.
 
     Nothing is written. The exit code is 0 when it can be read, 1 when it can't.
@@ -159,7 +163,11 @@ def check_source(source: str, as_json: bool, schedule: str | None, **asked: Any)
     except (ValueError, OSError, Problem) as error:
         _unreadable(source, made.kind, error, as_json)
         return
-    if as_json:
+    if propose:
+        if report.proposal is None:
+            raise click.ClickException(f"{source} is no table that lacks a mapping")
+        click.echo(report.proposal, nl=False)
+    elif as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:
         click.echo(report.to_text(), nl=False)
@@ -225,6 +233,8 @@ def add(
         made = _looked_at(made, wanted.settings(), folder)
     if not made.kind:
         raise click.ClickException(f"name the kind with --kind: {', '.join(kinds())}")
+    if not no_check:
+        _refuse_unmapped(made)
     try:
         make_private(folder.parents[2])
         path = save_feed(folder, made)
@@ -243,8 +253,22 @@ def _looked_at(made: FeedConfig, settings: Settings, folder: Path) -> FeedConfig
         raise click.ClickException(
             f"{made.source} cannot be read: {error}; --no-check adds it all the same"
         ) from None
-    click.echo(report.to_text(), nl=False)
+    click.echo(msgspec.structs.replace(report, proposal=None).to_text(), nl=False)
     return msgspec.structs.replace(made, kind=report.kind)
+
+
+def _refuse_unmapped(made: FeedConfig) -> None:
+    """A kind that needs a mapping makes nothing without one."""
+    needs = "mapping" in kind_of_or_fail(made.kind).manifest.options
+    if not needs or made.options.get("mapping") or made.options.get("map"):
+        return
+    local = not made.source.startswith(("webhook:", "replay:"))
+    raise click.ClickException(
+        f"without a mapping {made.source} becomes nothing. Make one to start from with\n"
+        f"  rynek feed check {made.source if local else 'SAMPLE_FILE'} --propose > mapping.toml\n"
+        "look through it (docs/feeds/tabular.md), then add --mapping mapping.toml; "
+        "--no-check adds the feed all the same"
+    )
 
 
 @feed.command("remove")

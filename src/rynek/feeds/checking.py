@@ -33,7 +33,8 @@ _SCHEDULE = "schedule"
 class CheckReport(msgspec.Struct, kw_only=True):
     """What a source is. `records` are the source's own, `entities` different ids by type,
     `first` and `last` the range of observedAt, `extent` that of the positions (west, south, east,
-    north), `documents` how many files or messages were read, `sample` one entity of each type."""
+    north), `documents` how many files or messages were read, `sample` one entity of each type,
+    `proposal` a mapping to start from (TOML) where a table was given none."""
 
     source: str
     kind: str
@@ -47,6 +48,7 @@ class CheckReport(msgspec.Struct, kw_only=True):
     extent: Bounds | None = None
     passed_over: list[str] = []
     sample: list[Document] = []
+    proposal: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON: kind, records, entities, findings (code, severity, count, example) …"""
@@ -55,7 +57,10 @@ class CheckReport(msgspec.Struct, kw_only=True):
 
     def to_text(self) -> str:
         """For people, a few lines."""
-        return "\n".join(_lines(self)) + "\n"
+        told = "\n".join(_lines(self)) + "\n"
+        if self.proposal is None:
+            return told
+        return f"{told}  a mapping to start from (alone with --propose):\n\n{self.proposal}"
 
 
 class MemoryReference:
@@ -162,6 +167,7 @@ class _Work:
         self._before: dict[str, tuple[set[str], int | None]] = {}
         self._passed_over: list[str] = []
         self._failures: list[str] = []
+        self._proposal: str | None = None
 
     def match_with(self, schedule: Path, max_bytes: int) -> None:
         """Read a GTFS schedule for the connector to match with."""
@@ -195,6 +201,9 @@ class _Work:
             self._passed_over.append(payload.name)
             return
         self._compare(ids, payload)
+        propose = getattr(self.connector, "propose", None)
+        if propose is not None and self._proposal is None:
+            self._proposal = propose(payload.data, situation)
 
     def report(self, documents: int) -> CheckReport:
         """Everything that was noted. ValueError when no document could be read."""
@@ -221,6 +230,7 @@ class _Work:
             extent=(west, south, east, north) if self._extent else None,
             passed_over=self._passed_over[:20],
             sample=list(self._sample.values())[:_MAX_SAMPLES],
+            proposal=self._proposal,
         )
 
     def _note(self, document: Document) -> None:

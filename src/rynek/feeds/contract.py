@@ -94,6 +94,8 @@ class Connector(Protocol):
 
     A connector whose documents depend on the bytes alone (a published schedule) may set the class
     attribute `timeless = True`: the runner then skips a poll that brings the same bytes again.
+    One that needs a mapping may have `propose(data, situation) -> str | None`: a mapping to start
+    from, where the feed has none; `check` shows it.
     """
 
     kind: str

@@ -66,6 +66,15 @@ class Tabular:
         mapping = mapping_of(situation)
         return () if mapping is None else map_row(record, mapping, situation)
 
+    def propose(self, data: bytes, situation: Situation) -> str | None:
+        """A mapping in TOML to start from; None when the feed has one or the table no rows."""
+        if mapping_of(situation) is not None:
+            return None
+        try:
+            return propose_mapping(data)
+        except ValueError:
+            return None
+
     def batches(self, data: bytes, situation: Situation) -> Iterator[pa.RecordBatch]:
         """The past in bulk; see `batches` of this module."""
         return batches(data, situation)
