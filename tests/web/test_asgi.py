@@ -203,3 +203,18 @@ def test_each_answer_has_one_content_policy(serve: Serve) -> None:
         assert len(refused.headers.get_list("content-security-policy")) == 1
 
     serve(test, access__anonymous="none")
+
+
+@pytest.mark.parametrize("base_path", ["", "/city"])
+@pytest.mark.parametrize("path", ["/ngsi-ld/v1", "/ngsi-ld/v1/"])
+def test_the_root_of_the_api_is_a_problem_document(serve: Serve, path: str, base_path: str) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        del engine
+        for method in ("GET", "POST"):
+            answer = await ask(method, base_path + path + "?limit=1")
+            assert answer.status_code == 404
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.json()["type"].endswith("/ResourceNotFound")
+        assert (await ask("GET", base_path + "/ngsi-ld/v1/types")).status_code == 200
+
+    serve(test, server__base_path=base_path)

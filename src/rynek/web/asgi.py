@@ -55,6 +55,10 @@ class Application:
         """Answer one connection."""
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
             await self._api(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] + "/" == self._prefix:
+            # The root without its slash: the API's own 404, as with one.
+            root = {"path": self._prefix, "raw_path": self._prefix.encode()}
+            await self._api({**scope, **root}, receive, send)
         else:
             await self._site(scope, receive, send)
 
