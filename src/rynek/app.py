@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from rynek.base.clock import Clock, SystemClock
 from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
 from rynek.base.folder import DataFolder, write_atomically
 from rynek.base.http import Guard
+from rynek.base.ids import TENANT_NAME
 from rynek.base.progress import Loading
 from rynek.base.settings import Settings
 from rynek.context import (
@@ -39,7 +39,6 @@ from rynek.history import (
 from rynek.web import Access, City, TokenStore, parse_city
 
 _logger = logging.getLogger(__name__)
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESET_BATCH: Final = 500
 _RESUME_FILE: Final = "replay.json"
 _RESUME_SECONDS: Final = 5.0
@@ -277,7 +276,7 @@ class Engine:
         self.tokens = TokenStore(self.folder.path / "system.db")
         self.access = Access(self.settings.access.anonymous, self.tokens)
         for path in sorted(self.folder.tenants.iterdir()):
-            if path.is_dir() and _NAME.fullmatch(path.name):
+            if path.is_dir() and TENANT_NAME.fullmatch(path.name):
                 self._tenants[path.name] = Tenant(path.name, path, self)
         if self.default_tenant not in self._tenants:
             self._add(self.default_tenant)
@@ -307,7 +306,7 @@ class Engine:
         if found is not None:
             self._begin(found)
             return found
-        if not _NAME.fullmatch(name):
+        if not TENANT_NAME.fullmatch(name):
             raise BadRequestData("a tenant's name has up to 64 letters, digits and . _ -")
         if not create:
             raise NonexistentTenant(f"no tenant {name!r}")

@@ -160,6 +160,8 @@ def test_a_feed_that_cannot_be_read_is_added_only_unchecked(tmp_path: Path) -> N
         (["--kind", "gbfs", "--bounds", "1,2,3"], "west,south,east,north"),
         (["--kind", "gbfs", "--every", "0"], "every must be between"),
         (["--kind", "gbfs", "--tenant", "../x"], "no tenant's name"),
+        (["--kind", "gbfs", "--tenant", "poznań"], "no tenant's name"),
+        (["--kind", "gbfs", "--tenant", "x" * 65], "no tenant's name"),
         ([], "name the kind"),
     ],
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 from urllib.parse import quote
 
+TENANT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+"""What a tenant may be called (match it in full): a folder's name and a header's value."""
 _NSS_SAFE = "-._~!$*+,@"
 _URI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f-\xa0<>"{}|\\^`\ud800-\udfff]+')
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")

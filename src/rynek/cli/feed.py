@@ -13,6 +13,7 @@ import msgspec
 from rynek.base.errors import Problem
 from rynek.base.folder import make_private
 from rynek.base.http import Guard
+from rynek.base.ids import TENANT_NAME
 from rynek.base.settings import Settings
 from rynek.cli.options import config_option, data_option, settings_of, tenant_option
 from rynek.feeds import (
@@ -296,8 +297,11 @@ def show_kinds() -> None:
 
 def _folder(settings: Settings, tenant: str | None) -> Path:
     name = tenant or settings.tenants.default
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name[0] in ".-":
-        raise click.ClickException(f"{name!r} is no tenant's name")
+    if not TENANT_NAME.fullmatch(name):
+        raise click.ClickException(
+            f"{name!r} is no tenant's name: up to 64 letters a-z, A-Z, digits, and _ . - after "
+            "the first; what people read is `name` in city.toml"
+        )
     return Path(settings.data.path) / "tenants" / name / "feeds"
 
 
