@@ -218,3 +218,19 @@ def test_the_root_of_the_api_is_a_problem_document(serve: Serve, path: str, base
         assert (await ask("GET", base_path + "/ngsi-ld/v1/types")).status_code == 200
 
     serve(test, server__base_path=base_path)
+
+
+@pytest.mark.parametrize("base_path", ["", "/city"])
+def test_the_start_page_fetches_its_cities_ahead_of_its_script(
+    serve: Serve, base_path: str
+) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        del engine
+        text = (await ask("GET", base_path + "/")).text
+        asked = f"{base_path}/map/network"
+        assert f'data-features="{asked}"' in text
+        ahead = f'<link rel="preload" href="{asked}" as="fetch" crossorigin>'
+        assert (ahead in text) == ('<script type="module"' in text)
+        assert (await ask("GET", asked)).status_code == 200
+
+    serve(test, server__base_path=base_path)
