@@ -278,6 +278,24 @@ def test_webhook_answers_after_the_write(tmp_path: Path) -> None:
     with_runner(tmp_path, body)
 
 
+def test_who_posts_garbage_to_a_table_is_told(tmp_path: Path) -> None:
+    mapping = {"type": "Device", "id": "{id}", "attribute": [{"name": "n", "column": "level"}]}
+    hook = FeedConfig(name="hook", kind="tabular", source="webhook:", options={"map": mapping})
+    save_feed(tmp_path, hook)
+
+    async def body(runner: FeedRunner, sink: MemorySink) -> None:
+        for garbage in (b"garbage", b'{"a": 1}', b"", b"<p>no</p>"):
+            with pytest.raises(ValueError, match=r"could be read: no-rows|not a table"):
+                await runner.deliver("hook", garbage)
+        assert health_of(runner, "hook").state == "failing"
+        for empty in (b"[]", b"id,level\n"):
+            assert (await runner.deliver("hook", empty)).created == 0
+        assert (await runner.deliver("hook", b"id,level\nA,5\n")).created == 1
+        assert health_of(runner, "hook").state == "ok"
+
+    with_runner(tmp_path, body)
+
+
 def test_feed_files_are_followed(tmp_path: Path) -> None:
     source = tmp_path / "feeds.pb"
     source.write_bytes(FEEDS)

@@ -60,6 +60,13 @@ class _Poll:
         if len(total.rejected) < MAX_REJECTED:
             total.rejected += report.rejected[:MAX_REJECTED]
 
+    def refuse_garbage(self) -> None:
+        """ValueError when nothing could be read and something is wrong: who posts must know."""
+        wrong = [found for found in self.findings.all() if found.severity == "error"]
+        if wrong and not self.records:
+            example = f" ({wrong[0].example})" if wrong[0].example else ""
+            raise ValueError(f"nothing in it could be read: {wrong[0].code}{example}")
+
 
 class FeedLoop:
     """One configured feed at work."""
@@ -156,6 +163,8 @@ class FeedLoop:
             await self._followed(self._main, poll)
         if poll.records or poll.findings.all():
             self.vitals.contents(poll.records, poll.entities, poll.newest, poll.findings)
+        if isinstance(self.source, WebhookSource):
+            poll.refuse_garbage()
         return poll.total
 
     async def _take_one(self, payload: Payload, poll: _Poll) -> None:

@@ -20,6 +20,8 @@ from rynek.feeds.kit.content import text as decoded
 
 MAX_COLUMNS = 2_000
 MAX_CELL = 65_536
+_ID_COLUMN = re.compile(r"\{([^{}]+)\}")
+_EMPTY_LIST = re.compile(rb"\[\s*\]")
 Row = dict[str, Any]
 
 
@@ -39,7 +41,9 @@ def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator
         extra = part_columns(table, name, situation)
         if extra is None:
             continue
+        found = False
         for row in _read(content, table, situation):
+            found = True
             row.update(extra)
             if mapping is None:
                 yield row
@@ -49,6 +53,17 @@ def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator
                     yield entity
                 else:
                     situation.findings.add("filtered", "info", _sample(entity))
+        if mapping is not None and not found:
+            severity = "warning" if _says_empty(content, mapping) else "error"
+            situation.findings.add("no-rows", severity, name)
+
+
+def _says_empty(content: bytes, mapping: Mapping) -> bool:
+    """Whether bytes without rows are still that table: an empty list, or the header with the
+    columns of the id."""
+    names = _ID_COLUMN.findall(mapping.id)
+    header = bool(names) and all(name.encode() in content for name in names)
+    return header or _EMPTY_LIST.search(content) is not None
 
 
 def part_columns(table: Table, name: str, situation: Situation) -> Row | None:
