@@ -153,7 +153,8 @@ def parse_geo(
     shape = {"type": geometry, "coordinates": _parse_coordinates(coordinates)}
     try:
         validate_geometry(shape, MAX_POSITIONS)
-        build(shape, check=True)
+        if geometry not in ("Point", "MultiPoint"):
+            build(shape, check=True)  # points cannot be wrong in more ways than were checked
     except (ValueError, BadShape) as error:
         raise BadRequestData(f"geometry, coordinates: {error}") from error
     attr = LOCATION

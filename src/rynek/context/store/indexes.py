@@ -68,6 +68,7 @@ class Indexes:
         self.contexts = Contexts(connection, reader)
         self.places = Places(connection)
         self.values = ValueIndexes(connection)
+        self.large_types: set[int] = set()
         self._next_n = self._newest_n() + 1
 
     def _newest_n(self) -> int:

@@ -42,6 +42,7 @@ Wanted = tuple[int, str, tuple[str, ...]]
 class Plan(msgspec.Struct):
     """`sql` yields COLUMNS of candidates in a stable order; `exact` when all of them match.
 
+    `paged` is the same with LIMIT and OFFSET where the index alone can skip;
     `counting` counts them without reading them (only where exact); `in_order` says that no entity
     comes twice, so that SQL can skip to a page; `typed` that all candidates have the query's
     type. `spare` candidates more than a page needs are
@@ -50,6 +51,7 @@ class Plan(msgspec.Struct):
 
     sql: str
     args: tuple[object, ...]
+    paged: str = ""
     exact: bool = False
     counting: str = ""
     in_order: bool = False
@@ -65,7 +67,9 @@ def wanted_indexes(query: Query, indexes: Indexes, connection: Connection) -> li
     for comparison in (one for hint in hints(query.q) for one in union_of(hint)):
         types = candidate_types(query, indexes, comparison.attr, connection)
         found += [
-            (t, comparison.attr, comparison.path) for t in types if not is_small(connection, t)
+            (t, comparison.attr, comparison.path)
+            for t in types
+            if not is_small(indexes, connection, t)
         ]
     return found
 
@@ -90,10 +94,18 @@ def candidate_types(query: Query, indexes: Indexes, attr: str, connection: Conne
     return [int(t) for (t,) in rows.fetchall()]
 
 
-def is_small(connection: Connection, t: int) -> bool:
-    """Whether type `t` has so few entities that scanning them is the best plan."""
+def is_small(indexes: Indexes, connection: Connection, t: int) -> bool:
+    """Whether type `t` has so few entities that scanning them is the best plan.
+
+    A type that once was large is taken for large from then on.
+    """
+    if t in indexes.large_types:
+        return False
     sql = "SELECT count(*) FROM (SELECT 1 FROM entity_type WHERE t = ? LIMIT ?)"
-    return int(connection.execute(sql, (t, SMALL_TYPE)).fetchone()[0]) < SMALL_TYPE
+    small = int(connection.execute(sql, (t, SMALL_TYPE)).fetchone()[0]) < SMALL_TYPE
+    if not small:
+        indexes.large_types.add(t)
+    return small
 
 
 class Planner:
@@ -109,16 +121,22 @@ class Planner:
 
         A plan is kept for a while, until indexes or types come or go.
         """
-        state = self._indexes.generation
-        known = self._known.get(id(query))
-        now = time.monotonic()
-        if known is not None and known[0] is query and known[1] == state and now < known[2]:
-            return known[3]
+        known = self.remembered(query)
+        if known is not None:
+            return known
         plan = self._choose(query, connection)
-        self._known[id(query)] = (query, state, now + _PLAN_SECONDS, plan)
+        until = time.monotonic() + _PLAN_SECONDS
+        self._known[id(query)] = (query, self._indexes.generation, until, plan)
         if len(self._known) > _PLANS:
             self._known.popitem(last=False)
         return plan
+
+    def remembered(self, query: Query) -> Plan | None:
+        """The plan made for this very query before, while it still holds."""
+        known = self._known.get(id(query))
+        if known is None or known[0] is not query or known[1] != self._indexes.generation:
+            return None
+        return known[3] if time.monotonic() < known[2] else None
 
     def _choose(self, query: Query, connection: Connection) -> Plan:
         if query.ids is not None:
@@ -158,9 +176,11 @@ class Planner:
         if len(types) == 1:
             source = "entity_type x CROSS JOIN entity e ON e.n = x.n WHERE x.t = ?"
             counting = "SELECT count(*) FROM entity_type WHERE t = ?"
+            page = "SELECT n FROM entity_type WHERE t = ? ORDER BY n LIMIT ? OFFSET ?"
             return Plan(
                 f"SELECT {COLUMNS} FROM {source} ORDER BY x.n",
                 (types[0][0],),
+                f"SELECT {COLUMNS} FROM ({page}) x CROSS JOIN entity e ON e.n = x.n ORDER BY x.n",
                 exact,
                 counting,
                 in_order=True,
@@ -172,6 +192,7 @@ class Planner:
         return Plan(
             f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({inner}) ORDER BY e.n",
             tuple(first),
+            "",
             exact,
             f"SELECT count(DISTINCT n) FROM entity_type WHERE t IN ({marks})",
             in_order=True,
@@ -201,7 +222,7 @@ class Planner:
         slot = self._indexes.places.slots.get(geo.geoproperty)
         if box is None or slot is None:
             return None
-        if len(types) == 1 and is_small(connection, types[0][0]):
+        if len(types) == 1 and is_small(self._indexes, connection, types[0][0]):
             return None
         first = sorted({one[0] for one in types})
         marks = ", ".join("?" * len(first))
@@ -226,7 +247,10 @@ class Planner:
         if query.q is None:
             return None
         best: tuple[int, Plan] | None = None
-        for hint in hints(query.q):
+        conditions = hints(query.q)
+        if len(conditions) == 1 and query.geo is None and query.scope is None:
+            probe = False  # there is nothing else to choose
+        for hint in conditions:
             plan = self._value_plan(query, union_of(hint), connection)
             if plan is None:
                 continue
@@ -252,7 +276,7 @@ class Planner:
                 key = self._indexes.values.ready(t, comparison.attr, comparison.path)
                 if key is not None:
                     _add_ranges(key, comparison, sources, args)
-                elif is_small(connection, t):
+                elif is_small(self._indexes, connection, t):
                     sources.append("entity_type v WHERE v.t = ?")
                     args.append(t)
                     whole = True
@@ -269,7 +293,7 @@ class Planner:
         exact = not whole and len(union) == 1 and _is_exact(query, union[0])
         counting = f"SELECT count(DISTINCT n) FROM ({inner})"
         typed = _plainly_typed(query)
-        return inner, Plan(full, tuple(args), exact, counting, typed=typed, spare=4)
+        return inner, Plan(full, tuple(args), "", exact, counting, typed=typed, spare=4)
 
     def _scopes(self, query: Query, connection: Connection) -> Plan | None:
         """The scope index as driver, where it yields few rows."""

@@ -80,6 +80,10 @@ class Selector:
         self._open_reader = open_reader
         self._idle: list[Connection] = []
 
+    def is_planned(self, query: Query) -> bool:
+        """Whether this very query was planned before, with the indexes that it needs."""
+        return self._planner.remembered(query) is not None
+
     async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
         """One page; gives way to others every few hundred candidates."""
         plan = self._planner.plan(query, self._reader)
@@ -114,9 +118,8 @@ class Selector:
     def _exact_page(self, plan: Plan, limit: int, offset: int, count: bool) -> Page:
         total = self._count(plan) if count else None
         compiled = self._indexes.contexts.compiled
-        raw = self._reader.execute(
-            f"{plan.sql} LIMIT ? OFFSET ?", (*plan.args, limit + 1, offset)
-        ).fetchall()
+        sql = plan.paged or f"{plan.sql} LIMIT ? OFFSET ?"
+        raw = self._reader.execute(sql, (*plan.args, limit + 1, offset)).fetchall()
         rows = [Row(n, compiled(c), body, times) for n, c, body, times in raw[:limit]]
         return Page(rows, total, len(raw) > limit)
 

@@ -82,9 +82,10 @@ class SqliteStore:
     async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
         """One page of what matches; the first query on a large type's attribute waits until its
         value index is built."""
-        wanted = wanted_indexes(query, self._indexes, self._reading)
-        if wanted:
-            await self._builder.ensure(wanted)
+        if not self._selector.is_planned(query):
+            wanted = wanted_indexes(query, self._indexes, self._reading)
+            if wanted:
+                await self._builder.ensure(wanted)
         return await self._selector.select(query, limit=limit, offset=offset, count=count)
 
     def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:
