@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -103,12 +104,16 @@ def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> lis
 
 
 def _page_link(call: Call, offset: int, limit: int, rel: str) -> bytes:
-    params = (call.params if call.url_params is None else call.url_params) | {
-        "offset": str(offset),
-        "limit": str(limit),
-    }
-    path = f"{call.base_path}{call.path}?{urlencode(params)}"
+    params = call.params if call.url_params is None else call.url_params
+    kept = _encoded(tuple((k, v) for k, v in params.items() if k not in ("offset", "limit")))
+    path = f"{call.base_path}{call.path}?{kept}offset={offset}&limit={limit}"
     return f'<{path}>; rel="{rel}"; type="application/ld+json"'.encode()
+
+
+@lru_cache(maxsize=2048)
+def _encoded(params: tuple[tuple[str, str], ...]) -> str:
+    """Query parameters as they stand in a URL, with an ampersand behind; pages repeat them."""
+    return urlencode(params) + "&" if params else ""
 
 
 async def create_entity(call: Call) -> Reply:
