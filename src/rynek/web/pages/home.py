@@ -27,6 +27,7 @@ class Card(msgspec.Struct):
     country: str
     counts: list[tuple[Theme, str, str]]
     total: str
+    loaded: bool
     now: str
     recording: str
     note: str
@@ -69,6 +70,7 @@ def _card(page: Page, tenant: Any) -> Card:
         country=t.country(city.country) if city.country else "",
         counts=themes,
         total=t.n("%(num)s thing", "%(num)s things", counts["total"]),
+        loaded=bool(counts["loaded"]),
         now=t.moment(tenant.clock.now(), city.zone, "short"),
         recording=said(city.recording.title, page.language) if city.recording else "",
         note=said(city.note, page.language),
