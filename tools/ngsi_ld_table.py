@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rynek.web.api.routes import ROUTES, not_yet
+from rynek.web.api.route import not_yet
+from rynek.web.api.routes import ROUTES
 
 PAGE = Path(__file__).parents[1] / "docs" / "ngsi-ld.md"
 START, END = "<!-- operations -->", "<!-- /operations -->"
@@ -14,14 +15,14 @@ START, END = "<!-- operations -->", "<!-- /operations -->"
 def table() -> str:
     """One row a route: method, path, what it does with its clause, state."""
     rows = ["| method | path | operation | state |", "| --- | --- | --- | --- |"]
-    for methods, path, handler, _ in ROUTES:
+    for route in ROUTES:
         names = iter(("{id}", "{attrId}", "{instanceId}"))
-        shown = re.sub(r"\*", lambda _, n=names: next(n), path)
-        first = (handler.__doc__ or "").split(":")[0].split("\n")[0].rstrip(".")
-        done = handler is not not_yet
+        shown = re.sub(r"\*", lambda _, n=names: next(n), route.path)
+        first = (route.handler.__doc__ or "").split(":")[0].split("\n")[0].rstrip(".")
+        done = route.handler is not not_yet
         what = first if done else "OperationNotSupported (422)"
         rows.append(
-            f"| {methods.replace(' ', ', ')} | `/{shown}` | {what} | {'done' if done else 'not yet'} |"
+            f"| {route.methods.replace(' ', ', ')} | `/{shown}` | {what} | {'done' if done else 'not yet'} |"
         )
     return "\n".join(rows)
 

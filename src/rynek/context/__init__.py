@@ -40,7 +40,7 @@ from rynek.context.query import (
     parse_types,
 )
 from rynek.context.reference import ReferenceStore
-from rynek.context.store.contract import Page, Row, Store, Txn, TypeSummary
+from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import RemoteContexts, StoreLimits
 from rynek.context.temporal import (
     ReadingsSink,
@@ -64,6 +64,7 @@ __all__ = [
     "Context",
     "ContextCache",
     "ContextResolver",
+    "Documents",
     "Entity",
     "Instance",
     "Page",

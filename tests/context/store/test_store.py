@@ -14,6 +14,7 @@ import pytest
 from rynek.base.clock import SystemClock
 from rynek.base.errors import AlreadyExists, ResourceNotFound, Unavailable
 from rynek.base.http import Guard
+from rynek.base.sqlite import connect, migrate
 from rynek.context import (
     Context,
     ContextResolver,
@@ -30,6 +31,7 @@ from rynek.context import (
     parse_scope,
     parse_types,
 )
+from rynek.context.store.schema import MIGRATIONS
 
 LD = core_context()
 EXPAND = LD.expand_term
@@ -351,3 +353,50 @@ def test_a_closed_store_refuses(tmp_path: Path) -> None:
             await context.write(partial(_delete, 1))
 
     asyncio.run(body())
+
+
+def test_documents_are_kept_with_the_write_that_kept_them(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        await context.write(lambda txn: txn.keep("subscription", "urn:1", b"one"))
+        await context.write(lambda txn: txn.keep("subscription", "urn:2", b"two"))
+        await context.write(lambda txn: txn.keep("subscription", "urn:1", b"uno"))
+        await context.write(lambda txn: txn.keep("registration", "urn:1", b"other"))
+        documents = context.store.documents
+        assert documents.list("subscription") == [("urn:1", b"uno"), ("urn:2", b"two")]
+        assert documents.find("registration", "urn:1") == b"other"
+        await context.write(lambda txn: txn.forget("subscription", "urn:1"))
+        assert documents.find("subscription", "urn:1") is None
+        assert documents.list("subscription") == [("urn:2", b"two")]
+
+    run(tmp_path, test)
+
+
+def test_a_job_that_fails_keeps_no_document_and_harms_no_neighbour(tmp_path: Path) -> None:
+    def failing(txn: Txn) -> None:
+        txn.keep("subscription", "urn:bad", b"bad")
+        raise AlreadyExists("no")
+
+    async def test(context: Context) -> None:
+        good = context.write(lambda txn: txn.keep("subscription", "urn:good", b"good"))
+        results = await asyncio.gather(good, context.write(failing), return_exceptions=True)
+        assert isinstance(results[1], AlreadyExists)
+        assert [one for one, _ in context.store.documents.list("subscription")] == ["urn:good"]
+
+    run(tmp_path, test)
+
+
+def test_a_folder_of_the_previous_format_opens_and_keeps_what_it_held(tmp_path: Path) -> None:
+    """Format 1 had no documents beside the entities."""
+    old = connect(tmp_path / "state.db")
+    migrate(old, MIGRATIONS[:1], "the test")
+    body = b'{"id":"urn:ngsi-ld:Vehicle:1","type":"Vehicle"}'
+    row = (1, "urn:ngsi-ld:Vehicle:1", 0, 5, 5, None, body, b"[5,5]")
+    old.execute("INSERT INTO entity VALUES(?, ?, ?, ?, ?, ?, ?, ?)", row)
+    old.close()
+
+    async def test(context: Context) -> None:
+        await context.write(lambda txn: txn.keep("subscription", "urn:1", b"one"))
+        assert context.store.documents.find("subscription", "urn:1") == b"one"
+        assert int(connect(tmp_path / "state.db").pragma("user_version")) == len(MIGRATIONS)
+
+    run(tmp_path, test)

@@ -67,6 +67,26 @@ class Txn(Protocol):
         """Delete `entity` (as returned by get) and append its change row."""
         ...
 
+    def keep(self, kind: str, document_id: str, body: bytes) -> None:
+        """Keep a document beside the entities, in the place of the one that had its id."""
+        ...
+
+    def forget(self, kind: str, document_id: str) -> None:
+        """Delete a kept document; a no-op when there is none."""
+        ...
+
+
+class Documents(Protocol):
+    """Reads of the documents kept beside the entities (see Txn.keep), as committed."""
+
+    def list(self, kind: str) -> list[tuple[str, bytes]]:
+        """(id, body) of every document of a kind, in the order in which they were first kept."""
+        ...
+
+    def find(self, kind: str, document_id: str) -> bytes | None:
+        """The body of one document, or None."""
+        ...
+
 
 class Store(Protocol):
     """The live picture of one tenant. Reads see committed state only and never wait for writes.
@@ -78,6 +98,11 @@ class Store(Protocol):
     @property
     def changes(self) -> ChangeLog:
         """The ordered change log."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """The documents kept beside the entities."""
         ...
 
     def row(self, entity_id: str) -> Row | None:

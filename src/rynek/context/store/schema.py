@@ -57,4 +57,12 @@ CREATE TABLE change(
 CREATE TABLE cursor(name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_V1,)
+_V2: Final = """
+-- What is kept beside the entities, by kind: subscription, registration, hosted @context …
+CREATE TABLE document(
+  n INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+  UNIQUE(kind, id)
+) STRICT;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2)

@@ -19,6 +19,7 @@ from rynek.context.model import Entity
 from rynek.context.query import Query
 from rynek.context.store.build import IndexBuilder
 from rynek.context.store.contract import Page, Row, Txn, TypeSummary
+from rynek.context.store.documents import SqliteDocuments
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
 from rynek.context.store.plan import wanted_indexes
@@ -56,6 +57,7 @@ class SqliteStore:
         self._reading = connect(self.path, read_only=True)
         self._indexes = Indexes(self._writing, self._reading)
         self.changes = SqliteChangeLog(self._reading)
+        self.documents = SqliteDocuments(self._reading)
         self._writer = Writer(self._writing, self._indexes, self.changes, clock)
         self._selector = Selector(self._reading, self._indexes, self._open_reader)
         self._builder = IndexBuilder(self._writer, self._indexes, self._limits.max_value_indexes)

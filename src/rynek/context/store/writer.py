@@ -17,6 +17,7 @@ from rynek.base.sqlite import Connection, is_out_of_space
 from rynek.context.changes import Change
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
+from rynek.context.store.documents import FORGET, KEEP
 from rynek.context.store.indexes import Indexes, Pending
 from rynek.context.store.log import SqliteChangeLog, encode_change
 
@@ -38,7 +39,7 @@ class GroupTxn:
         self._indexes = indexes
         self._head = head
         self._undo: list[tuple[str, Entity | None, CompiledContext | None]] = []
-        self._log_mark = 0
+        self._marks = (0, 0, 0)
         # Statements of the store itself: before the group's rows (index building, which sees the
         # committed state) and after them (upkeep).
         self.before_rows: list[tuple[str, list[tuple[object, ...]]]] = []
@@ -52,14 +53,16 @@ class GroupTxn:
     def begin(self) -> None:
         """Start a job."""
         self._undo.clear()
-        self._log_mark = len(self.log)
+        self._marks = (len(self.log), len(self.before_rows), len(self.after_rows))
 
     def rollback(self) -> None:
         """Take back what the current job did, leaving its neighbours' writes."""
         for entity_id, entity, ctx in reversed(self._undo):
             pending = self.pending[entity_id]
             pending.after, pending.ctx = entity, ctx
-        del self.log[self._log_mark :]
+        rows: tuple[list[Any], ...] = (self.log, self.before_rows, self.after_rows)
+        for written, mark in zip(rows, self._marks, strict=True):
+            del written[mark:]
 
     def first(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Run a statement before the group's own rows are written."""
@@ -102,6 +105,14 @@ class GroupTxn:
             for instance in instances
         ]
         self._append("delete", entity, {}, deleted, source)
+
+    def keep(self, kind: str, document_id: str, body: bytes) -> None:
+        """Keep a document beside the entities."""
+        self.later(KEEP, (kind, document_id, body))
+
+    def forget(self, kind: str, document_id: str) -> None:
+        """Delete a kept document."""
+        self.later(FORGET, (kind, document_id))
 
     def _set(self, entity_id: str, entity: Entity | None, ctx: CompiledContext | None) -> None:
         pending = self._pending(entity_id)

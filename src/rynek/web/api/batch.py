@@ -1,9 +1,9 @@
-"""Handlers of /entityOperations (CIM 009 §6.14 - §6.17, §6.23, §6.31)."""
+"""Handlers of /entityOperations (CIM 009 §6.14 - §6.17, §6.31)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sized
-from typing import Any
+from typing import Any, Final
 
 from rynek.base.errors import BadRequestData, Problem
 from rynek.base.ids import is_uri
@@ -16,8 +16,7 @@ from rynek.web.api.bodies import (
     read_list,
 )
 from rynek.web.api.call import JSON, Call, Reply
-from rynek.web.api.entities import query_reply
-from rynek.web.api.query_body import take_query
+from rynek.web.api.route import Route
 
 _NO_CONTENT = 204
 
@@ -98,12 +97,6 @@ async def delete_batch(call: Call) -> Reply:
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
-async def query_batch(call: Call) -> Reply:
-    """Query Entities by POST (§6.23): a Query data type (§5.2.23) as body."""
-    await take_query(call, temporal=False)
-    return await query_reply(call)
-
-
 async def _items(
     call: Call, result: operations.BatchResult, *, need_type: bool = True
 ) -> list[operations.Item]:
@@ -156,3 +149,13 @@ async def _write(call: Call, items: Sized, job: Callable[[Any], Any]) -> None:
 
 def _partial(result: operations.BatchResult) -> Reply:
     return Reply(207, dumps(result.body()), JSON)
+
+
+# Upsert is not in §5.5.10's list of what brings a tenant into being, but it creates what is not there.
+ROUTES: Final = (
+    Route("POST", "entityOperations/create", create_batch, "write", creates=True),
+    Route("POST", "entityOperations/upsert", upsert_batch, "write", creates=True),
+    Route("POST", "entityOperations/update", update_batch, "write"),
+    Route("POST", "entityOperations/merge", merge_batch, "write"),
+    Route("POST", "entityOperations/delete", delete_batch, "write"),
+)

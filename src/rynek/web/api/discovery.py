@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rynek.base.errors import OperationNotSupported, ResourceNotFound
 from rynek.context import core_context, discovery
 from rynek.web.api.bodies import context_headers, document_reply, dumps
 from rynek.web.api.call import JSON, JSON_LD, Call, Reply
 from rynek.web.api.params import flag
+from rynek.web.api.route import Route
 
 
 async def list_types(call: Call) -> Reply:
@@ -56,3 +59,12 @@ def _list(call: Call, items: list[dict[str, object]]) -> Reply:
     if call.accept == JSON:
         return Reply(200, dumps(items), JSON, context_headers(call))
     return Reply(200, dumps([one | {"@context": call.ld.member} for one in items]), JSON_LD)
+
+
+ROUTES: Final = (
+    Route("GET", "types", list_types, "read"),
+    Route("GET", "types/*", describe_type, "read"),
+    Route("GET", "attributes", list_attributes, "read"),
+    Route("GET", "attributes/*", describe_attribute, "read"),
+    Route("GET", "jsonldContexts/*", serve_context, "read"),
+)

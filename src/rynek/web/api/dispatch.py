@@ -76,10 +76,10 @@ class Api:
         leaf, args = found
         if method == "OPTIONS":
             return _options(leaf)
-        routed = leaf.handlers.get("GET" if method == "HEAD" else method)
-        if routed is None:
+        route = leaf.routes.get("GET" if method == "HEAD" else method)
+        if route is None:
             return _method_not_allowed(leaf, method)
-        handler, right, geojson, creates = routed
+        _, _, handler, right, geojson, creates = route
         accept = accepted(headers.get("accept"), geojson=geojson, strict=right == "read")
         engine = self._engine
         name = headers.get("ngsild-tenant") or engine.default_tenant

@@ -235,6 +235,14 @@ def geometry_property(call: Call) -> str:
     return call.ld.expand_term(call.params.get("geometryProperty", "location"))
 
 
+def entity_id_of(call: Call) -> str:
+    """The entity id in the path; BadRequestData when it is no URI."""
+    entity_id = call.path_args[0]
+    if not is_uri(entity_id):
+        raise BadRequestData(f"{entity_id[:200]!r} is not a URI")
+    return entity_id
+
+
 def wants_geojson(call: Call) -> bool:
     """Whether features are asked for."""
     return call.accept == GEO_JSON

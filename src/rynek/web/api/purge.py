@@ -7,6 +7,7 @@ from typing import Any, Final
 from rynek.context import CompiledContext, Query, Txn, decode, operations, parse_attrs
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.params import entity_query, refuse_later, require_filter
+from rynek.web.api.route import Route
 
 _CHUNK: Final = 500
 
@@ -57,3 +58,6 @@ def _purge(
             operations.delete(txn, entity_id)
         else:
             operations.reduce(txn, entity_id, ld, keep=keep, drop=drop)
+
+
+ROUTES: Final = (Route("DELETE", "entities", purge_entities, "write"),)

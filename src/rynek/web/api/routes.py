@@ -1,102 +1,60 @@
-"""The routes of the NGSI-LD API: method and path to handler, with the right each one needs."""
+"""The routes of the NGSI-LD API: each module of handlers lists its own, here they become a tree."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from rynek.base.errors import OperationNotSupported
-from rynek.web.access import Right
-from rynek.web.api import batch, discovery, entities, purge, temporal
-from rynek.web.api.call import Call, Reply
+from rynek.web.api import batch, consumption, discovery, entities, purge, temporal
+from rynek.web.api.route import Route, not_yet
 
-Handler = Callable[[Call], Awaitable[Reply]]
-
-
-class Routed(NamedTuple):
-    """One operation: its handler, the right it needs, whether it can answer in GeoJSON (§6.3.4)
-    and whether it may bring a tenant into being (§5.5.10)."""
-
-    handler: Handler
-    right: Right
-    geojson: bool
-    creates: bool
-
-
-async def not_yet(call: Call) -> Reply:
-    """Part of the standard that this version does not do (docs/ngsi-ld.md lists it)."""
-    raise OperationNotSupported(f"{call.method} {call.path} is not supported yet")
-
-
-# (methods, path below /ngsi-ld/v1, handler, right); "*" is a variable part.
-ROUTES: Final[tuple[tuple[str, str, Handler, Right], ...]] = (
-    ("GET", "entities", entities.query_entities, "read"),
-    ("POST", "entities", entities.create_entity, "write"),
-    ("DELETE", "entities", purge.purge_entities, "write"),
-    ("GET", "entities/*", entities.retrieve_entity, "read"),
-    ("PUT", "entities/*", entities.replace_entity, "write"),
-    ("PATCH", "entities/*", entities.merge_entity, "write"),
-    ("DELETE", "entities/*", entities.delete_entity, "write"),
-    ("POST", "entities/*/attrs", entities.append_attributes, "write"),
-    ("PATCH", "entities/*/attrs", entities.update_attributes, "write"),
-    ("PATCH", "entities/*/attrs/*", entities.partial_update, "write"),
-    ("PUT", "entities/*/attrs/*", entities.replace_attribute, "write"),
-    ("DELETE", "entities/*/attrs/*", entities.delete_attribute, "write"),
-    ("POST", "entityOperations/create", batch.create_batch, "write"),
-    ("POST", "entityOperations/upsert", batch.upsert_batch, "write"),
-    ("POST", "entityOperations/update", batch.update_batch, "write"),
-    ("POST", "entityOperations/merge", batch.merge_batch, "write"),
-    ("POST", "entityOperations/delete", batch.delete_batch, "write"),
-    ("POST", "entityOperations/query", batch.query_batch, "read"),
-    ("GET", "types", discovery.list_types, "read"),
-    ("GET", "types/*", discovery.describe_type, "read"),
-    ("GET", "attributes", discovery.list_attributes, "read"),
-    ("GET", "attributes/*", discovery.describe_attribute, "read"),
-    ("GET", "jsonldContexts/*", discovery.serve_context, "read"),
-    ("GET", "temporal/entities", temporal.query_temporal, "read"),
-    ("GET", "temporal/entities/*", temporal.retrieve_temporal, "read"),
-    ("POST", "temporal/entities", not_yet, "write"),
-    ("DELETE", "temporal/entities/*", not_yet, "write"),
-    ("POST", "temporal/entities/*/attrs", not_yet, "write"),
-    ("DELETE", "temporal/entities/*/attrs/*", not_yet, "write"),
-    ("PATCH DELETE", "temporal/entities/*/attrs/*/*", not_yet, "write"),
-    ("POST", "temporal/entityOperations/query", temporal.query_temporal_by_post, "read"),
-    ("GET", "subscriptions", not_yet, "read"),
-    ("POST", "subscriptions", not_yet, "write"),
-    ("GET", "subscriptions/*", not_yet, "read"),
-    ("PATCH DELETE", "subscriptions/*", not_yet, "write"),
-    ("GET", "csourceRegistrations", not_yet, "read"),
-    ("POST", "csourceRegistrations", not_yet, "write"),
-    ("GET", "csourceRegistrations/*", not_yet, "read"),
-    ("PATCH DELETE", "csourceRegistrations/*", not_yet, "write"),
-    ("GET", "csourceSubscriptions", not_yet, "read"),
-    ("POST", "csourceSubscriptions", not_yet, "write"),
-    ("GET", "csourceSubscriptions/*", not_yet, "read"),
-    ("PATCH DELETE", "csourceSubscriptions/*", not_yet, "write"),
-    ("GET", "jsonldContexts", not_yet, "read"),
-    ("POST", "jsonldContexts", not_yet, "write"),
-    ("DELETE", "jsonldContexts/*", not_yet, "write"),
-    ("GET DELETE", "entityMaps/*", not_yet, "read"),
-    ("GET", "info/sourceIdentity", not_yet, "read"),
+_NOT_YET: Final = (
+    Route("POST", "temporal/entities", not_yet, "write"),
+    Route("DELETE", "temporal/entities/*", not_yet, "write"),
+    Route("POST", "temporal/entities/*/attrs", not_yet, "write"),
+    Route("DELETE", "temporal/entities/*/attrs/*", not_yet, "write"),
+    Route("PATCH DELETE", "temporal/entities/*/attrs/*/*", not_yet, "write"),
+    Route("GET", "subscriptions", not_yet, "read"),
+    Route("POST", "subscriptions", not_yet, "write"),
+    Route("GET", "subscriptions/*", not_yet, "read"),
+    Route("PATCH DELETE", "subscriptions/*", not_yet, "write"),
+    Route("GET", "csourceRegistrations", not_yet, "read"),
+    Route("POST", "csourceRegistrations", not_yet, "write"),
+    Route("GET", "csourceRegistrations/*", not_yet, "read"),
+    Route("PATCH DELETE", "csourceRegistrations/*", not_yet, "write"),
+    Route("GET", "csourceSubscriptions", not_yet, "read"),
+    Route("POST", "csourceSubscriptions", not_yet, "write"),
+    Route("GET", "csourceSubscriptions/*", not_yet, "read"),
+    Route("PATCH DELETE", "csourceSubscriptions/*", not_yet, "write"),
+    Route("GET", "jsonldContexts", not_yet, "read"),
+    Route("POST", "jsonldContexts", not_yet, "write"),
+    Route("DELETE", "jsonldContexts/*", not_yet, "write"),
+    Route("GET DELETE", "entityMaps/*", not_yet, "read"),
+    Route("GET", "info/sourceIdentity", not_yet, "read"),
 )
 
-_GEOJSON: Final = frozenset((entities.retrieve_entity, entities.query_entities, batch.query_batch))
-# Upsert is not in the clause's list of these, but it creates what is not there.
-_CREATORS: Final = frozenset((entities.create_entity, batch.create_batch, batch.upsert_batch))
+ROUTES: Final[tuple[Route, ...]] = (
+    *consumption.ROUTES,
+    *entities.ROUTES,
+    *purge.ROUTES,
+    *batch.ROUTES,
+    *discovery.ROUTES,
+    *temporal.ROUTES,
+    *_NOT_YET,
+)
 
 
 class Leaf:
-    """The handlers of one path by method."""
+    """The routes of one path by method."""
 
-    __slots__ = ("handlers",)
+    __slots__ = ("routes",)
 
     def __init__(self) -> None:
-        self.handlers: dict[str, Routed] = {}
+        self.routes: dict[str, Route] = {}
 
     @property
     def allow(self) -> str:
         """The value of an Allow header."""
-        methods = set(self.handlers) | {"OPTIONS"}
+        methods = set(self.routes) | {"OPTIONS"}
         if "GET" in methods:
             methods.add("HEAD")
         return ", ".join(sorted(methods))
@@ -105,15 +63,13 @@ class Leaf:
 def build() -> dict[str, Any]:
     """A tree of path parts: literal parts first, "*" for a variable one, "" holds the Leaf."""
     root: dict[str, Any] = {}
-    for methods, path, handler, right in ROUTES:
+    for route in ROUTES:
         node = root
-        for part in path.split("/"):
+        for part in route.path.split("/"):
             node = node.setdefault(part, {})
         leaf = node.setdefault("", Leaf())
-        for method in methods.split():
-            leaf.handlers[method] = Routed(
-                handler, right, handler in _GEOJSON, handler in _CREATORS
-            )
+        for method in route.methods.split():
+            leaf.routes[method] = route
     return root
 
 

@@ -17,9 +17,10 @@ from rynek.context import Entity, Query, TemporalEntity, TemporalQuery
 from rynek.history import AggregateQuery, Selection
 from rynek.web.api.bodies import context_headers, document_reply
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
-from rynek.web.api.entities import page_headers
+from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_query, paging, refuse_later, require_filter
 from rynek.web.api.query_body import take_query
+from rynek.web.api.route import Route
 from rynek.web.api.temporal_form import TemporalView, head, render, render_aggregated
 from rynek.web.api.temporal_params import Aggregation, aggregation, temporal_query, temporal_view
 
@@ -243,3 +244,10 @@ def _list_reply(
         call.accept,
         [*context_headers(call), *headers, *partial],
     )
+
+
+ROUTES: Final = (
+    Route("GET", "temporal/entities", query_temporal, "read"),
+    Route("GET", "temporal/entities/*", retrieve_temporal, "read"),
+    Route("POST", "temporal/entityOperations/query", query_temporal_by_post, "read"),
+)
