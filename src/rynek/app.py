@@ -22,6 +22,7 @@ from rynek.context import (
     Context,
     ContextResolver,
     ReferenceStore,
+    Registrations,
     RemoteContexts,
     StoreLimits,
     Txn,
@@ -63,6 +64,7 @@ class Tenant:
         self.folder = folder
         self._engine = engine
         self._context: Context | None = None
+        self._registrations: Registrations | None = None
         self._history: History | None = None
         self._feeds: FeedRunner | None = None
         self._resume: _Resume | None = None
@@ -118,6 +120,13 @@ class Tenant:
         return self._context
 
     @property
+    def registrations(self) -> Registrations:
+        """The context sources that are registered with the tenant."""
+        if self._registrations is None:
+            self._registrations = Registrations(self.context)
+        return self._registrations
+
+    @property
     def history(self) -> History:
         """What was; follows the log once the tenant is started."""
         if self._history is None:
@@ -156,9 +165,12 @@ class Tenant:
         for part in (self._feeds, self._history):
             if part is not None:
                 await self._guarded_stop(part.stop)
+        if self._registrations is not None:
+            await self._guarded_stop(self._registrations.close)
         if self._context is not None:
             await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
+        self._registrations = None
         self.begun = False
 
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:

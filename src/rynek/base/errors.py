@@ -62,6 +62,14 @@ class AlreadyExists(Problem):
     title = "Already exists"
 
 
+class Conflict(Problem):
+    """The operation conflicts with what is there (CIM 009 §5.5.2)."""
+
+    status = 409
+    slug = "Conflict"
+    title = "Conflict"
+
+
 class ResourceNotFound(Problem):
     """No such entity, attribute, context, cursor …"""
 

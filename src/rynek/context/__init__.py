@@ -40,6 +40,15 @@ from rynek.context.query import (
     parse_types,
 )
 from rynek.context.reference import ReferenceStore
+from rynek.context.registrations import (
+    Match,
+    Registration,
+    Registrations,
+    RegistrationSpec,
+    SourceHealth,
+    TemporalSpan,
+    render_registration,
+)
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import RemoteContexts, StoreLimits
 from rynek.context.temporal import (
@@ -67,17 +76,23 @@ __all__ = [
     "Documents",
     "Entity",
     "Instance",
+    "Match",
     "Page",
     "Query",
     "ReadingsSink",
     "ReferenceStore",
+    "Registration",
+    "RegistrationSpec",
+    "Registrations",
     "RemoteContexts",
     "Row",
+    "SourceHealth",
     "Store",
     "StoreLimits",
     "TemporalEntity",
     "TemporalInstance",
     "TemporalQuery",
+    "TemporalSpan",
     "TemporalStore",
     "TimeProperty",
     "Txn",
@@ -109,4 +124,5 @@ __all__ = [
     "render_collection",
     "render_entity",
     "render_feature",
+    "render_registration",
 ]

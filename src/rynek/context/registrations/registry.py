@@ -1,0 +1,290 @@
+"""The registrations of one tenant: in memory, kept durably, found by what could match."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from rynek.base.errors import AlreadyExists, Forbidden, ResourceNotFound
+from rynek.context.jsonld import CompiledContext
+from rynek.context.live import Context
+from rynek.context.registrations import conflicts
+from rynek.context.registrations.health import Counters, SourceHealth
+from rynek.context.registrations.match import (
+    Match,
+    RegistrationIndex,
+    RegistrationSpec,
+)
+from rynek.context.registrations.model import Registration
+from rynek.context.registrations.parse import parse_registration, patched_registration
+from rynek.context.store.contract import Txn
+
+__all__ = ["Registrations"]
+
+KIND: Final = "registration"
+COUNTERS_KIND: Final = "registrationCounters"
+MAX_REGISTRATIONS: Final = 100_000
+_FLUSH_SECONDS: Final = 5.0
+_logger = logging.getLogger(__name__)
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Registration).decode
+_decode_counters: Final = msgspec.json.Decoder(Counters).decode
+T = TypeVar("T")
+
+
+class Registrations:
+    """What distributed operations, discovery and pages need of a tenant's registrations.
+
+    Reading never waits:
+      `empty` — whether there are none at all (a plain flag for hot paths);
+      `matching(spec, operation=…)` — who takes part in a request, in the order of registration:
+          for each a `Match` with `.registration` (`.endpoint`, `.mode`, `.proxied`, `.tenant`,
+          `.context_source_info`, `.info_value("accept")`, `.alias`, `.scopes`, `.dataset_ids`,
+          `.management.local_only | timeout_ms | cooldown_ms | cache_seconds`,
+          `.supports("queryEntity")`) and `.parts`, each with the `entities` (EntityInfo, None for
+          any) and `attrs` (IRIs, None for all that were asked for) that the source may have;
+      `find`, `all` — by id, every one.
+    Writing returns after the durable commit: `create`, `update`, `delete`.
+    What became of a request is told by `note_success` and `note_failure`; the counters are in
+    memory at once and on disk some seconds later.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._index = RegistrationIndex()
+        self._counters: dict[str, Counters] = {}
+        self._dirty: set[str] = set()
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._flusher: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._load()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there are none."""
+        return self._index.empty
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def find(self, registration_id: str) -> Registration | None:
+        """One registration; None when there is none, or its time is over."""
+        found = self._index.find(registration_id)
+        return None if found is None or self._expired(found) else found
+
+    def all(self) -> list[Registration]:
+        """Every one of them, in the order in which they came."""
+        return [one for one in self._index if not self._expired(one)]
+
+    def matching(self, spec: RegistrationSpec, operation: str | None = None) -> list[Match]:
+        """Those that a request is about (§5.12), with `operation` (§4.20) only those whose
+        source takes it, in the order in which they came."""
+        if self._index.empty:
+            return []
+        return [
+            one
+            for one in self._index.matching(spec)
+            if (operation is None or operation in one.registration.supported)
+            and not self._expired(one.registration)
+        ]
+
+    def counters(self, registration_id: str) -> Counters | None:
+        """How requests to its source went; None before the first."""
+        return self._counters.get(registration_id)
+
+    def note_success(self, registration_id: str) -> None:
+        """A distributed operation of this registration succeeded."""
+        self._counted(registration_id).success(self._context.clock.now())
+
+    def note_failure(self, registration_id: str, reason: str) -> None:
+        """A distributed operation failed; `reason` is for people."""
+        self._counted(registration_id).failure(self._context.clock.now(), reason)
+
+    def health(self) -> list[SourceHealth]:
+        """Every registered source and how requests to it went, for pages."""
+        nothing = Counters()
+        return [_health(one, self._counters.get(one.id, nothing)) for one in self.all()]
+
+    async def create(self, document: dict[str, Any], ld: CompiledContext) -> Registration:
+        """Create Context Source Registration (§5.9.2).
+
+        BadRequestData, AlreadyExists, or Conflict with an exclusive or redirect registration or
+        with entities that are held here.
+        """
+
+        def run() -> Awaitable[Registration]:
+            made = parse_registration(document, ld, make_id=_new_id, now=self._context.clock.now())
+            return self._create(made)
+
+        return await self._alone(run)
+
+    async def update(
+        self, registration_id: str, fragment: dict[str, Any], ld: CompiledContext
+    ) -> Registration:
+        """Update Context Source Registration (§5.9.3); ResourceNotFound when there is none."""
+
+        def run() -> Awaitable[Registration]:
+            current = self._get(registration_id)
+            now = self._context.clock.now()
+            return self._keep(patched_registration(current, fragment, ld, now=now))
+
+        return await self._alone(run)
+
+    async def delete(self, registration_id: str) -> None:
+        """Delete Context Source Registration (§5.9.4); ResourceNotFound when there is none."""
+        await self._alone(lambda: self._forget(self._get(registration_id)))
+
+    async def close(self) -> None:
+        """Finish what waits and write the counters."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self._flusher is not None:
+            self._flusher.cancel()
+            await asyncio.gather(self._flusher, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._flush()
+
+    def _load(self) -> None:
+        documents = self._context.store.documents
+        for _, body in documents.list(KIND):
+            self._index.put(_decode(body))
+        for one, body in documents.list(COUNTERS_KIND):
+            if self._index.find(one) is not None:
+                self._counters[one] = _decode_counters(body)
+        self._set_alarm()
+
+    async def _alone(self, start: Callable[[], Awaitable[T]]) -> T:
+        """Run one change at a time, to its end even when the client is gone: what is on disk and
+        what is in memory must not part."""
+
+        async def run() -> T:
+            async with self._lock:
+                return await start()
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def _create(self, made: Registration) -> Registration:
+        if self.find(made.id) is not None:
+            raise AlreadyExists(f"there is a registration {made.id} already")
+        if len(self._index) >= MAX_REGISTRATIONS:
+            raise Forbidden(f"there are {MAX_REGISTRATIONS} registrations, no more are allowed")
+        return await self._keep(made)
+
+    async def _keep(self, made: Registration) -> Registration:
+        """Check for conflicts and keep it, durably and then in memory."""
+        conflicts.with_registrations(made, self.matching)
+        await conflicts.with_entities(made, self._context)
+        body = _encode(made)
+
+        def job(txn: Txn) -> None:
+            conflicts.with_held_attributes(made, txn)
+            txn.keep(KIND, made.id, body)
+
+        await self._context.write(job)
+        self._index.put(made)
+        self._set_alarm()
+        return made
+
+    async def _forget(self, gone: Registration) -> None:
+        def job(txn: Txn) -> None:
+            txn.forget(KIND, gone.id)
+            txn.forget(COUNTERS_KIND, gone.id)
+
+        await self._context.write(job)
+        self._index.remove(gone.id)
+        self._counters.pop(gone.id, None)
+        self._dirty.discard(gone.id)
+
+    def _get(self, registration_id: str) -> Registration:
+        found = self.find(registration_id)
+        if found is None:
+            raise ResourceNotFound(f"no registration {registration_id}")
+        return found
+
+    def _counted(self, registration_id: str) -> Counters:
+        self._dirty.add(registration_id)
+        if self._flusher is None:
+            self._flusher = asyncio.get_running_loop().create_task(self._flush_later())
+        return self._counters.setdefault(registration_id, Counters())
+
+    async def _flush_later(self) -> None:
+        while self._dirty:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            await self._flush()
+        self._flusher = None
+
+    async def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        bodies = [(one, _encode(self._counters[one])) for one in dirty if self._index.find(one)]
+        if not bodies:
+            return
+
+        def job(txn: Txn) -> None:
+            for one, body in bodies:
+                txn.keep(COUNTERS_KIND, one, body)
+
+        try:
+            await self._context.write(job)
+        except Exception as error:
+            _logger.warning("counters of registrations not kept: %s", error)
+
+    def _expired(self, one: Registration) -> bool:
+        return one.expires is not None and one.expires <= self._context.clock.now()
+
+    def _set_alarm(self) -> None:
+        """Wake up when the next registration's time is over."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        times = [one.expires for one in self._index if one.expires is not None]
+        if not times:
+            return
+        with contextlib.suppress(RuntimeError):  # no loop: a tool that only looks
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, min((min(times) - self._context.clock.now()) / 1e6, 3600.0))
+            self._alarm = loop.call_later(wait + 0.001, self._expire)
+
+    def _expire(self) -> None:
+        """Delete what is over (§5.9.2.4)."""
+        for one in [one for one in self._index if self._expired(one)]:
+            task = asyncio.get_running_loop().create_task(self._delete_expired(one))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._set_alarm()
+
+    async def _delete_expired(self, one: Registration) -> None:
+        async with self._lock:
+            if self._index.find(one.id) is one:
+                try:
+                    await self._forget(one)
+                except Exception as error:
+                    _logger.warning("registration %s not deleted: %s", one.id, error)
+
+
+def _new_id() -> str:
+    return f"urn:ngsi-ld:ContextSourceRegistration:{uuid4()}"
+
+
+def _health(one: Registration, counted: Counters) -> SourceHealth:
+    return SourceHealth(
+        one.id,
+        one.name,
+        one.endpoint,
+        one.mode,
+        counted.status,
+        counted.times_sent,
+        counted.times_failed,
+        counted.last_success,
+        counted.last_failure,
+        counted.last_error,
+    )
