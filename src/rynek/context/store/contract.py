@@ -75,6 +75,19 @@ class Txn(Protocol):
         """Delete a kept document; a no-op when there is none."""
         ...
 
+    def changes(self) -> list[tuple[Entity | None, Entity | None]]:
+        """Each entity that this job wrote so far, once: as it was before the job, and as it is."""
+        ...
+
+    def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
+        """Put a message for `target` in the outbox, in this job's commit; its number, from which
+        `body` makes the message. `about`, `head`: see store.outbox.Message."""
+        ...
+
+    def later(self, sql: str, args: tuple[object, ...]) -> None:
+        """Run a statement of the context's own tables after the group's rows are written."""
+        ...
+
 
 class Documents(Protocol):
     """Reads of the documents kept beside the entities (see Txn.keep), as committed."""

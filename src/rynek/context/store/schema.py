@@ -65,4 +65,23 @@ CREATE TABLE document(
 ) STRICT;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2)
+_V3: Final = """
+-- Messages to other hosts, written in the commit of the change that they tell of, until a receiver
+-- took them; given up where dead is 1. target says for whom (a subscription's key); about are
+-- hashes of the entities told of, 4 bytes each (none: of any), whose order is kept; head what goes
+-- beside the body, as JSON.
+CREATE TABLE outbox(
+  n INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, dead INTEGER NOT NULL,
+  at INTEGER NOT NULL, about BLOB NOT NULL, head BLOB NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE INDEX outbox_target ON outbox(target, dead, n);
+-- Entities that changed while their subscription's throttling holds notifications back, and how
+-- each was before (NULL: not there).
+CREATE TABLE held(
+  target TEXT NOT NULL, entity TEXT NOT NULL, before BLOB, PRIMARY KEY(target, entity)
+) STRICT, WITHOUT ROWID;
+-- What came of deliveries, by target.
+CREATE TABLE delivery(target TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3)

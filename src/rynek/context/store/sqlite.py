@@ -22,6 +22,7 @@ from rynek.context.store.contract import Page, Row, Txn, TypeSummary
 from rynek.context.store.documents import SqliteDocuments
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
+from rynek.context.store.outbox import Outbox
 from rynek.context.store.plan import wanted_indexes
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.select import Selector
@@ -58,7 +59,8 @@ class SqliteStore:
         self._indexes = Indexes(self._writing, self._reading)
         self.changes = SqliteChangeLog(self._reading)
         self.documents = SqliteDocuments(self._reading)
-        self._writer = Writer(self._writing, self._indexes, self.changes, clock)
+        self.outbox = Outbox(self._reading)
+        self._writer = Writer(self._writing, self._indexes, self.changes, self.outbox, clock)
         self._selector = Selector(self._reading, self._indexes, self._open_reader)
         self._builder = IndexBuilder(self._writer, self._indexes, self._limits.max_value_indexes)
         self._clock = clock

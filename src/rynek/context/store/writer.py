@@ -20,6 +20,7 @@ from rynek.context.model import Entity, Instance
 from rynek.context.store.documents import FORGET, KEEP
 from rynek.context.store.indexes import Indexes, Pending
 from rynek.context.store.log import SqliteChangeLog, encode_change
+from rynek.context.store.outbox import INSERT, Message, Outbox, Settled
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -32,14 +33,16 @@ _GROUP_JOBS = 512
 class GroupTxn:
     """`Txn` of one group: committed state with this group's writes on top."""
 
-    def __init__(self, indexes: Indexes, clock: Clock, head: int) -> None:
+    def __init__(self, indexes: Indexes, clock: Clock, head: int, sent: int = 0) -> None:
         self.now = clock.now()
         self.pending: dict[str, Pending] = {}
         self.log: list[tuple[int, int, bytes]] = []
+        self.messages: list[Message] = []
         self._indexes = indexes
         self._head = head
+        self._sent = sent
         self._undo: list[tuple[str, Entity | None, CompiledContext | None]] = []
-        self._marks = (0, 0, 0)
+        self._marks = (0, 0, 0, 0)
         # Statements of the store itself: before the group's rows (index building, which sees the
         # committed state) and after them (upkeep).
         self.before_rows: list[tuple[str, list[tuple[object, ...]]]] = []
@@ -53,16 +56,38 @@ class GroupTxn:
     def begin(self) -> None:
         """Start a job."""
         self._undo.clear()
-        self._marks = (len(self.log), len(self.before_rows), len(self.after_rows))
+        self._marks = (
+            len(self.log), len(self.before_rows), len(self.after_rows), len(self.messages)
+        )  # fmt: skip
 
     def rollback(self) -> None:
         """Take back what the current job did, leaving its neighbours' writes."""
         for entity_id, entity, ctx in reversed(self._undo):
             pending = self.pending[entity_id]
             pending.after, pending.ctx = entity, ctx
-        rows: tuple[list[Any], ...] = (self.log, self.before_rows, self.after_rows)
+        rows: tuple[list[Any], ...] = (
+            self.log, self.before_rows, self.after_rows, self.messages
+        )  # fmt: skip
         for written, mark in zip(rows, self._marks, strict=True):
             del written[mark:]
+
+    @property
+    def touched(self) -> bool:
+        """Whether the current job wrote any entity."""
+        return bool(self._undo)
+
+    def changes(self) -> list[tuple[Entity | None, Entity | None]]:
+        """Each entity that the current job wrote, once: as it was before the job, and as it is."""
+        first: dict[str, Entity | None] = {}
+        for entity_id, entity, _ in self._undo:
+            first.setdefault(entity_id, entity)
+        return [(before, self.pending[one].after) for one, before in first.items()]
+
+    def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
+        """Put a message in the outbox: it leaves after the commit. `body` gets its number."""
+        n = self._sent + len(self.messages) + 1
+        self.messages.append(Message(n, target, self.now, about, head, body(n)))
+        return n
 
     def first(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Run a statement before the group's own rows are written."""
@@ -143,11 +168,17 @@ class Writer:
     """Runs write jobs in groups on the event loop; `submit` returns after the commit."""
 
     def __init__(
-        self, connection: Connection, indexes: Indexes, log: SqliteChangeLog, clock: Clock
+        self,
+        connection: Connection,
+        indexes: Indexes,
+        log: SqliteChangeLog,
+        outbox: Outbox,
+        clock: Clock,
     ) -> None:
         self._connection = connection
         self._indexes = indexes
         self._log = log
+        self._outbox = outbox
         self._clock = clock
         self._queue: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
@@ -200,21 +231,27 @@ class Writer:
             self._task = None
 
     async def _group(self, jobs: list[_Job]) -> None:
-        txn = GroupTxn(self._indexes, self._clock, self._log.head())
-        ran = [job for job in jobs if not job.done.cancelled() and _run(job, txn)]
+        outbox = self._outbox
+        txn = GroupTxn(self._indexes, self._clock, self._log.head(), outbox.head)
+        watch = outbox.watch
+        ran = [job for job in jobs if not job.done.cancelled() and _run(job, txn, watch)]
         moved = self._log.take_moved()
+        settled = outbox.take_settled()
         try:
-            if txn.log or moved or txn.before_rows or txn.after_rows:
-                await self._commit(txn, moved)
+            if txn.log or moved or txn.before_rows or txn.after_rows or txn.messages or settled:
+                await self._commit(txn, moved, settled)
         except Exception as error:
+            outbox.untaken(settled)
             self._failed(ran, error)
             return
         self._log.committed(txn.head)
+        if txn.messages:
+            outbox.committed(txn.messages)
         for job in ran:
             if not job.done.done():
                 job.done.set_result(job.result)
 
-    async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]]) -> None:
+    async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]], settled: Settled) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         for sql, rows in txn.before_rows:
@@ -225,6 +262,10 @@ class Writer:
             connection.executemany("INSERT OR REPLACE INTO cursor(name, seq) VALUES(?, ?)", moved)
         for sql, args in txn.after_rows:
             connection.execute(sql, args)
+        if txn.messages:
+            connection.executemany(INSERT, [msgspec.structs.astuple(m) for m in txn.messages])
+        for sql, rows in settled:
+            connection.executemany(sql, rows)
         started = time.perf_counter()
         if self._commit_seconds > _SLOW_COMMIT_SECONDS:
             await asyncio.to_thread(connection.execute, "COMMIT")
@@ -248,8 +289,10 @@ class Writer:
                 job.done.set_exception(problem)
 
 
-def _run(job: _Job, txn: GroupTxn) -> bool:
-    """Run one job in the group; False when it raised (its waiter has the error then)."""
+def _run(job: _Job, txn: GroupTxn, watch: Callable[[GroupTxn], None] | None) -> bool:
+    """Run one job in the group; False when it raised (its waiter has the error then).
+
+    `watch` sees what the job wrote; an error of its own never harms the write."""
     txn.begin()
     try:
         job.result = job.run(txn)
@@ -257,4 +300,9 @@ def _run(job: _Job, txn: GroupTxn) -> bool:
         txn.rollback()
         job.done.set_exception(error)
         return False
+    if watch is not None and txn.touched:
+        try:
+            watch(txn)
+        except Exception:
+            _logger.exception("what was written could not be looked at")
     return True

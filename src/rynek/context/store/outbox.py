@@ -1,0 +1,139 @@
+"""The outbox: messages to other hosts, as durable as the write that caused them.
+
+A write job puts them in (`Txn.send`), they are written in its commit and handed to `receive`
+afterwards; what a receiver took is settled lazily, with one of the next commits: a crash between
+makes a message leave twice, never not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from rynek.base.sqlite import Connection
+
+if TYPE_CHECKING:
+    from rynek.context.store.writer import GroupTxn
+
+INSERT: Final = (
+    "INSERT INTO outbox(n, target, dead, at, about, head, body) VALUES(?, ?, 0, ?, ?, ?, ?)"
+)
+_COLUMNS: Final = "n, target, at, about, head, body"
+_DELETE: Final = "DELETE FROM outbox WHERE n = ?"
+_BURY: Final = "UPDATE outbox SET dead = 1 WHERE n = ?"
+
+Settled = list[tuple[str, list[tuple[object, ...]]]]
+
+
+class Message(msgspec.Struct):
+    """One message: its number (rises, is never used again), for whom, when it was made (epoch µs),
+    hashes of the entities it tells of (4 bytes each; none: of any), what goes beside the body
+    (JSON, the deliverer's own) and the body."""
+
+    n: int
+    target: str
+    at: int
+    about: bytes
+    head: bytes
+    body: bytes
+
+
+class Backlog(msgspec.Struct):
+    """What waits for one target, or was given up: how many messages and bytes."""
+
+    target: str
+    dead: bool
+    messages: int
+    size: int
+
+
+class Outbox:
+    """Messages of one tenant. `watch` sees every write job that touched an entity, inside its
+    group; `receive` gets what a commit wrote."""
+
+    def __init__(self, reader: Connection) -> None:
+        self._reader = reader
+        row = reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        self.head = int(row[0]) if row else 0
+        self.watch: Callable[[GroupTxn], None] | None = None
+        self.receive: Callable[[list[Message]], None] | None = None
+        self._gone: list[tuple[object, ...]] = []
+        self._buried: list[tuple[object, ...]] = []
+        self._other: Settled = []
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something waits for a commit to be settled with."""
+        return bool(self._gone or self._buried or self._other)
+
+    def took(self, n: int) -> None:
+        """The receiver has message `n`: it is deleted with the next commit."""
+        self._gone.append((n,))
+
+    def bury(self, n: int) -> None:
+        """Message `n` is given up: it stays as a dead letter."""
+        self._buried.append((n,))
+
+    def later(self, sql: str, args: tuple[object, ...]) -> None:
+        """Run a statement of the deliverer's with the next commit."""
+        self._other.append((sql, [args]))
+
+    def take_settled(self) -> Settled:
+        """The statements to run with this commit."""
+        if not self.unsettled:
+            return []
+        settled = self._other
+        if self._gone:
+            settled.append((_DELETE, self._gone))
+        if self._buried:
+            settled.append((_BURY, self._buried))
+        self._gone, self._buried, self._other = [], [], []
+        return settled
+
+    def untaken(self, settled: Settled) -> None:
+        """The commit failed: try again with the next one."""
+        self._other = settled + self._other
+
+    def committed(self, messages: list[Message]) -> None:
+        """These messages are in the file."""
+        self.head = messages[-1].n
+        if self.receive is not None:
+            self.receive(messages)
+
+    def backlog(self) -> list[Backlog]:
+        """What waits and what was given up, by target."""
+        rows = self._reader.execute(
+            "SELECT target, dead, count(*), sum(length(body) + length(head)) FROM outbox"
+            " GROUP BY target, dead"
+        ).fetchall()
+        return [Backlog(target, bool(dead), count, size) for target, dead, count, size in rows]
+
+    def read(
+        self, target: str, after: int, limit: int, *, dead: bool = False, size: int = 1 << 24
+    ) -> list[Message]:
+        """Messages for `target` above `after` in order: at most `limit`, and no further ones once
+        they have `size` bytes."""
+        cursor = self._reader.execute(
+            f"SELECT {_COLUMNS} FROM outbox WHERE target = ? AND dead = ? AND n > ?"
+            " ORDER BY n LIMIT ?",
+            (target, int(dead), after, limit),
+        )
+        found: list[Message] = []
+        total = 0
+        for row in cursor:
+            found.append(Message(*row))
+            total += len(row[5])
+            if total >= size:
+                break
+        cursor.close()
+        return found
+
+    def held(self) -> list[tuple[str, str, bytes | None]]:
+        """(target, entity id, how it was before) of what throttling holds back."""
+        return self._reader.execute("SELECT target, entity, before FROM held").fetchall()
+
+    def counters(self) -> list[tuple[str, bytes]]:
+        """(target, counters) of every target that was ever delivered to."""
+        return self._reader.execute("SELECT target, body FROM delivery").fetchall()
