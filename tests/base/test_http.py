@@ -226,7 +226,7 @@ def test_a_public_host_may_not_redirect_to_a_private_one(monkeypatch: pytest.Mon
         async with Server(b=reply(b"secret")) as server:
             server.paths["a"] = reply(status="302 Found", Location=server.url("b", "127.0.0.2"))
             public = ipaddress.ip_address("127.0.0.1")
-            monkeypatch.setattr("rynek.base.http.is_public", lambda address: address == public)
+            monkeypatch.setattr("rynek.base.addresses.is_public", lambda address: address == public)
             with refused("address"):
                 await Guard().fetch(server.url("a"))
             assert len(server.heads) == 1

@@ -8,8 +8,6 @@ Proxy settings of the environment are ignored: a proxy would resolve names behin
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
@@ -19,6 +17,7 @@ import httpx
 import msgspec
 
 from rynek import __version__
+from rynek.base.addresses import is_public, resolve
 from rynek.base.errors import OutgoingRefused
 
 __all__ = ["Fetched", "Guard", "is_public", "same_origin"]
@@ -27,9 +26,7 @@ USER_AGENT: Final = f"rynek/{__version__}"
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _FOR_ANY_ORIGIN: Final = frozenset(("accept", "if-none-match", "if-modified-since"))
 """What a redirect to another origin may be asked with; any other header may hold a key."""
-_NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 _STEP: Final = 256 * 1024
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -202,7 +199,7 @@ class _CheckedNetwork(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Try the checked addresses one after the other."""
         failure: Exception | None = None
-        for address in await self._addresses(host, port):
+        for address in await resolve(host, port, allow_private=self._allow_private):
             try:
                 return await super().connect_tcp(
                     address, port, timeout, local_address, socket_options
@@ -220,38 +217,6 @@ class _CheckedNetwork(httpcore.AnyIOBackend):
         """Never: local sockets are no other hosts."""
         raise _refused("address", f"not a host: {path}")
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise _refused("name", f"the name {host[:100]!r} has no address") from None
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        allowed = [text for text in addresses if self._allow_private or is_public(_address(text))]
-        if not allowed:
-            raise _refused(
-                "address",
-                f"{host[:100]!r} is in a private or local network; "
-                "RYNEK_NETWORK_ALLOW_PRIVATE=true would allow it",
-            )
-        return allowed
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address belongs to the open internet, looking through IPv6 forms of IPv4."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and any(address in network for network in _NAT64):
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.teredo is not None or address.is_site_local:
-            return False
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
-        or address.is_loopback or address.is_link_local or address.is_private
-    )  # fmt: skip
-
 
 def same_origin(one: str, other: str) -> bool:
     """Whether two URLs have one scheme, host and port (RFC 6454); False when one is no URL."""
@@ -259,10 +224,6 @@ def same_origin(one: str, other: str) -> bool:
         return _origin(httpx.URL(one)) == _origin(httpx.URL(other))
     except (httpx.InvalidURL, TypeError, ValueError):
         return False
-
-
-def _address(text: str) -> Address:
-    return ipaddress.ip_address(text.partition("%")[0])
 
 
 def _refused(reason: str, detail: str) -> OutgoingRefused:
