@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -125,6 +126,17 @@ class Tenant:
         if self._registrations is None:
             self._registrations = Registrations(self.context)
         return self._registrations
+
+    @property
+    def alias(self) -> str:
+        """The pseudonym of this tenant as a context source (CIM 009 §5.2.40), the same for ever."""
+        base = self._engine.alias
+        return base if self.name == self._engine.default_tenant else f"{self.name}.{base}"
+
+    @property
+    def uptime_seconds(self) -> float:
+        """How long the service has been up."""
+        return time.monotonic() - self._engine.started
 
     @property
     def history(self) -> History:
@@ -274,6 +286,7 @@ class Engine:
         self.clock = SystemClock()
         self.default_tenant = settings.tenants.default
         self.stopping = asyncio.Event()
+        self.started = time.monotonic()
         self._tenants: dict[str, Tenant] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -281,6 +294,11 @@ class Engine:
     def tenants(self) -> Mapping[str, Tenant]:
         """Tenants by name."""
         return self._tenants
+
+    @cached_property
+    def alias(self) -> str:
+        """The pseudonym of the default tenant: as set, or from the data folder's own id."""
+        return self.settings.federation.alias or f"rynek-{self.folder.identity}"
 
     def open(self) -> None:
         """Take the data folder and look at its tenants; FolderError when that can't be."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import secrets
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Final
 
 FORMAT: Final = 1
 _VERSION_FILE: Final = "format"
 _LOCK_FILE: Final = "lock"
+_IDENTITY_FILE: Final = "identity"
+_IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
 
 
 class FolderError(RuntimeError):
@@ -76,6 +81,18 @@ class DataFolder:
                 f"{self.path} has format {found}, this rynek knows up to {FORMAT}:"
                 " start a newer rynek on it"
             )
+
+    @cached_property
+    def identity(self) -> str:
+        """16 random hexadecimal digits, made once: what tells this folder from all others."""
+        file = self.path / _IDENTITY_FILE
+        with contextlib.suppress(FileNotFoundError):
+            found = file.read_text(encoding="ascii", errors="replace").strip()
+            if _IDENTITY.fullmatch(found):
+                return found
+        made = secrets.token_hex(8)
+        write_atomically(file, f"{made}\n".encode())
+        return made
 
     def close(self) -> None:
         """Give the lock back."""

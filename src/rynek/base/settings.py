@@ -69,6 +69,12 @@ class Tenants(msgspec.Struct, frozen=True, kw_only=True):
     max: Count = 500
 
 
+class Federation(msgspec.Struct, frozen=True, kw_only=True):
+    """Other context sources. `alias` is the name by which this one stands in Via lists."""
+
+    alias: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,120}$")] = ""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one request, and of the attribute indexes that queries may cause."""
 
@@ -124,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network: Network = Network()
     context: Context = Context()
     tenants: Tenants = Tenants()
+    federation: Federation = Federation()
     limits: Limits = Limits()
     log: Log = Log()
     changes: Changes = Changes()

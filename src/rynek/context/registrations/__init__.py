@@ -1,5 +1,6 @@
 """Context source registrations: who else has information, and about what (CIM 009 §5.9, §5.12)."""
 
+from rynek.context.registrations.discover import csf_test, names_asked_for
 from rynek.context.registrations.health import Counters, SourceHealth
 from rynek.context.registrations.match import (
     Match,
@@ -44,7 +45,9 @@ __all__ = [
     "Registrations",
     "SourceHealth",
     "TemporalSpan",
+    "csf_test",
     "match",
+    "names_asked_for",
     "parse_registration",
     "patched_registration",
     "render_registration",

@@ -112,7 +112,9 @@ def _read(document: dict[str, Any], ld: CompiledContext, *, nulls: bool) -> _Fie
             else:
                 _take(fields, member, value, ld, nulls=nulls)
         except Invalid as error:
-            error.path.append(member[:80])
+            # "information" and "[0]" make one step of the path.
+            inner = error.path.pop() if error.path and error.path[-1][0] == "[" else ""
+            error.path.append(member[:80] + inner)
             raise error.problem() from None
     if len(own) > MAX_PROPERTIES:
         raise BadRequestData(f"more than {MAX_PROPERTIES} additional members")

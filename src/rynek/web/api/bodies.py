@@ -160,6 +160,14 @@ def entities_reply(call: Call, rows: Sequence[Row], view: View, headers: list[He
     return Reply(200, join_bodies(bodies), call.accept, context_headers(call) + headers)
 
 
+def list_reply(call: Call, documents: Sequence[dict[str, Any]], headers: list[Header]) -> Reply:
+    """An array of objects, each with its @context inside for JSON-LD (§6.3.6)."""
+    if call.accept == JSON:
+        return Reply(200, dumps(documents), JSON, context_headers(call) + headers)
+    member = call.ld.member
+    return Reply(200, dumps([one | {"@context": member} for one in documents]), JSON_LD, headers)
+
+
 def document_reply(call: Call, document: dict[str, Any], status: int = 200) -> Reply:
     """Any object, with its @context inside for JSON-LD and GeoJSON, in the Link header for JSON
     and for GeoJSON with `Prefer: body=json` (§6.3.6)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from rynek.context import CompiledContext, Registration, parse_registration
+
 T = TypeVar("T")
 
 
@@ -23,6 +25,19 @@ class ProspectiveTenant:
     def context(self) -> ProspectiveTenant:
         """The live picture to be: this object resolves and writes."""
         return self
+
+    @property
+    def registrations(self) -> ProspectiveTenant:
+        """The registrations to be: this object takes the first one."""
+        return self
+
+    async def create(self, document: dict[str, Any], ld: CompiledContext) -> Registration:
+        """Make the tenant and register a source in it, once the document is known to be one."""
+        now = self._engine.clock.now()
+        parse_registration(document, ld, make_id=lambda: "urn:ngsi-ld:to:be", now=now)
+        tenant = self._engine.tenant(self._name, create=True)
+        made: Registration = await tenant.registrations.create(document, ld)
+        return made
 
     async def write(self, job: Callable[[Any], T]) -> T:
         """Make the tenant and run `job` in it."""

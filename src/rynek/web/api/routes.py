@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rynek.web.api import batch, consumption, discovery, entities, purge, temporal
+from rynek.web.api import (
+    batch,
+    consumption,
+    discovery,
+    entities,
+    identity,
+    purge,
+    registrations,
+    temporal,
+)
 from rynek.web.api.route import Route, not_yet
 
 _NOT_YET: Final = (
@@ -17,10 +26,6 @@ _NOT_YET: Final = (
     Route("POST", "subscriptions", not_yet, "write"),
     Route("GET", "subscriptions/*", not_yet, "read"),
     Route("PATCH DELETE", "subscriptions/*", not_yet, "write"),
-    Route("GET", "csourceRegistrations", not_yet, "read"),
-    Route("POST", "csourceRegistrations", not_yet, "write"),
-    Route("GET", "csourceRegistrations/*", not_yet, "read"),
-    Route("PATCH DELETE", "csourceRegistrations/*", not_yet, "write"),
     Route("GET", "csourceSubscriptions", not_yet, "read"),
     Route("POST", "csourceSubscriptions", not_yet, "write"),
     Route("GET", "csourceSubscriptions/*", not_yet, "read"),
@@ -29,7 +34,6 @@ _NOT_YET: Final = (
     Route("POST", "jsonldContexts", not_yet, "write"),
     Route("DELETE", "jsonldContexts/*", not_yet, "write"),
     Route("GET DELETE", "entityMaps/*", not_yet, "read"),
-    Route("GET", "info/sourceIdentity", not_yet, "read"),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -39,6 +43,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *batch.ROUTES,
     *discovery.ROUTES,
     *temporal.ROUTES,
+    *registrations.ROUTES,
+    *identity.ROUTES,
     *_NOT_YET,
 )
 
