@@ -76,12 +76,18 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one request, and of the attribute indexes that queries may cause."""
+    """Bounds of one request, and of the attribute indexes that queries may cause.
+
+    `max_sorted` are entities that one query may sort or look at one by one, `max_linked` those
+    that relationships may lead to in one answer.
+    """
 
     default_limit: Count = 20
     max_limit: Count = 1000
     max_batch: Count = 10_000
     max_value_indexes: Annotated[int, Meta(ge=0)] = 64
+    max_sorted: Count = 100_000
+    max_linked: Count = 1000
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from rynek.context import discovery, operations
 from rynek.context.changes import Change, ChangeLog
 from rynek.context.contexts import ContextCache, ContextResolver
 from rynek.context.formats import (
+    Inliner,
     View,
     body_with_context,
     decode,
@@ -30,14 +31,17 @@ from rynek.context.model import (
     Instance,
 )
 from rynek.context.query import (
+    Projection,
     Query,
     TypeExpr,
+    object_ids,
     parse_attrs,
     parse_geo,
     parse_projection,
     parse_q,
     parse_scope,
     parse_types,
+    wanted_links,
 )
 from rynek.context.reference import ReferenceStore
 from rynek.context.registrations import (
@@ -78,9 +82,11 @@ __all__ = [
     "ContextResolver",
     "Documents",
     "Entity",
+    "Inliner",
     "Instance",
     "Match",
     "Page",
+    "Projection",
     "Query",
     "ReadingsSink",
     "ReferenceStore",
@@ -112,6 +118,7 @@ __all__ = [
     "join_bodies",
     "link_header",
     "names_asked_for",
+    "object_ids",
     "open_context",
     "operations",
     "parse_attribute",
@@ -131,4 +138,5 @@ __all__ = [
     "render_entity",
     "render_feature",
     "render_registration",
+    "wanted_links",
 ]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rynek.base.errors import BadRequestData, Problem, TooComplexQuery
-from rynek.context.query import And, Or, QNode, Term, format_q, parse_q
+from rynek.context.query import And, Linked, Or, QNode, Term, format_q, parse_q
 
 
 def expand(name: str) -> str:
@@ -93,6 +93,7 @@ def test_expand_values() -> None:
 def _values(node: QNode) -> list[object]:
     if isinstance(node, Term):
         return [value.value for value in node.values]
+    assert isinstance(node, And | Or)
     return [value for part in node.nodes for value in _values(part)]
 
 
@@ -145,6 +146,28 @@ def test_errors_say_where_and_what(text: str, message: str) -> None:
 def test_linked_entities_need_a_join(text: str) -> None:
     with pytest.raises(BadRequestData, match="linked"):
         parse_q(text, expand)
+    assert format_q(parse_q(text, expand, links=1)) == text
+
+
+def test_conditions_on_linked_entities() -> None:
+    node = parse_q(" at{ Room , Hall : in{House:size[m2.net]} } > 4 ;b", expand, links=2)
+    assert isinstance(node, And)
+    outer = node.nodes[0]
+    assert isinstance(outer, Linked)
+    assert outer.relationship == expand("at")
+    assert outer.types == (expand("Room"), expand("Hall"))
+    assert outer.depth == 2
+    inner = outer.node
+    assert isinstance(inner, Linked)
+    assert (inner.relationship, inner.types) == (expand("in"), (expand("House"),))
+    assert isinstance(inner.node, Term)
+    assert inner.node.path.trail == ("m2", "net")
+    assert (inner.node.op, inner.node.values[0].value) == (">", 4)
+    with pytest.raises(BadRequestData, match=r"'in{…}' at position 3 .* joinLevel is 1"):
+        parse_q("at{in{size}}", expand, links=1)
+    for bad in ("at{size", "at{}", "at{:a}", "at{a}}", "at{a}.b==1", "{a}", "at.x{a}"):
+        with pytest.raises(BadRequestData, match="q: expected"):
+            parse_q(bad, expand, links=3)
 
 
 @pytest.mark.parametrize(

@@ -133,14 +133,25 @@ def test_projection() -> None:
 
 
 def test_projection_of_linked_entities_needs_a_join() -> None:
-    with pytest.raises(BadRequestData, match="omit: 'observation"):
-        parse_projection("omit", "a,observation{temperature,humidity}", expand)
+    text = "id,observation{temperature,at{name|id}},a,observation{humidity}"
+    with pytest.raises(BadRequestData, match=r"omit: the braces .* parameter join"):
+        parse_projection("omit", text, expand)
+    with pytest.raises(BadRequestData, match="2 deep, joinLevel is 1"):
+        parse_projection("pick", text, expand, 1)
+    picked = parse_projection("pick", text, expand, 2)
+    assert picked.attrs == {expand("observation"), expand("a")}
+    inner = picked.linked[expand("observation")]
+    assert inner.attrs == {expand("temperature"), expand("at"), expand("humidity")}
+    assert inner.linked[expand("at")].members == {"id"}
+    assert inner.linked[expand("at")].attrs == {expand("name")}
+    with pytest.raises(BadRequestData, match="attrs: expected attribute names only"):
+        parse_attrs("a,b{c}", expand)
 
 
-@pytest.mark.parametrize("text", ["", ",", "a,", "a b", "a}"])
+@pytest.mark.parametrize("text", ["", ",", "a,", "a b", "a}", "a{", "a{}", "a{b", "a{b}}", "a{b}c"])
 def test_bad_projections(text: str) -> None:
     with pytest.raises(BadRequestData, match="pick: expected"):
-        parse_projection("pick", text, expand)
+        parse_projection("pick", text, expand, 1)
 
 
 def test_ids() -> None:
@@ -154,7 +165,7 @@ PARSERS: list[Callable[[str], object]] = [
     lambda text: parse_types(text, expand),
     parse_scope,
     lambda text: parse_attrs(text, expand),
-    lambda text: parse_projection("pick", text, expand),
+    lambda text: parse_projection("pick", text, expand, 9),
     parse_ids,
 ]
 

@@ -104,8 +104,6 @@ def test_what_is_wrong_is_said(serve: Serve) -> None:
         assert await problem(elsewhere) == (404, "NonexistentTenant")
         accept = await client.get("entities?type=T", headers={"Accept": "text/html"})
         assert await problem(accept) == (406, "InvalidRequest")
-        joined = await client.get("entities?type=T&join=flat")
-        assert await problem(joined) == (422, "OperationNotSupported")
         subscriptions = await client.get("subscriptions")
         assert await problem(subscriptions) == (422, "OperationNotSupported")
         method = await client.request("PATCH", "types")

@@ -246,7 +246,7 @@ def test_queries_by_post(serve: Serve) -> None:
         )
         for wrong in wrongs:
             assert kind(await post(**wrong)) == (400, "BadRequestData"), wrong
-        assert kind(await post(entities=everything, join="flat")) == (422, "OperationNotSupported")
+        assert kind(await post(entities=everything, joinLevel="1")) == (400, "BadRequestData")
 
     serve(test)
 

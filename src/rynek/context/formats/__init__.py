@@ -12,6 +12,7 @@ from rynek.context.formats.codec import (
     join_bodies,
 )
 from rynek.context.formats.geojson import render_collection, render_feature
+from rynek.context.formats.linked import Inliner
 from rynek.context.formats.parse import (
     MAX_DEPTH,
     Fragment,
@@ -27,6 +28,7 @@ from rynek.context.formats.render import View, render_attribute, render_entity
 __all__ = [
     "MAX_DEPTH",
     "Fragment",
+    "Inliner",
     "View",
     "body_with_context",
     "decode",

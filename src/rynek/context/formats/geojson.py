@@ -16,14 +16,16 @@ def render_feature(
     view: View = NORMALIZED,
     *,
     geometry_property: str = LOCATION,
+    document: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One entity as a GeoJSON Feature, without "@context".
+    """One entity as a GeoJSON Feature, without "@context"; `document` is the entity as rendered,
+    where that is more than `view` alone makes of it.
 
     `geometry_property` is the IRI of the GeoProperty that becomes the geometry; null where the
     entity has none. With several instances it is the default one, or the one that
     `view.dataset_ids` keeps; null when neither is there (§4.5.16.1).
     """
-    properties = render_entity(entity, ctx, view)
+    properties = render_entity(entity, ctx, view) if document is None else dict(document)
     properties.pop("id", None)
     return {
         "id": entity.id,

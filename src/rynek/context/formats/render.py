@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -12,6 +12,7 @@ from rynek.context.formats.instances import KIND_OF, is_geometry
 from rynek.context.formats.values import NONE
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import VALUE_MEMBER, Entity, Instance
+from rynek.context.query import Projection
 
 Form = Literal["normalized", "concise", "simplified"]
 _LIKE_INSTANCE: Final = frozenset(KIND_OF) | {"dataset"}
@@ -25,7 +26,8 @@ class View(msgspec.Struct, frozen=True):
 
     `attrs` and `pick` name what is shown, `omit` what is left out: attribute IRIs, for pick and
     omit also `id`, `type` and `scope`. `lang` is a language range as in Accept-Language (§4.15).
-    `dataset_ids` keeps only those instances; `@none` is the default instance.
+    `dataset_ids` keeps only those instances; `@none` is the default instance. `pick_linked` and
+    `omit_linked` say the same of linked entities, by the relationship that leads to them (§4.21).
     """
 
     form: Form = "normalized"
@@ -35,6 +37,24 @@ class View(msgspec.Struct, frozen=True):
     omit: Collection[str] | None = None
     lang: str | None = None
     dataset_ids: Collection[str] | None = None
+    pick_linked: Mapping[str, Projection] = {}
+    omit_linked: Mapping[str, Projection] = {}
+
+    def of_linked(self, relationship: str) -> View:
+        """How the entities that a relationship (IRI) leads to are shown: as the part in braces
+        says, or like the entity itself where there is none."""
+        pick, omit = self.pick_linked.get(relationship), self.omit_linked.get(relationship)
+        changed: dict[str, Any] = {}
+        if pick is not None:
+            changed |= {
+                "pick": pick.members | pick.attrs,
+                "pick_linked": pick.linked,
+                "attrs": None,
+            }
+        if omit is not None:
+            omitted = omit.members | (omit.attrs - omit.linked.keys())
+            changed |= {"omit": omitted, "omit_linked": omit.linked}
+        return msgspec.structs.replace(self, **changed) if changed else self
 
     def shows(self, member: str) -> bool:
         """Whether `id`, `type`, `scope`, a system time or an attribute (by IRI) is shown."""

@@ -15,6 +15,7 @@ from rynek.context.query.hints import (
     index_path,
     key_ranges,
 )
+from rynek.context.query.linked import linked_ids, object_ids, wanted_links
 from rynek.context.query.literals import BOOLEAN, NUMBER, Literal
 from rynek.context.query.match import Predicate, compile_q
 from rynek.context.query.projection import (
@@ -23,7 +24,7 @@ from rynek.context.query.projection import (
     parse_attrs,
     parse_projection,
 )
-from rynek.context.query.q import And, Or, Path, QNode, Term, format_q, parse_q
+from rynek.context.query.q import And, Linked, Or, Path, QNode, Term, format_q, parse_q
 from rynek.context.query.query import Query, parse_ids
 from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
 from rynek.context.query.types import TypeExpr, parse_types
@@ -39,6 +40,7 @@ __all__ = [
     "Hint",
     "Key",
     "KeyRange",
+    "Linked",
     "Literal",
     "Or",
     "Path",
@@ -57,6 +59,8 @@ __all__ = [
     "index_keys",
     "index_path",
     "key_ranges",
+    "linked_ids",
+    "object_ids",
     "parse_attrs",
     "parse_geo",
     "parse_ids",
@@ -64,4 +68,5 @@ __all__ = [
     "parse_q",
     "parse_scope",
     "parse_types",
+    "wanted_links",
 ]

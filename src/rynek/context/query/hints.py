@@ -30,7 +30,7 @@ from rynek.context.query.literals import (
     time_of,
     unwrap,
 )
-from rynek.context.query.q import And, Or, Path, QNode, Term
+from rynek.context.query.q import And, Linked, Or, Path, QNode, Term
 from rynek.context.query.targets import descend, targets
 
 __all__ = [
@@ -90,6 +90,8 @@ def hints(node: QNode) -> list[Hint]:
     if isinstance(node, Term):
         comparison = _comparison(node)
         return [] if comparison is None else [comparison]
+    if isinstance(node, Linked):
+        return []
     if isinstance(node, And):
         return [hint for part in node.nodes for hint in hints(part)]
     return _any_of(node)

@@ -28,7 +28,7 @@ from rynek.context.query.literals import (
     time_of,
     unwrap,
 )
-from rynek.context.query.q import And, QNode, Term
+from rynek.context.query.q import And, Linked, QNode, Term
 from rynek.context.query.targets import REFERENCES, descend, entity_time, targets
 
 __all__ = ["Predicate", "compile_q"]
@@ -49,14 +49,24 @@ _PLAIN: Final = frozenset({"Property", "JsonProperty", "ListProperty", "VocabPro
 
 
 def compile_q(node: QNode) -> Predicate:
-    """Compile once, test many entities (a few microseconds each); cheap conditions run first."""
+    """Compile once, test many entities (a few microseconds each); cheap conditions run first.
+
+    Of a condition on linked entities only the relationship is looked for; see linked.py.
+    """
     if isinstance(node, Term):
         return _compile_term(node)
+    if isinstance(node, Linked):
+        relationship = node.relationship
+        return lambda entity: any(
+            one.kind in REFERENCES for one in entity.attrs.get(relationship, ())
+        )
     parts = [compile_q(part) for part in sorted(node.nodes, key=_cost)]
     return _all_of(parts) if isinstance(node, And) else _any_of(parts)
 
 
 def _cost(node: QNode) -> int:
+    if isinstance(node, Linked):
+        return 1
     if not isinstance(node, Term):
         return 10 + sum(_cost(part) for part in node.nodes)
     return (5 if node.pattern is not None else 1) + len(node.path.subs) + len(node.path.trail)

@@ -10,6 +10,7 @@ Grammar, in our own words (blanks between tokens carry no meaning):
                / path ( ">" / ">=" / "<" / "<=" ) comparable
                / path ( "~=" / "!~=" ) pattern
     path       = name *( "." name ) [ "[" member *( "." member ) "]" ]
+               / name "{" [ type *( "," type ) ":" ] path "}"     ; of a linked entity
     name       = [ prefix ":" ] letter *( letter / number / "_" )
     member     = characters other than . [ ]          ; a JSON member, a language, or "*"
     operand    = value *( "," value ) / comparable ".." comparable
@@ -19,11 +20,13 @@ Grammar, in our own words (blanks between tokens carry no meaning):
 
 The last name may be a member that the standard keeps beside a value: observedAt, createdAt,
 modifiedAt, expiresAt, unitCode, datasetId, objectType, valueType. As the only name, createdAt,
-modifiedAt and expiresAt are the entity's. `a{b}` (linked entities) is BadRequestData without join.
+modifiedAt and expiresAt are the entity's. In `a{T:b}` the entities that the relationship a leads
+to are tested, of them only those of a type listed; it needs linked entity retrieval (§4.5.23).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -34,7 +37,7 @@ from rynek.context.query import literals, pattern
 from rynek.context.query.literals import Literal, scan_literal, scan_quoted
 from rynek.context.query.scan import MAX_DEPTH, Scanner
 
-__all__ = ["And", "Or", "Path", "QNode", "Term", "format_q", "parse_q"]
+__all__ = ["And", "Linked", "Or", "Path", "QNode", "Term", "format_q", "parse_q"]
 
 EXISTS: Final = "exists"
 EQ: Final = "=="
@@ -60,6 +63,7 @@ MEMBERS: Final = frozenset(
     }
 )
 ENTITY_TIMES: Final = frozenset({"createdAt", "modifiedAt", "expiresAt"})
+_TYPES_HINT: Final = re.compile(r"\s*([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*)\s*:\s*")
 _COMPARABLE: Final = frozenset(
     {literals.NUMBER, literals.TEXT, literals.DATETIME, literals.DATE, literals.TIME}
 )
@@ -94,33 +98,52 @@ class Term(msgspec.Struct, frozen=True):
     pattern: str | None = None
 
 
+class Linked(msgspec.Struct, frozen=True):
+    """A condition on the entities that a relationship (IRI) leads to; any of them may hold it.
+
+    `types` (IRIs) are those of which it must have one, where there are any.
+    """
+
+    relationship: str
+    types: tuple[str, ...]
+    node: Term | Linked
+    text: str = ""
+
+    @property
+    def depth(self) -> int:
+        """How many relationships are followed."""
+        return 1 + (self.node.depth if isinstance(self.node, Linked) else 0)
+
+
 class And(msgspec.Struct, frozen=True):
     """All of the nodes hold; none of them is an And."""
 
-    nodes: tuple[Term | Or, ...]
+    nodes: tuple[Term | Or | Linked, ...]
 
 
 class Or(msgspec.Struct, frozen=True):
     """One of the nodes holds; none of them is an Or."""
 
-    nodes: tuple[Term | And, ...]
+    nodes: tuple[Term | And | Linked, ...]
 
 
-QNode = Term | And | Or
+QNode = Term | And | Or | Linked
 
 
 def parse_q(
     text: str,
     expand: Callable[[str], str],
     expand_values: Collection[str] = (),
+    links: int = 0,
 ) -> QNode:
     """Parse a `q` filter; `expand` turns a short name into an IRI.
 
     `expand_values` are the short names of attributes whose query values are expanded too (the
-    parameter of that name). Raises BadRequestData with position and what was expected,
-    BadRequestData for linked entities, TooComplexQuery beyond 16 KiB, 256 terms, depth 64.
+    parameter of that name). `links` is how many relationships linked entity retrieval follows.
+    Raises BadRequestData with position and what was expected, or when `a{b}` reaches deeper than
+    `links`; TooComplexQuery beyond 16 KiB, 256 terms, depth 64.
     """
-    parser = _Parser(Scanner("q", text), expand, frozenset(expand_values))
+    parser = _Parser(Scanner("q", text), expand, frozenset(expand_values), links)
     node = parser.query(0)
     if not parser.scanner.at_end():
         parser.scanner.error("';', '|' or the end")
@@ -131,9 +154,14 @@ class _Parser:
     """Recursive descent over one text; each method is a rule of the grammar above."""
 
     def __init__(
-        self, scanner: Scanner, expand: Callable[[str], str], expand_values: frozenset[str]
+        self,
+        scanner: Scanner,
+        expand: Callable[[str], str],
+        expand_values: frozenset[str],
+        links: int,
     ) -> None:
         self.scanner = scanner
+        self.links = links
         self.expand = expand
         self.expand_values = expand_values
 
@@ -145,7 +173,7 @@ class _Parser:
             nodes.append(self.conjunction(depth))
         if len(nodes) == 1:
             return nodes[0]
-        flat: list[Term | And] = []
+        flat: list[Term | And | Linked] = []
         for node in nodes:
             flat.extend(node.nodes if isinstance(node, Or) else (node,))
         return Or(tuple(flat))
@@ -156,7 +184,7 @@ class _Parser:
             nodes.append(self.element(depth))
         if len(nodes) == 1:
             return nodes[0]
-        flat: list[Term | Or] = []
+        flat: list[Term | Or | Linked] = []
         for node in nodes:
             flat.extend(node.nodes if isinstance(node, And) else (node,))
         return And(tuple(flat))
@@ -169,11 +197,54 @@ class _Parser:
             self.scanner.error("';', '|' or ')'")
         return node
 
-    def term(self) -> Term:
+    def term(self) -> Term | Linked:
         self.scanner.count_term()
         if self.scanner.peek() == "!":
             self.scanner.error("an attribute name (the language has no negation of existence)")
+        start = self.scanner.pos
+        hops = self.hops()
         path, first = self.path()
+        for _ in hops:
+            if not self.scanner.take("}"):
+                self.scanner.error("'}'")
+        text = self.scanner.text[start : self.scanner.pos].strip()
+        node: Term | Linked = self.condition(path, first)
+        for relationship, types in reversed(hops):
+            node = Linked(relationship, types, node, text)
+        return node
+
+    def hops(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The relationships that lead to the path, each with the types of what it leads to."""
+        scanner = self.scanner
+        found: list[tuple[str, tuple[str, ...]]] = []
+        while True:
+            start = scanner.pos
+            scanner.skip_space()
+            if not scanner.peek().isalpha():
+                return found  # path() says what is wrong
+            name = scanner.name()
+            if not scanner.take("{"):
+                scanner.pos = start
+                return found
+            if len(found) >= self.links:
+                reason = f"joinLevel is {self.links}" if self.links else "needs the parameter join"
+                raise BadRequestData(
+                    f"q: '{name}{{…}}' at position {start} follows a relationship to linked "
+                    f"entities, {reason}"
+                )
+            found.append((self.expand(name), self.types_hint()))
+
+    def types_hint(self) -> tuple[str, ...]:
+        """`T,U:` before a path in braces; nothing is taken when it is none."""
+        scanner = self.scanner
+        start = scanner.pos
+        match = _TYPES_HINT.match(scanner.text, start)
+        if match is None:
+            return ()
+        scanner.pos = match.end()
+        return tuple(self.expand(name.strip()) for name in match.group(1).split(","))
+
+    def condition(self, path: Path, first: str) -> Term:
         operator = next((o for o in _OPERATORS if self.scanner.take(o)), None)
         if operator is None:
             if self.scanner.peek() not in ("", ";", "|", ")"):
@@ -191,11 +262,6 @@ class _Parser:
         while self._adjacent("."):
             names.append(scanner.name())
         trail = self._trail() if self._adjacent("[") else ()
-        if scanner.peek() == "{":
-            raise BadRequestData(
-                f"q: '{names[0]}{{…}}' at position {scanner.pos} follows a relationship to linked "
-                "entities, which this version does not do"
-            )
         text = scanner.text[start : scanner.pos].strip()
         return self._path(names, trail, text), names[0]
 
@@ -297,7 +363,13 @@ class _Parser:
 def format_q(node: QNode) -> str:
     """The tree as text again, with the names as they were written."""
     if isinstance(node, Term):
-        return _format_term(node)
+        return _format_term(node, node.path.text)
+    if isinstance(node, Linked):
+        last: QNode = node
+        while isinstance(last, Linked):
+            last = last.node
+        assert isinstance(last, Term)
+        return _format_term(last, node.text)
     joint = ";" if isinstance(node, And) else "|"
     parts = [
         f"({format_q(part)})" if isinstance(part, Or) else format_q(part) for part in node.nodes
@@ -305,16 +377,16 @@ def format_q(node: QNode) -> str:
     return joint.join(parts)
 
 
-def _format_term(term: Term) -> str:
+def _format_term(term: Term, path: str) -> str:
     if term.op == EXISTS:
-        return term.path.text
+        return path
     if term.pattern is not None:
         operand = _quote(term.pattern)
     elif term.low is not None and term.high is not None:
         operand = f"{_format_literal(term.low)}..{_format_literal(term.high)}"
     else:
         operand = ",".join(_format_literal(value) for value in term.values)
-    return f"{term.path.text}{term.op}{operand}"
+    return f"{path}{term.op}{operand}"
 
 
 def _format_literal(value: Literal) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,8 +10,9 @@ from rynek.base.errors import BadRequestData
 from rynek.context.model import Entity
 from rynek.context.query import pattern
 from rynek.context.query.geo import GeoQuery
+from rynek.context.query.linked import compile_linked, has_links
 from rynek.context.query.match import compile_q
-from rynek.context.query.q import Path, QNode, Term
+from rynek.context.query.q import Linked, Path, QNode, Term
 from rynek.context.query.scan import MAX_TERMS
 from rynek.context.query.scope import ScopeExpr
 from rynek.context.query.types import TypeExpr
@@ -75,6 +76,22 @@ class Query:
         return self.q is not None and any(not p.attr.startswith("@") for p in paths(self.q))
 
     @cached_property
+    def linked(self) -> bool:
+        """Whether `q` tests linked entities: then `matches` only asks whether the relationships
+        are there, and `matches_linked` decides."""
+        return self.q is not None and has_links(self.q)
+
+    def matches_linked(self, entity: Entity, linked: Mapping[str, Entity]) -> bool:
+        """Whether `q` holds for an entity, given those that its relationships lead to, by id."""
+        assert self.q is not None
+        return self._linked_test(entity, linked)
+
+    @cached_property
+    def _linked_test(self) -> Callable[[Entity, Mapping[str, Entity]], bool]:
+        assert self.q is not None
+        return compile_linked(self.q)
+
+    @cached_property
     def _tests(self) -> list[Callable[[Entity], bool]]:
         tests: list[Callable[[Entity], bool]] = []
         if self.ids is not None:
@@ -118,9 +135,11 @@ def _geo_test(geo: GeoQuery) -> Callable[[Entity], bool]:
 
 
 def paths(node: QNode) -> Iterator[Path]:
-    """Every path in a `q` tree."""
+    """Every path in a `q` tree that begins at the entity itself."""
     if isinstance(node, Term):
         yield node.path
+    elif isinstance(node, Linked):
+        yield Path(node.relationship)
     else:
         for part in node.nodes:
             yield from paths(part)

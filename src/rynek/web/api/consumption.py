@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 
 from rynek.base.errors import ResourceNotFound
-from rynek.context import View
+from rynek.context import Entity, View
+from rynek.web.api import selecting, sources
 from rynek.web.api.bodies import entities_reply, entity_reply
 from rynek.web.api.call import Call, Header, Reply
 from rynek.web.api.params import (
     Paging,
     entity_id_of,
     entity_query,
+    is_beyond,
     paging,
-    refuse_later,
     require_filter,
     types_wanted,
     view_of,
 )
 from rynek.web.api.query_body import take_query
+from rynek.web.api.reading import check_sources, join_of
+from rynek.web.api.representation import entities_answer, entity_answer
 from rynek.web.api.route import Route
 
 
 async def retrieve_entity(call: Call) -> Reply:
     """Retrieve Entity (§5.7.1): GET /entities/{id}."""
     entity_id = entity_id_of(call)
-    if call.params:
-        refuse_later(call.params)
+    if is_beyond(call.params) or not sources.is_local(call):
+        return await _retrieve_beyond(call, entity_id)
     view = view_of(call)
     row = call.tenant.context.row(entity_id)
     if row is None:
         raise ResourceNotFound(f"no entity {entity_id}")
     if call.params:
-        _check_shown(call, entity_id, view)
+        _check_shown(call, entity_id, view, call.tenant.context.get)
     return entity_reply(call, row, view)
 
 
-def _check_shown(call: Call, entity_id: str, view: View) -> None:
+async def _retrieve_beyond(call: Call, entity_id: str) -> Reply:
+    """Retrieval that needs the decoded entity: from other sources, with linked entities."""
+    check_sources(call)
+    join = join_of(call.params)
+    view = view_of(call, join.level if join else 0)
+    entity, headers = await sources.retrieve(call, entity_id)
+    if entity is None:
+        raise ResourceNotFound(f"no entity {entity_id}")
+    _check_shown(call, entity_id, view, lambda _: entity)
+    return await entity_answer(call, entity, view, join, headers)
+
+
+def _check_shown(
+    call: Call, entity_id: str, view: View, get: Callable[[str], Entity | None]
+) -> None:
     """ResourceNotFound when the entity has another type than asked for, or none of `attrs`."""
     wanted = types_wanted(call.params, call.ld)
     if wanted is None and view.attrs is None:
         return
-    entity = call.tenant.context.get(entity_id)
+    entity = get(entity_id)
     if entity is None or (wanted is not None and not wanted.matches(entity.types)):
         raise ResourceNotFound(f"no entity {entity_id} of that type")
     if view.attrs is not None and not any(attr in entity.attrs for attr in view.attrs):
@@ -64,7 +82,8 @@ async def query_batch(call: Call) -> Reply:
 async def query_reply(call: Call) -> Reply:
     """The page of entities that the call's parameters select."""
     params = call.params
-    refuse_later(params)
+    if is_beyond(params) or not sources.is_local(call):
+        return await _query_beyond(call)
     view = view_of(call)
     limits = call.limits
     page = paging(params, limits.default_limit, limits.max_limit)
@@ -74,6 +93,21 @@ async def query_reply(call: Call) -> Reply:
         query, limit=page.limit, offset=page.offset, count=page.count
     )
     return entities_reply(call, found.rows, view, page_headers(call, page, found.count, found.more))
+
+
+async def _query_beyond(call: Call) -> Reply:
+    """A query that needs decoded entities: from other sources, with linked entities."""
+    params, limits = call.params, call.limits
+    check_sources(call)
+    join = join_of(params)
+    links = join.level if join else 0
+    view = view_of(call, links)
+    page = paging(params, limits.default_limit, limits.max_limit)
+    query = entity_query(params, call.ld, links)
+    require_filter(params, query)
+    found = await selecting.select(call, query, page)
+    headers = found.headers + page_headers(call, page, found.count, found.more)
+    return await entities_answer(call, found.entities, view, join, headers)
 
 
 def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> list[Header]:
@@ -94,7 +128,7 @@ def _page_link(call: Call, offset: int, limit: int, rel: str) -> bytes:
     params = call.params if call.url_params is None else call.url_params
     kept = _encoded(tuple((k, v) for k, v in params.items() if k not in ("offset", "limit")))
     path = f"{call.base_path}{call.path}?{kept}offset={offset}&limit={limit}"
-    return f'<{path}>; rel="{rel}"; type="application/ld+json"'.encode()
+    return f'<{path}>; rel="{rel}"; type="{call.accept.decode()}"'.encode()
 
 
 @lru_cache(maxsize=2048)

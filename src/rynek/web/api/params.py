@@ -17,6 +17,7 @@ from rynek.base.errors import (
 from rynek.base.ids import is_uri
 from rynek.context import (
     CompiledContext,
+    Projection,
     Query,
     TypeExpr,
     View,
@@ -38,14 +39,17 @@ _FORMS: Final = {
     "keyValues": "simplified",
     "simplified": "simplified",
 }
-# Parameters of the standard that this version answers with an error rather than ignores, unless
-# they ask for what is done anyway.
+# Parameters that ask for more than the stored entities themselves, see reading.py.
+_BEYOND: Final = frozenset(
+    ("join", "joinLevel", "containedBy", "entityMap", "entityMapLifetime", "orderBy", "orderFrom",
+     "orderGeometry", "collation", "csf", "splitEntities", "jsonKeys")
+)  # fmt: skip
+# Those of them that temporal queries refuse, unless they ask for what is done anyway.
 _LATER: Final = {
     "join": "@none",
     "containedBy": None,
     "entityMap": "false",
     "orderBy": None,
-    "ordering": None,
     "csf": None,
     "splitEntities": "false",
 }
@@ -111,18 +115,19 @@ _QUERY_NAMES: Final = (
 )  # fmt: skip
 
 
-def entity_query(params: dict[str, str], ld: CompiledContext) -> Query:
-    """The filter of Query Entities (§5.7.2); parsed queries are remembered."""
-    key = (ld.id, *[params.get(name) for name in _QUERY_NAMES])
+def entity_query(params: dict[str, str], ld: CompiledContext, links: int = 0) -> Query:
+    """The filter of Query Entities (§5.7.2), whose `q` may follow relationships `links` deep;
+    parsed queries are remembered."""
+    key = (ld.id, links, *[params.get(name) for name in _QUERY_NAMES])
     query = _queries.get(key)
     if query is None:
-        query = _queries[key] = _parse(params, ld)
+        query = _queries[key] = _parse(params, ld, links)
         if len(_queries) > _MEMORY:
             _queries.popitem(last=False)
     return query
 
 
-def _parse(params: dict[str, str], ld: CompiledContext) -> Query:
+def _parse(params: dict[str, str], ld: CompiledContext, links: int) -> Query:
     expand = ld.expand_term
     ids = params.get("id")
     types = params.get("type")
@@ -134,7 +139,11 @@ def _parse(params: dict[str, str], ld: CompiledContext) -> Query:
         id_pattern=params.get("idPattern"),
         types=parse_types(types, expand) if types not in (None, "*") else None,
         attrs=parse_attrs(attrs, expand) if attrs else [],
-        q=parse_q(q, expand, params.get("expandValues", "").split(",")) if q is not None else None,
+        q=(
+            parse_q(q, expand, params.get("expandValues", "").split(","), links)
+            if q is not None
+            else None
+        ),
         geo=parse_geo(
             params.get("georel"),
             params.get("geometry"),
@@ -170,8 +179,13 @@ def require_filter(params: dict[str, str], query: Query) -> None:
         raise BadRequestData("at least one of type, attrs, q, georel or local=true is needed")
 
 
+def is_beyond(params: dict[str, str]) -> bool:
+    """Whether a read asks for more than the stored entities, so that it leaves the fast path."""
+    return not _BEYOND.isdisjoint(params)
+
+
 def refuse_later(params: dict[str, str]) -> None:
-    """Parameters of the standard that are not done yet are refused, never ignored."""
+    """What a temporal query cannot do is refused, never ignored."""
     for name, harmless in _LATER.items():
         if name in params and params[name] != harmless:
             raise OperationNotSupported(f"the parameter {name} is not supported yet")
@@ -183,8 +197,12 @@ def types_wanted(params: dict[str, str], ld: CompiledContext) -> TypeExpr | None
     return parse_types(text, ld.expand_term) if text else None
 
 
-def view_of(call: Call) -> View:
-    """How the client wants entities shown (§6.3.7, §6.3.11, §4.21, §4.15)."""
+_SHOWN: Final[tuple[str, ...]] = ("attrs", "pick", "omit", "lang")
+
+
+def view_of(call: Call, links: int = 0) -> View:
+    """How the client wants entities shown (§6.3.7, §6.3.11, §4.21, §4.15), and those that
+    relationships lead to, `links` deep."""
     params = call.params
     options = call.options
     form = "normalized"
@@ -196,21 +214,23 @@ def view_of(call: Call) -> View:
     form = _FORMS.get(params.get("format", ""), form)  # format wins over options (§6.3.7)
     if "geometryProperty" in params and call.accept != GEO_JSON:
         raise BadRequestData("geometryProperty is for application/geo+json")
-    names = {name: params[name] for name in ("attrs", "pick", "omit", "lang") if name in params}
+    names = {name: params[name] for name in _SHOWN if name in params}
     dataset = _datasets(params["datasetId"]) if "datasetId" in params else None
     if not names and dataset is None and form == "normalized" and "sysAttrs" not in options:
         return PLAIN
     expand = call.ld.expand_term
-    pick = names.get("pick")
-    omit = names.get("omit")
+    pick = _projected("pick", names, call.ld, links)
+    omit = _projected("omit", names, call.ld, links)
     return View(
         form=form,  # type: ignore[arg-type]
         sys_attrs="sysAttrs" in options,
         attrs=parse_attrs(names["attrs"], expand) if names.get("attrs") else None,
-        pick=_projected("pick", pick, call.ld) if pick else None,
-        omit=_projected("omit", omit, call.ld) if omit else None,
+        pick=pick.members | pick.attrs if pick else None,
+        omit=omit.members | (omit.attrs - omit.linked.keys()) if omit else None,
         lang=names.get("lang"),
         dataset_ids=dataset,
+        pick_linked=pick.linked if pick else {},
+        omit_linked=omit.linked if omit else {},
     )
 
 
@@ -225,9 +245,11 @@ def _datasets(text: str) -> list[str]:
     return names
 
 
-def _projected(name: str, text: str, ld: CompiledContext) -> frozenset[str]:
-    projection = parse_projection(name, text, ld.expand_term)
-    return projection.members | projection.attrs
+def _projected(
+    name: str, given: dict[str, str], ld: CompiledContext, links: int
+) -> Projection | None:
+    text = given.get(name)
+    return parse_projection(name, text, ld.expand_term, links) if text else None
 
 
 def geometry_property(call: Call) -> str:

@@ -12,6 +12,7 @@ _TEXTS: Final = (
     "q", "scopeQ", "lang", "csf", "join", "expandValues", "jsonKeys", "entityMapLifetime",
 )  # fmt: skip
 _FLAGS: Final = ("entityMap", "splitEntities")
+_LEVEL: Final = "joinLevel"
 _LISTS: Final = ("attrs", "pick", "omit", "datasetId", "containedBy")
 _TEMPORAL: Final = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN",
                     "aggrMethods", "aggrPeriodDuration")  # fmt: skip
@@ -48,7 +49,13 @@ def query_params(document: dict[str, Any]) -> dict[str, str]:
             params[name] = _text(name, document[name])
     for name in _FLAGS:
         if name in document:
+            if not isinstance(document[name], bool):
+                raise BadRequestData(f"{name} must be true or false")
             params[name] = str(document[name]).lower()
+    if _LEVEL in document:
+        if type(document[_LEVEL]) is not int:
+            raise BadRequestData(f"{_LEVEL} must be a number from 1 on")
+        params[_LEVEL] = str(document[_LEVEL])
     if "geoQ" in document:
         params |= _geo(document["geoQ"])
     if "ordering" in document:

@@ -1,6 +1,11 @@
-"""Where the entities of a read come from: the local store, later also registered sources."""
+"""Where the entities of a read come from: the local store, later also registered sources.
+
+Everything that is not the plain fast path (stored bytes as they are) reads through here.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -19,9 +24,27 @@ class Selected(msgspec.Struct):
     headers: list[Header] = []
 
 
+def is_local(call: Call) -> bool:
+    """Whether only the local store can answer this call: what is asked for is limited to it
+    (`local=true`, a snapshot), or no source is registered."""
+    del call
+    return True
+
+
 async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Header]]:
     """One entity, merged from all that have a part of it; None where there is none."""
     return call.tenant.context.get(entity_id), []
+
+
+async def retrieve_many(
+    call: Call, wanted: Mapping[str, Collection[str]]
+) -> tuple[dict[str, Entity], list[Header]]:
+    """Those of the entities with these ids that can be had, by id. The values are the types that
+    a relationship says they have (IRIs, its objectType); empty where it says nothing, and then
+    only the local store is asked (§4.5.23.1)."""
+    get = call.tenant.context.get
+    found = {entity_id: get(entity_id) for entity_id in wanted}
+    return {entity_id: entity for entity_id, entity in found.items() if entity is not None}, []
 
 
 async def select(call: Call, query: Query, page: Paging) -> Selected:

@@ -1,0 +1,65 @@
+"""What a read asks for beyond stored entities: linked entities, other sources (CIM 009 §6.4.3.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from rynek.base.errors import BadRequestData, OperationNotSupported, TooComplexQuery
+from rynek.base.ids import is_uri
+from rynek.context import parse_attrs, parse_q
+from rynek.web.api.call import Call
+from rynek.web.api.params import flag
+
+_MAX_LEVEL: Final = 32
+_NONE: Final = "@none"
+
+
+class Join(msgspec.Struct, frozen=True):
+    """Linked entity retrieval (§4.5.23): `form` is inline or flat, `level` how many relationships
+    are followed, `contained` the ids that the client has met already."""
+
+    form: str
+    level: int
+    contained: frozenset[str] = frozenset()
+
+
+def join_of(params: dict[str, str]) -> Join | None:
+    """join, joinLevel and containedBy; None without linked entity retrieval."""
+    form = params.get("join", _NONE)
+    if form not in ("inline", "flat", _NONE):
+        raise BadRequestData(f"join must be inline, flat or @none, it is {form[:40]!r}")
+    level = _level(params.get("joinLevel", "1"))
+    contained = params.get("containedBy")
+    ids = frozenset(_uris("containedBy", contained)) if contained is not None else frozenset()
+    return None if form == _NONE else Join(form, level, ids)
+
+
+def _level(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not text.strip("0"):
+        raise BadRequestData(f"joinLevel must be a number from 1 on, it is {text[:40]!r}")
+    if len(text) > 4 or int(text) > _MAX_LEVEL:
+        raise TooComplexQuery(f"joinLevel is above {_MAX_LEVEL}")
+    return int(text)
+
+
+def _uris(name: str, text: str) -> list[str]:
+    ids = text.split(",")
+    for one in ids:
+        if not is_uri(one):
+            raise BadRequestData(f"{name}: {one[:100]!r} is not a URI")
+    return ids
+
+
+def check_sources(call: Call) -> None:
+    """csf, splitEntities and jsonKeys: their form. What they say goes to the sources."""
+    params = call.params
+    if "orderBy" in params or params.get("entityMap", "false") != "false":
+        raise OperationNotSupported("orderBy and entityMap are not supported yet")
+    if "csf" in params:
+        parse_q(params["csf"], call.ld.expand_term)
+    if "splitEntities" in params:
+        flag(params, "splitEntities")
+    if params.get("jsonKeys"):
+        parse_attrs(params["jsonKeys"], call.ld.expand_term)

@@ -1,0 +1,66 @@
+"""Decoded entities as an answer: what the fast path in bodies.py cannot send from stored bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rynek.context import Entity, Inliner, View, render_entity, render_feature
+from rynek.web.api.bodies import document_reply, list_reply
+from rynek.web.api.call import Call, Header, Reply
+from rynek.web.api.linking import Links
+from rynek.web.api.params import geometry_property, wants_geojson
+from rynek.web.api.reading import Join
+
+_Shown = tuple[Entity, dict[str, Any]]
+
+
+async def entity_answer(
+    call: Call, entity: Entity, view: View, join: Join | None, headers: list[Header]
+) -> Reply:
+    """One entity, with linked ones inside it or behind it (then as an array, §4.5.23.3)."""
+    if join is not None and join.form == "flat":
+        return await entities_answer(call, [entity], view, join, headers)
+    shown, more = await _documents(call, [entity], view, join)
+    document = shown[0][1]
+    if wants_geojson(call):
+        document = _feature(call, *shown[0], view)
+    reply = document_reply(call, document)
+    reply.headers = reply.headers + headers + more
+    return reply
+
+
+async def entities_answer(
+    call: Call, entities: Sequence[Entity], view: View, join: Join | None, headers: list[Header]
+) -> Reply:
+    """A list of entities, with linked ones inside or behind them."""
+    shown, more = await _documents(call, entities, view, join)
+    headers = headers + more
+    if not wants_geojson(call):
+        return list_reply(call, [document for _, document in shown], headers)
+    features = [_feature(call, entity, document, view) for entity, document in shown]
+    reply = document_reply(call, {"type": "FeatureCollection", "features": features})
+    reply.headers = reply.headers + headers
+    return reply
+
+
+async def _documents(
+    call: Call, entities: Sequence[Entity], view: View, join: Join | None
+) -> tuple[list[_Shown], list[Header]]:
+    ld = call.ld
+    if join is None:
+        return [(one, render_entity(one, ld, view)) for one in entities], []
+    most = call.limits.max_linked
+    links = Links(call, most)
+    behind = await links.follow(entities, view, join)
+    if join.form == "flat":
+        pairs = [*((one, view) for one in entities), *behind]
+        return [(one, render_entity(one, ld, shown)) for one, shown in pairs], links.headers
+    inliner = Inliner(ld, links.found, join.contained, most)
+    documents = [(one, inliner.render(one, view, join.level)) for one in entities]
+    return documents, links.headers
+
+
+def _feature(call: Call, entity: Entity, document: dict[str, Any], view: View) -> dict[str, Any]:
+    attr = geometry_property(call)
+    return render_feature(entity, call.ld, view, geometry_property=attr, document=document)
