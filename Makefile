@@ -30,6 +30,7 @@ setup: $(BUILT) $(STAMPS)/dev
 # pytest runs even when lint fails, so that one run tells everything; either fails the target.
 test: setup
 	@tools/browser.sh
+	@tools/mosquitto.sh
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
 	$(MAKE) --no-print-directory check || status=1; exit $$status
 

@@ -69,11 +69,24 @@ def find_chromium() -> str | None:
     return None
 
 
+def find_mosquitto() -> str | None:
+    """The MQTT broker's program, which Debian puts where only root looks."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Without a browser: skipped on a desk, failed where CI=true, so that none goes unseen."""
-    if item.get_closest_marker("browser") is None or find_chromium() is not None:
-        return
-    message = "no Chromium found (apt install chromium, or set RYNEK_TEST_BROWSER)"
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
+    """What a test needs of the machine: skipped without on a desk, failed where CI=true, so that
+    none goes unseen."""
+    needs = {
+        "browser": (
+            find_chromium,
+            "Chromium found (apt install chromium, or set RYNEK_TEST_BROWSER)",
+        ),
+        "mosquitto": (find_mosquitto, "Mosquitto found (apt install mosquitto)"),
+    }
+    for marker, (find, what) in needs.items():
+        if item.get_closest_marker(marker) is None or find() is not None:
+            continue
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"no {what}", pytrace=False)
+        pytest.skip(f"no {what}")
