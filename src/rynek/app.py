@@ -15,7 +15,7 @@ import msgspec
 from rynek.base.clock import Clock, SystemClock
 from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
 from rynek.base.folder import DataFolder, write_atomically
-from rynek.base.http import Guard
+from rynek.base.http import Guard, own_authorities
 from rynek.base.ids import TENANT_NAME
 from rynek.base.progress import Loading
 from rynek.base.settings import Settings
@@ -24,7 +24,7 @@ from rynek.context import (
     ContextResolver,
     ReferenceStore,
     Registrations,
-    RemoteContexts,
+    StoredContexts,
     StoreLimits,
     Txn,
     open_context,
@@ -38,7 +38,7 @@ from rynek.history import (
     ParquetReference,
     UpkeepSettings,
 )
-from rynek.web import Access, City, TokenStore, parse_city
+from rynek.web import Access, TokenStore, read_city
 
 _logger = logging.getLogger(__name__)
 _RESET_BATCH: Final = 500
@@ -73,7 +73,7 @@ class Tenant:
         self.begun = False
         self._replayed: set[str] = set()
         self.loading: list[Loading] = []
-        self.city = _read_city(folder, name)
+        self.city = read_city(folder, name)
 
     @property
     def reference(self) -> ReferenceStore:
@@ -105,20 +105,30 @@ class Tenant:
         """The live picture."""
         if self._context is None:
             settings = self._engine.settings
+            own = self.name == self._engine.default_tenant
             self._context = open_context(
                 self.folder,
                 self.clock,
-                lambda store: ContextResolver(
-                    RemoteContexts(store), self._engine.guard, list(settings.context.default)
-                ),
+                self._resolver,
                 StoreLimits(
                     settings.changes.keep_rows,
                     settings.changes.keep_hours,
                     settings.limits.max_value_indexes,
                     settings.context.max_contexts,
                 ),
+                namespace="" if own else self.name,
+                elsewhere=None if own else self._engine.default_contexts,
             )
         return self._context
+
+    def _resolver(self, stored: StoredContexts) -> ContextResolver:
+        settings = self._engine.settings
+        return ContextResolver(
+            stored,
+            self._engine.guard,
+            list(settings.context.default),
+            own_authorities(settings.server.host, settings.server.port),
+        )
 
     @property
     def registrations(self) -> Registrations:
@@ -300,6 +310,10 @@ class Engine:
         """The pseudonym of the default tenant: as set, or from the data folder's own id."""
         return self.settings.federation.alias or f"rynek-{self.folder.identity}"
 
+    def default_contexts(self) -> StoredContexts:
+        """The @contexts of the default tenant: others may use what it hosts."""
+        return self.tenant(self.default_tenant).context.stored_contexts
+
     def open(self) -> None:
         """Take the data folder and look at its tenants; FolderError when that can't be."""
         self.folder.open()
@@ -406,17 +420,6 @@ def _history_settings(settings: Settings) -> HistorySettings:
         engine=EngineSettings(memory=f"{history.memory_mb}MB", threads=history.threads),
         upkeep=UpkeepSettings(retention_days=history.retention_days or None),
     )
-
-
-def _read_city(folder: Path, name: str) -> City:
-    file = folder / "city.toml"
-    if not file.exists():
-        return City(name=name)
-    try:
-        return parse_city(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        _logger.warning("%s: %s", file, error)
-        return City(name=name)
 
 
 __all__ = ["Engine", "Tenant"]

@@ -12,6 +12,7 @@ from tests.recorded import DATA, needed
 
 from rynek.base.errors import LdContextNotAvailable
 from rynek.base.http import Guard
+from rynek.context import Freshness
 from rynek.context.contexts import ContextResolver
 from rynek.context.formats import (
     View,
@@ -25,6 +26,8 @@ from rynek.context.formats import (
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 
+from .caches import Memory
+
 MODELS = DATA / "smart_data_models"
 EXAMPLES = sorted(MODELS.glob("*/*/example*.jsonld"))
 
@@ -35,7 +38,7 @@ INVALID = {"EVChargingStation/example.jsonld": "iudx:EVChargingStation: only htt
 IGNORED = {"@context", "modifiedAt"}
 
 
-class LocalModels:
+class LocalModels(Memory):
     """The published contexts, answered from the data folder instead of the network."""
 
     def get(self, url: str) -> bytes | None:
@@ -45,7 +48,7 @@ class LocalModels:
         path = MODELS / name / "context.jsonld"
         return path.read_bytes() if name and path.exists() else None
 
-    def put(self, url: str, body: bytes) -> None:
+    def put(self, url: str, body: bytes, fresh: Freshness) -> None:
         raise AssertionError(f"{url} would have been fetched")
 
 

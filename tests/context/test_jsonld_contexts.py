@@ -13,21 +13,18 @@ from rynek.base.http import Guard
 from rynek.context.contexts import ContextResolver, Spec
 from rynek.context.jsonld import CORE_URL, CompiledContext, core_context
 
+from .caches import Memory
+
 A = "https://example.org/a.jsonld"
 B = "https://example.org/b.jsonld"
 
 
-class Kept:
-    """A cache in memory that starts with documents, so that nothing needs a network."""
+class Kept(Memory):
+    """A cache that starts with documents."""
 
     def __init__(self, **documents: Any) -> None:
+        super().__init__()
         self.bodies = {f"https://example.org/{k}.jsonld": _doc(v) for k, v in documents.items()}
-
-    def get(self, url: str) -> bytes | None:
-        return self.bodies.get(url)
-
-    def put(self, url: str, body: bytes) -> None:
-        self.bodies[url] = body
 
 
 def _doc(context: Any) -> bytes:

@@ -19,7 +19,7 @@ from rynek.base.errors import (
 )
 from rynek.base.http import Guard
 from rynek.base.settings import Limits
-from rynek.context import ContextResolver, RemoteContexts, core_context, open_context, operations
+from rynek.context import ContextResolver, core_context, open_context, operations
 from rynek.history import History
 from rynek.web.api.call import JSON, JSON_LD, Call, Reply
 from rynek.web.api.temporal import query_temporal, retrieve_temporal
@@ -35,7 +35,7 @@ class City:
 
     def __init__(self, folder: Path) -> None:
         self.context = open_context(
-            folder, SystemClock(), lambda store: ContextResolver(RemoteContexts(store), Guard())
+            folder, SystemClock(), lambda stored: ContextResolver(stored, Guard())
         )
         self.history = History(folder / "history", self.context.changes, None, "Europe/Kyiv")
 

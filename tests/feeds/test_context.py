@@ -11,7 +11,7 @@ from tests.recorded import DATA
 
 from rynek.base.clock import SystemClock
 from rynek.base.http import Guard
-from rynek.context import Context, ContextResolver, RemoteContexts, open_context
+from rynek.context import Context, ContextResolver, open_context
 from rynek.feeds import FeedConfig, FeedRunner, WriteReport, save_feed
 
 POZNAN = DATA / "gtfs_rt" / "poznan"
@@ -35,7 +35,7 @@ def test_recorded_vehicles_are_stored_and_follow_their_observations(tmp_path: Pa
         context = open_context(
             tmp_path / "tenant",
             SystemClock(),
-            lambda store: ContextResolver(RemoteContexts(store), Guard()),
+            lambda stored: ContextResolver(stored, Guard()),
         )
         feeds = tmp_path / "feeds"
         save_feed(feeds, FeedConfig(name="poznan", kind="gtfs_rt", source="webhook:"))

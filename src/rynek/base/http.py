@@ -20,7 +20,7 @@ from rynek import __version__
 from rynek.base.addresses import is_public, resolve
 from rynek.base.errors import OutgoingRefused
 
-__all__ = ["Fetched", "Guard", "is_public", "same_origin"]
+__all__ = ["Fetched", "Guard", "is_public", "own_authorities", "same_origin"]
 
 USER_AGENT: Final = f"rynek/{__version__}"
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
@@ -224,6 +224,12 @@ def same_origin(one: str, other: str) -> bool:
         return _origin(httpx.URL(one)) == _origin(httpx.URL(other))
     except (httpx.InvalidURL, TypeError, ValueError):
         return False
+
+
+def own_authorities(host: str, port: int) -> frozenset[str]:
+    """host:port of every name that certainly means a server which listens there."""
+    names = {host, "localhost", "127.0.0.1", "[::1]"}
+    return frozenset(f"{name.lower()}:{port}" for name in names)
 
 
 def _refused(reason: str, detail: str) -> OutgoingRefused:

@@ -2,7 +2,7 @@
 
 from rynek.context import discovery, operations
 from rynek.context.changes import Change, ChangeLog
-from rynek.context.contexts import ContextCache, ContextResolver
+from rynek.context.contexts import ContextResolver
 from rynek.context.formats import (
     Inliner,
     View,
@@ -19,7 +19,15 @@ from rynek.context.formats import (
     render_entity,
     render_feature,
 )
+from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext, core_context, link_header, parse_link_header
+from rynek.context.kept import (
+    ContextCache,
+    ContextKind,
+    Freshness,
+    StoredContext,
+    context_namespace,
+)
 from rynek.context.live import Context, open_context
 from rynek.context.model import (
     DEFAULT_VOCAB,
@@ -56,8 +64,9 @@ from rynek.context.registrations import (
     parse_registration,
     render_registration,
 )
+from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
-from rynek.context.store.sqlite import RemoteContexts, StoreLimits
+from rynek.context.store.sqlite import StoreLimits
 from rynek.context.temporal import (
     ReadingsSink,
     TemporalEntity,
@@ -79,10 +88,13 @@ __all__ = [
     "CompiledContext",
     "Context",
     "ContextCache",
+    "ContextKind",
     "ContextResolver",
+    "ContextServer",
     "Documents",
     "Entity",
     "Inliner",
+    "Freshness",
     "Instance",
     "Match",
     "Page",
@@ -93,11 +105,12 @@ __all__ = [
     "Registration",
     "RegistrationSpec",
     "Registrations",
-    "RemoteContexts",
     "Row",
     "SourceHealth",
     "Store",
     "StoreLimits",
+    "StoredContext",
+    "StoredContexts",
     "TemporalEntity",
     "TemporalInstance",
     "TemporalQuery",
@@ -110,6 +123,7 @@ __all__ = [
     "View",
     "Written",
     "body_with_context",
+    "context_namespace",
     "core_context",
     "csf_test",
     "decode",

@@ -11,10 +11,12 @@ from rynek.base.errors import Problem
 from rynek.context.changes import ChangeLog
 from rynek.context.contexts import ContextResolver
 from rynek.context.formats import parse_entity
+from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.operations import IngestReport, ingest
 from rynek.context.query import Query
+from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import SqliteStore, StoreLimits
 
@@ -24,10 +26,15 @@ T = TypeVar("T")
 class Context:
     """One tenant's entities, their changes and the contexts their names come from."""
 
-    def __init__(self, store: Store, resolver: ContextResolver, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, stored: StoredContexts, resolver: ContextResolver, clock: Clock
+    ) -> None:
         self.store = store
+        self.stored_contexts = stored
         self.resolver = resolver
         self.clock = clock
+        self.contexts = ContextServer(stored, resolver)
+        resolver.on_documents = self.contexts.keep_fresh
         self.changes: ChangeLog = store.changes
 
     def get(self, entity_id: str) -> Entity | None:
@@ -78,15 +85,21 @@ class Context:
 
     async def close(self) -> None:
         """Finish what waits and close the store."""
+        await self.contexts.close()
         await self.store.close()
 
 
 def open_context(
     folder: Path,
     clock: Clock,
-    make_resolver: Callable[[SqliteStore], ContextResolver],
+    make_resolver: Callable[[StoredContexts], ContextResolver],
     limits: StoreLimits | None = None,
+    *,
+    namespace: str = "",
+    elsewhere: Callable[[], StoredContexts] | None = None,
 ) -> Context:
-    """The live picture kept in `folder`, made if it is not there."""
+    """The live picture kept in `folder`, made if it is not there; `namespace` and `elsewhere` are
+    those of StoredContexts."""
     store = SqliteStore(folder, clock, limits)
-    return Context(store, make_resolver(store), clock)
+    stored = StoredContexts(store, namespace, elsewhere)
+    return Context(store, stored, make_resolver(stored), clock)

@@ -2,7 +2,7 @@
 
 from rynek.web.access import Access
 from rynek.web.asgi import Application
-from rynek.web.contract import City, Licence, Recording, parse_city
+from rynek.web.contract import City, Licence, Recording, parse_city, read_city
 from rynek.web.tokens import SCOPES, Token, TokenStore
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Token",
     "TokenStore",
     "parse_city",
+    "read_city",
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from rynek.base.clock import Clock
+
+_logger = logging.getLogger(__name__)
 
 __all__ = [
     "City",
@@ -21,6 +25,7 @@ __all__ = [
     "Tenant",
     "Text",
     "parse_city",
+    "read_city",
     "said",
 ]
 
@@ -86,6 +91,18 @@ def parse_city(toml: str) -> City:
         return msgspec.convert(_plain(tomllib.loads(toml)), City, strict=False)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"city.toml: {error}") from error
+
+
+def read_city(folder: Path, name: str) -> City:
+    """A tenant's city.toml; without one, or with one that is none (logged), just its name."""
+    file = folder / "city.toml"
+    if not file.exists():
+        return City(name=name)
+    try:
+        return parse_city(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        _logger.warning("%s: %s", file, error)
+        return City(name=name)
 
 
 class Feeds(Protocol):

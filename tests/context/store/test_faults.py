@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rynek.base.errors import Unavailable
-from rynek.context import core_context, operations, parse_entity
+from rynek.context import Freshness, core_context, operations, parse_entity
+from rynek.context.store import contexts as stored_contexts
 from rynek.context.store import sqlite
 
 from .test_store import bus, create, run
@@ -75,18 +76,29 @@ def test_contexts_load_while_a_commit_runs_in_a_thread(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
-def test_only_so_many_remote_contexts_are_kept(
+def test_only_so_many_contexts_are_kept_and_the_least_used_go_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_CONTEXT_BYTES", 2_500)
+    monkeypatch.setattr(stored_contexts, "MAX_BYTES", 3_500)
 
     async def test(context: Any) -> None:
-        cache = sqlite.RemoteContexts(context.store)
-        for n in range(6):
-            cache.put(f"https://example.org/{n}", b"x" * 1_000)
-            assert cache.get(f"https://example.org/{n}") is not None
-            await asyncio.sleep(0.05)
-        kept = [n for n in range(6) if cache.get(f"https://example.org/{n}") is not None]
-        assert kept == [0, 1, 2]
+        stored = context.stored_contexts
+        for n in range(3):
+            stored.put(f"https://example.org/{n}", b"x" * 1_000, Freshness(1 << 60))
+        await stored.host(b'{"@context": {}}')
+        stored.used("https://example.org/0", 5, 1 << 60)
+        for n in range(3, 5):
+            stored.put(f"https://example.org/{n}", b"x" * 1_000, Freshness(1 << 60))
+            await asyncio.sleep(0.02)
+        kept = [entry.url for entry in stored.list() if entry.url]
+        assert kept == [f"https://example.org/{n}" for n in (0, 3, 4)]
+
+    async def again(context: Any) -> None:
+        stored = context.stored_contexts
+        found = {entry.url: entry for entry in stored.list()}
+        assert set(found) == {f"https://example.org/{n}" for n in (0, 3, 4)} | {None}
+        assert found["https://example.org/0"].hits == 5
+        assert stored.get("https://example.org/3") == b"x" * 1_000
 
     run(tmp_path, test)
+    run(tmp_path, again)

@@ -19,7 +19,6 @@ from rynek.context import (
     Context,
     ContextResolver,
     Query,
-    RemoteContexts,
     Txn,
     core_context,
     open_context,
@@ -52,7 +51,7 @@ def open_store(folder: Path) -> Context:
     return open_context(
         folder,
         SystemClock(),
-        lambda store: ContextResolver(RemoteContexts(store), Guard()),
+        lambda stored: ContextResolver(stored, Guard()),
     )
 
 

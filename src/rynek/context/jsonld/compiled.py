@@ -77,7 +77,8 @@ class CompiledContext:
     the "@context" of a response (with the core context last); `link` the URL for a Link header,
     or None when the context is no single URL and the broker has to host it under its id.
     `attributes`, `subs`, `types`, `kinds` and `shorts` are the memories that hot code looks into before it
-    calls the method of the same purpose; nobody else writes to them.
+    calls the method of the same purpose; nobody else writes to them. `uses` and `last_used` (epoch
+    microseconds) are counted by whoever resolves a client's context to this one.
     """
 
     __slots__ = (
@@ -87,6 +88,7 @@ class CompiledContext:
         "attributes",
         "id",
         "kinds",
+        "last_used",
         "link",
         "link_value",
         "member",
@@ -94,6 +96,7 @@ class CompiledContext:
         "subs",
         "suffix",
         "types",
+        "uses",
     )
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -110,6 +113,8 @@ class CompiledContext:
         self.kinds: dict[str, str] = {}
         self.types: dict[str, str] = {}
         self.shorts: dict[str, str] = {}
+        self.uses = 0
+        self.last_used = 0
         self._prefixes = sorted(
             ((d.iri, term) for term, d in snapshot.terms.items() if d.prefix and d.iri),
             key=lambda pair: (-len(pair[0]), len(pair[1]), pair[1]),

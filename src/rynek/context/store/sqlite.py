@@ -14,11 +14,10 @@ import msgspec
 from rynek.base.clock import MICRO, Clock
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
 from rynek.context.formats import decode
-from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.query import Query
 from rynek.context.store.build import IndexBuilder
-from rynek.context.store.contract import Page, Row, Txn, TypeSummary
+from rynek.context.store.contract import Page, Row, TypeSummary
 from rynek.context.store.documents import SqliteDocuments
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
@@ -33,7 +32,6 @@ T = TypeVar("T")
 _UPKEEP_SECONDS = 5.0
 _TRIM_ROWS = 5_000
 _TRIM_JOBS = 20
-_CONTEXT_BYTES = 64 * 1024 * 1024
 _logger = logging.getLogger(__name__)
 
 
@@ -52,7 +50,7 @@ class SqliteStore:
     def __init__(self, folder: Path, clock: Clock, limits: StoreLimits | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "state.db"
-        self._limits = limits or StoreLimits()
+        self.limits = limits or StoreLimits()
         self._writing = connect(self.path)
         migrate(self._writing, MIGRATIONS, f"the data in {folder.name}")
         self._reading = connect(self.path, read_only=True)
@@ -62,7 +60,7 @@ class SqliteStore:
         self.outbox = Outbox(self._reading)
         self._writer = Writer(self._writing, self._indexes, self.changes, self.outbox, clock)
         self._selector = Selector(self._reading, self._indexes, self._open_reader)
-        self._builder = IndexBuilder(self._writer, self._indexes, self._limits.max_value_indexes)
+        self._builder = IndexBuilder(self._writer, self._indexes, self.limits.max_value_indexes)
         self._clock = clock
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -112,11 +110,22 @@ class SqliteStore:
         found = [TypeSummary(iri[t], entities, attrs.get(t, {})) for t, entities in counts]
         return sorted(found, key=lambda summary: summary.type)
 
-    async def write(self, job: Callable[[Txn], T]) -> T:
+    async def write(self, job: Callable[[GroupTxn], T]) -> T:
         """Run `job` in the next group; its result after the durable commit."""
         if self._upkeep is None:
             self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
         return await self._writer.submit(job)
+
+    def later(self, job: Callable[[GroupTxn], object], done: Callable[[], object]) -> None:
+        """Run `job` with the next group; nobody waits for it, `done` is called afterwards."""
+        self._writer.later(job, done)
+
+    def remote_contexts(self) -> list[tuple[str, int, int]]:
+        """URL, time of the fetch and size of each kept document of a remote @context."""
+        rows = self._reading.execute(
+            "SELECT url, fetched, length(body) FROM remote_context ORDER BY fetched"
+        ).fetchall()
+        return [(str(url), int(fetched), int(size)) for url, fetched, size in rows]
 
     def remote_context(self, url: str) -> bytes | None:
         """The document of a remote @context fetched before."""
@@ -124,20 +133,6 @@ class SqliteStore:
             "SELECT body FROM remote_context WHERE url = ?", (url,)
         ).fetchone()
         return bytes(row[0]) if row else None
-
-    def keep_remote_context(self, url: str, body: bytes, done: Callable[[], object]) -> None:
-        """Write the document of a remote @context with the next group, while there is room."""
-        self._writer.later(
-            "INSERT OR REPLACE INTO remote_context SELECT ?1, ?2, ?3 WHERE"
-            " (SELECT count(*) FROM remote_context) < ?4"
-            " AND (SELECT coalesce(sum(length(body)), 0) FROM remote_context) < ?5",
-            (url, body, self._clock.now(), self._limits.max_contexts, _CONTEXT_BYTES),
-            done,
-        )
-
-    def context_by_id(self, digest: str) -> CompiledContext | None:
-        """A @context that some body was written under, by its hash."""
-        return self._indexes.contexts.by_hash(digest)
 
     async def close(self) -> None:
         """Finish waiting writes, write the cursors, checkpoint and close."""
@@ -178,32 +173,13 @@ class SqliteStore:
         lowest = self.changes.lowest_cursor()
         head = self.changes.head()
         free = head if lowest is None else lowest
-        old = self._clock.now() - int(self._limits.keep_hours * 3600) * MICRO
+        old = self._clock.now() - int(self.limits.keep_hours * 3600) * MICRO
         sql = (
             "DELETE FROM change WHERE seq IN (SELECT seq FROM change WHERE seq <= ?"
             f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})"
         )
-        return sql, (free, head - self._limits.keep_rows, old)
+        return sql, (free, head - self.limits.keep_rows, old)
 
 
 def _later(sql: str, args: tuple[object, ...], txn: GroupTxn) -> None:
     txn.later(sql, args)
-
-
-class RemoteContexts:
-    """`ContextCache` in the tenant's store: documents of remote @contexts survive a restart."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-        self._fresh: dict[str, bytes] = {}
-
-    def get(self, url: str) -> bytes | None:
-        """The stored document of `url`."""
-        if url in self._fresh:
-            return self._fresh[url]
-        return self._store.remote_context(url)
-
-    def put(self, url: str, body: bytes) -> None:
-        """Keep the document of `url`; it is written with the next group."""
-        self._fresh[url] = body
-        self._store.keep_remote_context(url, body, lambda: self._fresh.pop(url, None))

@@ -197,20 +197,17 @@ class Writer:
             self._task = loop.create_task(self._drain())
         return await done
 
-    def later(
-        self, sql: str, args: tuple[object, ...], done: Callable[[], object] | None = None
-    ) -> None:
-        """Run a statement of the store itself with the next group; nobody waits for it, `done` is
-        called afterwards."""
+    def later(self, job: Callable[[GroupTxn], object], done: Callable[[], object]) -> None:
+        """Run a job of the store itself with the next group; nobody waits for it, `done` is called
+        afterwards."""
 
         async def run() -> None:
             try:
-                await self.submit(lambda txn: txn.later(sql, args))
+                await self.submit(job)
             except Unavailable as error:
                 _logger.warning("not kept: %s", error)
             finally:
-                if done is not None:
-                    done()
+                done()
 
         task = asyncio.get_running_loop().create_task(run())
         self._loose.add(task)

@@ -113,9 +113,12 @@ def context_headers(call: Call) -> list[Header]:
 
 
 def context_url(call: Call) -> str:
-    """Where the @context of an answer can be had: the client's URL, or hosted here by its id."""
+    """Where the @context of an answer can be had: the client's URL, or here by its local id."""
     ld = call.ld
-    return ld.link or f"{call.base_path}/ngsi-ld/v1/jsonldContexts/{ld.id}"
+    if ld.link is not None:
+        return ld.link
+    local_id = call.tenant.context.contexts.refer(ld)
+    return f"{call.base_path}/ngsi-ld/v1/jsonldContexts/{local_id}"
 
 
 def entity_reply(call: Call, row: Row, view: View) -> Reply:

@@ -1,11 +1,10 @@
-"""Handlers of /types, /attributes and /jsonldContexts (CIM 009 §6.25 - §6.28, §6.29)."""
+"""Handlers of /types and /attributes (CIM 009 §6.25 - §6.28)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from rynek.base.errors import OperationNotSupported, ResourceNotFound
-from rynek.context import core_context, discovery
+from rynek.context import discovery
 from rynek.web.api.bodies import context_headers, document_reply, dumps
 from rynek.web.api.call import JSON, JSON_LD, Call, Reply
 from rynek.web.api.params import flag
@@ -42,19 +41,6 @@ async def describe_attribute(call: Call) -> Reply:
     return document_reply(call, found)
 
 
-async def serve_context(call: Call) -> Reply:
-    """Serve a @context that answers refer to by its id (§5.13.4)."""
-    digest = call.path_args[0]
-    if call.tenant.context.store.remote_context(digest) is not None:
-        raise OperationNotSupported(f"{digest} is only kept here; ask where it comes from")
-    ld = core_context() if digest == core_context().id else None
-    ld = ld or call.tenant.context.resolver.by_id(digest)
-    ld = ld or call.tenant.context.store.context_by_id(digest)
-    if ld is None:
-        raise ResourceNotFound(f"no @context {digest}")
-    return Reply(200, dumps({"@context": ld.link_value}), JSON_LD)
-
-
 def _list(call: Call, items: list[dict[str, object]]) -> Reply:
     if call.accept == JSON:
         return Reply(200, dumps(items), JSON, context_headers(call))
@@ -66,5 +52,4 @@ ROUTES: Final = (
     Route("GET", "types/*", describe_type, "read"),
     Route("GET", "attributes", list_attributes, "read"),
     Route("GET", "attributes/*", describe_attribute, "read"),
-    Route("GET", "jsonldContexts/*", serve_context, "read"),
 )

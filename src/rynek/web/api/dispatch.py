@@ -18,7 +18,7 @@ from rynek.base.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from rynek.context import parse_link_header
+from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
 from rynek.web.api.bodies import dumps
 from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, Call, Header, Reply
@@ -79,10 +79,12 @@ class Api:
         route = leaf.routes.get("GET" if method == "HEAD" else method)
         if route is None:
             return _method_not_allowed(leaf, method)
-        _, _, handler, right, geojson, creates = route
+        _, _, handler, right, geojson, creates, tenant_in_path = route
         accept = accepted(headers.get("accept"), geojson=geojson, strict=right == "read")
         engine = self._engine
         name = headers.get("ngsild-tenant") or engine.default_tenant
+        if tenant_in_path and "ngsild-tenant" not in headers:
+            name = context_namespace(args[0]) or name
         self._access.check(headers.get("authorization"), right, name)
         prospective = creates and name not in engine.tenants
         tenant = ProspectiveTenant(engine, name) if prospective else engine.tenant(name)

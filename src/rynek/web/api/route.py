@@ -14,8 +14,9 @@ Handler = Callable[[Call], Awaitable[Reply]]
 
 class Route(NamedTuple):
     """One operation: methods (separated by blanks), path below /ngsi-ld/v1 ("*" is a variable
-    part), its handler, the right it needs, whether it can answer in GeoJSON (§6.3.4) and whether
-    it may bring a tenant into being (§5.5.10)."""
+    part), its handler, the right it needs, whether it can answer in GeoJSON (§6.3.4), whether
+    it may bring a tenant into being (§5.5.10) and whether an id in the path tells the tenant where
+    no header does."""
 
     methods: str
     path: str
@@ -23,6 +24,7 @@ class Route(NamedTuple):
     right: Right
     geojson: bool = False
     creates: bool = False
+    tenant_in_path: bool = False
 
 
 async def not_yet(call: Call) -> Reply:

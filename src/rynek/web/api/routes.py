@@ -7,6 +7,7 @@ from typing import Any, Final
 from rynek.web.api import (
     batch,
     consumption,
+    contexts,
     discovery,
     entities,
     identity,
@@ -30,9 +31,6 @@ _NOT_YET: Final = (
     Route("POST", "csourceSubscriptions", not_yet, "write"),
     Route("GET", "csourceSubscriptions/*", not_yet, "read"),
     Route("PATCH DELETE", "csourceSubscriptions/*", not_yet, "write"),
-    Route("GET", "jsonldContexts", not_yet, "read"),
-    Route("POST", "jsonldContexts", not_yet, "write"),
-    Route("DELETE", "jsonldContexts/*", not_yet, "write"),
     Route("GET DELETE", "entityMaps/*", not_yet, "read"),
 )
 
@@ -42,6 +40,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *purge.ROUTES,
     *batch.ROUTES,
     *discovery.ROUTES,
+    *contexts.ROUTES,
     *temporal.ROUTES,
     *registrations.ROUTES,
     *identity.ROUTES,
