@@ -17,7 +17,7 @@ from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
 from rynek.base.folder import DataFolder, write_atomically
 from rynek.base.http import Guard, own_authorities
 from rynek.base.ids import TENANT_NAME
-from rynek.base.progress import Loading
+from rynek.base.progress import Loading, calm
 from rynek.base.settings import Settings
 from rynek.context import (
     Context,
@@ -45,8 +45,6 @@ _RESET_BATCH: Final = 500
 _RESUME_FILE: Final = "replay.json"
 _RESUME_SECONDS: Final = 5.0
 _REPLAY: Final = "replay:"
-_CALM_SECONDS: Final = 5.0
-_CALM_PAUSE: Final = 0.05
 
 
 class _Resume(msgspec.Struct):
@@ -342,7 +340,7 @@ class Engine:
     async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
         for tenant in tenants:
             await self._guarded(tenant, tenant.run_feeds)
-            await _calm()
+            await calm()
 
     def tenant(self, name: str, *, create: bool = False) -> Tenant:
         """The tenant, made on its first write where `create`; NonexistentTenant otherwise."""
@@ -398,17 +396,6 @@ class Engine:
         await self.guard.aclose()
         self.tokens.close()
         self.folder.close()
-
-
-async def _calm() -> None:
-    """Return once the event loop has time again, after a few seconds at the latest."""
-    loop = asyncio.get_running_loop()
-    latest = loop.time() + _CALM_SECONDS
-    while loop.time() < latest:
-        before = loop.time()
-        await asyncio.sleep(_CALM_PAUSE)
-        if loop.time() - before < 2 * _CALM_PAUSE:
-            return
 
 
 def _history_settings(settings: Settings) -> HistorySettings:

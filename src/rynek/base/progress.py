@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 import msgspec
+
+_CALM_SECONDS: Final = 5.0
+_CALM_PAUSE: Final = 0.05
 
 
 class Loading(msgspec.Struct):
@@ -16,3 +22,14 @@ class Loading(msgspec.Struct):
     done: int = 0
     finished: bool = False
     error: str = ""
+
+
+async def calm() -> None:
+    """Return once the event loop has time again, after a few seconds at the latest."""
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + _CALM_SECONDS
+    while loop.time() < latest:
+        before = loop.time()
+        await asyncio.sleep(_CALM_PAUSE)
+        if loop.time() - before < 2 * _CALM_PAUSE:
+            return
