@@ -304,3 +304,38 @@ def test_instances_of_an_attribute_are_of_one_type(serve: Serve) -> None:
         assert (await read(client))["location"] == place
 
     serve(test)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", AT),
+        ("POST", "entityOperations/upsert"),
+        ("POST", AT + "/attrs"),
+        ("PATCH", AT + "/attrs"),
+    ],
+)
+def test_what_is_written_again_unchanged_makes_no_reading(
+    serve: Serve, method: str, path: str
+) -> None:
+    """§5.8.6: an attribute changes when a member has another value than before."""
+
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await client.post("entities", json=parking())
+        before = (await read(client, "?options=sysAttrs"))["owner"]
+        again = parking(address={"type": "Property", "value": {"street": "Dlouhá"}})
+        body: Any = [again] if path.endswith("upsert") else again
+        if path.endswith("attrs"):
+            body = {k: v for k, v in again.items() if k not in ("id", "type")}
+        answer = await client.request(method, path, json=body)
+        assert answer.status_code == 204, answer.text
+        log = engine.tenant("default").context.changes
+        assert list(log.read(log.head() - 1)[0].attrs) == [DEFAULT_VOCAB + "address"]
+        past = (await client.get(f"temporal/{AT}")).json()
+        assert len(past["address"]) == 2
+        assert [len(past[name]) for name in ("free", "name", "owner")] == [1, 1, 1]
+        after = (await read(client, "?options=sysAttrs"))["owner"]
+        assert after["createdAt"] == before["createdAt"]
+        assert after["modifiedAt"] > before["modifiedAt"]
+
+    serve(test)

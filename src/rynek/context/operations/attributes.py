@@ -13,6 +13,7 @@ from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, Entity, Instance
 from rynek.context.operations.entities import existing, stamp_all
 from rynek.context.operations.merge import merge_instances, merged_instance
+from rynek.context.operations.same import unchanged
 from rynek.context.store.contract import Txn
 
 Deleted = list[tuple[str, str | None]]
@@ -44,25 +45,33 @@ class _Draft:
         self.old = old
         self.now = now
         self.entity = msgspec.structs.replace(old, attrs=dict(old.attrs), modified_at=now)
+        # What says something new; `touched` also when an attribute was only written again.
         self.set: dict[str, list[Instance]] = {}
+        self.touched = False
         self.deleted: Deleted = []
 
     def put(self, attr: str, instances: list[Instance]) -> None:
         """Set instances by dataset id, keeping the creation time of those they replace."""
         stamp_all(instances, self.now)
         kept = list(self.entity.attrs.get(attr, ()))
+        fresh = []
         for new in instances:
             for i, old in enumerate(kept):
                 if old.dataset_id == new.dataset_id:
                     new.created_at = old.created_at
                     kept[i] = new
+                    if not unchanged(old, new):
+                        fresh.append(new)
                     break
             else:
                 kept.append(new)
+                fresh.append(new)
         if len(kept) > 1 and len({one.kind for one in kept}) > 1:
             raise BadRequestData(f"{attr}: instances of one attribute are all of one type")
         self.entity.attrs[attr] = kept
-        self.set[attr] = [*self.set.get(attr, ()), *instances]
+        self.touched = True
+        if fresh:
+            self.set[attr] = [*self.set.get(attr, ()), *fresh]
 
     def drop(self, attr: str, dataset_id: str | None, *, every: bool = False) -> bool:
         """Delete one instance (or all); False when there is none."""
@@ -94,7 +103,7 @@ class _Draft:
     def changed(self) -> bool:
         """Whether there is anything to write."""
         return bool(
-            self.set
+            self.touched
             or self.deleted
             or self.entity.types != self.old.types
             or self.entity.scopes != self.old.scopes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rynek.base.errors import AlreadyExists, ResourceNotFound
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
+from rynek.context.operations.same import unchanged
 from rynek.context.store.contract import Txn
 
 
@@ -21,10 +22,8 @@ def replace(txn: Txn, entity: Entity, ctx: CompiledContext, source: str | None =
     old = existing(txn, entity.id)
     stamp(entity, txn.now)
     entity.created_at = old.created_at
-    _keep_creation(old, entity)
-    txn.put(
-        entity, ctx, op="update", attrs=entity.attrs, deleted=missing(old, entity), source=source
-    )
+    changed, gone = _difference(old, entity)
+    txn.put(entity, ctx, op="update", attrs=changed, deleted=gone, source=source)
 
 
 def delete(txn: Txn, entity_id: str, source: str | None = None) -> None:
@@ -53,17 +52,47 @@ def stamp_all(instances: list[Instance], now: int) -> None:
         instance.created_at = instance.modified_at = now
 
 
-def missing(old: Entity, new: Entity) -> list[tuple[str, str | None]]:
-    """The (attribute, dataset id) pairs of `old` that `new` no longer has."""
+def _difference(
+    old: Entity, new: Entity
+) -> tuple[dict[str, list[Instance]], list[tuple[str, str | None]]]:
+    """(instances that say something new, (attribute, dataset id) pairs that are gone) when `new`
+    takes the place of `old`; instances that go on keep their time of creation."""
+    changed: dict[str, list[Instance]] = {}
+    before, after = old.attrs, new.attrs
+    for attr, instances in after.items():
+        was = before.get(attr)
+        if was is None:
+            changed[attr] = instances
+        elif len(was) == len(instances) == 1 and was[0].dataset_id == instances[0].dataset_id:
+            one = instances[0]
+            one.created_at = was[0].created_at
+            if not unchanged(was[0], one):
+                changed[attr] = instances
+        else:
+            known = {one.dataset_id: one for one in was}
+            fresh = [one for one in instances if not _goes_on(known.get(one.dataset_id), one)]
+            if fresh:
+                changed[attr] = fresh
+    return changed, _missing(before, after)
+
+
+def _goes_on(was: Instance | None, one: Instance) -> bool:
+    if was is None:
+        return False
+    one.created_at = was.created_at
+    return unchanged(was, one)
+
+
+def _missing(
+    before: dict[str, list[Instance]], after: dict[str, list[Instance]]
+) -> list[tuple[str, str | None]]:
+    """The (attribute, dataset id) pairs of `before` that `after` no longer has."""
     gone: list[tuple[str, str | None]] = []
-    for attr, instances in old.attrs.items():
-        kept = {one.dataset_id for one in new.attrs.get(attr, ())}
-        gone += [(attr, one.dataset_id) for one in instances if one.dataset_id not in kept]
+    for attr, instances in before.items():
+        now = after.get(attr)
+        if now is None:
+            gone += [(attr, one.dataset_id) for one in instances]
+        elif len(instances) > 1 or len(now) > 1 or instances[0].dataset_id != now[0].dataset_id:
+            kept = {one.dataset_id for one in now}
+            gone += [(attr, one.dataset_id) for one in instances if one.dataset_id not in kept]
     return gone
-
-
-def _keep_creation(old: Entity, new: Entity) -> None:
-    for attr, instances in new.attrs.items():
-        before = {one.dataset_id: one.created_at for one in old.attrs.get(attr, ())}
-        for one in instances:
-            one.created_at = before.get(one.dataset_id, one.created_at)

@@ -10,6 +10,7 @@ from rynek.base.errors import Problem
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.operations import entities
+from rynek.context.operations.same import same_content
 from rynek.context.store.contract import Txn
 
 
@@ -117,28 +118,3 @@ def _merged(old: list[Instance], new: list[Instance]) -> list[Instance]:
         return new
     replaced = {one.dataset_id for one in new}
     return [one for one in old if one.dataset_id not in replaced] + new
-
-
-def same_content(a: Instance, b: Instance) -> bool:
-    """Whether two instances say the same, whenever they were observed or written."""
-    return (
-        a.value == b.value
-        and type(a.value) is type(b.value)
-        and a.kind == b.kind
-        and a.unit_code == b.unit_code
-        and a.value_type == b.value_type
-        and a.object_type == b.object_type
-        and _same_subs(a.subs, b.subs)
-    )
-
-
-def _same_subs(a: dict[str, list[Instance]] | None, b: dict[str, list[Instance]] | None) -> bool:
-    if not a and not b:
-        return True
-    if not a or not b or a.keys() != b.keys():
-        return False
-    return all(
-        len(a[name]) == len(b[name])
-        and all(same_content(x, y) for x, y in zip(a[name], b[name], strict=True))
-        for name in a
-    )

@@ -11,7 +11,7 @@ from rynek.base.sqlite import Connection
 from rynek.context.formats import decode, encode_body, encode_times
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
-from rynek.context.store.places import Places, inside, padded
+from rynek.context.store.places import Places, geometries_of, inside, padded
 from rynek.context.store.terms import Contexts, Terms
 from rynek.context.store.values import ValueIndexes, difference, entity_keys
 
@@ -178,10 +178,11 @@ class Indexes:
             rows.kinds[pair] = new_attrs[self.terms.by_number[pair[1]]][0].kind
 
     def _places(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
-        new = self.places.boxes(after)
-        if before is None and not new:
-            return
-        for slot in self.places.boxes(before).keys() - new.keys():
+        geometries = geometries_of(after)
+        if before is not None and geometries_of(before) == geometries:
+            return  # where it is did not change
+        new = self.places.boxes(geometries)
+        for slot in self.places.boxes(geometries_of(before)).keys() - new.keys():
             rows.place_out.append((n << 4 | slot,))
         for slot, box in new.items():
             p = n << 4 | slot

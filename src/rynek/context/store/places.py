@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rynek.base.geo import bbox
 from rynek.base.sqlite import Connection
 from rynek.context.model import LOCATION, Entity
@@ -45,15 +47,12 @@ class Places:
         new, self._new = self._new, []
         return new
 
-    def boxes(self, entity: Entity | None) -> dict[int, Box]:
-        """The exact box of each GeoProperty of `entity`, by slot (all its instances together)."""
+    def boxes(self, geometries: dict[str, list[Any]]) -> dict[int, Box]:
+        """The exact box of each GeoProperty, by slot (all its instances together)."""
         found: dict[int, Box] = {}
-        if entity is None:
-            return found
-        for attr, instances in entity.attrs.items():
-            boxes = [bbox(one.value) for one in instances if one.kind == "GeoProperty"]
-            if boxes and (slot := self.slot(attr)) is not None:
-                found[slot] = _union(boxes)
+        for attr, values in geometries.items():
+            if (slot := self.slot(attr)) is not None:
+                found[slot] = _union([bbox(value) for value in values])
         return found
 
     def stored(self, p: int) -> Box | None:
@@ -62,6 +61,17 @@ class Places:
             "SELECT west, south, east, north FROM place WHERE p = ?", (p,)
         ).fetchone()
         return (row[0], row[1], row[2], row[3]) if row else None
+
+
+def geometries_of(entity: Entity | None) -> dict[str, list[Any]]:
+    """The GeoJSON values of each GeoProperty, by attribute IRI."""
+    found: dict[str, list[Any]] = {}
+    if entity is not None:
+        for attr, instances in entity.attrs.items():
+            for one in instances:
+                if one.kind == "GeoProperty":
+                    found.setdefault(attr, []).append(one.value)
+    return found
 
 
 def _union(boxes: list[Box]) -> Box:
