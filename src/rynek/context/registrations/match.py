@@ -188,8 +188,7 @@ def _match_entity(one: EntityInfo, spec: RegistrationSpec) -> bool:
         return wanted is not None and pattern.search(wanted, "idPattern")(one.id)
     if one.id_pattern is None or wanted is not None:
         return True
-    found = pattern.search(one.id_pattern, "idPattern")
-    return any(found(entity_id) for entity_id in ids or ())
+    return any(one.found_in(entity_id) for entity_id in ids or ())
 
 
 class _Bucket:

@@ -5,11 +5,13 @@ Names inside are expanded IRIs; parse.py reads documents, render.py writes them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
+from rynek.context.query import pattern
 from rynek.context.registrations.operations import CONSUMPTION, expand_operations
 
 __all__ = [
@@ -36,13 +38,18 @@ PROXIED: Final = frozenset((EXCLUSIVE, REDIRECT))
 """Modes under which the broker itself holds nothing of what is registered (§4.3.6.3)."""
 
 
-class EntityInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+class EntityInfo(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Which entities: all of `types` (IRIs), and where given this id or this pattern of ids; an
     id takes precedence over a pattern (§5.2.8)."""
 
     types: tuple[str, ...]
     id: str | None = None
     id_pattern: str | None = None
+
+    @cached_property
+    def found_in(self) -> Callable[[str], bool]:
+        """Whether the pattern of ids is found in an id; only where there is one."""
+        return pattern.search(self.id_pattern or "", "idPattern")
 
 
 class RegistrationInfo(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):

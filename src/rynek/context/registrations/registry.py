@@ -36,6 +36,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Registration).decode
 _decode_counters: Final = msgspec.json.Decoder(Counters).decode
 T = TypeVar("T")
+Watcher = Callable[[Txn, Registration | None, Registration | None], None]
 
 
 class Registrations:
@@ -53,6 +54,8 @@ class Registrations:
     Writing returns after the durable commit: `create`, `update`, `delete`.
     What became of a request is told by `note_success` and `note_failure`; the counters are in
     memory at once and on disk some seconds later.
+    `watchers` are called inside the write job with a registration as it was and as it is (None:
+    not there), so that what they send is part of the same commit.
     """
 
     def __init__(self, context: Context) -> None:
@@ -64,6 +67,8 @@ class Registrations:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._flusher: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._expiring: dict[str, int] = {}
+        self.watchers: list[Watcher] = []
         self._load()
 
     @property
@@ -154,7 +159,10 @@ class Registrations:
     def _load(self) -> None:
         documents = self._context.store.documents
         for _, body in documents.list(KIND):
-            self._index.put(_decode(body))
+            made = _decode(body)
+            self._index.put(made)
+            if made.expires is not None:
+                self._expiring[made.id] = made.expires
         for one, body in documents.list(COUNTERS_KIND):
             if self._index.find(one) is not None:
                 self._counters[one] = _decode_counters(body)
@@ -185,24 +193,28 @@ class Registrations:
         conflicts.with_registrations(made, self.matching)
         await conflicts.with_entities(made, self._context)
         body = _encode(made)
+        before = self._index.find(made.id)
 
         def job(txn: Txn) -> None:
             conflicts.with_held_attributes(made, txn)
             txn.keep(KIND, made.id, body)
+            self._tell(txn, before, made)
 
         await self._context.write(job)
         self._index.put(made)
-        self._set_alarm()
+        self._note_expiry(made)
         return made
 
     async def _forget(self, gone: Registration) -> None:
         def job(txn: Txn) -> None:
             txn.forget(KIND, gone.id)
             txn.forget(COUNTERS_KIND, gone.id)
+            self._tell(txn, gone, None)
 
         await self._context.write(job)
         self._index.remove(gone.id)
         self._counters.pop(gone.id, None)
+        self._expiring.pop(gone.id, None)
         self._dirty.discard(gone.id)
 
     def _get(self, registration_id: str) -> Registration:
@@ -241,25 +253,42 @@ class Registrations:
     def _expired(self, one: Registration) -> bool:
         return one.expires is not None and one.expires <= self._context.clock.now()
 
+    def _note_expiry(self, made: Registration) -> None:
+        known = self._expiring.pop(made.id, None)
+        if made.expires is not None:
+            self._expiring[made.id] = made.expires
+        if known != made.expires:
+            self._set_alarm()
+
+    def _tell(self, txn: Txn, before: Registration | None, after: Registration | None) -> None:
+        for watcher in self.watchers:
+            watcher(txn, before, after)
+
     def _set_alarm(self) -> None:
         """Wake up when the next registration's time is over."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        times = [one.expires for one in self._index if one.expires is not None]
-        if not times:
+        if not self._expiring:
             return
         with contextlib.suppress(RuntimeError):  # no loop: a tool that only looks
             loop = asyncio.get_running_loop()
-            wait = max(0.0, min((min(times) - self._context.clock.now()) / 1e6, 3600.0))
+            first = min(self._expiring.values())
+            wait = max(0.0, min((first - self._context.clock.now()) / 1e6, 3600.0))
             self._alarm = loop.call_later(wait + 0.001, self._expire)
 
     def _expire(self) -> None:
         """Delete what is over (§5.9.2.4)."""
-        for one in [one for one in self._index if self._expired(one)]:
-            task = asyncio.get_running_loop().create_task(self._delete_expired(one))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        now = self._context.clock.now()
+        over = [one for one, expires in self._expiring.items() if expires <= now]
+        for one in over:
+            # Not again with the next alarm; one that cannot be deleted now is never shown anyway.
+            del self._expiring[one]
+            gone = self._index.find(one)
+            if gone is not None:
+                task = asyncio.get_running_loop().create_task(self._delete_expired(gone))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         self._set_alarm()
 
     async def _delete_expired(self, one: Registration) -> None:
