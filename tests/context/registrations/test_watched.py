@@ -26,12 +26,12 @@ def test_parts_of_several_selectors_come_together_in_order() -> None:
     assert found is not None
     assert [part.info for part in found.parts] == [VEHICLES, PARKING]
     assert found.parts[1].entities == tuple(reversed(PARKING.entities))
-    assert found.parts[0].attrs == {"a:speed"}
+    assert found.parts[0].attrs == frozenset(("a:speed",))
     assert selector("t:Other").match(both) is None
 
 
 def test_types_narrow_where_each_selector_has_some() -> None:
-    assert selector("t:A;t:B", "t:C").types == {"t:A", "t:B", "t:C"}
+    assert selector("t:A;t:B", "t:C").types == frozenset(("t:A", "t:B", "t:C"))
     assert selector("t:A", "*").types is None
     assert SourceSelector((RegistrationSpec(attrs=("a:p",)),)).types is None
 
