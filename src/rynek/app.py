@@ -27,6 +27,7 @@ from rynek.context import (
     StoredContexts,
     StoreLimits,
     Txn,
+    distribution,
     open_context,
 )
 from rynek.feeds import FeedRunner, ReplayOptions, WriteReport, list_feeds
@@ -64,6 +65,7 @@ class Tenant:
         self._engine = engine
         self._context: Context | None = None
         self._registrations: Registrations | None = None
+        self._forwarder: distribution.Forwarder | None = None
         self._history: History | None = None
         self._feeds: FeedRunner | None = None
         self._resume: _Resume | None = None
@@ -136,6 +138,33 @@ class Tenant:
         return self._registrations
 
     @property
+    def forwarder(self) -> distribution.Forwarder:
+        """Sends requests to the registered context sources."""
+        if self._forwarder is None:
+            told = self._engine.settings.federation
+            self._forwarder = distribution.Forwarder(
+                self._engine.guard.request,
+                self.alias,
+                distribution.Limits(
+                    told.timeout_seconds,
+                    told.max_answer_bytes,
+                    told.cooldown_seconds,
+                    told.split_entities,
+                    told.max_candidates,
+                ),
+                resolve=self.context.resolver.resolve,
+                note=self._note_answer,
+                places=self._engine.places,
+            )
+        return self._forwarder
+
+    def _note_answer(self, registration_id: str, failure: str) -> None:
+        if failure:
+            self.registrations.note_failure(registration_id, failure)
+        else:
+            self.registrations.note_success(registration_id)
+
+    @property
     def alias(self) -> str:
         """The pseudonym of this tenant as a context source (CIM 009 §5.2.40), the same for ever."""
         base = self._engine.alias
@@ -190,7 +219,7 @@ class Tenant:
         if self._context is not None:
             await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
-        self._registrations = None
+        self._registrations = self._forwarder = None
         self.begun = False
 
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
@@ -295,6 +324,7 @@ class Engine:
         self.default_tenant = settings.tenants.default
         self.stopping = asyncio.Event()
         self.started = time.monotonic()
+        self.places = asyncio.Semaphore(settings.federation.max_parallel)
         self._tenants: dict[str, Tenant] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _NGSI_LD = "https://uri.etsi.org/ngsi-ld/errors/"
 
 
@@ -9,8 +11,10 @@ class Problem(Exception):
     """An error a client may see: `type` URI, HTTP status, short title and a detail that helps.
 
     Raise a subclass; `status` and `slug` are class attributes so that handlers never guess.
+    `headers` go with the answer.
     """
 
+    headers: Sequence[tuple[bytes, bytes]] = ()
     status = 500
     slug = "InternalError"
     title = "Internal error"
@@ -188,3 +192,27 @@ class OutgoingRefused(Problem):
     status = 502
     slug = "InternalError"
     title = "Outgoing request refused"
+
+
+class BadGateway(Problem):
+    """A context source failed to do its part (CIM 009 §6.3.17)."""
+
+    status = 502
+    slug = "InternalError"
+    title = "A context source failed"
+
+
+class GatewayTimeout(Problem):
+    """A context source did not answer in time (CIM 009 §6.3.17)."""
+
+    status = 504
+    slug = "InternalError"
+    title = "A context source did not answer in time"
+
+
+class LoopDetected(Problem):
+    """Registrations of context sources lead back to where the request came from (CIM 009 §6.3.17)."""
+
+    status = 508
+    slug = "InternalError"
+    title = "Loop detected"

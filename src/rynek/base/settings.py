@@ -70,9 +70,16 @@ class Tenants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Federation(msgspec.Struct, frozen=True, kw_only=True):
-    """Other context sources. `alias` is the name by which this one stands in Via lists."""
+    """Other context sources. `alias` is the name by which this one stands in Via lists; the rest
+    bounds what is asked of others: see docs/federation.md."""
 
     alias: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,120}$")] = ""
+    timeout_seconds: Span = 5.0
+    cooldown_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
+    max_answer_bytes: Count = 16 * 1024 * 1024
+    max_parallel: Count = 64
+    split_entities: bool = False
+    max_candidates: Count = 10_000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

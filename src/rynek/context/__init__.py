@@ -1,6 +1,6 @@
 """The live picture: NGSI-LD entities, contexts, queries, operations and the change log."""
 
-from rynek.context import discovery, operations
+from rynek.context import discovery, distribution, operations
 from rynek.context.changes import Change, ChangeLog
 from rynek.context.contexts import ContextResolver
 from rynek.context.formats import (
@@ -53,6 +53,7 @@ from rynek.context.query import (
 )
 from rynek.context.reference import ReferenceStore
 from rynek.context.registrations import (
+    AUXILIARY,
     Match,
     Registration,
     Registrations,
@@ -78,6 +79,7 @@ from rynek.context.temporal import (
 )
 
 __all__ = [
+    "AUXILIARY",
     "DEFAULT_VOCAB",
     "LOCATION",
     "NGSI_LD",
@@ -128,6 +130,7 @@ __all__ = [
     "csf_test",
     "decode",
     "discovery",
+    "distribution",
     "encode_body",
     "join_bodies",
     "link_header",

@@ -85,9 +85,9 @@ def render_entity(entity: Entity, ctx: CompiledContext, view: View = NORMALIZED)
         out["scope"] = one_or_many(entity.scopes)
     if entity.expires_at is not None and view.shows("expiresAt"):
         out["expiresAt"] = entity.expires_at
-    if view.sys_attrs and view.shows("createdAt"):
+    if view.sys_attrs and entity.created_at and view.shows("createdAt"):
         out["createdAt"] = to_iso(entity.created_at)
-    if view.sys_attrs and view.shows("modifiedAt"):
+    if view.sys_attrs and entity.modified_at and view.shows("modifiedAt"):
         out["modifiedAt"] = to_iso(entity.modified_at)
     for attr, instances in entity.attrs.items():
         shown = view.instances(attr, instances)
@@ -209,7 +209,7 @@ def _instance(
     if concise and is_geometry(value) == (kind == "GeoProperty"):
         del out["type"]
     _metadata(instance, ctx, out)
-    if sys_attrs:
+    if sys_attrs and instance.modified_at:
         out["createdAt"] = to_iso(instance.created_at)
         out["modifiedAt"] = to_iso(instance.modified_at)
     if instance.subs:

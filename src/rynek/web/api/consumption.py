@@ -49,7 +49,9 @@ async def _retrieve_beyond(call: Call, entity_id: str) -> Reply:
     view = view_of(call, join.level if join else 0)
     entity, headers = await sources.retrieve(call, entity_id)
     if entity is None:
-        raise ResourceNotFound(f"no entity {entity_id}")
+        missing = ResourceNotFound(f"no entity {entity_id}")
+        missing.headers = headers  # which sources could not say
+        raise missing
     _check_shown(call, entity_id, view, lambda _: entity)
     return await entity_answer(call, entity, view, join, headers)
 

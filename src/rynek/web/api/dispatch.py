@@ -223,7 +223,7 @@ def problem_reply(problem: Problem) -> Reply:
     """A problem document as plain JSON (§5.5.3); none with 411 and 415 (§6.3.4)."""
     if isinstance(problem, (UnsupportedMediaType, LengthRequired)):
         return Reply(problem.status)
-    headers: list[Header] = []
+    headers: list[Header] = [*problem.headers]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="rynek"'))
     return Reply(problem.status, dumps(problem.body()), JSON, headers)

@@ -13,8 +13,11 @@ T = TypeVar("T")
 class ProspectiveTenant:
     """What handlers that create entities need of a tenant that is not there yet.
 
-    Names resolve with the default tenant's contexts; the first write makes the tenant.
+    Names resolve with the default tenant's contexts; the first write makes the tenant. As
+    registrations it is `empty`.
     """
+
+    empty = True
 
     def __init__(self, engine: Any, name: str) -> None:
         self._engine = engine

@@ -1,4 +1,4 @@
-"""Where the entities of a read come from: the local store, later also registered sources.
+"""Where the entities of a read come from: the local store and registered context sources.
 
 Everything that is not the plain fast path (stored bytes as they are) reads through here.
 """
@@ -10,8 +10,12 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from rynek.context import Entity, Query, decode
+from rynek.web.api import distributed
 from rynek.web.api.call import Call, Header
+from rynek.web.api.distributed import is_local
 from rynek.web.api.params import Paging
+
+__all__ = ["Selected", "is_local", "retrieve", "retrieve_many", "select"]
 
 
 class Selected(msgspec.Struct):
@@ -24,16 +28,11 @@ class Selected(msgspec.Struct):
     headers: list[Header] = []
 
 
-def is_local(call: Call) -> bool:
-    """Whether only the local store can answer this call: what is asked for is limited to it
-    (`local=true`, a snapshot), or no source is registered."""
-    del call
-    return True
-
-
 async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Header]]:
     """One entity, merged from all that have a part of it; None where there is none."""
-    return call.tenant.context.get(entity_id), []
+    if is_local(call):
+        return call.tenant.context.get(entity_id), []
+    return await distributed.retrieve(call, entity_id)
 
 
 async def retrieve_many(
@@ -42,6 +41,8 @@ async def retrieve_many(
     """Those of the entities with these ids that can be had, by id. The values are the types that
     a relationship says they have (IRIs, its objectType); empty where it says nothing, and then
     only the local store is asked (§4.5.23.1)."""
+    if not is_local(call):
+        return await distributed.retrieve_many(call, wanted)
     get = call.tenant.context.get
     found = {entity_id: get(entity_id) for entity_id in wanted}
     return {entity_id: entity for entity_id, entity in found.items() if entity is not None}, []
@@ -49,6 +50,11 @@ async def retrieve_many(
 
 async def select(call: Call, query: Query, page: Paging) -> Selected:
     """One page of the entities that match."""
+    if not is_local(call):
+        together = await distributed.select(call, query, page)
+        if together is not None:
+            merged, headers = together
+            return Selected(merged.entities, merged.count, merged.more, headers)
     found = await call.tenant.context.select(
         query, limit=page.limit, offset=page.offset, count=page.count
     )

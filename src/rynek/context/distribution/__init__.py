@@ -1,0 +1,37 @@
+"""Operations on entities that other brokers hold in whole or in part (CIM 009 §4.3.6, §5.6, §5.7).
+
+Pure parts: what goes where (split), what comes together (merge), within what a source is
+registered for (narrow), in whose words (names). forward sends one request to one source; retrieve
+and query are reads of several.
+"""
+
+from rynek.context.distribution.forward import Answer, Forwarder, Limits, Origin, Outbound
+from rynek.context.distribution.narrow import narrowed_params
+from rynek.context.distribution.query import Found, Inquiry, query, query_split
+from rynek.context.distribution.reading import Asked, Reader
+from rynek.context.distribution.retrieve import Retrieval, retrieve
+from rynek.context.distribution.split import Part, Plan, split, split_whole
+from rynek.context.distribution.via import is_endless, passed
+
+__all__ = [
+    "Answer",
+    "Asked",
+    "Forwarder",
+    "Found",
+    "Inquiry",
+    "Limits",
+    "Origin",
+    "Outbound",
+    "Part",
+    "Plan",
+    "Reader",
+    "Retrieval",
+    "is_endless",
+    "narrowed_params",
+    "passed",
+    "query",
+    "query_split",
+    "retrieve",
+    "split",
+    "split_whole",
+]

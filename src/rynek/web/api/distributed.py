@@ -1,0 +1,198 @@
+"""Reads that other context sources take part in (CIM 009 §4.3.6, §5.7.1, §5.7.2, §6.3.18)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from rynek.base.errors import LoopDetected
+from rynek.context import (
+    AUXILIARY,
+    Entity,
+    Match,
+    Query,
+    RegistrationSpec,
+    TypeExpr,
+    csf_test,
+    distribution,
+    parse_attrs,
+    parse_q,
+)
+from rynek.context.distribution import Asked, Inquiry, Outbound, Reader, Retrieval
+from rynek.web.api.call import Call, Header
+from rynek.web.api.params import Paging, flag, types_wanted
+
+_BATCH_QUERY: Final = "entityOperations/query"
+_LINKED_AT_ONCE: Final = 100
+
+
+def is_local(call: Call) -> bool:
+    """Whether no other source is to be asked: none is registered, or the request is limited to
+    what is held here (`local=true`, `type=*`; §5.5.13)."""
+    if call.tenant.registrations.empty:
+        return True
+    params = call.params
+    return ("local" in params and flag(params, "local")) or params.get("type") == "*"
+
+
+def matches_of(call: Call, spec: RegistrationSpec, operation: str | None) -> list[Match]:
+    """The registrations that a request is about, auxiliary ones last (§5.12), without those of
+    sources that it has passed; LoopDetected when it has passed us."""
+    via = distribution.passed(call.headers)
+    if via:
+        spec = _with_via(spec, via)
+    found: list[Match] = call.tenant.registrations.matching(spec, operation)
+    csf = call.params.get("csf")
+    if csf is not None and found:
+        passes = csf_test(parse_q(csf, call.ld.expand_term), call.ld)
+        found = [one for one in found if passes(one.registration)]
+    if found and (call.tenant.alias in via or distribution.is_endless(call.headers)):
+        raise LoopDetected("the request has come through here before: registrations form a loop")
+    return sorted(found, key=lambda one: one.registration.mode == AUXILIARY)
+
+
+def _with_via(spec: RegistrationSpec, via: Collection[str]) -> RegistrationSpec:
+    return dataclasses.replace(spec, via=via)
+
+
+def reader_of(call: Call) -> Reader:
+    """Asks sources on behalf of a call."""
+    tenant = call.tenant
+    origin = distribution.Origin(call.headers, call.ld)
+    return Reader(
+        tenant.forwarder, origin, tenant.context.resolver.resolve, tenant.context.clock.now()
+    )
+
+
+async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Header]]:
+    """One entity, merged from all that have a part of it (§5.7.1.4)."""
+    params = call.params
+    attrs = parse_attrs(params["attrs"], call.ld.expand_term) if params.get("attrs") else None
+    dataset_ids = params["datasetId"].split(",") if params.get("datasetId") else None
+    spec = RegistrationSpec(
+        types=types_wanted(params, call.ld),
+        ids=(entity_id,),
+        attrs=attrs or (),
+        dataset_ids=dataset_ids,
+    )
+    local = call.tenant.context.get(entity_id)
+    matches = matches_of(call, spec, "retrieveEntity")
+    if not matches:
+        return local, []
+    wanted = Retrieval(
+        entity_id,
+        call.ld,
+        attrs,
+        params.get("type"),
+        dataset_ids,
+        sys_attrs="sysAttrs" in call.options,
+    )
+    reader = reader_of(call)
+    entity = await distribution.retrieve(reader, wanted, local, matches)
+    return entity, reader.headers()
+
+
+async def retrieve_many(
+    call: Call, wanted: Mapping[str, Collection[str]]
+) -> tuple[dict[str, Entity], list[Header]]:
+    """Those of the entities with these ids that can be had, by id. The values are the types that a
+    relationship says they have (IRIs); where it says nothing only we are asked (§4.5.23.1)."""
+    get = call.tenant.context.get
+    local = {one: entity for one in wanted if (entity := get(one)) is not None}
+    by_types: dict[frozenset[str], list[str]] = {}
+    for entity_id, types in wanted.items():
+        if types:
+            by_types.setdefault(frozenset(types), []).append(entity_id)
+    found = dict(local)
+    headers: list[Header] = []
+    for types, ids in by_types.items():
+        for first in range(0, len(ids), _LINKED_AT_ONCE):
+            some = ids[first : first + _LINKED_AT_ONCE]
+            linked, told = await _linked(call, types, some)
+            found |= {entity.id: entity for entity in linked}
+            headers += [one for one in told if one not in headers]
+    return found, headers
+
+
+async def _linked(
+    call: Call, types: frozenset[str], ids: list[str]
+) -> tuple[list[Entity], list[Header]]:
+    expr = TypeExpr(tuple(frozenset((name,)) for name in sorted(types)))
+    query = Query(ids=ids, types=expr)
+    matches = matches_of(call, RegistrationSpec(types=expr, ids=ids), "queryEntity")
+    if not matches:
+        return [], []
+    selector = ",".join(call.ld.compact_iri(name) for name in sorted(types))
+    params = {"type": selector, "limit": str(len(ids))}
+    page = Paging(len(ids), 0, count=False)
+    found, headers = await _queried(call, matches, query, params, page)
+    return found.entities, headers
+
+
+async def select(
+    call: Call, query: Query, page: Paging
+) -> tuple[distribution.Found, list[Header]] | None:
+    """One page of what we and the sources have (§5.7.2.4); None when no source takes part."""
+    params = call.params
+    dataset_ids = params["datasetId"].split(",") if params.get("datasetId") else None
+    spec = RegistrationSpec(
+        types=query.types,
+        ids=query.ids,
+        id_pattern=query.id_pattern,
+        attrs=query.attrs,
+        dataset_ids=dataset_ids,
+        geo=query.geo,
+        scope=query.scope,
+    )
+    batch = call.path.endswith(_BATCH_QUERY)
+    matches = [
+        one
+        for one in matches_of(call, spec, None)
+        if one.registration.supports("queryEntity")
+        or (batch and one.registration.supports("queryBatch"))
+    ]
+    if not matches:
+        return None
+    return await _queried(call, matches, query, params, page)
+
+
+async def _queried(
+    call: Call,
+    matches: Sequence[Match],
+    query: Query,
+    params: Mapping[str, str],
+    page: Paging,
+) -> tuple[distribution.Found, list[Header]]:
+    limits = call.tenant.forwarder.limits
+    split = limits.split_entities
+    if "splitEntities" in params:
+        split = params["splitEntities"] == "true"
+    inquiry = Inquiry(
+        Query(query.ids, query.id_pattern, query.types) if split else query,
+        [_asked(call, match, query, params, split=split) for match in matches],
+        page.limit,
+        page.offset,
+        page.count,
+        limited="limit" in params,
+        sys_attrs="sysAttrs" in call.options,
+    )
+    reader = reader_of(call)
+    select_here = call.tenant.context.select
+    if split:
+        most = limits.max_candidates
+        found = await distribution.query_split(reader, inquiry, query, select_here, most)
+    else:
+        found = await distribution.query(reader, inquiry, select_here)
+    return found, reader.headers()
+
+
+def _asked(
+    call: Call, match: Match, query: Query, params: Mapping[str, str], *, split: bool
+) -> Asked:
+    asked = distribution.narrowed_params(match, query, params, call.ld, split=split)
+    if "sysAttrs" in call.options:
+        asked["options"] = "sysAttrs"
+    if call.path.endswith(_BATCH_QUERY) and match.registration.supports("queryBatch"):
+        return Asked(match, Outbound("POST", tuple(_BATCH_QUERY.split("/")), asked, kind="query"))
+    return Asked(match, Outbound("GET", ("entities",), asked))
