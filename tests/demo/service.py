@@ -46,7 +46,7 @@ def until(look: Callable[[], T | None], what: str) -> T:
 class Service:
     """One running service."""
 
-    def __init__(self, command: str, folder: Path, *more: str) -> None:
+    def __init__(self, command: str, folder: Path, *more: str, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder.with_name(f"{folder.name}-{self.port}.log")
@@ -56,7 +56,7 @@ class Service:
                 [sys.executable, "-m", "rynek", *arguments],
                 stdout=out,
                 stderr=err,
-                env=environment(),
+                env=environment() | settings,
             )
         until(self._ready, "ready")
         self.client = httpx.Client(base_url=self.url, timeout=60)
