@@ -22,8 +22,8 @@ from rynek.context.formats import (
     render_entity,
     render_feature,
 )
-from rynek.context.formats.render import choose_language
 from rynek.context.jsonld import CORE_URL, compile_context, core_context
+from rynek.context.language import choose_language
 from rynek.context.model import DEFAULT_VOCAB, LOCATION, NGSI_LD, Entity, Instance
 
 CTX = core_context()

@@ -39,12 +39,14 @@ from rynek.context.model import (
     Instance,
 )
 from rynek.context.query import (
+    Ordering,
     Projection,
     Query,
     TypeExpr,
     object_ids,
     parse_attrs,
     parse_geo,
+    parse_ordering,
     parse_projection,
     parse_q,
     parse_scope,
@@ -65,6 +67,7 @@ from rynek.context.registrations import (
     parse_registration,
     render_registration,
 )
+from rynek.context.sorting import sort_entities
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import StoreLimits
@@ -99,6 +102,7 @@ __all__ = [
     "Inliner",
     "Instance",
     "Match",
+    "Ordering",
     "Page",
     "Projection",
     "Query",
@@ -144,6 +148,7 @@ __all__ = [
     "parse_fragment",
     "parse_geo",
     "parse_link_header",
+    "parse_ordering",
     "parse_partial",
     "parse_projection",
     "parse_q",
@@ -155,5 +160,6 @@ __all__ = [
     "render_entity",
     "render_feature",
     "render_registration",
+    "sort_entities",
     "wanted_links",
 ]

@@ -15,7 +15,7 @@ from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.operations import IngestReport, ingest
-from rynek.context.query import Query
+from rynek.context.query import Ordering, Query
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import SqliteStore, StoreLimits
@@ -58,6 +58,27 @@ class Context:
     ) -> Page:
         """One page of the entities that match."""
         return await self.store.select(query, limit=limit, offset=offset, count=count)
+
+    async def ordered(
+        self,
+        query: Query,
+        ordering: Ordering,
+        *,
+        limit: int,
+        offset: int,
+        most: int,
+        compact: Callable[[str], str],
+    ) -> Page:
+        """One page of the entities that match, in an order, and how many match."""
+        return await self.store.ordered(
+            query, ordering, limit=limit, offset=offset, most=most, compact=compact
+        )
+
+    async def ids(
+        self, query: Query, ordering: Ordering | None, *, most: int, compact: Callable[[str], str]
+    ) -> list[str]:
+        """The ids of all entities that match, in order."""
+        return await self.store.ids(query, ordering, most=most, compact=compact)
 
     async def write(self, job: Callable[[Txn], T]) -> T:
         """Run verbs of `operations` in the next group; returns after the durable commit."""

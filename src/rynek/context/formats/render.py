@@ -11,6 +11,7 @@ from rynek.base.clock import to_iso
 from rynek.context.formats.instances import KIND_OF, is_geometry
 from rynek.context.formats.values import NONE
 from rynek.context.jsonld import CompiledContext
+from rynek.context.language import choose_language
 from rynek.context.model import VALUE_MEMBER, Entity, Instance
 from rynek.context.query import Projection
 
@@ -174,30 +175,6 @@ def _in_language(instance: Instance, lang: str) -> Instance:
     fields = msgspec.structs.asdict(instance)
     fields.update(kind="Property", value=instance.value[language])
     return _Localized(**fields, language=language)
-
-
-def choose_language(languages: Collection[str], lang: str) -> str:
-    """The best of `languages` for a range like `uk,pl;q=0.8,*;q=0.1` (RFC 4647 look-up).
-
-    Falls back to `@none`, then to the first.
-    """
-    ranges = []
-    for position, piece in enumerate(lang.split(",")):
-        name, _, quality = piece.strip().partition(";q=")
-        try:
-            ranges.append((-float(quality or 1), position, name.strip().lower()))
-        except ValueError:
-            continue
-    lowered = {language.lower(): language for language in languages}
-    for quality_, _position, wanted in sorted(ranges):
-        while wanted and quality_ < 0:
-            if wanted in lowered:
-                return lowered[wanted]
-            longer = next((k for k in lowered if k.startswith(wanted + "-")), None)
-            if longer is not None:
-                return lowered[longer]
-            wanted = wanted.rpartition("-")[0]
-    return lowered.get(NONE) or next(iter(languages))
 
 
 def _instance(

@@ -12,6 +12,7 @@ from rynek.base.errors import BadRequestData
 from rynek.base.geo import GEOMETRY_TYPES, validate_geometry
 from rynek.context.jsonld import CompiledContext
 from rynek.context.jsonld.names import is_uri
+from rynek.context.language import NONE
 from rynek.context.model import NULL
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "uri",
 ]
 
-NONE: Final = "@none"
 MAX_VALUE_DEPTH: Final = 500
 _ZULU_LENGTHS: Final = frozenset((20, 22, 23, 24, 25, 26, 27))
 

@@ -18,13 +18,15 @@ from rynek.context.query.hints import (
 from rynek.context.query.linked import linked_ids, object_ids, wanted_links
 from rynek.context.query.literals import BOOLEAN, NUMBER, Literal
 from rynek.context.query.match import Predicate, compile_q
+from rynek.context.query.ordering import Ordering, OrderTerm, Rank, parse_ordering
+from rynek.context.query.paths import Path
 from rynek.context.query.projection import (
     ENTITY_MEMBERS,
     Projection,
     parse_attrs,
     parse_projection,
 )
-from rynek.context.query.q import And, Linked, Or, Path, QNode, Term, format_q, parse_q
+from rynek.context.query.q import And, Linked, Or, QNode, Term, format_q, parse_q
 from rynek.context.query.query import Query, parse_ids
 from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
 from rynek.context.query.types import TypeExpr, parse_types
@@ -43,11 +45,14 @@ __all__ = [
     "Linked",
     "Literal",
     "Or",
+    "OrderTerm",
+    "Ordering",
     "Path",
     "Predicate",
     "Projection",
     "QNode",
     "Query",
+    "Rank",
     "ScopeExpr",
     "ScopePattern",
     "Term",
@@ -64,6 +69,7 @@ __all__ = [
     "parse_attrs",
     "parse_geo",
     "parse_ids",
+    "parse_ordering",
     "parse_projection",
     "parse_q",
     "parse_scope",

@@ -38,7 +38,7 @@ from rynek.context.query.shapes import (
     relation_test,
 )
 
-__all__ = ["GeoQuery", "parse_geo"]
+__all__ = ["GeoQuery", "parse_geo", "parse_geometry"]
 
 MAX_COORDINATES_BYTES: Final = 256 * 1024
 MAX_POSITIONS: Final = 10_000
@@ -150,17 +150,26 @@ def parse_geo(
     if georel is None or geometry is None or coordinates is None:
         raise BadRequestData("a geoquery needs georel, geometry and coordinates together")
     relation, most, least = _parse_georel(georel)
-    shape = {"type": geometry, "coordinates": _parse_coordinates(coordinates)}
-    try:
-        validate_geometry(shape, MAX_POSITIONS)
-        if geometry not in ("Point", "MultiPoint"):
-            build(shape, check=True)  # points cannot be wrong in more ways than were checked
-    except (ValueError, BadShape) as error:
-        raise BadRequestData(f"geometry, coordinates: {error}") from error
+    shape = parse_geometry(geometry, coordinates, "geometry, coordinates")
     attr = LOCATION
     if geoproperty:
         attr = geoproperty if expand is None else expand(geoproperty)
     return GeoQuery(relation, shape, attr, most, least)
+
+
+def parse_geometry(kind: str, coordinates: str | list[Any], parameter: str) -> dict[str, Any]:
+    """The GeoJSON geometry of a type and coordinates (JSON text, or the array itself).
+
+    Raises BadRequestData naming `parameter`, TooComplexQuery beyond the bounds.
+    """
+    shape = {"type": kind, "coordinates": _parse_coordinates(coordinates, parameter)}
+    try:
+        validate_geometry(shape, MAX_POSITIONS)
+        if kind not in ("Point", "MultiPoint"):
+            build(shape, check=True)  # points cannot be wrong in more ways than were checked
+    except (ValueError, BadShape) as error:
+        raise BadRequestData(f"{parameter}: {error}") from error
+    return shape
 
 
 def _parse_georel(text: str) -> tuple[str, float | None, float | None]:
@@ -186,12 +195,12 @@ def _parse_georel(text: str) -> tuple[str, float | None, float | None]:
     return _NEAR, found.get("maxDistance"), found.get("minDistance")
 
 
-def _parse_coordinates(coordinates: str | list[Any]) -> Any:
+def _parse_coordinates(coordinates: str | list[Any], parameter: str) -> Any:
     if not isinstance(coordinates, str):
         return coordinates
     if len(coordinates) > MAX_COORDINATES_BYTES:
-        raise TooComplexQuery(f"coordinates: longer than {MAX_COORDINATES_BYTES} characters")
+        raise TooComplexQuery(f"{parameter}: longer than {MAX_COORDINATES_BYTES} characters")
     try:
         return msgspec.json.decode(coordinates)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-        raise BadRequestData(f"coordinates: not a JSON array ({error})") from error
+        raise BadRequestData(f"{parameter}: not a JSON array ({error})") from error

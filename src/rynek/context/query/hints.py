@@ -30,7 +30,8 @@ from rynek.context.query.literals import (
     time_of,
     unwrap,
 )
-from rynek.context.query.q import And, Linked, Or, Path, QNode, Term
+from rynek.context.query.paths import Path
+from rynek.context.query.q import And, Linked, Or, QNode, Term
 from rynek.context.query.targets import descend, targets
 
 __all__ = [

@@ -35,9 +35,10 @@ import msgspec
 from rynek.base.errors import BadRequestData, TooComplexQuery
 from rynek.context.query import literals, pattern
 from rynek.context.query.literals import Literal, scan_literal, scan_quoted
+from rynek.context.query.paths import Path, scan_path
 from rynek.context.query.scan import MAX_DEPTH, Scanner
 
-__all__ = ["And", "Linked", "Or", "Path", "QNode", "Term", "format_q", "parse_q"]
+__all__ = ["And", "Linked", "Or", "QNode", "Term", "format_q", "parse_q"]
 
 EXISTS: Final = "exists"
 EQ: Final = "=="
@@ -50,37 +51,10 @@ LIKE: Final = "~="
 UNLIKE: Final = "!~="
 
 _OPERATORS: Final = (UNLIKE, LIKE, EQ, NE, GE, LE, GT, LT)
-MEMBERS: Final = frozenset(
-    {
-        "observedAt",
-        "createdAt",
-        "modifiedAt",
-        "expiresAt",
-        "unitCode",
-        "datasetId",
-        "objectType",
-        "valueType",
-    }
-)
-ENTITY_TIMES: Final = frozenset({"createdAt", "modifiedAt", "expiresAt"})
 _TYPES_HINT: Final = re.compile(r"\s*([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*)\s*:\s*")
 _COMPARABLE: Final = frozenset(
     {literals.NUMBER, literals.TEXT, literals.DATETIME, literals.DATE, literals.TIME}
 )
-
-
-class Path(msgspec.Struct, frozen=True):
-    """Where the target is: attribute IRI, sub-attribute IRIs, a member, members of the value.
-
-    `attr` is `@createdAt`, `@modifiedAt` or `@expiresAt` for the entity's own times. `text` is
-    the path as written, with short names.
-    """
-
-    attr: str
-    subs: tuple[str, ...] = ()
-    member: str | None = None
-    trail: tuple[str, ...] = ()
-    text: str = ""
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -203,7 +177,7 @@ class _Parser:
             self.scanner.error("an attribute name (the language has no negation of existence)")
         start = self.scanner.pos
         hops = self.hops()
-        path, first = self.path()
+        path, first = scan_path(self.scanner, self.expand)
         for _ in hops:
             if not self.scanner.take("}"):
                 self.scanner.error("'}'")
@@ -221,7 +195,7 @@ class _Parser:
             start = scanner.pos
             scanner.skip_space()
             if not scanner.peek().isalpha():
-                return found  # path() says what is wrong
+                return found  # scan_path says what is wrong
             name = scanner.name()
             if not scanner.take("{"):
                 scanner.pos = start
@@ -253,50 +227,6 @@ class _Parser:
         if operator in (LIKE, UNLIKE):
             return Term(path, operator, pattern=self.pattern())
         return self.comparison(path, operator, first)
-
-    def path(self) -> tuple[Path, str]:
-        """The path and its first name as written."""
-        scanner = self.scanner
-        start = scanner.pos
-        names = [scanner.name()]
-        while self._adjacent("."):
-            names.append(scanner.name())
-        trail = self._trail() if self._adjacent("[") else ()
-        text = scanner.text[start : scanner.pos].strip()
-        return self._path(names, trail, text), names[0]
-
-    def _adjacent(self, token: str) -> bool:
-        scanner = self.scanner
-        if not scanner.text.startswith(token, scanner.pos):
-            return False
-        scanner.pos += 1
-        return True
-
-    def _trail(self) -> tuple[str, ...]:
-        scanner = self.scanner
-        end = scanner.text.find("]", scanner.pos)
-        if end < 0:
-            scanner.error("']'")
-        members = tuple(scanner.text[scanner.pos : end].split("."))
-        if any(not member or "[" in member for member in members):
-            scanner.error("member names joined by '.'")
-        scanner.pos = end + 1
-        if scanner.text.startswith("[", scanner.pos):
-            scanner.error("one pair of square brackets only; join members by '.'")
-        return members
-
-    def _path(self, names: list[str], trail: tuple[str, ...], text: str) -> Path:
-        if len(names) == 1 and names[0] in ENTITY_TIMES:
-            return Path("@" + names[0], trail=trail, text=text)
-        member = names[-1] if len(names) > 1 and names[-1] in MEMBERS else None
-        subs = names[1:-1] if member else names[1:]
-        return Path(
-            self.expand(names[0]),
-            tuple(self.expand(name) for name in subs),
-            member,
-            trail,
-            text,
-        )
 
     def pattern(self) -> str:
         scanner = self.scanner

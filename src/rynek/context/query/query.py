@@ -12,7 +12,8 @@ from rynek.context.query import pattern
 from rynek.context.query.geo import GeoQuery
 from rynek.context.query.linked import compile_linked, has_links
 from rynek.context.query.match import compile_q
-from rynek.context.query.q import Linked, Path, QNode, Term
+from rynek.context.query.paths import Path
+from rynek.context.query.q import Linked, QNode, Term
 from rynek.context.query.scan import MAX_TERMS
 from rynek.context.query.scope import ScopeExpr
 from rynek.context.query.types import TypeExpr

@@ -10,7 +10,7 @@ import msgspec
 from rynek.context.changes import ChangeLog
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
-from rynek.context.query import Query
+from rynek.context.query import Ordering, Query
 
 T = TypeVar("T")
 
@@ -128,6 +128,29 @@ class Store(Protocol):
 
     async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
         """One page of the entities that match; limit 0 with count asks for the number only."""
+        ...
+
+    async def ordered(
+        self,
+        query: Query,
+        ordering: Ordering,
+        *,
+        limit: int,
+        offset: int,
+        most: int,
+        compact: Callable[[str], str],
+    ) -> Page:
+        """One page in an order, and the number of matches; equal ones come as in `select`.
+
+        `compact` turns type IRIs into the names they are sorted by. TooComplexQuery when more
+        than `most` entities match.
+        """
+        ...
+
+    async def ids(
+        self, query: Query, ordering: Ordering | None, *, most: int, compact: Callable[[str], str]
+    ) -> list[str]:
+        """The ids of all matches, in order. TooComplexQuery when more than `most` match."""
         ...
 
     def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:

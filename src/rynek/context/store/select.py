@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from rynek.base.sqlite import Connection
@@ -68,17 +69,40 @@ class _Collector:
         return self._matches(self._look(body, ctx, self._needs))
 
 
+class Readers:
+    """Spare reader connections for queries that take turns with others: an open cursor would hold
+    every other reader of its connection on its snapshot."""
+
+    def __init__(self, open_reader: Callable[[], Connection]) -> None:
+        self._open = open_reader
+        self._idle: list[Connection] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Connection]:
+        """A connection for one query; its cursors must be done or closed when it comes back."""
+        connection = self._idle.pop() if self._idle else self._open()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+
 class Selector:
     """Answers queries on one reader connection; a long one goes on along its own connection."""
 
     def __init__(
-        self, reader: Connection, indexes: Indexes, open_reader: Callable[[], Connection]
+        self, reader: Connection, indexes: Indexes, planner: Planner, readers: Readers
     ) -> None:
         self._reader = reader
         self._indexes = indexes
-        self._planner = Planner(indexes)
-        self._open_reader = open_reader
-        self._idle: list[Connection] = []
+        self._planner = planner
+        self._readers = readers
 
     def is_planned(self, query: Query) -> bool:
         """Whether this very query was planned before, with the indexes that it needs."""
@@ -124,24 +148,16 @@ class Selector:
         return Page(rows, total, len(raw) > limit)
 
     async def _rest(self, plan: Plan, skip: int, found: _Collector) -> None:
-        """Read on from candidate `skip` in chunks, on a connection of its own: an open cursor
-        would hold every other reader of the connection on its snapshot."""
-        connection = self._idle.pop() if self._idle else self._open_reader()
-        cursor = connection.execute(plan.sql, plan.args)
-        try:
-            rows: Iterator[RawRow] = iter(cursor)
-            for _ in islice(rows, skip):
-                pass
-            while chunk := list(islice(rows, _CHUNK_ROWS)):
-                if found.take(chunk):
-                    break
-                await asyncio.sleep(0)
-        finally:
-            cursor.close()
-            self._idle.append(connection)
-
-    def close(self) -> None:
-        """Close the spare connections."""
-        for connection in self._idle:
-            connection.close()
-        self._idle.clear()
+        """Read on from candidate `skip` in chunks, on a connection of its own."""
+        with self._readers.one() as connection:
+            cursor = connection.execute(plan.sql, plan.args)
+            try:
+                rows: Iterator[RawRow] = iter(cursor)
+                for _ in islice(rows, skip):
+                    pass
+                while chunk := list(islice(rows, _CHUNK_ROWS)):
+                    if found.take(chunk):
+                        break
+                    await asyncio.sleep(0)
+            finally:
+                cursor.close()

@@ -15,16 +15,17 @@ from rynek.base.clock import MICRO, Clock
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
 from rynek.context.formats import decode
 from rynek.context.model import Entity
-from rynek.context.query import Query
+from rynek.context.query import Ordering, Query
 from rynek.context.store.build import IndexBuilder
 from rynek.context.store.contract import Page, Row, TypeSummary
 from rynek.context.store.documents import SqliteDocuments
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
+from rynek.context.store.ordered import Gatherer
 from rynek.context.store.outbox import Outbox
-from rynek.context.store.plan import wanted_indexes
+from rynek.context.store.plan import Planner, wanted_indexes
 from rynek.context.store.schema import MIGRATIONS
-from rynek.context.store.select import Selector
+from rynek.context.store.select import Readers, Selector
 from rynek.context.store.writer import GroupTxn, Writer
 
 T = TypeVar("T")
@@ -59,7 +60,9 @@ class SqliteStore:
         self.documents = SqliteDocuments(self._reading)
         self.outbox = Outbox(self._reading)
         self._writer = Writer(self._writing, self._indexes, self.changes, self.outbox, clock)
-        self._selector = Selector(self._reading, self._indexes, self._open_reader)
+        planner, self._readers = Planner(self._indexes), Readers(self._open_reader)
+        self._selector = Selector(self._reading, self._indexes, planner, self._readers)
+        self._gatherer = Gatherer(self._reading, self._indexes, planner, self._readers)
         self._builder = IndexBuilder(self._writer, self._indexes, self.limits.max_value_indexes)
         self._clock = clock
         self._upkeep: asyncio.Task[None] | None = None
@@ -85,10 +88,36 @@ class SqliteStore:
         """One page of what matches; the first query on a large type's attribute waits until its
         value index is built."""
         if not self._selector.is_planned(query):
-            wanted = wanted_indexes(query, self._indexes, self._reading)
-            if wanted:
-                await self._builder.ensure(wanted)
+            await self._prepare(query)
         return await self._selector.select(query, limit=limit, offset=offset, count=count)
+
+    async def _prepare(self, query: Query) -> None:
+        wanted = wanted_indexes(query, self._indexes, self._reading)
+        if wanted:
+            await self._builder.ensure(wanted)
+
+    async def ordered(
+        self,
+        query: Query,
+        ordering: Ordering,
+        *,
+        limit: int,
+        offset: int,
+        most: int,
+        compact: Callable[[str], str],
+    ) -> Page:
+        """One page in an order, and the number of matches."""
+        await self._prepare(query)
+        return await self._gatherer.ordered(
+            query, ordering, limit=limit, offset=offset, most=most, compact=compact
+        )
+
+    async def ids(
+        self, query: Query, ordering: Ordering | None, *, most: int, compact: Callable[[str], str]
+    ) -> list[str]:
+        """The ids of all matches, in order."""
+        await self._prepare(query)
+        return await self._gatherer.ids(query, ordering, most=most, compact=compact)
 
     def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:
         """Entities by number, ascending, those above `after`."""
@@ -140,7 +169,7 @@ class SqliteStore:
             self._upkeep.cancel()
             await asyncio.gather(self._upkeep, return_exceptions=True)
         await self._writer.finish()
-        self._selector.close()
+        self._readers.close()
         self._reading.close()
         checkpoint(self._writing, truncate=True)
         self._writing.close()

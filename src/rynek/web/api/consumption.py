@@ -23,7 +23,7 @@ from rynek.web.api.params import (
     view_of,
 )
 from rynek.web.api.query_body import take_query
-from rynek.web.api.reading import check_sources, join_of
+from rynek.web.api.reading import check_sources, join_of, order_of
 from rynek.web.api.representation import entities_answer, entity_answer
 from rynek.web.api.route import Route
 
@@ -107,7 +107,7 @@ async def _query_beyond(call: Call) -> Reply:
     page = paging(params, limits.default_limit, limits.max_limit)
     query = entity_query(params, call.ld, links)
     require_filter(params, query)
-    found = await selecting.select(call, query, page)
+    found = await selecting.select(call, query, page, order_of(call))
     headers = found.headers + page_headers(call, page, found.count, found.more)
     return await entities_answer(call, found.entities, view, join, headers)
 

@@ -59,8 +59,27 @@ def query_params(document: dict[str, Any]) -> dict[str, str]:
     if "geoQ" in document:
         params |= _geo(document["geoQ"])
     if "ordering" in document:
-        params["ordering"] = "given"
+        params |= _ordering(document["ordering"])
     return params
+
+
+def _ordering(ordering: Any) -> dict[str, str]:
+    """OrderingParams (§5.2.43)."""
+    if not isinstance(ordering, dict) or "orderBy" not in ordering:
+        raise BadRequestData("ordering must be an object with orderBy")
+    params = {"orderBy": ",".join(_names("orderBy", ordering["orderBy"]))}
+    if "collation" in ordering:
+        params["collation"] = _text("collation", ordering["collation"])
+    if "geometry" in ordering:
+        params["orderGeometry"] = _text("geometry", ordering["geometry"])
+    if "coordinates" in ordering:
+        params["orderFrom"] = _coordinates(ordering["coordinates"])
+    return params
+
+
+def _coordinates(given: Any) -> str:
+    """A JSON array, or the same as text (§4.7.1)."""
+    return given if isinstance(given, str) else dumps(given).decode()
 
 
 def _names(name: str, value: Any) -> list[str]:
@@ -85,8 +104,7 @@ def _geo(geo: Any) -> dict[str, str]:
         if name in geo
     }
     if "coordinates" in geo:
-        given = geo["coordinates"]
-        params["coordinates"] = given if isinstance(given, str) else dumps(given).decode()
+        params["coordinates"] = _coordinates(geo["coordinates"])
     return params
 
 

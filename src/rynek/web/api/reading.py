@@ -8,7 +8,8 @@ import msgspec
 
 from rynek.base.errors import BadRequestData, OperationNotSupported, TooComplexQuery
 from rynek.base.ids import is_uri
-from rynek.context import parse_attrs, parse_q
+from rynek.context import Ordering, parse_attrs, parse_ordering, parse_q
+from rynek.web.api import sources
 from rynek.web.api.call import Call
 from rynek.web.api.params import flag
 
@@ -36,6 +37,27 @@ def join_of(params: dict[str, str]) -> Join | None:
     return None if form == _NONE else Join(form, level, ids)
 
 
+def order_of(call: Call) -> Ordering | None:
+    """orderBy, collation, orderFrom and orderGeometry (§4.23); None where no order is asked for.
+
+    BadRequestData when one of them is wrong, or when other sources would take part (§5.7.2.4).
+    """
+    params = call.params
+    ordering = parse_ordering(
+        params.get("orderBy", "id"),
+        call.ld.expand_term,
+        collation=params.get("collation"),
+        coordinates=params.get("orderFrom"),
+        geometry=params.get("orderGeometry"),
+        lang=params.get("lang"),
+    )
+    if "orderBy" not in params:
+        return None
+    if not sources.is_local(call) or params.get("local") == "false":
+        raise BadRequestData("orderBy is for local entities: add local=true")
+    return ordering
+
+
 def _level(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise BadRequestData(f"joinLevel must be a number from 1 on, it is {text[:40]!r}")
@@ -55,8 +77,8 @@ def _uris(name: str, text: str) -> list[str]:
 def check_sources(call: Call) -> None:
     """csf, splitEntities and jsonKeys: their form. What they say goes to the sources."""
     params = call.params
-    if "orderBy" in params or params.get("entityMap", "false") != "false":
-        raise OperationNotSupported("orderBy and entityMap are not supported yet")
+    if params.get("entityMap", "false") != "false":
+        raise OperationNotSupported("entityMap is not supported yet")
     if "csf" in params:
         parse_q(params["csf"], call.ld.expand_term)
     if "splitEntities" in params:

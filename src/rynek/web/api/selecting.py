@@ -1,9 +1,9 @@
-"""Pages of entities that no index can answer alone: conditions on linked entities."""
+"""Pages of entities that no index can answer alone: in order, with conditions on linked ones."""
 
 from __future__ import annotations
 
 from rynek.base.errors import TooComplexQuery
-from rynek.context import Entity, Query
+from rynek.context import Entity, Ordering, Query, decode, sort_entities
 from rynek.web.api import sources
 from rynek.web.api.call import Call
 from rynek.web.api.linking import Links
@@ -13,15 +13,34 @@ from rynek.web.api.sources import Selected
 _CHUNK = 500
 
 
-async def select(call: Call, query: Query, page: Paging) -> Selected:
-    """One page of the entities that match."""
-    if not query.linked:
+async def select(call: Call, query: Query, page: Paging, ordering: Ordering | None) -> Selected:
+    """One page of the entities that match, in order."""
+    if query.linked:
+        return await _linked_page(call, query, page, ordering)
+    if ordering is None:
         return await sources.select(call, query, page)
-    wanted = None if page.count else page.offset + page.limit + 1
-    found = await _linked(call, query, wanted)
-    chosen = found.entities[page.offset : page.offset + page.limit]
-    more = len(found.entities) > page.offset + page.limit
-    return Selected(chosen, len(found.entities) if page.count else None, more, found.headers)
+    found = await call.tenant.context.ordered(
+        query,
+        ordering,
+        limit=page.limit,
+        offset=page.offset,
+        most=call.limits.max_sorted,
+        compact=call.ld.compact_iri,
+    )
+    entities = [decode(row.body, row.times, row.ctx) for row in found.rows]
+    return Selected(entities, found.count if page.count else None, found.more)
+
+
+async def _linked_page(
+    call: Call, query: Query, page: Paging, ordering: Ordering | None
+) -> Selected:
+    end = page.offset + page.limit
+    found = await _linked(call, query, None if page.count or ordering else end + 1)
+    entities = found.entities
+    if ordering is not None:
+        entities = await sort_entities(entities, ordering, call.ld.compact_iri)
+    count = len(entities) if page.count else None
+    return Selected(entities[page.offset : end], count, len(entities) > end, found.headers)
 
 
 async def _linked(call: Call, query: Query, wanted: int | None) -> Selected:
