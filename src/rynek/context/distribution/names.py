@@ -16,7 +16,8 @@ from rynek.context.formats.instances import is_geometry
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import VALUE_MEMBER
 from rynek.context.query import format_q, parse_q
-from rynek.context.query.q import Linked, Path, QNode, Term
+from rynek.context.query.paths import Path
+from rynek.context.query.q import Linked, QNode, Term
 
 __all__ = ["translate_attribute", "translate_document", "translate_params"]
 
