@@ -36,9 +36,8 @@ class Problem(Exception):
             "type": self.type,
             "title": self.title,
             "status": self.status,
+            "detail": self.detail or self.title,
         }
-        if self.detail:
-            members["detail"] = self.detail
         return members | self.extra
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -53,6 +54,16 @@ def test_bodies_without_type_or_length_are_refused_with_a_bare_status(serve: Ser
         del request.headers["content-length"]
         assert (await client.send(request)).status_code == 411
 
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"{}"
+
+        chunked = await client.post("entities", content=pieces(), headers=LD)
+        assert (chunked.status_code, chunked.content) == (411, b"")
+        latin = {"Content-Type": "application/json; charset=iso-8859-1"}
+        assert (await client.post("entities", content=b"{}", headers=latin)).status_code == 415
+        utf = {"Content-Type": "Application/JSON;charset=UTF-8"}
+        assert (await client.post("entities", content=b"{}", headers=utf)).status_code == 400
+
     serve(test)
 
 
@@ -86,7 +97,19 @@ def test_what_is_accepted(serve: Serve) -> None:
             "application/json"
         )
         refused = await client.get("types", headers={"Accept": "application/geo+json"})
-        assert "application/ld+json" in refused.json()["detail"]
+        assert refused.json()["available"] == ["application/json", "application/ld+json"]
+        # Of equals the first in the standard's order; the most specific range tells the weight.
+        assert await media("application/ld+json, */*") == "application/json"
+        assert await media("application/ld+json, */*;q=0.1") == "application/ld+json"
+        assert await media("application/json;q=0, */*") == "application/ld+json"
+        assert await media("*/*, application/json;q=0.2, application/ld+json;q=0.2") == (
+            "application/geo+json"
+        )
+        assert await media('application/ld+json;profile="http://a.org/x,y"') == (
+            "application/ld+json"
+        )
+        assert await media("application/json;q=nonsense") == "application/json"
+        assert await media("application/json;q=0") == "406"
         html = await client.patch(
             f"entities/{ID}/attrs", json={"power": {"value": 2}}, headers={"Accept": "text/html"}
         )
@@ -239,5 +262,117 @@ def test_a_tenant_starts_once_for_many_first_requests(serve: Serve) -> None:
         names = [task.get_name() for task in asyncio.all_tasks()]
         assert names.count("history-follower") == len(engine.tenants)
         assert (await client.get("types", headers={"NGSILD-Tenant": "quiet"})).status_code == 200
+
+    serve(test)
+
+
+def test_two_links_to_contexts_are_one_too_many(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        one, two = link(CORE)["Link"], link("https://example.org/c.jsonld")["Link"]
+        for headers in ([("Link", one), ("Link", two)], [("Link", f"{one}, {two}")]):
+            answer = await client.get("types", headers=headers)
+            assert kind(answer) == (400, "BadRequestData")
+        other = [("Link", one), ("Link", '<https://example.org/>; rel="author"')]
+        assert (await client.get("types", headers=other)).status_code == 200
+        broken = await client.get("types", headers={"Link": "https://example.org/c.jsonld"})
+        assert kind(broken) == (400, "BadRequestData")
+
+    serve(test)
+
+
+def test_methods_that_a_path_has_not(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        wrong = await client.put("entities", json={})
+        assert kind(wrong) == (405, "InvalidRequest")
+        assert {"GET", "HEAD", "POST", "DELETE", "OPTIONS"} <= set(
+            wrong.headers["allow"].split(", ")
+        )
+        told = await client.options(f"entities/{ID}")
+        assert (told.status_code, told.content) == (204, b"")
+        assert "PATCH" in told.headers["allow"]
+        assert "application/merge-patch+json" in told.headers["accept-patch"]
+        assert "accept-post" not in told.headers
+        assert kind(await client.options("nothing")) == (404, "ResourceNotFound")
+        assert (await client.request("BREW", "entities")).status_code == 405
+
+    serve(test)
+
+
+def test_head_is_get_without_its_body(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=lamp())
+        got = await client.get(f"entities/{ID}")
+        head = await client.head(f"entities/{ID}")
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == got.headers["content-length"]
+        assert head.headers["content-type"] == "application/json"
+        assert (await client.head("entities/urn:x:none")).status_code == 404
+
+    serve(test)
+
+
+def test_pages_of_other_origins_may_ask_first(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        asked = {
+            "Origin": "https://app.example.org",
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "content-type,ngsild-tenant",
+        }
+        told = await client.options(f"entities/{ID}", headers=asked)
+        assert told.status_code == 204
+        assert told.headers["access-control-allow-origin"] == "*"
+        assert "PATCH" in told.headers["access-control-allow-methods"]
+        assert told.headers["access-control-max-age"] == "86400"
+        got = await client.get("types", headers={"Origin": "https://app.example.org"})
+        assert "NGSILD-Results-Count" in got.headers["access-control-expose-headers"]
+
+    async def named(client: httpx.AsyncClient, _: Engine) -> None:
+        ours = await client.get("types", headers={"Origin": "https://app.example.org"})
+        assert ours.headers["access-control-allow-origin"] == "https://app.example.org"
+        other = await client.get("types", headers={"Origin": "https://evil.example.org"})
+        assert "access-control-allow-origin" not in other.headers
+
+    serve(test)
+    serve(named, access__cors_origins=("https://app.example.org",))
+
+
+def test_larger_answers_are_compressed_for_who_takes_it(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        many = [lamp() | {"id": f"{ID}{n}"} for n in range(20)]
+        await client.post("entityOperations/create", json=many)
+        path = "entities?type=StreetLight"
+        plain = await client.get(path, headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        packed = await client.get(path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.json() == plain.json()
+        assert int(packed.headers["content-length"]) < len(plain.content) / 3
+        assert "Accept-Encoding" in packed.headers["vary"]
+        refused = await client.get(path, headers={"Accept-Encoding": "gzip;q=0, *"})
+        assert "content-encoding" not in refused.headers
+        small = await client.get(f"entities/{ID}1", headers={"Accept-Encoding": "gzip"})
+        assert "content-encoding" not in small.headers
+
+    serve(test)
+
+
+def test_an_answer_that_did_not_change_is_not_sent_again(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=lamp())
+        first = await client.get(f"entities/{ID}")
+        same = await client.get(f"entities/{ID}", headers={"If-None-Match": first.headers["etag"]})
+        assert (same.status_code, same.content) == (304, b"")
+        assert same.headers["etag"] == first.headers["etag"]
+        assert "content-length" not in same.headers
+        await client.patch(f"entities/{ID}/attrs", json={"power": {"value": 2}})
+        new = await client.get(f"entities/{ID}", headers={"If-None-Match": first.headers["etag"]})
+        assert new.status_code == 200
+        assert new.headers["etag"] != first.headers["etag"]
+        either = f'"other", {new.headers["etag"]}'
+        for held in (either, "*"):
+            again = await client.get(f"entities/{ID}", headers={"If-None-Match": held})
+            assert again.status_code == 304
+        gone = await client.get("entities/urn:x:none", headers={"If-None-Match": "*"})
+        assert gone.status_code == 404
 
     serve(test)

@@ -164,8 +164,7 @@ def test_geojson(serve: Serve) -> None:
         "type=T&georel=equals&geometry=Point&coordinates=[a]",
         "type=T&georel=equals&geometry=Ball&coordinates=[0,0]", "type=T&scopeQ=;",
         "type=T&limit=0", "type=T&limit=-1", "type=T&limit=x", "type=T&offset=-1",
-        "type=T&count=yes", "type=T&options=temporalValues", "type=T&format=xml",
-        "type=(A", "type=A,,B",
+        "type=T&count=yes", "type=(A", "type=A,,B",
     ],
 )  # fmt: skip
 def test_queries_that_are_refused(serve: Serve, query: str) -> None:
@@ -176,9 +175,28 @@ def test_queries_that_are_refused(serve: Serve, query: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("type=T&unknown=1", "unknown"),
+        ("type=T&timerel=after", "timerel"),
+        ("type=T&options=temporalValues", "temporalValues"),
+        ("type=T&options=sysAttrs,noOverwrite", "noOverwrite"),
+        ("type=T&format=xml", "xml"),
+    ],
+)
+def test_parameters_of_other_operations_are_refused(serve: Serve, query: str, named: str) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        answer = await client.get(f"entities?{query}")
+        assert kind(answer) == (400, "InvalidRequest")
+        assert named in answer.json()["detail"]
+
+    serve(test)
+
+
+@pytest.mark.parametrize(
     "query",
     ["attrs=steps", "q=steps", "type=*", "local=true", "type=BusStop&join=@none",
-     "type=BusStop&splitEntities=false", "type=BusStop&unknown=1", f"type=BusStop&id={ID},urn:a:b",
+     "type=BusStop&splitEntities=false", f"type=BusStop&id={ID},urn:a:b",
      "type=BusStop&idPattern=BusStop:[0-9]", "type=BusStop&count=true&limit=1",
      "georel=near;maxDistance==10&geometry=Point&coordinates=[16.9,52.4]"],
 )  # fmt: skip

@@ -404,10 +404,11 @@ def test_discovery_by_type_id_and_attributes(serve: Serve) -> None:
             {"type": "A", "q": "a=="},
             {"type": "A", "georel": "near"},
             {"type": "A", "timerel": "before"},
-            {"type": "A", "options": "huge"},
         ):
             answer = await client.get("csourceRegistrations", params=params)
             problem(answer, 400, "BadRequestData")
+        huge = await client.get("csourceRegistrations?type=A&options=huge")
+        problem(huge, 400, "InvalidRequest")
 
     serve(test)
 

@@ -34,7 +34,10 @@ _CONTEXT_IN_JSON: Final = "application/json must not have an @context in the bod
 
 def media_type(call: Call) -> str:
     """The body's media type: JSON, JSON-LD or (for patches) merge-patch; 415 otherwise."""
-    media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media, _, rest = call.headers.get("content-type", "").partition(";")
+    media = media.strip().lower()
+    if rest and _is_other_charset(rest):
+        raise UnsupportedMediaType("JSON is sent in UTF-8")
     if media in ("application/json", "application/ld+json"):
         return media
     if media == _MERGE_PATCH and call.method == "PATCH":
@@ -42,6 +45,13 @@ def media_type(call: Call) -> str:
     raise UnsupportedMediaType(
         "send application/json or application/ld+json" + (f", not {media[:60]}" if media else "")
     )
+
+
+def _is_other_charset(parameters: str) -> bool:
+    """Whether a Content-Type names an encoding that JSON does not have (RFC 8259 §8.1)."""
+    _, named, charset = parameters.lower().partition("charset=")
+    name = charset.partition(";")[0].strip().strip('"')
+    return bool(named) and name not in ("utf-8", "utf8", "us-ascii")
 
 
 def load_json(body: bytes) -> Any:

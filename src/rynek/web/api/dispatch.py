@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote
+from zlib import crc32
 
 from rynek.base.errors import (
     LengthRequired,
     MethodNotAllowed,
-    NotAcceptable,
     PayloadTooLarge,
     Problem,
     ResourceNotFound,
@@ -21,7 +22,9 @@ from rynek.base.errors import (
 from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
 from rynek.web.api.bodies import dumps
-from rynek.web.api.call import GEO_JSON, JSON, JSON_LD, Call, Header, Reply
+from rynek.web.api.call import JSON, Call, Header, Reply
+from rynek.web.api.conformance import conform, preferred_version
+from rynek.web.api.negotiation import accepted, takes_gzip
 from rynek.web.api.params import parse_query_string
 from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.routes import Leaf, build, find
@@ -33,9 +36,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PREFIX: Final = "/ngsi-ld/v1/"
 _logger = logging.getLogger(__name__)
 _BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
-_VARY: Final = (b"vary", b"Accept, Link, NGSILD-Tenant, Prefer")
+_VARY: Final = (b"vary", b"Accept, Accept-Encoding, Link, NGSILD-Tenant, Prefer")
+# Smaller answers cost more to compress than to send; large ones would hold up the others.
+_COMPRESS_FROM: Final = 1024
+_COMPRESS_IN_THREAD: Final = 256 * 1024
+_POST_MEDIA: Final = b"application/json, application/ld+json"
+_PATCH_MEDIA: Final = _POST_MEDIA + b", application/merge-patch+json"
+_SHORT: Final = frozenset(("simplified", "keyValues", "temporalValues", "aggregatedValues"))
 _CORS_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_CORS_EXPOSED: Final = b"Link, Location, NGSILD-Results-Count, NGSILD-Tenant, Content-Range"
+_CORS_EXPOSED: Final = (
+    b"Link, Location, ETag, Content-Range, Preference-Applied, NGSILD-Results-Count, NGSILD-Tenant,"
+    b" NGSILD-EntityMap, NGSILD-Snapshot, NGSILD-Warning"
+)
 
 
 class Api:
@@ -53,9 +65,10 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request below /ngsi-ld/v1/."""
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        raw = scope["headers"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+        if len(headers) != len(raw):
+            headers = _combined(raw)
         method = scope["method"]
         try:
             reply = await self._answer(scope, method, headers, receive)
@@ -76,20 +89,25 @@ class Api:
         leaf, args = found
         if method == "OPTIONS":
             return _options(leaf)
-        route = leaf.routes.get("GET" if method == "HEAD" else method)
-        if route is None:
+        served = leaf.routes.get("GET" if method == "HEAD" else method)
+        if served is None:
             return _method_not_allowed(leaf, method)
-        _, _, handler, right, geojson, creates, tenant_in_path = route
+        handler, right, geojson, creates, tenant_in_path, tagged, entities, takes = served
         accept = accepted(headers.get("accept"), geojson=geojson, strict=right == "read")
         engine = self._engine
         name = headers.get("ngsild-tenant") or engine.default_tenant
         if tenant_in_path and "ngsild-tenant" not in headers:
             name = context_namespace(args[0]) or name
         self._access.check(headers.get("authorization"), right, name)
+        params = parse_query_string(scope["query_string"])
+        if params:
+            takes.check(params)
         prospective = creates and name not in engine.tenants
         tenant = ProspectiveTenant(engine, name) if prospective else engine.tenant(name)
         body = b""
         if method in _BODY_METHODS:
+            if "content-length" not in headers:
+                raise LengthRequired
             body = await read_body(receive, headers, self._max_body)
         link = headers.get("link")
         url = parse_link_header(link) if link is not None else None
@@ -97,12 +115,12 @@ class Api:
         ld = resolver.resolve_cached(url)
         if ld is None:
             ld = await resolver.resolve(url)
-        return await handler(
+        reply = await handler(
             Call(
                 method,
                 path,
                 args,
-                parse_query_string(scope["query_string"]),
+                params,
                 headers,
                 body,
                 tenant,
@@ -113,11 +131,22 @@ class Api:
                 self._limits,
             )
         )
+        if tagged:
+            reply = _tagged(reply, headers)
+        if "prefer" in headers:
+            version = preferred_version(headers["prefer"])
+            if version is not None:
+                short = not _SHORT.isdisjoint(_words(params))
+                reply = conform(reply, version, entities=entities, simplified=short)
+        return reply
 
     async def _send(self, reply: Reply, headers: dict[str, str], method: str, send: Send) -> None:
         body = reply.body
         out: list[Header] = [_VARY]
-        if reply.status != 204:
+        if len(body) > _COMPRESS_FROM and takes_gzip(headers.get("accept-encoding", "")):
+            body = await _compressed(body)
+            out.append((b"content-encoding", b"gzip"))
+        if reply.status not in {204, 304}:
             out.append((b"content-length", str(len(body)).encode()))
         if body:
             out.append((b"content-type", reply.media))
@@ -142,6 +171,7 @@ class Api:
             (b"access-control-allow-methods", _CORS_METHODS),
             (b"access-control-allow-headers", b"*, Authorization"),
             (b"access-control-expose-headers", _CORS_EXPOSED),
+            (b"access-control-max-age", b"86400"),
             (b"vary", b"Origin"),
         ]
 
@@ -165,58 +195,17 @@ async def read_body(receive: Receive, headers: dict[str, str], most: int) -> byt
         raise PayloadTooLarge(f"the body is larger than {most} bytes")
     message = await receive()
     body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if not body and told is None:
-            raise LengthRequired
-        if len(body) > most:
-            raise PayloadTooLarge(f"the body is larger than {most} bytes")
-        return body
     chunks = [body]
     size = len(body)
-    while message.get("more_body"):
+    while message.get("more_body") and size <= most:
         message = await receive()
         if message["type"] == "http.disconnect":
             break
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > most:
-            raise PayloadTooLarge(f"the body is larger than {most} bytes")
-    if not size and told is None:
-        raise LengthRequired
-    return b"".join(chunks)
-
-
-@lru_cache(maxsize=512)
-def accepted(header: str | None, *, geojson: bool = False, strict: bool = True) -> bytes:
-    """The best of JSON, JSON-LD and (where there is one) GeoJSON for an Accept header (§6.3.4).
-
-    NotAcceptable if none is; operations that write (not `strict`) have no answer but errors, which
-    are JSON whatever was asked for, and only refuse GeoJSON.
-    """
-    if not header:
-        return JSON
-    offers = (JSON, JSON_LD, GEO_JSON) if geojson else (JSON, JSON_LD)
-    best: tuple[float, bool, int, bytes] | None = None
-    for piece in header.split(","):
-        media, *parameters = [part.strip().lower() for part in piece.split(";")]
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    quality = float(parameter[2:])
-                except ValueError:
-                    quality = 0.0
-        for rank, offer in enumerate(offers):
-            exact = media == offer.decode()
-            if quality > 0 and (exact or media in ("*/*", "application/*")):
-                candidate = (quality, exact, -rank, offer)
-                if best is None or candidate > best:
-                    best = candidate
-    if best is not None:
-        return best[3]
-    if strict or GEO_JSON.decode() in header.lower():
-        raise NotAcceptable("available are " + ", ".join(offer.decode() for offer in offers))
-    return JSON
+    if size > most:
+        raise PayloadTooLarge(f"the body is larger than {most} bytes")
+    return body if len(chunks) == 1 else b"".join(chunks)
 
 
 def problem_reply(problem: Problem) -> Reply:
@@ -229,14 +218,53 @@ def problem_reply(problem: Problem) -> Reply:
     return Reply(problem.status, dumps(problem.body()), JSON, headers)
 
 
+def _combined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; those that came several times as one list (RFC 9110 §5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _tagged(reply: Reply, headers: dict[str, str]) -> Reply:
+    """The reply with an ETag; 304 without a body where the client has just that (RFC 9110 §13)."""
+    if reply.status != 200:
+        return reply
+    tag = b'W/"%08x-%x"' % (crc32(reply.body), len(reply.body))
+    held = headers.get("if-none-match")
+    if held is not None and (held.strip() == "*" or tag.decode()[2:] in held):
+        return Reply(304, headers=[*reply.headers, (b"etag", tag)])
+    reply.headers = [*reply.headers, (b"etag", tag)]
+    return reply
+
+
+async def _compressed(body: bytes) -> bytes:
+    if len(body) < _COMPRESS_IN_THREAD:
+        return _gzip(body)
+    return await asyncio.to_thread(_gzip, body)
+
+
+def _gzip(body: bytes) -> bytes:
+    engine = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return engine.compress(body) + engine.flush()
+
+
+def _words(params: dict[str, str]) -> list[str]:
+    return [*params.get("options", "").split(","), params.get("format", "")]
+
+
 def _options(leaf: Leaf) -> Reply:
-    return Reply(
-        204,
-        headers=[
-            (b"allow", leaf.allow.encode()),
-            (b"accept-patch", b"application/json, application/ld+json"),
-        ],
-    )
+    """What a path takes; a browser's question before a request to another origin gets the headers
+    of any answer beside it."""
+    headers: list[Header] = [(b"allow", leaf.allow.encode())]
+    for method, name, media in (
+        ("PATCH", b"accept-patch", _PATCH_MEDIA),
+        ("POST", b"accept-post", _POST_MEDIA),
+    ):
+        if method in leaf.routes:
+            headers.append((name, media))
+    return Reply(204, headers=headers)
 
 
 def _method_not_allowed(leaf: Leaf, method: str) -> Reply:

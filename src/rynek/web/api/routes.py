@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from rynek.web.access import Right
 from rynek.web.api import (
     batch,
     consumption,
@@ -15,7 +16,15 @@ from rynek.web.api import (
     registrations,
     temporal,
 )
-from rynek.web.api.route import Route, not_yet
+from rynek.web.api.parameters import (
+    ENTITIES,
+    ENTITY,
+    EVOLUTION,
+    EVOLUTIONS,
+    Allowed,
+    allowed,
+)
+from rynek.web.api.route import Handler, Route, not_yet
 
 _NOT_YET: Final = (
     Route("POST", "temporal/entities", not_yet, "write"),
@@ -48,13 +57,34 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 
+class Served(NamedTuple):
+    """What the dispatcher needs of one operation."""
+
+    handler: Handler
+    right: Right
+    geojson: bool
+    creates: bool
+    tenant_in_path: bool
+    tagged: bool
+    entities: bool
+    takes: Allowed
+
+
+# Answers that clients ask for again and again while little changes carry an ETag.
+_TAGGED: Final = ("entities/*", "types", "types/*", "attributes", "attributes/*",
+                  "jsonldContexts/*")  # fmt: skip
+
+# Operations that send entities, which a client may want as an earlier version had them.
+_ENTITIES: Final = frozenset(ENTITY + ENTITIES + EVOLUTION + EVOLUTIONS)
+
+
 class Leaf:
-    """The routes of one path by method."""
+    """The operations of one path by method."""
 
     __slots__ = ("routes",)
 
     def __init__(self) -> None:
-        self.routes: dict[str, Route] = {}
+        self.routes: dict[str, Served] = {}
 
     @property
     def allow(self) -> str:
@@ -74,7 +104,16 @@ def build() -> dict[str, Any]:
             node = node.setdefault(part, {})
         leaf = node.setdefault("", Leaf())
         for method in route.methods.split():
-            leaf.routes[method] = route
+            leaf.routes[method] = Served(
+                route.handler,
+                route.right,
+                route.geojson,
+                route.creates,
+                route.tenant_in_path,
+                method == "GET" and route.path in _TAGGED,
+                f"{method} {route.path}" in _ENTITIES,
+                allowed(f"{method} {route.path}"),
+            )
     return root
 
 
