@@ -11,10 +11,12 @@ class Problem(Exception):
     """An error a client may see: `type` URI, HTTP status, short title and a detail that helps.
 
     Raise a subclass; `status` and `slug` are class attributes so that handlers never guess.
-    `headers` go with the answer.
+    `headers` go with the answer; `registration_id` names the registered source that it is about,
+    in results of several parts (CIM 009 §5.2.17).
     """
 
     headers: Sequence[tuple[bytes, bytes]] = ()
+    registration_id: str | None = None
     status = 500
     slug = "InternalError"
     title = "Internal error"

@@ -4,6 +4,7 @@ from rynek.context import discovery, distribution, operations
 from rynek.context.changes import Change, ChangeLog
 from rynek.context.contexts import ContextResolver
 from rynek.context.formats import (
+    Fragment,
     Inliner,
     View,
     body_with_context,
@@ -98,6 +99,7 @@ __all__ = [
     "ContextServer",
     "Documents",
     "Entity",
+    "Fragment",
     "Freshness",
     "Inliner",
     "Instance",

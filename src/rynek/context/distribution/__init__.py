@@ -5,8 +5,10 @@ registered for (narrow), in whose words (names). forward sends one request to on
 and query are reads of several.
 """
 
+from rynek.context.distribution.batch import LADDERS, Entry, send_batch
 from rynek.context.distribution.forward import Answer, Forwarder, Limits, Origin, Outbound
 from rynek.context.distribution.narrow import narrowed_params
+from rynek.context.distribution.provision import Outcome, part_of_document, send_parts
 from rynek.context.distribution.query import Found, Inquiry, query, query_split
 from rynek.context.distribution.reading import Asked, Reader
 from rynek.context.distribution.retrieve import Retrieval, retrieve
@@ -14,24 +16,30 @@ from rynek.context.distribution.split import Part, Plan, split, split_whole
 from rynek.context.distribution.via import is_endless, passed
 
 __all__ = [
+    "LADDERS",
     "Answer",
     "Asked",
+    "Entry",
     "Forwarder",
     "Found",
     "Inquiry",
     "Limits",
     "Origin",
     "Outbound",
+    "Outcome",
     "Part",
     "Plan",
     "Reader",
     "Retrieval",
     "is_endless",
     "narrowed_params",
+    "part_of_document",
     "passed",
     "query",
     "query_split",
     "retrieve",
+    "send_batch",
+    "send_parts",
     "split",
     "split_whole",
 ]

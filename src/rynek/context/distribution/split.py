@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -34,8 +34,12 @@ class Plan(msgspec.Struct, frozen=True):
     here: bool
 
 
-def split(matches: Iterable[Match], attrs: Sequence[str], operation: str) -> Plan:
-    """The plan of a write that carries attributes (create, append, update, merge, replace …).
+Supports = Callable[[Registration], bool]
+
+
+def split(matches: Iterable[Match], attrs: Sequence[str], supports: Supports) -> Plan:
+    """The plan of a write that carries attributes (create, append, update, merge, replace …);
+    `supports` tells whether a source takes it.
 
     Exclusive sources take theirs first, then every redirect source what matches of the rest, and
     inclusive ones get what stays here too, if they take the operation (§5.6.1.4 and siblings).
@@ -53,7 +57,7 @@ def split(matches: Iterable[Match], attrs: Sequence[str], operation: str) -> Pla
             mine = _mine(rest, names)
             if not mine and (names is not None or attrs):
                 continue
-            parts.append(_part(match, mine, operation))
+            parts.append(_part(match, mine, supports))
             taken.update(mine)
             whole = whole or names is None
         rest = tuple(attr for attr in rest if attr not in taken)
@@ -61,18 +65,18 @@ def split(matches: Iterable[Match], attrs: Sequence[str], operation: str) -> Pla
     if here:
         for match in by_mode.get(INCLUSIVE, ()):
             mine = _mine(rest, match.attrs)
-            if (mine or match.attrs is None) and match.registration.supports(operation):
-                parts.append(_part(match, mine, operation))
+            if (mine or match.attrs is None) and supports(match.registration):
+                parts.append(_part(match, mine, supports))
     return Plan(parts, rest, here)
 
 
-def split_whole(matches: Iterable[Match], operation: str) -> Plan:
+def split_whole(matches: Iterable[Match], supports: Supports) -> Plan:
     """The plan of a write about an entity as a whole: Delete Entity (§5.6.6.4), which is carried
     out here too, and Purge Entities (§5.6.21.4)."""
     parts = []
     for match in matches:
         source = match.registration
-        takes = source.supports(operation)
+        takes = supports(source)
         if source.proxied or (source.mode == INCLUSIVE and takes):
             parts.append(Part(source, None, takes))
     return Plan(parts, None, here=True)
@@ -82,9 +86,8 @@ def _mine(rest: tuple[str, ...], names: frozenset[str] | None) -> tuple[str, ...
     return rest if names is None else tuple(attr for attr in rest if attr in names)
 
 
-def _part(match: Match, attrs: tuple[str, ...], operation: str) -> Part:
-    source = match.registration
-    return Part(source, attrs, source.supports(operation), types_of(match))
+def _part(match: Match, attrs: tuple[str, ...], supports: Supports) -> Part:
+    return Part(match.registration, attrs, supports(match.registration), types_of(match))
 
 
 def types_of(match: Match) -> frozenset[str] | None:

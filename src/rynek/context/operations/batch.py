@@ -32,8 +32,16 @@ class BatchResult(msgspec.Struct):
         """The document that goes with status 207."""
         return {
             "success": self.success,
-            "errors": [{"entityId": i, "error": problem.body()} for i, problem in self.errors],
+            "errors": [entity_error(one, problem) for one, problem in self.errors],
         }
+
+
+def entity_error(entity_id: str, problem: Problem) -> dict[str, Any]:
+    """BatchEntityError (§5.2.17)."""
+    found: dict[str, Any] = {"entityId": entity_id, "error": problem.body()}
+    if problem.registration_id is not None:
+        found["registrationId"] = problem.registration_id
+    return found
 
 
 class Item(msgspec.Struct):

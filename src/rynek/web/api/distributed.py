@@ -36,14 +36,16 @@ def is_local(call: Call) -> bool:
     return ("local" in params and flag(params, "local")) or params.get("type") == "*"
 
 
-def matches_of(call: Call, spec: RegistrationSpec, operation: str | None) -> list[Match]:
+def matches_of(
+    call: Call, spec: RegistrationSpec, operation: str | None, csf: str | None = None
+) -> list[Match]:
     """The registrations that a request is about, auxiliary ones last (§5.12), without those of
-    sources that it has passed; LoopDetected when it has passed us."""
+    sources that it has passed; of those only the ones that `csf` selects. LoopDetected when it
+    has passed us."""
     via = distribution.passed(call.headers)
     if via:
         spec = _with_via(spec, via)
     found: list[Match] = call.tenant.registrations.matching(spec, operation)
-    csf = call.params.get("csf")
     if csf is not None and found:
         passes = csf_test(parse_q(csf, call.ld.expand_term), call.ld)
         found = [one for one in found if passes(one.registration)]
@@ -77,7 +79,7 @@ async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Head
         dataset_ids=dataset_ids,
     )
     local = call.tenant.context.get(entity_id)
-    matches = matches_of(call, spec, "retrieveEntity")
+    matches = matches_of(call, spec, "retrieveEntity", params.get("csf"))
     if not matches:
         return local, []
     wanted = Retrieval(
@@ -148,7 +150,7 @@ async def select(
     batch = call.path.endswith(_BATCH_QUERY)
     matches = [
         one
-        for one in matches_of(call, spec, None)
+        for one in matches_of(call, spec, None, params.get("csf"))
         if one.registration.supports("queryEntity")
         or (batch and one.registration.supports("queryBatch"))
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -10,8 +11,11 @@ from rynek.base.clock import parse_iso, to_iso
 from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.base.ids import is_uri
 from rynek.context import (
+    NGSI_LD,
     CompiledContext,
     Entity,
+    Fragment,
+    Instance,
     Txn,
     operations,
     parse_attribute,
@@ -21,20 +25,33 @@ from rynek.context import (
 )
 from rynek.web.api.bodies import dumps, read_document
 from rynek.web.api.call import Call, Reply
+from rynek.web.api.forwarding import Job, Write, is_local, spread
 from rynek.web.api.params import entity_id_of, flag, types_wanted
 from rynek.web.api.route import Route
 
 T = TypeVar("T")
 _NO_CONTENT = 204
+_SCOPE: Final = NGSI_LD + "scope"
 
 
 async def create_entity(call: Call) -> Reply:
     """Create Entity (§5.6.1): POST /entities."""
     document, ld = await read_document(call)
     entity = parse_entity(document, ld, now=0)
-    await call.tenant.context.write(lambda txn: operations.create(txn, entity, ld))
+    if not is_local(call):
+        attrs = tuple(entity.attrs)
+        reply = await spread(
+            call, Write("createEntity", entity.id, ld, partial(_create, ld=ld), entity, attrs)
+        )
+        if reply is not None:
+            return reply
+    await call.tenant.context.write(_create(entity, ld))
     location = f"{call.base_path}/ngsi-ld/v1/entities/{quote(entity.id, safe=':')}"
     return Reply(201, headers=[(b"location", location.encode())])
+
+
+def _create(entity: Entity, ld: CompiledContext) -> Job:
+    return lambda txn: operations.create(txn, entity, ld)
 
 
 async def replace_entity(call: Call) -> Reply:
@@ -42,8 +59,13 @@ async def replace_entity(call: Call) -> Reply:
     entity_id = entity_id_of(call)
     document, ld = await read_document(call)
     entity = _entity_at(document, entity_id, ld)
-    await _write(call, entity_id, ld, lambda txn: operations.replace(txn, entity, ld))
-    return Reply(_NO_CONTENT)
+
+    def job(part: Entity) -> Job:
+        return lambda txn: operations.replace(txn, part, ld)
+
+    return await _carried_out(
+        call, Write("replaceEntity", entity_id, ld, job, entity, tuple(entity.attrs))
+    )
 
 
 def _entity_at(document: dict[str, Any], entity_id: str, ld: CompiledContext) -> Entity:
@@ -69,20 +91,23 @@ async def merge_entity(call: Call) -> Reply:
         hints=hints,
         lang=call.params.get("lang"),
     )
-    await _write(
-        call,
-        entity_id,
-        ld,
-        lambda txn: operations.merge(txn, entity_id, fragment, ld, observed_at=observed),
+
+    def job(part: Fragment) -> Job:
+        return lambda txn: operations.merge(txn, entity_id, part, ld, observed_at=observed)
+
+    return await _carried_out(
+        call, Write("mergeEntity", entity_id, ld, job, fragment, tuple(fragment.attrs))
     )
-    return Reply(_NO_CONTENT)
 
 
 async def delete_entity(call: Call) -> Reply:
     """Delete Entity (§5.6.6): DELETE /entities/{id}."""
     entity_id = entity_id_of(call)
-    await _write(call, entity_id, call.ld, lambda txn: operations.delete(txn, entity_id))
-    return Reply(_NO_CONTENT)
+
+    def job(_: None) -> Job:
+        return lambda txn: operations.delete(txn, entity_id)
+
+    return await _carried_out(call, Write("deleteEntity", entity_id, call.ld, job))
 
 
 async def append_attributes(call: Call) -> Reply:
@@ -92,15 +117,13 @@ async def append_attributes(call: Call) -> Reply:
     _same_id(document, entity_id)
     fragment = parse_fragment(document, ld, now=0, simplified=_simplified(call))
     overwrite = "noOverwrite" not in call.options
-    result = await _write(
-        call,
-        entity_id,
-        ld,
-        lambda txn: operations.append(txn, entity_id, fragment, ld, overwrite=overwrite),
+
+    def job(part: Fragment) -> Job:
+        return lambda txn: operations.append(txn, entity_id, part, ld, overwrite=overwrite)
+
+    return await _carried_out(
+        call, Write("appendAttrs", entity_id, ld, job, fragment, tuple(fragment.attrs))
     )
-    if not result.not_updated:
-        return Reply(_NO_CONTENT)
-    return Reply(207, dumps(result.body()))
 
 
 async def update_attributes(call: Call) -> Reply:
@@ -112,8 +135,13 @@ async def update_attributes(call: Call) -> Reply:
     fragment = parse_fragment(
         document, ld, now=0, allow_null=True, simplified=_simplified(call), hints=hints
     )
-    await _write(call, entity_id, ld, lambda txn: operations.update(txn, entity_id, fragment, ld))
-    return Reply(_NO_CONTENT)
+
+    def job(part: Fragment) -> Job:
+        return lambda txn: operations.update(txn, entity_id, part, ld)
+
+    return await _carried_out(
+        call, Write("updateEntity", entity_id, ld, job, fragment, tuple(fragment.attrs))
+    )
 
 
 async def partial_update(call: Call) -> Reply:
@@ -123,13 +151,11 @@ async def partial_update(call: Call) -> Reply:
     iri = ld.attribute(attr)
     hint = _kinds(call.tenant.context.get(entity_id)).get(iri)
     part = parse_partial(_without_context(document), ld, now=0, name=attr, kind_hint=hint)
-    await _write(
-        call,
-        entity_id,
-        ld,
-        lambda txn: operations.partial_update(txn, entity_id, iri, part, ld),
-    )
-    return Reply(_NO_CONTENT)
+
+    def job(_: Instance) -> Job:
+        return lambda txn: operations.partial_update(txn, entity_id, iri, part, ld)
+
+    return await _carried_out(call, Write("updateAttrs", entity_id, ld, job, part, (iri,)))
 
 
 async def replace_attribute(call: Call) -> Reply:
@@ -138,13 +164,11 @@ async def replace_attribute(call: Call) -> Reply:
     document, ld = await read_document(call)
     iri = ld.attribute(attr)
     instances = parse_attribute(_without_context(document), ld, now=0, name=attr)
-    await _write(
-        call,
-        entity_id,
-        ld,
-        lambda txn: operations.replace_attribute(txn, entity_id, iri, instances, ld),
-    )
-    return Reply(_NO_CONTENT)
+
+    def job(_: list[Instance]) -> Job:
+        return lambda txn: operations.replace_attribute(txn, entity_id, iri, instances, ld)
+
+    return await _carried_out(call, Write("replaceAttrs", entity_id, ld, job, instances, (iri,)))
 
 
 async def delete_attribute(call: Call) -> Reply:
@@ -152,21 +176,36 @@ async def delete_attribute(call: Call) -> Reply:
     entity_id, attr = entity_id_of(call), call.path_args[1]
     ld = call.ld
     if attr == "scope":
-        await _write(call, entity_id, ld, lambda txn: operations.delete_scope(txn, entity_id, ld))
-        return Reply(_NO_CONTENT)
+
+        def scopeless(_: None) -> Job:
+            return lambda txn: operations.delete_scope(txn, entity_id, ld)
+
+        return await _carried_out(
+            call, Write("deleteAttrs", entity_id, ld, scopeless, None, (_SCOPE,))
+        )
     iri = ld.attribute(attr)
     dataset_id = call.params.get("datasetId")
     if dataset_id is not None and not is_uri(dataset_id):
         raise BadRequestData("datasetId is not a URI")
     every = flag(call.params, "deleteAll")
-    await _write(
-        call,
-        entity_id,
-        ld,
-        lambda txn: operations.delete_attribute(
+
+    def job(_: None) -> Job:
+        return lambda txn: operations.delete_attribute(
             txn, entity_id, iri, ld, dataset_id=dataset_id, delete_all=every
-        ),
-    )
+        )
+
+    return await _carried_out(call, Write("deleteAttrs", entity_id, ld, job, None, (iri,)))
+
+
+async def _carried_out(call: Call, write: Write) -> Reply:
+    """Write here, and where other sources take part at those too (§4.3.6)."""
+    if not is_local(call):
+        reply = await spread(call, write)
+        if reply is not None:
+            return reply
+    result = await _write(call, write.entity_id, write.ld, write.job(write.content))
+    if isinstance(result, operations.UpdateResult) and result.not_updated:
+        return Reply(207, dumps(result.body()))
     return Reply(_NO_CONTENT)
 
 
