@@ -175,7 +175,8 @@ async def odd(respond: Responder, delay: float = 0) -> AsyncIterator[Odd]:
 
 def says(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Responder:
     """Always this document."""
-    return lambda *_: (status, headers or {}, json.dumps(document).encode())
+    body = b"" if status == 204 else json.dumps(document).encode()
+    return lambda *_: (status, headers or {}, body)
 
 
 def room(number: int, **attrs: Any) -> dict[str, Any]:
