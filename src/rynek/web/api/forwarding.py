@@ -22,7 +22,7 @@ __all__ = ["Job", "Write", "is_local", "spread"]
 Job = Callable[[Txn], Any]
 _ATTRIBUTE_OPERATIONS: Final = frozenset(("updateAttrs", "replaceAttrs", "deleteAttrs"))
 _BY_ATTRIBUTE: Final = _ATTRIBUTE_OPERATIONS | {"appendAttrs", "updateEntity"}
-_HERE_ONLY: Final = frozenset(("local", "csf"))
+_HERE_ONLY: Final = frozenset(("local",))
 
 
 class Write(NamedTuple):
