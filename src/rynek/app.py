@@ -22,6 +22,7 @@ from rynek.base.settings import Settings
 from rynek.context import (
     Context,
     ContextResolver,
+    MapLimits,
     ReferenceStore,
     Registrations,
     StoredContexts,
@@ -115,6 +116,11 @@ class Tenant:
                     settings.changes.keep_hours,
                     settings.limits.max_value_indexes,
                     settings.context.max_contexts,
+                ),
+                maps=MapLimits(
+                    settings.limits.max_entity_maps,
+                    settings.limits.entity_map_seconds,
+                    settings.limits.max_entity_map_seconds,
                 ),
                 namespace="" if own else self.name,
                 elsewhere=None if own else self._engine.default_contexts,

@@ -85,8 +85,9 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one request, and of the attribute indexes that queries may cause.
 
-    `max_sorted` are entities that one query may sort or look at one by one, `max_linked` those
-    that relationships may lead to in one answer.
+    `max_sorted` are entities that one query may sort, look at one by one or put in an entity map,
+    `max_linked` those that relationships may lead to in one answer. Entity maps live
+    `entity_map_seconds` unless asked otherwise.
     """
 
     default_limit: Count = 20
@@ -95,6 +96,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_value_indexes: Annotated[int, Meta(ge=0)] = 64
     max_sorted: Count = 100_000
     max_linked: Count = 1000
+    max_entity_maps: Count = 100
+    entity_map_seconds: Span = 900.0
+    max_entity_map_seconds: Span = 86_400.0
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

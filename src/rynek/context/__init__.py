@@ -30,6 +30,7 @@ from rynek.context.kept import (
     context_namespace,
 )
 from rynek.context.live import Context, open_context
+from rynek.context.maps import LOCAL, EntityMap, MapLimits
 from rynek.context.model import (
     DEFAULT_VOCAB,
     LOCATION,
@@ -85,6 +86,7 @@ from rynek.context.temporal import (
 __all__ = [
     "AUXILIARY",
     "DEFAULT_VOCAB",
+    "LOCAL",
     "LOCATION",
     "NGSI_LD",
     "NULL",
@@ -99,10 +101,12 @@ __all__ = [
     "ContextServer",
     "Documents",
     "Entity",
+    "EntityMap",
     "Fragment",
     "Freshness",
     "Inliner",
     "Instance",
+    "MapLimits",
     "Match",
     "Ordering",
     "Page",

@@ -13,6 +13,7 @@ from rynek.context.contexts import ContextResolver
 from rynek.context.formats import parse_entity
 from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext
+from rynek.context.maps import EntityMaps, MapLimits
 from rynek.context.model import Entity
 from rynek.context.operations import IngestReport, ingest
 from rynek.context.query import Ordering, Query
@@ -27,7 +28,12 @@ class Context:
     """One tenant's entities, their changes and the contexts their names come from."""
 
     def __init__(
-        self, store: Store, stored: StoredContexts, resolver: ContextResolver, clock: Clock
+        self,
+        store: Store,
+        stored: StoredContexts,
+        resolver: ContextResolver,
+        clock: Clock,
+        maps: MapLimits | None = None,
     ) -> None:
         self.store = store
         self.stored_contexts = stored
@@ -36,6 +42,7 @@ class Context:
         self.contexts = ContextServer(stored, resolver)
         resolver.on_documents = self.contexts.keep_fresh
         self.changes: ChangeLog = store.changes
+        self.entity_maps = EntityMaps(store, clock, maps or MapLimits())
 
     def get(self, entity_id: str) -> Entity | None:
         """One entity; None if there is none."""
@@ -116,6 +123,7 @@ def open_context(
     make_resolver: Callable[[StoredContexts], ContextResolver],
     limits: StoreLimits | None = None,
     *,
+    maps: MapLimits | None = None,
     namespace: str = "",
     elsewhere: Callable[[], StoredContexts] | None = None,
 ) -> Context:
@@ -123,4 +131,4 @@ def open_context(
     those of StoredContexts."""
     store = SqliteStore(folder, clock, limits)
     stored = StoredContexts(store, namespace, elsewhere)
-    return Context(store, stored, make_resolver(stored), clock)
+    return Context(store, stored, make_resolver(stored), clock, maps)

@@ -19,12 +19,13 @@ from rynek.context.distribution.read import (
 from rynek.context.distribution.reading import Asked, Reader, held_elsewhere, with_times
 from rynek.context.formats import decode
 from rynek.context.jsonld import CompiledContext
+from rynek.context.maps import LOCAL
 from rynek.context.model import Entity
 from rynek.context.query import Query
 from rynek.context.registrations import Match
 from rynek.context.store.contract import Page, Row
 
-__all__ = ["Found", "Inquiry", "query", "query_split"]
+__all__ = ["Found", "Inquiry", "candidates", "query", "query_split"]
 
 _AT_ONCE: Final = 1000
 _STEP: Final = 500
@@ -113,6 +114,20 @@ async def query_split(
         len(matching) if inquiry.count else None,
         len(matching) > end,
     )
+
+
+async def candidates(
+    reader: Reader, inquiry: Inquiry, select: SelectLocal, most: int
+) -> dict[str, list[str]]:
+    """The registrations behind each entity that we or the sources have (LOCAL for ours), ours
+    first. TooManyResults beyond `most` of one source."""
+    listed = [await _all_local(inquiry, select, most)]
+    listed += await _all_remote(reader, inquiry, most)
+    pieces, _ = _by_id(listed)
+    return {
+        one: [LOCAL if p.asked is None else p.asked.match.registration.id for p in some]
+        for one, some in pieces.items()
+    }
 
 
 def _paging(inquiry: Inquiry, wanted: int, offset: int = 0) -> dict[str, str]:

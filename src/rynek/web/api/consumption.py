@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from rynek.base.errors import ResourceNotFound
 from rynek.context import Entity, View
-from rynek.web.api import selecting, sources
+from rynek.web.api import entity_maps, selecting, sources
 from rynek.web.api.bodies import entities_reply, entity_reply
 from rynek.web.api.call import Call, Header, Reply
 from rynek.web.api.params import (
@@ -23,7 +23,7 @@ from rynek.web.api.params import (
     view_of,
 )
 from rynek.web.api.query_body import take_query
-from rynek.web.api.reading import check_sources, join_of, order_of
+from rynek.web.api.reading import check_sources, join_of, map_wish, order_of
 from rynek.web.api.representation import entities_answer, entity_answer
 from rynek.web.api.route import Route
 
@@ -31,7 +31,7 @@ from rynek.web.api.route import Route
 async def retrieve_entity(call: Call) -> Reply:
     """Retrieve Entity (§5.7.1): GET /entities/{id}."""
     entity_id = entity_id_of(call)
-    if is_beyond(call.params) or not sources.is_local(call):
+    if is_beyond(call) or not sources.is_local(call):
         return await _retrieve_beyond(call, entity_id)
     view = view_of(call)
     row = call.tenant.context.row(entity_id)
@@ -53,6 +53,9 @@ async def _retrieve_beyond(call: Call, entity_id: str) -> Reply:
         missing.headers = headers  # which sources could not say
         raise missing
     _check_shown(call, entity_id, view, lambda _: entity)
+    wish = map_wish(call)
+    if wish.given:
+        headers = headers + await entity_maps.of_entity(call, entity_id, wish)
     return await entity_answer(call, entity, view, join, headers)
 
 
@@ -84,7 +87,7 @@ async def query_batch(call: Call) -> Reply:
 async def query_reply(call: Call) -> Reply:
     """The page of entities that the call's parameters select."""
     params = call.params
-    if is_beyond(params) or not sources.is_local(call):
+    if is_beyond(call) or not sources.is_local(call):
         return await _query_beyond(call)
     view = view_of(call)
     limits = call.limits
@@ -107,9 +110,16 @@ async def _query_beyond(call: Call) -> Reply:
     page = paging(params, limits.default_limit, limits.max_limit)
     query = entity_query(params, call.ld, links)
     require_filter(params, query)
-    found = await selecting.select(call, query, page, order_of(call))
+    ordering, wish = order_of(call), map_wish(call)
+    status = 200
+    if wish.given:
+        found, status = await entity_maps.select(call, query, page, ordering, wish)
+    else:
+        found = await selecting.select(call, query, page, ordering)
     headers = found.headers + page_headers(call, page, found.count, found.more)
-    return await entities_answer(call, found.entities, view, join, headers)
+    reply = await entities_answer(call, found.entities, view, join, headers)
+    reply.status = status
+    return reply
 
 
 def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> list[Header]:
@@ -117,11 +127,10 @@ def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> lis
     headers: list[Header] = []
     if count is not None:
         headers.append((b"ngsild-results-count", str(count).encode()))
-        more = page.offset + page.limit < count and page.limit > 0
     if page.offset and page.limit:
         before = max(page.offset - page.limit, 0)
         headers.append((b"link", _page_link(call, before, min(page.limit, page.offset), "prev")))
-    if more:
+    if more and page.limit:
         headers.append((b"link", _page_link(call, page.offset + page.limit, page.limit, "next")))
     return headers
 

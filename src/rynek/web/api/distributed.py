@@ -136,6 +136,13 @@ async def select(
     call: Call, query: Query, page: Paging
 ) -> tuple[distribution.Found, list[Header]] | None:
     """One page of what we and the sources have (§5.7.2.4); None when no source takes part."""
+    matches = _query_matches(call, query)
+    if not matches:
+        return None
+    return await _queried(call, matches, query, call.params, page)
+
+
+def _query_matches(call: Call, query: Query) -> list[Match]:
     params = call.params
     dataset_ids = params["datasetId"].split(",") if params.get("datasetId") else None
     spec = RegistrationSpec(
@@ -148,15 +155,22 @@ async def select(
         scope=query.scope,
     )
     batch = call.path.endswith(_BATCH_QUERY)
-    matches = [
+    return [
         one
         for one in matches_of(call, spec, None, params.get("csf"))
         if one.registration.supports("queryEntity")
         or (batch and one.registration.supports("queryBatch"))
     ]
-    if not matches:
-        return None
-    return await _queried(call, matches, query, params, page)
+
+
+async def candidates(call: Call, query: Query) -> tuple[dict[str, list[str]], list[Header]]:
+    """The registrations behind each entity that may match, LOCAL for ours (§5.14.4.4)."""
+    matches = _query_matches(call, query)
+    reader = reader_of(call)
+    inquiry = _inquiry(call, matches, query, call.params, Paging(0, 0, count=False))
+    most = call.tenant.forwarder.limits.max_candidates
+    found = await distribution.candidates(reader, inquiry, call.tenant.context.select, most)
+    return found, reader.headers()
 
 
 async def _queried(
@@ -166,11 +180,34 @@ async def _queried(
     params: Mapping[str, str],
     page: Paging,
 ) -> tuple[distribution.Found, list[Header]]:
-    limits = call.tenant.forwarder.limits
-    split = limits.split_entities
+    inquiry = _inquiry(call, matches, query, params, page)
+    reader = reader_of(call)
+    select_here = call.tenant.context.select
+    if _is_split(call, params):
+        most = call.tenant.forwarder.limits.max_candidates
+        found = await distribution.query_split(reader, inquiry, query, select_here, most)
+    else:
+        found = await distribution.query(reader, inquiry, select_here)
+    return found, reader.headers()
+
+
+def _is_split(call: Call, params: Mapping[str, str]) -> bool:
+    """Whether parts of one entity may be held by different sources (§4.3.6.7)."""
     if "splitEntities" in params:
-        split = params["splitEntities"] == "true"
-    inquiry = Inquiry(
+        return params["splitEntities"] == "true"
+    split: bool = call.tenant.forwarder.limits.split_entities
+    return split
+
+
+def _inquiry(
+    call: Call,
+    matches: Sequence[Match],
+    query: Query,
+    params: Mapping[str, str],
+    page: Paging,
+) -> Inquiry:
+    split = _is_split(call, params)
+    return Inquiry(
         Query(query.ids, query.id_pattern, query.types) if split else query,
         [_asked(call, match, query, params, split=split) for match in matches],
         page.limit,
@@ -179,14 +216,6 @@ async def _queried(
         limited="limit" in params,
         sys_attrs="sysAttrs" in call.options,
     )
-    reader = reader_of(call)
-    select_here = call.tenant.context.select
-    if split:
-        most = limits.max_candidates
-        found = await distribution.query_split(reader, inquiry, query, select_here, most)
-    else:
-        found = await distribution.query(reader, inquiry, select_here)
-    return found, reader.headers()
 
 
 def _asked(

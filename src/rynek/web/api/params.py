@@ -179,9 +179,9 @@ def require_filter(params: dict[str, str], query: Query) -> None:
         raise BadRequestData("at least one of type, attrs, q, georel or local=true is needed")
 
 
-def is_beyond(params: dict[str, str]) -> bool:
+def is_beyond(call: Call) -> bool:
     """Whether a read asks for more than the stored entities, so that it leaves the fast path."""
-    return not _BEYOND.isdisjoint(params)
+    return not _BEYOND.isdisjoint(call.params) or "ngsild-entitymap" in call.headers
 
 
 def refuse_later(params: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from rynek.web.api import (
     contexts,
     discovery,
     entities,
+    entity_maps,
     identity,
     purge,
     registrations,
@@ -40,7 +41,6 @@ _NOT_YET: Final = (
     Route("POST", "csourceSubscriptions", not_yet, "write"),
     Route("GET", "csourceSubscriptions/*", not_yet, "read"),
     Route("PATCH DELETE", "csourceSubscriptions/*", not_yet, "write"),
-    Route("GET DELETE", "entityMaps/*", not_yet, "read"),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -49,6 +49,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *purge.ROUTES,
     *batch.ROUTES,
     *discovery.ROUTES,
+    *entity_maps.ROUTES,
     *contexts.ROUTES,
     *temporal.ROUTES,
     *registrations.ROUTES,

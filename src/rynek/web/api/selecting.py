@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rynek.base.errors import TooComplexQuery
-from rynek.context import Entity, Ordering, Query, decode, sort_entities
+from rynek.context import LOCAL, Entity, Ordering, Query, decode, sort_entities
 from rynek.web.api import sources
 from rynek.web.api.call import Call
 from rynek.web.api.linking import Links
 from rynek.web.api.params import Paging
-from rynek.web.api.sources import Selected
+from rynek.web.api.sources import Candidates, Selected
 
 _CHUNK = 500
 
@@ -29,6 +29,32 @@ async def select(call: Call, query: Query, page: Paging, ordering: Ordering | No
     )
     entities = [decode(row.body, row.times, row.ctx) for row in found.rows]
     return Selected(entities, found.count if page.count else None, found.more)
+
+
+async def candidates(call: Call, query: Query, ordering: Ordering | None) -> Candidates:
+    """Everything that matches, as an entity map has it (§5.14.4.4)."""
+    if query.linked:
+        found = await _linked(call, query, None)
+        entities = found.entities
+        if ordering is not None:
+            entities = await sort_entities(entities, ordering, call.ld.compact_iri)
+        return Candidates({one.id: [LOCAL] for one in entities}, {}, found.headers)
+    if not sources.is_local(call):
+        return await sources.candidates(call, query)
+    ids = await call.tenant.context.ids(
+        query, ordering, most=call.limits.max_sorted, compact=call.ld.compact_iri
+    )
+    return Candidates({one: [LOCAL] for one in ids})
+
+
+async def matching(call: Call, query: Query, limit: int) -> Selected:
+    """At most `limit` entities that match, in no certain order."""
+    found = await sources.select(call, query, Paging(limit, 0, count=False))
+    if query.linked:
+        links = Links(call, call.limits.max_sorted)
+        found.entities = await links.matching(found.entities, query)
+        found.headers = found.headers + links.headers
+    return found
 
 
 async def _linked_page(

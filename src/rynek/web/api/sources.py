@@ -15,7 +15,15 @@ from rynek.web.api.call import Call, Header
 from rynek.web.api.distributed import is_local
 from rynek.web.api.params import Paging
 
-__all__ = ["Selected", "is_local", "retrieve", "retrieve_many", "select"]
+__all__ = [
+    "Candidates",
+    "Selected",
+    "candidates",
+    "is_local",
+    "retrieve",
+    "retrieve_many",
+    "select",
+]
 
 
 class Selected(msgspec.Struct):
@@ -25,6 +33,15 @@ class Selected(msgspec.Struct):
     entities: list[Entity]
     count: int | None = None
     more: bool = False
+    headers: list[Header] = []
+
+
+class Candidates(msgspec.Struct):
+    """What an entity map is made of: the registrations behind each id (or LOCAL), and the maps
+    that other sources made for it, by registration."""
+
+    entities: dict[str, list[str]]
+    linked: dict[str, str] = {}
     headers: list[Header] = []
 
 
@@ -60,3 +77,9 @@ async def select(call: Call, query: Query, page: Paging) -> Selected:
     )
     entities = [decode(row.body, row.times, row.ctx) for row in found.rows]
     return Selected(entities, found.count, found.more)
+
+
+async def candidates(call: Call, query: Query) -> Candidates:
+    """Everything that matches here or at a registered source."""
+    entities, headers = await distributed.candidates(call, query)
+    return Candidates(entities, {}, headers)
