@@ -445,3 +445,36 @@ def test_linked_entities_come_from_sources_too(tmp_path: Path) -> None:
         assert [one["id"] for one in found.json()] == [R1, "urn:p:1"]
 
     run(tmp_path, test)
+
+
+def test_an_entity_map_knows_which_sources_hold_an_entity(tmp_path: Path) -> None:
+    async def test(here: Broker, there: Broker) -> None:
+        await here.create(room(1, temperature=20))
+        await there.create(room(1, humidity=40), room(2, humidity=50), room(3, humidity=60))
+        source = await here.register(there.url)
+        first = await here.get("entities", type="Room", entityMap="true", limit="2")
+        assert (first.status_code, len(first.json())) == (201, 2)
+        assert first.json()[0] == room(1, temperature=20, humidity=40)
+        where = first.headers["ngsild-entitymap"]
+        shown = (await here.get(f"entityMaps/{where.rpartition('/')[2]}")).json()
+        assert shown["entityMap"] == {
+            R1: ["@none", source],
+            "urn:ngsi-ld:Room:2": [source],
+            "urn:ngsi-ld:Room:3": [source],
+        }
+        await there.create(room(4))
+        await there.client.delete("entities/urn:ngsi-ld:Room:2")
+        rest = await here.client.get(
+            "entities",
+            params={"type": "Room", "limit": "2", "offset": "1"},
+            headers={"NGSILD-EntityMap": where},
+        )
+        assert rest.status_code == 200
+        assert rest.json() == [room(3, humidity=60)]
+        ordered = await here.get("entities", type="Room", orderBy="id")
+        assert ordered.status_code == 400
+        assert (await here.get("entities", type="Room", orderBy="id", local="true")).json() == [
+            room(1, temperature=20)
+        ]
+
+    run(tmp_path, test)
