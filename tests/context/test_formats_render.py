@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from rynek.context.formats import (
     render_entity,
     render_feature,
 )
+from rynek.context.formats.members import LANG_STRING, UNITS
 from rynek.context.jsonld import CORE_URL, compile_context, core_context
 from rynek.context.language import choose_language
 from rynek.context.model import DEFAULT_VOCAB, LOCATION, NGSI_LD, Entity, Instance
@@ -208,6 +210,7 @@ IRIS = st.sampled_from(
      NGSI_LD + "hasObject", DEFAULT_VOCAB + "type", DEFAULT_VOCAB + "value", DEFAULT_VOCAB + "id"]
 )  # fmt: skip
 SUB_IRIS = IRIS.filter(lambda iri: iri != NGSI_LD + "hasObject")
+ATTR_IRIS = IRIS.filter(lambda iri: iri != LOCATION)
 SCALARS = (
     st.booleans()
     | st.integers(-(2**53), 2**53)
@@ -237,30 +240,32 @@ BY_KIND: dict[str, st.SearchStrategy[Any]] = {
         min_size=1,
     ),
     "VocabProperty": IRIS | st.lists(IRIS, min_size=1, max_size=2),
-    "JsonProperty": VALUES | st.none(),
+    "JsonProperty": VALUES.filter(lambda v: isinstance(v, (dict, list))),
     "ListProperty": st.lists(VALUES, max_size=3),
     "ListRelationship": st.lists(URIS, max_size=3),
 }
 
 
 @st.composite
-def instances(draw: st.DrawFn, depth: int = 0) -> list[Instance]:
+def instances(draw: st.DrawFn, depth: int = 0, place: bool = False) -> list[Instance]:
     datasets = draw(st.lists(st.none() | URIS, min_size=1, max_size=3, unique=True))
-    kind = draw(st.sampled_from(sorted(BY_KIND)))
+    kind = "GeoProperty" if place else draw(st.sampled_from(sorted(BY_KIND)))
+    refers = "Relationship" in kind
     out = []
     for dataset in datasets:
         subs = None
         if depth < 2 and draw(st.booleans()):
             subs = draw(st.dictionaries(SUB_IRIS, instances(depth + 1), min_size=1, max_size=2))
+        types = st.just(LANG_STRING) if kind == "LanguageProperty" else IRIS
         out.append(
             Instance(
                 kind,
                 draw(BY_KIND[kind]),
                 dataset,
                 draw(st.none() | TIMES),
-                draw(st.none() | st.sampled_from(["KMH", "C62"])),
-                draw(st.none() | st.lists(IRIS, min_size=1, max_size=2)) if "Rel" in kind else None,
-                draw(st.none() | IRIS),
+                draw(st.none() | st.sampled_from(["KMH", "C62"])) if kind in UNITS else None,
+                draw(st.none() | st.lists(IRIS, min_size=1, max_size=2)) if refers else None,
+                None if refers else draw(st.none() | types),
                 draw(st.none() | TIMES),
                 subs,
                 3,
@@ -270,11 +275,29 @@ def instances(draw: st.DrawFn, depth: int = 0) -> list[Instance]:
     return out
 
 
+PROOFS = st.fixed_dictionaries(
+    {},
+    optional={
+        NGSI_LD + "ngsildproof": st.just(
+            [
+                Instance(
+                    "Property",
+                    {"type": "DataIntegrityProof"},
+                    created_at=3,
+                    modified_at=3,
+                    sealed={"entityIdSealed": "urn:a:1", "entityTypeSealed": DEFAULT_VOCAB + "X"},
+                )
+            ]
+        ),
+        LOCATION: instances(place=True),
+    },
+)
 ENTITIES = st.builds(
-    Entity,
+    lambda attrs, more, *rest: Entity(rest[0], rest[1], attrs | more, *rest[2:]),
+    st.dictionaries(ATTR_IRIS, instances(), max_size=3),
+    PROOFS,
     URIS,
     st.lists(IRIS, min_size=1, max_size=2, unique=True),
-    st.dictionaries(IRIS, instances(), max_size=3),
     st.none() | st.just(["/PL"]) | st.just(["/PL", "/UA/Kyiv_1"]),
     st.none() | TIMES,
     st.just(3),
@@ -308,6 +331,31 @@ def test_what_is_stored_is_read_back(entity: Entity, ctx: Any) -> None:
     body = encode_body(entity, ctx)
     assert decode(body, encode_times(entity), ctx) == entity
     assert json.loads(body) == json.loads(json.dumps(render_entity(entity, ctx)))
+
+
+@given(ENTITIES, CONTEXTS)
+def test_times_of_attributes_of_attributes_are_kept(entity: Entity, ctx: Any) -> None:
+    for count, instance in enumerate(every_instance(entity.attrs)):
+        instance.created_at, instance.modified_at = 3 + count % 3, 4 + count % 5
+    assert decode(encode_body(entity, ctx), encode_times(entity), ctx) == entity
+
+
+def every_instance(attrs: dict[str, list[Instance]]) -> Iterator[Instance]:
+    for found in attrs.values():
+        for instance in found:
+            yield instance
+            yield from every_instance(instance.subs or {})
+
+
+@given(ENTITIES, CONTEXTS)
+def test_a_simplified_document_reads_as_what_it_shows(entity: Entity, ctx: Any) -> None:
+    """The simplified form is lossy, but reading and showing it again changes nothing (§4.5.4)."""
+    for instance in every_instance(entity.attrs):
+        if instance.kind in ("Property", "ListProperty", "JsonProperty"):
+            instance.value = [1, "x"] if instance.kind != "JsonProperty" else {"type": "x"}
+    document = json.loads(json.dumps(render_entity(entity, ctx, View("simplified"))))
+    again = parse_entity(document, ctx, now=3, simplified=True)
+    assert render_entity(again, ctx, View("simplified")) == document
 
 
 @given(ENTITIES)

@@ -107,12 +107,22 @@ def validate_geometry(geometry: Any, max_positions: int = MAX_POSITIONS) -> None
     if not isinstance(geometry, dict):
         raise ValueError("a geometry is a JSON object with type and coordinates")  # noqa: TRY004
     kind = geometry.get("type")
+    if kind == "Point" and _is_plain_position(geometry.get("coordinates")):
+        return
     if not isinstance(kind, str) or kind not in GEOMETRY_TYPES:
         allowed = ", ".join(GEOMETRY_TYPES)
         raise ValueError(f"geometry type {str(kind)[:40]!r} is none of {allowed}")
     count = _check(geometry.get("coordinates"), kind, GEOMETRY_TYPES[kind], max_positions)
     if count > max_positions:
         raise ValueError(f"more than {max_positions} positions")
+
+
+def _is_plain_position(position: Any) -> bool:
+    """Whether this is a pair of floats in range: most geometries are such a point."""
+    if type(position) is not list or len(position) != 2:
+        return False
+    lon, lat = position
+    return type(lon) is type(lat) is float and -180 <= lon <= 180 and -90 <= lat <= 90
 
 
 def _check(coordinates: Any, kind: str, depth: int, left: int) -> int:

@@ -110,7 +110,7 @@ async def import_entities(tenant: Tenant, path: Path, progress: Progress) -> tup
         for document in documents:
             try:
                 ld = await tenant.context.resolver.resolve(document.get("@context"))
-                entity = parse_entity(document, ld, now=tenant.clock.now())
+                entity = parse_entity(document, ld, now=tenant.clock.now(), lenient=True)
                 items.append(operations.Item(entity, ld))
             except Problem as problem:
                 refused.append((str(document.get("id", "?")), problem.detail))

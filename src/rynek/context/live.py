@@ -104,7 +104,7 @@ class Context:
         batch: list[Entity] = []
         for document in documents:
             try:
-                batch.append(parse_entity(document, ctx, now=now))
+                batch.append(parse_entity(document, ctx, now=now, lenient=True))
             except Problem as problem:
                 report.rejected.append((str(document.get("id", "?"))[:200], problem.detail))
         if batch:

@@ -33,7 +33,8 @@ class Instance(msgspec.Struct, omit_defaults=True):
 
     `value` is the kind's value member as plain JSON (see VALUE_MEMBER); for VocabProperty the
     expanded IRI(s). Times are ISO 8601 UTC strings for `observed_at` (as the source gave it) and
-    epoch microseconds for the system's own. `subs` are properties of properties, by IRI.
+    epoch microseconds for the system's own. `subs` are properties of properties, by IRI. `sealed`
+    is what an ngsildproof has beside its value: entityIdSealed and entityTypeSealed (§4.5.2.2).
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Instance(msgspec.Struct, omit_defaults=True):
     subs: dict[str, list[Instance]] | None = None
     created_at: int = 0
     modified_at: int = 0
+    sealed: dict[str, str] | None = None
 
 
 class Entity(msgspec.Struct, omit_defaults=True):

@@ -12,6 +12,7 @@ from rynek.context.formats.codec import (
     join_bodies,
 )
 from rynek.context.formats.geojson import render_collection, render_feature
+from rynek.context.formats.instances import Stored
 from rynek.context.formats.linked import Inliner
 from rynek.context.formats.parse import (
     MAX_DEPTH,
@@ -20,6 +21,7 @@ from rynek.context.formats.parse import (
     parse_attribute,
     parse_entity,
     parse_fragment,
+    parse_moment,
     parse_partial,
 )
 from rynek.context.formats.peek import peek, peek_attributes
@@ -29,6 +31,7 @@ __all__ = [
     "MAX_DEPTH",
     "Fragment",
     "Inliner",
+    "Stored",
     "View",
     "body_with_context",
     "decode",
@@ -39,6 +42,7 @@ __all__ = [
     "parse_attribute",
     "parse_entity",
     "parse_fragment",
+    "parse_moment",
     "parse_partial",
     "peek",
     "peek_attributes",

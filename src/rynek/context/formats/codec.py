@@ -3,7 +3,8 @@
 `body` is the normalized representation without system attributes and without "@context", names
 compacted by one @context; a client that asks with that context gets these bytes untouched.
 `times` is `[created, modified]`, or `[created, modified, {attribute IRI: pair or {datasetId or "":
-pair}}]` in epoch µs, where an attribute that is not listed has the entity's own pair.
+pair}}]` in epoch µs, where an attribute that is not listed has the entity's own pair. A pair has a
+third element of the same shape, for attributes of the attribute, where those have other times.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.context.formats.members import SEALED
 from rynek.context.formats.render import one_or_many, plain_instance
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import VALUE_MEMBER, Entity, Instance
@@ -45,19 +47,36 @@ def encode_body(entity: Entity, ctx: CompiledContext) -> bytes:
 def encode_times(entity: Entity) -> bytes:
     """CreatedAt and modifiedAt (epoch µs) of the entity and of the instances that differ."""
     created, modified = entity.created_at, entity.modified_at
-    differing: dict[str, Any] = {}
-    for attr, instances in entity.attrs.items():
-        for instance in instances:
-            if instance.modified_at != modified or instance.created_at != created:
-                differing[attr] = _pairs(instances)
-                break
+    differing = _differing(entity.attrs, created, modified)
     return _dumps([created, modified, differing] if differing else [created, modified])
 
 
-def _pairs(instances: list[Instance]) -> list[int] | dict[str, list[int]]:
+def _differing(attrs: dict[str, list[Instance]], created: int, modified: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for attr, instances in attrs.items():
+        for instance in instances:
+            if (
+                instance.modified_at != modified
+                or instance.created_at != created
+                or (instance.subs is not None and _differing(instance.subs, created, modified))
+            ):
+                found[attr] = _pairs(instances)
+                break
+    return found
+
+
+def _pairs(instances: list[Instance]) -> list[Any] | dict[str, list[Any]]:
     if len(instances) == 1:
-        return [instances[0].created_at, instances[0].modified_at]
-    return {i.dataset_id or "": [i.created_at, i.modified_at] for i in instances}
+        return _pair(instances[0])
+    return {i.dataset_id or "": _pair(i) for i in instances}
+
+
+def _pair(one: Instance) -> list[Any]:
+    if one.subs is not None:
+        differing = _differing(one.subs, one.created_at, one.modified_at)
+        if differing:
+            return [one.created_at, one.modified_at, differing]
+    return [one.created_at, one.modified_at]
 
 
 def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
@@ -85,7 +104,7 @@ def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
             if name == "expiresAt":
                 entity.expires_at = raw
                 continue
-            iri = ctx.attribute(name)
+            iri = ctx.expand_term(name)
         if type(raw) is dict:
             attrs[iri] = [restore(raw, ctx, created, modified)]
         else:
@@ -125,10 +144,13 @@ def _restore_rest(instance: Instance, raw: dict[str, Any], ctx: CompiledContext)
             instance.value_type = ctx.expand_term(item)
         elif name == "expiresAt":
             instance.expires_at = item
+        elif name in SEALED:
+            words = ctx.expand_term(item) if name == "entityTypeSealed" else item
+            instance.sealed = {**(instance.sealed or {}), name: words}
         else:
             if instance.subs is None:
                 instance.subs = {}
-            iri = ctx.subs.get(name) or ctx.sub_attribute(name)
+            iri = ctx.attributes.get(name) or ctx.expand_term(name)
             instance.subs[iri] = [
                 restore(sub, ctx, instance.created_at, instance.modified_at)
                 for sub in ([item] if type(item) is dict else item)
@@ -150,6 +172,8 @@ def _stamp(attrs: dict[str, list[Instance]], differing: dict[str, Any]) -> None:
         for instance in attrs[attr]:
             pair = pairs if type(pairs) is list else pairs[instance.dataset_id or ""]
             _stamp_instance(instance, pair[0], pair[1])
+            if len(pair) == 3 and instance.subs is not None:
+                _stamp(instance.subs, pair[2])
 
 
 def _stamp_instance(instance: Instance, created: int, modified: int) -> None:

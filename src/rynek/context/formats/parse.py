@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.context.formats.instances import MAX_DEPTH, Reader
-from rynek.context.formats.values import NONE, Invalid, moment, name_iri, shown, uri
+from rynek.context.formats.instances import MAX_DEPTH, Reader, Stored
+from rynek.context.formats.members import GEO_ATTRIBUTES
+from rynek.context.formats.values import Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 
@@ -19,6 +20,7 @@ __all__ = [
     "parse_attribute",
     "parse_entity",
     "parse_fragment",
+    "parse_moment",
     "parse_partial",
 ]
 
@@ -41,13 +43,22 @@ class Fragment(msgspec.Struct):
     expires_at: str | None = None
 
 
-def parse_entity(doc: Any, ctx: CompiledContext, *, now: int) -> Entity:
+def parse_entity(
+    doc: Any,
+    ctx: CompiledContext,
+    *,
+    now: int,
+    simplified: bool = False,
+    lenient: bool = False,
+) -> Entity:
     """One entity from a normalized, concise or simplified document (already parsed JSON).
 
-    `now` (epoch µs) becomes every createdAt and modifiedAt. BadRequestData names the attribute's
-    path. "@context" in the document is the caller's to resolve; it is read over here.
+    `now` (epoch µs) becomes every createdAt and modifiedAt. `simplified`: an object with an
+    unknown "type" is a value (§4.5.4) and no mistake. `lenient`: so too, and more that the
+    standard does not let pass (see Reader). BadRequestData names the attribute's path. "@context"
+    in the document is the caller's to resolve; it is read over here.
     """
-    fragment = _read(doc, Reader(ctx, now))
+    fragment = _read(doc, Reader(ctx, now, simplified=simplified, lenient=lenient))
     if fragment.id is None:
         raise BadRequestData("the entity has no id")
     if fragment.types is None:
@@ -71,15 +82,15 @@ def parse_fragment(
     allow_null: bool = False,
     partial: bool = False,
     simplified: bool = False,
-    hints: dict[str, str] | None = None,
+    stored: Stored | None = None,
     lang: str | None = None,
 ) -> Fragment:
     """The body of an append, update or merge: like an entity, id and type may be absent.
 
     `allow_null`: the NGSI-LD Null is legal and means "delete". `partial`: instances may lack
     their value member. `simplified`: the body is in simplified form (options=keyValues), so an
-    object without a value member is a value. `hints`: attribute IRI → kind that the stored
-    entity has, so that a bare value stays of that kind. `lang`: the language of bare texts for
+    object without a value member is a value. `stored`: an instance of an attribute (by IRI) that
+    the entity has, so that a bare value stays of its kind. `lang`: the language of bare texts for
     LanguageProperties.
     """
     reader = Reader(
@@ -89,58 +100,65 @@ def parse_fragment(
         deep_nulls=allow_null and partial,
         partial=partial,
         simplified=simplified,
-        hints=hints,
+        stored=stored,
         lang=lang,
     )
     return _read(doc, reader)
 
 
 def parse_attribute(
+    doc: Any, ctx: CompiledContext, *, now: int, name: str = "", iri: str = ""
+) -> list[Instance]:
+    """All instances of one attribute given as a complete value (PUT of an attribute)."""
+    try:
+        instances = Reader(ctx, now).attribute(iri, doc, 0)
+        if iri in GEO_ATTRIBUTES:
+            _check_place(instances)
+    except Invalid as error:
+        raise _named(error, name) from None
+    return instances
+
+
+def parse_partial(
     doc: Any,
     ctx: CompiledContext,
     *,
     now: int,
     name: str = "",
-    kind_hint: str | None = None,
-    allow_null: bool = False,
-) -> list[Instance]:
-    """All instances of one attribute given as a complete value (PUT of an attribute)."""
-    return _attribute(doc, Reader(ctx, now, nulls=allow_null), name, kind_hint)
-
-
-def parse_partial(
-    doc: Any, ctx: CompiledContext, *, now: int, name: str = "", kind_hint: str | None = None
+    iri: str = "",
+    before: Instance | None = None,
 ) -> Instance:
     """The body of a partial attribute update (§5.6.4): only the members that it has.
 
-    `value` is `msgspec.UNSET` when absent and `kind` is empty when nothing tells it (then
-    `kind_hint` where given). The NGSI-LD Null is legal.
+    `value` is `msgspec.UNSET` when absent and `kind` is empty when nothing tells it (then that
+    of `before`, an instance that the entity has). The NGSI-LD Null is legal.
     """
     reader = Reader(ctx, now, nulls=True, partial=True)
-    instances = _attribute(doc, reader, name, kind_hint)
-    if len(instances) != 1:
+    if type(doc) is not dict:
         raise BadRequestData("a partial update is about one instance")
-    instance = instances[0]
-    instance.kind = instance.kind or kind_hint or ""
-    return instance
+    try:
+        return reader.instance(iri, doc, 0, before)
+    except Invalid as error:
+        raise _named(error, name) from None
+
+
+def parse_moment(member: str, value: Any) -> str:
+    """A DateTime in UTC (§4.6.3); BadRequestData when it is none."""
+    try:
+        return moment(member, value)
+    except Invalid as error:
+        raise error.problem() from None
 
 
 def is_null(instance: Instance) -> bool:
     """Whether an instance of a fragment says "delete" (§4.5.0): its value is the NGSI-LD Null."""
-    value = instance.value
-    return bool(value == NULL) or (
-        type(value) is dict and len(value) == 1 and value.get(NONE) == NULL
-    )
+    return bool(instance.value == NULL)
 
 
-def _attribute(doc: Any, reader: Reader, name: str, kind_hint: str | None) -> list[Instance]:
-    reader.hints = {"": kind_hint} if kind_hint else None
-    try:
-        return reader.attribute("", doc, 0)
-    except Invalid as error:
-        if name:
-            error.path.append(name)
-        raise error.problem() from None
+def _named(error: Invalid, name: str) -> BadRequestData:
+    if name:
+        error.path.append(name[:80])
+    return error.problem()
 
 
 def _read(doc: Any, reader: Reader) -> Fragment:
@@ -149,6 +167,7 @@ def _read(doc: Any, reader: Reader) -> Fragment:
     attrs: dict[str, list[Instance]] = {}
     fragment = Fragment(attrs)
     known = reader.ctx.attributes
+    fresh = reader.stored is None
     name = ""
     try:
         for name, raw in doc.items():
@@ -161,14 +180,22 @@ def _read(doc: Any, reader: Reader) -> Fragment:
             if iri in attrs:
                 raise Invalid("stands twice in the document")
             kind = raw.get("type") if type(raw) is dict else None
-            if type(kind) is str and kind in VALUE_MEMBER:
-                attrs[iri] = [reader.full(kind, VALUE_MEMBER[kind], raw, 0)]
+            if fresh and type(kind) is str and kind in VALUE_MEMBER:
+                attrs[iri] = [reader.full(iri, kind, VALUE_MEMBER[kind], raw, 0)]
             else:
                 attrs[iri] = reader.attribute(iri, raw, 0)
+            if kind != "GeoProperty" and iri in GEO_ATTRIBUTES and not reader.lenient:
+                _check_place(attrs[iri])
     except Invalid as error:
-        error.path.append(name[:80])
-        raise error.problem() from None
+        raise _named(error, name) from None
     return fragment
+
+
+def _check_place(instances: list[Instance]) -> None:
+    """Location, observationSpace and operationSpace are GeoProperties (Table 5.2.4-1)."""
+    for one in instances:
+        if one.kind not in ("GeoProperty", "") and one.value != NULL:
+            raise Invalid(f"is a GeoProperty, not a {one.kind}")
 
 
 _MEMBERS: Final = _IGNORED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
@@ -176,37 +203,46 @@ _MEMBERS: Final = _IGNORED | {"id", "@id", "type", "@type", "scope", "expiresAt"
 
 def _member(fragment: Fragment, name: str, raw: Any, reader: Reader) -> None:
     if name in {"id", "@id"}:
-        fragment.id = uri("id", raw)
-        if raw == NULL:
+        given = uri("id", raw)
+        if given == NULL:
             raise Invalid("the NGSI-LD Null is no id")
+        if fragment.id is not None and fragment.id != given:
+            raise Invalid("id and @id differ")
+        fragment.id = given
     elif name in {"type", "@type"}:
-        fragment.types = _types(raw, reader)
+        types = _types(raw, reader)
+        if fragment.types is not None and fragment.types != types:
+            raise Invalid("type and @type differ")
+        fragment.types = types
     elif name == "scope":
         fragment.scopes = _scopes(raw, nulls=reader.nulls)
     elif name == "expiresAt":
-        fragment.expires_at = moment(name, raw, nulls=reader.nulls)
+        fragment.expires_at = moment(name, raw, nulls=reader.nulls, zones=reader.lenient)
 
 
 def _types(raw: Any, reader: Reader) -> list[str]:
     ctx = reader.ctx
+    if type(raw) is str and raw in ctx.types and raw != NULL:
+        return [ctx.types[raw]]
     if raw == NULL or (type(raw) is list and NULL in raw):
         raise Invalid("types are only ever added, never deleted")
     if type(raw) is str:
         return [name_iri(ctx.entity_type, "type", raw)]
     if type(raw) is not list or not raw or len(raw) > MAX_TYPES:
-        raise Invalid(f"not the name of a type, nor an array of up to {MAX_TYPES}")
+        raise Invalid(f"not the name of a type, nor an array of 1 to {MAX_TYPES}")
     return list(dict.fromkeys(name_iri(ctx.entity_type, "type", item) for item in raw))
 
 
 def _scopes(raw: Any, *, nulls: bool) -> list[str]:
-    """Scopes (§4.18): levels of letters, digits and underscores, separated by slashes."""
+    """Scopes (§4.18): levels of letters, digits and underscores, separated by slashes; each
+    begins with a letter."""
     scopes = raw if type(raw) is list else [raw]
     if nulls and scopes == [NULL]:
         return scopes
-    if len(scopes) > MAX_TYPES:
-        raise Invalid(f"more than {MAX_TYPES} scopes")
+    if not scopes or len(scopes) > MAX_TYPES:
+        raise Invalid(f"not a scope, nor an array of 1 to {MAX_TYPES}")
     for scope in scopes:
         levels = scope.removeprefix("/").split("/") if type(scope) is str else [""]
-        if not all(level and level.replace("_", "a").isalnum() for level in levels):
+        if not all(level[:1].isalpha() and level.replace("_", "a").isalnum() for level in levels):
             raise Invalid(f"not a scope: {shown(scope)}")
     return list(dict.fromkeys(scopes))

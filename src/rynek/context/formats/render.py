@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.clock import to_iso
-from rynek.context.formats.instances import KIND_OF, is_geometry
+from rynek.context.formats.members import KIND_OF, are_instances, is_geometry
 from rynek.context.formats.values import NONE
 from rynek.context.jsonld import CompiledContext
 from rynek.context.language import choose_language
@@ -17,6 +17,8 @@ from rynek.context.query import Projection
 
 Form = Literal["normalized", "concise", "simplified"]
 _LIKE_INSTANCE: Final = frozenset(KIND_OF) | {"dataset"}
+# What would make an object that is a value look like something else than a value (§4.5.2.3).
+_TELLING: Final = _LIKE_INSTANCE | {"type", "@type", "@context"}
 _BARE_IN_SIMPLIFIED: Final = frozenset(
     ("Property", "GeoProperty", "Relationship", "ListProperty", "ListRelationship")
 )
@@ -155,6 +157,8 @@ def plain_instance(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
         out["expiresAt"] = instance.expires_at
     if instance.dataset_id is not None:
         out["datasetId"] = instance.dataset_id
+    if instance.sealed is not None:
+        out |= _sealed(instance.sealed, ctx)
     if instance.subs is not None:
         for attr, subs in instance.subs.items():
             items = [plain_instance(sub, ctx) for sub in subs]
@@ -213,13 +217,22 @@ def _metadata(instance: Instance, ctx: CompiledContext, out: dict[str, Any]) -> 
         out["expiresAt"] = instance.expires_at
     if instance.dataset_id is not None:
         out["datasetId"] = instance.dataset_id
+    if instance.sealed is not None:
+        out |= _sealed(instance.sealed, ctx)
+
+
+def _sealed(sealed: dict[str, str], ctx: CompiledContext) -> dict[str, str]:
+    return {
+        name: ctx.compact_iri(words) if name == "entityTypeSealed" else words
+        for name, words in sealed.items()
+    }
 
 
 def _stands_bare(value: Any) -> bool:
     """Whether a concise value without metadata needs no {"value": …} around it to be read again."""
     if type(value) is dict:
-        return is_geometry(value)
-    return type(value) is not list or not value or type(value[0]) is not dict
+        return value.keys().isdisjoint(_TELLING) or is_geometry(value)
+    return type(value) is not list or not value or not are_instances(value)
 
 
 def _wrapped(item: Any) -> Any:

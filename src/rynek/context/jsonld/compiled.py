@@ -14,11 +14,34 @@ from rynek.context.model import NGSI_LD
 MEMORY: Final = 8192
 CORE_URL: Final = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
 
-# IRIs of the members of an entity or of an attribute instance: no attribute may be called so.
-ENTITY_MEMBER_IRIS: Final = frozenset(
-    NGSI_LD + name for name in ("createdAt", "modifiedAt", "deletedAt", "expiresAt", "scope")
+# IRIs of metadata and system members: neither an attribute nor one of an attribute may be called
+# so (CIM 009 §4.5.1); and of the members that hold values, which only attributes of attributes
+# may not be called (published models have an attribute "value").
+RESERVED_IRIS: Final = frozenset(
+    NGSI_LD + name
+    for name in [
+        "createdAt",
+        "modifiedAt",
+        "deletedAt",
+        "expiresAt",
+        "scope",
+        "datasetId",
+        "instanceId",
+        "observedAt",
+        "unitCode",
+        "lang",
+        "hasObjectType",
+        "hasValueType",
+        "hasPreviousValue",
+        "hasPreviousObject",
+        "hasPreviousLanguageMap",
+        "hasPreviousJson",
+        "hasPreviousVocab",
+        "hasPreviousValueList",
+        "hasPreviousObjectList",
+    ]
 )
-INSTANCE_MEMBER_IRIS: Final = frozenset(
+VALUE_IRIS: Final = frozenset(
     NGSI_LD + name
     for name in [
         "hasValue",
@@ -29,26 +52,8 @@ INSTANCE_MEMBER_IRIS: Final = frozenset(
         "hasValueList",
         "hasObjectList",
         "hasDataset",
-        "hasObjectType",
-        "hasValueType",
-        "datasetId",
-        "instanceId",
-        "observedAt",
-        "unitCode",
-        "lang",
         "entity",
         "entityList",
-        "createdAt",
-        "modifiedAt",
-        "deletedAt",
-        "expiresAt",
-        "hasPreviousValue",
-        "hasPreviousObject",
-        "hasPreviousLanguageMap",
-        "hasPreviousJson",
-        "hasPreviousVocab",
-        "hasPreviousValueList",
-        "hasPreviousObjectList",
     ]
 )
 
@@ -159,7 +164,7 @@ class CompiledContext:
         iri = self.attributes.get(name)
         if iri is None:
             iri = self._legal(name)
-            if iri in ENTITY_MEMBER_IRIS:
+            if iri in RESERVED_IRIS:
                 raise BadRequestData(f"{name[:80]!r} is not the name of an attribute")
             _remember(self.attributes, name, iri)
         return iri
@@ -169,7 +174,7 @@ class CompiledContext:
         iri = self.subs.get(name)
         if iri is None:
             iri = self._legal(name)
-            if iri in INSTANCE_MEMBER_IRIS:
+            if iri in RESERVED_IRIS or iri in VALUE_IRIS:
                 raise BadRequestData(f"{name[:80]!r} is not the name of an attribute")
             _remember(self.subs, name, iri)
         return iri

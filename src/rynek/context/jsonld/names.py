@@ -9,6 +9,8 @@ MAX_NAME = 2048
 _URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20\x7f<>"{}|\\^`]+')
 _BAD = r"""\s\x00-\x20\x7f<>"'=;()\[\]{}|\\^`?&*!,"""
 _TERM = re.compile(f"[^{_BAD}:@/#%][^{_BAD}]*")
+_PLAIN = re.compile(r"[^\W\d_][\w.\-]*")
+_OF_IRIS = re.compile("[:/#%]")
 
 
 @lru_cache(maxsize=32_768)
@@ -18,9 +20,14 @@ def is_uri(text: str) -> bool:
 
 
 def is_term(text: str) -> bool:
-    """Whether `text` may name an attribute or a type in its short form.
+    """Whether `text` may name an attribute or a type in its short form: a letter, then letters,
+    digits and underscores (§4.6.2).
 
-    Wider than §4.6.2 (letters, digits, underscore): hyphens, dots and prefixes occur in published
-    data models. What the query grammar or a URL could take for something else stays out.
+    Wider in two ways: hyphens and dots occur in published data models, and what follows a prefix
+    may be what an IRI may be. What the query grammar or a URL could take for something else stays
+    out.
     """
-    return len(text) <= MAX_NAME and _TERM.fullmatch(text) is not None
+    if len(text) > MAX_NAME:
+        return False
+    pattern = _TERM if _OF_IRIS.search(text) else _PLAIN
+    return pattern.fullmatch(text) is not None

@@ -11,8 +11,8 @@ from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.context.formats import Fragment, is_null
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, Entity, Instance
-from rynek.context.operations.entities import existing, stamp_all
-from rynek.context.operations.merge import merge_instances, merged_instance
+from rynek.context.operations.entities import existing, stamp_new
+from rynek.context.operations.merge import merge_instances, merged_instance, settled
 from rynek.context.operations.same import unchanged
 from rynek.context.store.contract import Txn
 
@@ -52,7 +52,7 @@ class _Draft:
 
     def put(self, attr: str, instances: list[Instance]) -> None:
         """Set instances by dataset id, keeping the creation time of those they replace."""
-        stamp_all(instances, self.now)
+        stamp_new(instances, self.now)
         kept = list(self.entity.attrs.get(attr, ()))
         fresh = []
         for new in instances:
@@ -160,9 +160,10 @@ def update(
 
 
 def _replace_or_null(draft: _Draft, attr: str, instances: list[Instance]) -> None:
-    """Put instances; those whose value is the NGSI-LD Null delete instead (§4.5.0)."""
+    """Put instances; those whose value is the NGSI-LD Null delete instead (§4.5.0), and a member
+    that is Null is not there afterwards."""
 
-    kept = [one for one in instances if not is_null(one)]
+    kept = [settled(one) for one in instances if not is_null(one)]
     for one in instances:
         if is_null(one):
             draft.drop(attr, one.dataset_id)
@@ -246,8 +247,10 @@ def reduce(
     drop: Collection[str] | None = None,
     source: str | None = None,
 ) -> None:
-    """Purge attributes (§5.6.21): all but those in `keep`, and those in `drop` (IRIs)."""
+    """Purge attributes (§5.6.21): all but those in `keep`, and those in `drop` (IRIs, `scope`)."""
     draft = _Draft(existing(txn, entity_id), txn.now)
+    if drop is not None and "scope" in drop:
+        draft.entity.scopes = None
     for attr in draft.old.attrs:
         if (keep is not None and attr not in keep) or (drop is not None and attr in drop):
             draft.drop(attr, None, every=True)

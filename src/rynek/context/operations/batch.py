@@ -74,7 +74,7 @@ def create_all(txn: Txn, items: Iterable[Item], result: BatchResult) -> BatchRes
 def upsert_all(
     txn: Txn, items: Iterable[Item], result: BatchResult, *, replace: bool
 ) -> BatchResult:
-    """Batch Upsert: create, or replace (or append to, with replace=False) what exists."""
+    """Batch Upsert: create, or replace (or, with replace=False, update: §5.6.2) what exists."""
     for item in items:
         entity = item.entity
         if txn.get(entity.id) is None:
@@ -96,7 +96,7 @@ def upsert_all(
                 result,
                 entity.id,
                 result.updated,
-                partial(attributes.append, txn, entity.id, as_fragment(entity), item.ctx),
+                partial(attributes.update, txn, entity.id, as_fragment(entity), item.ctx),
             )
     return result
 

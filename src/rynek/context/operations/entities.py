@@ -47,9 +47,23 @@ def stamp(entity: Entity, now: int) -> None:
 
 
 def stamp_all(instances: list[Instance], now: int) -> None:
-    """Give freshly parsed instances the time of the write."""
+    """Give freshly parsed instances, and their attributes, the time of the write."""
     for instance in instances:
         instance.created_at = instance.modified_at = now
+        if instance.subs is not None:
+            for subs in instance.subs.values():
+                stamp_all(subs, now)
+
+
+def stamp_new(instances: list[Instance], now: int) -> None:
+    """Give the time of the write to instances, and to those of their attributes that are new or
+    changed: what a merge kept has its times already."""
+    for instance in instances:
+        instance.modified_at = now
+        instance.created_at = instance.created_at or now
+        if instance.subs is not None:
+            for subs in instance.subs.values():
+                stamp_new([sub for sub in subs if not sub.modified_at], now)
 
 
 def _difference(

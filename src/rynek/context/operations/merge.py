@@ -28,7 +28,11 @@ def merge_instances(
         else:
             if observed_at and before.observed_at and not part.observed_at:
                 part = msgspec.structs.replace(part, observed_at=observed_at)
-            merged.append(merged_instance(before, part, deep=True))
+            result = merged_instance(before, part, deep=True)
+            if result.kind == "LanguageProperty" and not result.value:
+                gone.append(part.dataset_id)  # its last language was deleted
+            else:
+                merged.append(result)
     return merged, gone
 
 
@@ -44,11 +48,12 @@ def merged_instance(old: Instance, part: Instance, *, deep: bool) -> Instance:
         dataset_id=old.dataset_id,
         observed_at=_member(old.observed_at, part.observed_at),
         unit_code=_member(old.unit_code, part.unit_code),
-        object_type=part.object_type or old.object_type,
+        object_type=_types(old.object_type, part.object_type),
         value_type=_member(old.value_type, part.value_type),
         expires_at=_member(old.expires_at, part.expires_at),
         subs=_merged_subs(old.subs, part.subs, deep=deep),
         created_at=old.created_at,
+        sealed=part.sealed or old.sealed,
     )
 
 
@@ -72,14 +77,26 @@ def without_nulls(part: Instance) -> Instance:
     patch gives no value to begin with."""
     whole(part)
     value = merged_value(None, part.value) if isinstance(part.value, dict) else part.value
+    if part.kind == "LanguageProperty" and not value:
+        raise BadRequestData("languageMap: a LanguageProperty that is not there yet needs a text")
     return msgspec.structs.replace(
         part,
         value=value,
         observed_at=_member(None, part.observed_at),
         unit_code=_member(None, part.unit_code),
+        object_type=_types(None, part.object_type),
+        value_type=_member(None, part.value_type),
         expires_at=_member(None, part.expires_at),
         subs=_merged_subs(None, part.subs, deep=True),
     )
+
+
+def settled(part: Instance) -> Instance:
+    """An instance of an update, which replaces a whole attribute: its Null members are not there."""
+    members = (part.observed_at, part.unit_code, part.value_type, part.expires_at)
+    if part.subs is None and NULL not in members and part.object_type != [NULL]:
+        return part
+    return without_nulls(part)
 
 
 def whole(part: Instance) -> Instance:
@@ -93,6 +110,12 @@ def _member(old: str | None, new: str | None) -> str | None:
     if new is None:
         return old
     return None if new == NULL else new
+
+
+def _types(old: list[str] | None, new: list[str] | None) -> list[str] | None:
+    if new is None:
+        return old
+    return None if new == [NULL] else new
 
 
 def _merged_subs(

@@ -23,6 +23,7 @@ def same_content(a: Instance, b: Instance) -> bool:
         and a.unit_code == b.unit_code
         and a.value_type == b.value_type
         and a.object_type == b.object_type
+        and a.sealed == b.sealed
         and _same_subs(a.subs, b.subs)
     )
 

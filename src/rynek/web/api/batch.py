@@ -16,6 +16,7 @@ from rynek.web.api.bodies import (
     read_list,
 )
 from rynek.web.api.call import JSON, Call, Reply
+from rynek.web.api.entities import simplified, stored_of
 from rynek.web.api.route import Route
 
 _NO_CONTENT = 204
@@ -65,11 +66,21 @@ async def merge_batch(call: Call) -> Reply:
     _bounded(call, documents)
     result = operations.BatchResult()
     patches: list[operations.Patch] = []
+    form, lang = simplified(call), call.params.get("lang")
     for document in documents:
         entity_id = _id_of(document)
         try:
             ld = await context_of(call, _object(document), media)
-            fragment = parse_fragment(document, ld, now=0, allow_null=True, partial=True)
+            fragment = parse_fragment(
+                document,
+                ld,
+                now=0,
+                allow_null=True,
+                partial=True,
+                simplified=form,
+                stored=stored_of(call, entity_id),
+                lang=lang,
+            )
             if fragment.id is None:
                 raise BadRequestData("the entity has no id")
             patches.append(operations.Patch(fragment.id, fragment, ld))
@@ -104,11 +115,12 @@ async def _items(
     documents, media = await read_list(call)
     _bounded(call, documents)
     items: list[operations.Item] = []
+    form = simplified(call)
     for document in documents:
         try:
             ld = await context_of(call, _object(document), media)
             if need_type or "type" in document or "@type" in document:
-                entity = parse_entity(document, ld, now=0)
+                entity = parse_entity(document, ld, now=0, simplified=form)
             else:
                 entity = _untyped(document, ld)
             items.append(operations.Item(entity, ld))

@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from rynek.base.clock import parse_iso, to_iso
-from rynek.base.errors import BadRequestData, ResourceNotFound
+from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from rynek.base.ids import is_uri
 from rynek.context import (
     NGSI_LD,
@@ -16,11 +15,13 @@ from rynek.context import (
     Entity,
     Fragment,
     Instance,
+    Stored,
     Txn,
     operations,
     parse_attribute,
     parse_entity,
     parse_fragment,
+    parse_moment,
     parse_partial,
 )
 from rynek.web.api.bodies import dumps, read_document
@@ -37,7 +38,7 @@ _SCOPE: Final = NGSI_LD + "scope"
 async def create_entity(call: Call) -> Reply:
     """Create Entity (§5.6.1): POST /entities."""
     document, ld = await read_document(call)
-    entity = parse_entity(document, ld, now=0)
+    entity = parse_entity(document, ld, now=0, simplified=simplified(call))
     if not is_local(call):
         attrs = tuple(entity.attrs)
         reply = await spread(
@@ -57,8 +58,13 @@ def _create(entity: Entity, ld: CompiledContext) -> Job:
 async def replace_entity(call: Call) -> Reply:
     """Replace Entity (§5.6.18): PUT /entities/{id}."""
     entity_id = entity_id_of(call)
-    document, ld = await read_document(call)
-    entity = _entity_at(document, entity_id, ld)
+    form = simplified(call)
+
+    def read(document: dict[str, Any], ld: CompiledContext) -> Entity:
+        _same_id(document, entity_id)
+        return parse_entity({"id": entity_id, **document}, ld, now=0, simplified=form)
+
+    entity, ld = await _read(call, entity_id, read)
 
     def job(part: Entity) -> Job:
         return lambda txn: operations.replace(txn, part, ld)
@@ -68,29 +74,26 @@ async def replace_entity(call: Call) -> Reply:
     )
 
 
-def _entity_at(document: dict[str, Any], entity_id: str, ld: CompiledContext) -> Entity:
-    if document.get("id", entity_id) != entity_id:
-        raise BadRequestData("the id in the body is not the one in the path")
-    return parse_entity(document | {"id": entity_id}, ld, now=0)
-
-
 async def merge_entity(call: Call) -> Reply:
     """Merge Entity (§5.6.17): PATCH /entities/{id}."""
     entity_id = entity_id_of(call)
-    document, ld = await read_document(call)
-    _same_id(document, entity_id)
     observed = _observed_at(call)
-    hints = _kinds(call.tenant.context.get(entity_id))
-    fragment = parse_fragment(
-        document,
-        ld,
-        now=0,
-        allow_null=True,
-        partial=True,
-        simplified=_simplified(call),
-        hints=hints,
-        lang=call.params.get("lang"),
-    )
+    form, lang = simplified(call), call.params.get("lang")
+
+    def read(document: dict[str, Any], ld: CompiledContext) -> Fragment:
+        _same_id(document, entity_id)
+        return parse_fragment(
+            document,
+            ld,
+            now=0,
+            allow_null=True,
+            partial=True,
+            simplified=form,
+            stored=stored_of(call, entity_id),
+            lang=lang,
+        )
+
+    fragment, ld = await _read(call, entity_id, read)
 
     def job(part: Fragment) -> Job:
         return lambda txn: operations.merge(txn, entity_id, part, ld, observed_at=observed)
@@ -111,11 +114,15 @@ async def delete_entity(call: Call) -> Reply:
 
 
 async def append_attributes(call: Call) -> Reply:
-    """Append Entity Attributes (§5.6.3): POST /entities/{id}/attrs."""
+    """Append Attributes (§5.6.3): POST /entities/{id}/attrs."""
     entity_id = entity_id_of(call)
-    document, ld = await read_document(call)
-    _same_id(document, entity_id)
-    fragment = parse_fragment(document, ld, now=0, simplified=_simplified(call))
+    form = simplified(call)
+
+    def read(document: dict[str, Any], ld: CompiledContext) -> Fragment:
+        _same_id(document, entity_id)
+        return parse_fragment(document, ld, now=0, simplified=form)
+
+    fragment, ld = await _read(call, entity_id, read)
     overwrite = "noOverwrite" not in call.options
 
     def job(part: Fragment) -> Job:
@@ -127,14 +134,16 @@ async def append_attributes(call: Call) -> Reply:
 
 
 async def update_attributes(call: Call) -> Reply:
-    """Update Entity Attributes (§5.6.2): PATCH /entities/{id}/attrs."""
+    """Update Attributes (§5.6.2): PATCH /entities/{id}/attrs."""
     entity_id = entity_id_of(call)
-    document, ld = await read_document(call)
-    _same_id(document, entity_id)
-    hints = _kinds(call.tenant.context.get(entity_id))
-    fragment = parse_fragment(
-        document, ld, now=0, allow_null=True, simplified=_simplified(call), hints=hints
-    )
+    form = simplified(call)
+
+    def read(document: dict[str, Any], ld: CompiledContext) -> Fragment:
+        _same_id(document, entity_id)
+        stored = stored_of(call, entity_id) if form else None
+        return parse_fragment(document, ld, now=0, allow_null=True, simplified=form, stored=stored)
+
+    fragment, ld = await _read(call, entity_id, read)
 
     def job(part: Fragment) -> Job:
         return lambda txn: operations.update(txn, entity_id, part, ld)
@@ -149,8 +158,14 @@ async def partial_update(call: Call) -> Reply:
     entity_id, attr = entity_id_of(call), call.path_args[1]
     document, ld = await read_document(call)
     iri = ld.attribute(attr)
-    hint = _kinds(call.tenant.context.get(entity_id)).get(iri)
-    part = parse_partial(_without_context(document), ld, now=0, name=attr, kind_hint=hint)
+    part = parse_partial(
+        _without_context(document),
+        ld,
+        now=0,
+        name=attr,
+        iri=iri,
+        before=stored_of(call, entity_id)(iri),
+    )
 
     def job(_: Instance) -> Job:
         return lambda txn: operations.partial_update(txn, entity_id, iri, part, ld)
@@ -163,7 +178,11 @@ async def replace_attribute(call: Call) -> Reply:
     entity_id, attr = entity_id_of(call), call.path_args[1]
     document, ld = await read_document(call)
     iri = ld.attribute(attr)
-    instances = parse_attribute(_without_context(document), ld, now=0, name=attr)
+    try:
+        instances = parse_attribute(_without_context(document), ld, now=0, name=attr, iri=iri)
+    except BadRequestData:
+        _check_known(call, entity_id, ld)
+        raise
 
     def job(_: list[Instance]) -> Job:
         return lambda txn: operations.replace_attribute(txn, entity_id, iri, instances, ld)
@@ -175,7 +194,7 @@ async def delete_attribute(call: Call) -> Reply:
     """Delete Attribute (§5.6.5): DELETE /entities/{id}/attrs/{attrId}; also of `scope`."""
     entity_id, attr = entity_id_of(call), call.path_args[1]
     ld = call.ld
-    if attr == "scope":
+    if ld.expand_term(attr) == _SCOPE:
 
         def scopeless(_: None) -> Job:
             return lambda txn: operations.delete_scope(txn, entity_id, ld)
@@ -185,8 +204,10 @@ async def delete_attribute(call: Call) -> Reply:
         )
     iri = ld.attribute(attr)
     dataset_id = call.params.get("datasetId")
+    if dataset_id == "@none":
+        dataset_id = None
     if dataset_id is not None and not is_uri(dataset_id):
-        raise BadRequestData("datasetId is not a URI")
+        raise BadRequestData(f"datasetId: {dataset_id[:100]!r} is not a URI")
     every = flag(call.params, "deleteAll")
 
     def job(_: None) -> Job:
@@ -195,6 +216,38 @@ async def delete_attribute(call: Call) -> Reply:
         )
 
     return await _carried_out(call, Write("deleteAttrs", entity_id, ld, job, None, (iri,)))
+
+
+async def _read(
+    call: Call, entity_id: str, read: Callable[[dict[str, Any], CompiledContext], T]
+) -> tuple[T, CompiledContext]:
+    """What a body says, and the @context that holds for it.
+
+    That there is no such entity is said before what is wrong about the body (§5.6.2.4, §5.6.3.4,
+    §5.6.17.4 - §5.6.19.4); it is only looked up where something is wrong.
+    """
+    try:
+        document, ld = await read_document(call)
+    except InvalidRequest:
+        _check_known(call, entity_id, call.ld)
+        raise
+    try:
+        return read(document, ld), ld
+    except BadRequestData:
+        _check_known(call, entity_id, ld)
+        raise
+
+
+def _check_known(call: Call, entity_id: str, ld: CompiledContext) -> None:
+    """ResourceNotFound where there is no such entity here; other sources may know it."""
+    if not is_local(call):
+        return
+    entity = call.tenant.context.get(entity_id)
+    if entity is None:
+        raise ResourceNotFound(f"no entity {entity_id}")
+    wanted = types_wanted(call.params, ld)
+    if wanted is not None and not wanted.matches(entity.types):
+        raise ResourceNotFound(f"no entity {entity_id} of that type")
 
 
 async def _carried_out(call: Call, write: Write) -> Reply:
@@ -227,37 +280,44 @@ async def _write(call: Call, entity_id: str, ld: CompiledContext, job: Callable[
 
 
 def _observed_at(call: Call) -> str | None:
-    """The common observedAt of a merge, in UTC."""
+    """The common observedAt of a merge, a DateTime (§4.6.3)."""
     text = call.params.get("observedAt")
-    if text is None:
-        return None
-    try:
-        # A "+" of an offset comes as a blank where it was not encoded.
-        return to_iso(parse_iso(text.replace(" ", "+")))
-    except ValueError as error:
-        raise BadRequestData(f"observedAt: {error}") from error
+    return None if text is None else parse_moment("observedAt", text)
 
 
 def _same_id(document: dict[str, Any], entity_id: str) -> None:
-    if document.get("id", entity_id) != entity_id:
-        raise BadRequestData("the id in the body is not the one in the path")
+    for member in ("id", "@id"):
+        if document.get(member, entity_id) != entity_id:
+            raise BadRequestData(f"the {member} in the body is not the one in the path")
 
 
 def _without_context(document: dict[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in document.items() if name != "@context"}
 
 
-def _simplified(call: Call) -> bool:
-    form = call.params.get("format")
+def simplified(call: Call) -> bool:
+    """Whether the body is in simplified form, as options or format say (Table 6.5.3.4-1)."""
+    params = call.params
+    if not params:
+        return False
+    form = params.get("format")
     words = call.options if form is None else (form,)
     return "keyValues" in words or "simplified" in words
 
 
-def _kinds(entity: Entity | None) -> dict[str, str]:
-    """What kind each attribute is now, so that a bare value in a patch stays of that kind."""
-    if entity is None:
-        return {}
-    return {attr: instances[0].kind for attr, instances in entity.attrs.items()}
+def stored_of(call: Call, entity_id: str) -> Stored:
+    """Instances of attributes that the entity has now, so that a bare value in a patch stays of
+    their kind. The entity is only looked up when one is asked for."""
+    entity: Entity | None = None
+    asked = False
+
+    def stored(attr: str) -> Instance | None:
+        nonlocal entity, asked
+        if not asked:
+            entity, asked = call.tenant.context.get(entity_id), True
+        return None if entity is None else entity.default(attr)
+
+    return stored
 
 
 ROUTES: Final = (

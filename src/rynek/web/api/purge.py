@@ -30,7 +30,10 @@ async def purge_entities(call: Call) -> Reply:
 
 def _attributes(call: Call, name: str) -> frozenset[str] | None:
     text = call.params.get(name)
-    return frozenset(parse_attrs(text, call.ld.attribute)) if text else None
+    expand = call.ld.attribute
+    if not text:
+        return None
+    return frozenset(parse_attrs(text, lambda one: one if one == "scope" else expand(one)))
 
 
 async def _matching(context: Any, query: Query) -> list[str]:
