@@ -112,7 +112,7 @@ def _instance(instance: dict[str, Any], version: Version) -> dict[str, Any]:
     for name, item in instance.items():
         if name not in gone:
             made[name] = item if name in _VALUES else _attribute(item, version)
-    if kind in _KINDS and version < _KINDS[kind][0]:
+    if isinstance(kind, str) and kind in _KINDS and version < _KINDS[kind][0]:
         _, member, becomes = _KINDS[kind]
         if member in made:
             inner = made.pop(member)
