@@ -142,8 +142,10 @@ class Odd:
 @contextlib.asynccontextmanager
 async def odd(respond: Responder, delay: float = 0) -> AsyncIterator[Odd]:
     source = Odd()
+    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -171,6 +173,8 @@ async def odd(respond: Responder, delay: float = 0) -> AsyncIterator[Odd]:
         yield source
     finally:
         server.close()
+        for writer in writers:
+            writer.close()
 
 
 def says(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Responder:

@@ -45,18 +45,20 @@ def entity_error(entity_id: str, problem: Problem) -> dict[str, Any]:
 
 
 class Item(msgspec.Struct):
-    """One entity of a batch, parsed under its own @context."""
+    """One entity of a batch, parsed under its own @context; `document` is what was parsed."""
 
     entity: Entity
     ctx: CompiledContext
+    document: dict[str, Any] | None = None
 
 
 class Patch(msgspec.Struct):
-    """One entity fragment of a batch."""
+    """One entity fragment of a batch; `document` is what was parsed."""
 
     entity_id: str
     fragment: Fragment
     ctx: CompiledContext
+    document: dict[str, Any] | None = None
 
 
 def create_all(txn: Txn, items: Iterable[Item], result: BatchResult) -> BatchResult:

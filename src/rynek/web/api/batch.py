@@ -17,6 +17,12 @@ from rynek.web.api.bodies import (
 )
 from rynek.web.api.call import JSON, Call, Reply
 from rynek.web.api.entities import simplified, stored_of
+from rynek.web.api.forwarding_batch import (
+    is_local,
+    share_deletions,
+    share_items,
+    share_patches,
+)
 from rynek.web.api.route import Route
 
 _NO_CONTENT = 204
@@ -26,10 +32,12 @@ async def create_batch(call: Call) -> Reply:
     """Batch Entity Creation (§5.6.7)."""
     result = operations.BatchResult()
     items = await _items(call, result)
+    if not is_local(call):
+        items = await share_items(call, "create", items, result)
     await _write(call, items, lambda txn: operations.create_all(txn, items, result))
     if result.errors:
         return _partial(result)
-    return Reply(201, dumps(result.created))
+    return Reply(201, dumps(list(dict.fromkeys(result.created))))
 
 
 async def upsert_batch(call: Call) -> Reply:
@@ -39,6 +47,8 @@ async def upsert_batch(call: Call) -> Reply:
         raise BadRequestData("options: replace and update exclude each other")
     result = operations.BatchResult()
     items = await _items(call, result)
+    if not is_local(call):
+        items = await share_items(call, "upsert" if replace else "upsert:update", items, result)
     await _write(
         call, items, lambda txn: operations.upsert_all(txn, items, result, replace=replace)
     )
@@ -54,6 +64,9 @@ async def update_batch(call: Call) -> Reply:
     overwrite = "noOverwrite" not in call.options
     result = operations.BatchResult()
     items = await _items(call, result, need_type=False)
+    if not is_local(call):
+        ladder = "update" if overwrite else "update:noOverwrite"
+        items = await share_items(call, ladder, items, result)
     await _write(
         call, items, lambda txn: operations.update_all(txn, items, result, overwrite=overwrite)
     )
@@ -83,9 +96,11 @@ async def merge_batch(call: Call) -> Reply:
             )
             if fragment.id is None:
                 raise BadRequestData("the entity has no id")
-            patches.append(operations.Patch(fragment.id, fragment, ld))
+            patches.append(operations.Patch(fragment.id, fragment, ld, document))
         except Problem as problem:
             result.errors.append((entity_id, problem))
+    if not is_local(call):
+        patches = await share_patches(call, patches, result)
     await _write(call, patches, lambda txn: operations.merge_all(txn, patches, result))
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
@@ -104,6 +119,8 @@ async def delete_batch(call: Call) -> Reply:
             good.append(one)
         else:
             result.errors.append((one, BadRequestData(f"{one[:100]!r} is not a URI")))
+    if not is_local(call):
+        good = await share_deletions(call, good, result)
     await _write(call, good, lambda txn: operations.delete_all(txn, good, result))
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
@@ -123,7 +140,7 @@ async def _items(
                 entity = parse_entity(document, ld, now=0, simplified=form)
             else:
                 entity = _untyped(document, ld)
-            items.append(operations.Item(entity, ld))
+            items.append(operations.Item(entity, ld, document))
         except Problem as problem:
             result.errors.append((_id_of(document), problem))
     return items

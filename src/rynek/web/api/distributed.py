@@ -54,6 +54,19 @@ def matches_of(
     return sorted(found, key=lambda one: one.registration.mode == AUXILIARY)
 
 
+def spec_of(query: Query, params: Mapping[str, str]) -> RegistrationSpec:
+    """What a query asks of registrations (§5.12)."""
+    return RegistrationSpec(
+        types=query.types,
+        ids=query.ids,
+        id_pattern=query.id_pattern,
+        attrs=query.attrs,
+        dataset_ids=params["datasetId"].split(",") if params.get("datasetId") else None,
+        geo=query.geo,
+        scope=query.scope,
+    )
+
+
 def _with_via(spec: RegistrationSpec, via: Collection[str]) -> RegistrationSpec:
     return dataclasses.replace(spec, via=via)
 
@@ -144,20 +157,10 @@ async def select(
 
 def _query_matches(call: Call, query: Query) -> list[Match]:
     params = call.params
-    dataset_ids = params["datasetId"].split(",") if params.get("datasetId") else None
-    spec = RegistrationSpec(
-        types=query.types,
-        ids=query.ids,
-        id_pattern=query.id_pattern,
-        attrs=query.attrs,
-        dataset_ids=dataset_ids,
-        geo=query.geo,
-        scope=query.scope,
-    )
     batch = call.path.endswith(_BATCH_QUERY)
     return [
         one
-        for one in matches_of(call, spec, None, params.get("csf"))
+        for one in matches_of(call, spec_of(query, params), None, params.get("csf"))
         if one.registration.supports("queryEntity")
         or (batch and one.registration.supports("queryBatch"))
     ]

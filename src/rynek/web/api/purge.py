@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rynek.context import CompiledContext, Query, Txn, decode, operations, parse_attrs
 from rynek.web.api.call import Call, Reply
+from rynek.web.api.forwarding_purge import is_local, purge_elsewhere, purge_reply
 from rynek.web.api.params import entity_query, refuse_later, require_filter
 from rynek.web.api.route import Route
 
@@ -19,13 +20,14 @@ async def purge_entities(call: Call) -> Reply:
     query = entity_query(call.params, call.ld)
     require_filter(call.params, query)
     keep, drop = _attributes(call, "keep"), _attributes(call, "drop")
+    elsewhere = [] if is_local(call) else await purge_elsewhere(call, query)
     ids = await _matching(call.tenant.context, query)
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]
         await call.tenant.context.write(
             lambda txn, s=some: _purge(txn, s, query, keep, drop, call.ld)
         )
-    return Reply(204)
+    return purge_reply(elsewhere, ids) if elsewhere else Reply(204)
 
 
 def _attributes(call: Call, name: str) -> frozenset[str] | None:
