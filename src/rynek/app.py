@@ -27,9 +27,12 @@ from rynek.context import (
     Registrations,
     StoredContexts,
     StoreLimits,
+    Subscriptions,
     Txn,
     distribution,
+    has_subscriptions,
     open_context,
+    open_subscriptions,
 )
 from rynek.feeds import FeedRunner, ReplayOptions, WriteReport, list_feeds
 from rynek.history import (
@@ -66,6 +69,7 @@ class Tenant:
         self._engine = engine
         self._context: Context | None = None
         self._registrations: Registrations | None = None
+        self._subscriptions: Subscriptions | None = None
         self._forwarder: distribution.Forwarder | None = None
         self._history: History | None = None
         self._feeds: FeedRunner | None = None
@@ -125,7 +129,17 @@ class Tenant:
                 namespace="" if own else self.name,
                 elsewhere=None if own else self._engine.default_contexts,
             )
+            # From now on every write is matched; deliveries begin when the tenant starts.
+            self._subscriptions = open_subscriptions(self._context, settings, self.service_alias)
         return self._context
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Who is notified of changes, and how that goes."""
+        if self._subscriptions is None:
+            _ = self.context
+        assert self._subscriptions is not None
+        return self._subscriptions
 
     def _resolver(self, stored: StoredContexts) -> ContextResolver:
         settings = self._engine.settings
@@ -177,6 +191,11 @@ class Tenant:
         return base if self.name == self._engine.default_tenant else f"{self.name}.{base}"
 
     @property
+    def service_alias(self) -> str:
+        """The pseudonym of the whole service."""
+        return self._engine.alias
+
+    @property
     def uptime_seconds(self) -> float:
         """How long the service has been up."""
         return time.monotonic() - self._engine.started
@@ -199,8 +218,9 @@ class Tenant:
         await self.run_feeds()
 
     async def follow(self) -> None:
-        """Open the store and follow its log."""
+        """Open the store, follow its log and deliver notifications."""
         await self.history.start()
+        await self.subscriptions.start()
 
     async def run_feeds(self) -> None:
         """Set the feeds going."""
@@ -220,12 +240,14 @@ class Tenant:
         for part in (self._feeds, self._history):
             if part is not None:
                 await self._guarded_stop(part.stop)
+        if self._subscriptions is not None:
+            await self._guarded_stop(self._subscriptions.stop)
         if self._registrations is not None:
             await self._guarded_stop(self._registrations.close)
         if self._context is not None:
             await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
-        self._registrations = self._forwarder = None
+        self._registrations = self._forwarder = self._subscriptions = None
         self.begun = False
 
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
@@ -360,12 +382,14 @@ class Engine:
             self._add(self.default_tenant)
 
     async def start(self) -> None:
-        """Open the default tenant and all that have feeds; their feeds begin right after, one
+        """Open the default tenant and all that have feeds or subscriptions; their feeds begin right after, one
         tenant at a time, so that the first pages need not wait. Errors of one stop no other."""
         begun = [
             tenant
             for tenant in self._tenants.values()
-            if tenant.name == self.default_tenant or list_feeds(tenant.folder / "feeds")
+            if tenant.name == self.default_tenant
+            or list_feeds(tenant.folder / "feeds")
+            or has_subscriptions(tenant.folder)
         ]
         begun.sort(key=lambda tenant: tenant.name != self.default_tenant)
         for tenant in begun:

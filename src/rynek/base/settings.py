@@ -115,6 +115,22 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     keep_hours: Span = 72.0
 
 
+class Notifications(msgspec.Struct, frozen=True, kw_only=True):
+    """Notifications: how long one attempt may take, how long one is tried, what may wait.
+
+    `max_backlog` and `max_dead` count messages of one subscription, `max_backlog_mb` bounds all
+    of a tenant; `connections` are those to one receiver.
+    """
+
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    keep_hours: Span = 24.0
+    max_backlog: Count = 1_000_000
+    max_backlog_mb: Count = 1024
+    max_dead: Annotated[int, Meta(ge=0)] = 1000
+    max_subscriptions: Annotated[int, Meta(ge=0)] = 100_000
+    connections: Annotated[int, Meta(ge=1, le=256)] = 16
+
+
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """The history tables: when a commit is due, how long readings stay, what queries may use."""
 
@@ -151,6 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     log: Log = Log()
     changes: Changes = Changes()
+    notifications: Notifications = Notifications()
     history: History = History()
     map: Map = Map()
     languages: Languages = Languages()

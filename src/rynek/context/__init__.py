@@ -75,6 +75,15 @@ from rynek.context.sorting import sort_entities
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import StoreLimits
+from rynek.context.subscriptions import Health as SubscriptionHealth
+from rynek.context.subscriptions import (
+    Subscription,
+    Subscriptions,
+    has_subscriptions,
+    new_subscription,
+    open_subscriptions,
+    render_subscription,
+)
 from rynek.context.temporal import (
     ReadingsSink,
     TemporalEntity,
@@ -126,6 +135,9 @@ __all__ = [
     "Stored",
     "StoredContext",
     "StoredContexts",
+    "Subscription",
+    "SubscriptionHealth",
+    "Subscriptions",
     "TemporalEntity",
     "TemporalInstance",
     "TemporalQuery",
@@ -145,11 +157,14 @@ __all__ = [
     "discovery",
     "distribution",
     "encode_body",
+    "has_subscriptions",
     "join_bodies",
     "link_header",
     "names_asked_for",
+    "new_subscription",
     "object_ids",
     "open_context",
+    "open_subscriptions",
     "operations",
     "parse_attribute",
     "parse_attrs",
@@ -170,6 +185,7 @@ __all__ = [
     "render_entity",
     "render_feature",
     "render_registration",
+    "render_subscription",
     "sort_entities",
     "wanted_links",
 ]

@@ -11,6 +11,7 @@ from rynek.context.changes import ChangeLog
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.query import Ordering, Query
+from rynek.context.store.outbox import Outbox
 
 T = TypeVar("T")
 
@@ -75,6 +76,10 @@ class Txn(Protocol):
         """Delete a kept document; a no-op when there is none."""
         ...
 
+    def keep_context(self, ctx: CompiledContext) -> None:
+        """Keep this very version of a @context, so that `Store.context_by_id` finds it."""
+        ...
+
     def changes(self) -> list[tuple[Entity | None, Entity | None]]:
         """Each entity that this job wrote so far, once: as it was before the job, and as it is."""
         ...
@@ -118,6 +123,11 @@ class Store(Protocol):
         """The documents kept beside the entities."""
         ...
 
+    @property
+    def outbox(self) -> Outbox:
+        """Messages to other hosts, written with what caused them."""
+        ...
+
     def row(self, entity_id: str) -> Row | None:
         """The stored form of one entity."""
         ...
@@ -151,6 +161,10 @@ class Store(Protocol):
         self, query: Query, ordering: Ordering | None, *, most: int, compact: Callable[[str], str]
     ) -> list[str]:
         """The ids of all matches, in order. TooComplexQuery when more than `most` match."""
+        ...
+
+    def context_by_id(self, digest: str) -> CompiledContext | None:
+        """A @context that an entity or a document was kept under, by its id."""
         ...
 
     def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:

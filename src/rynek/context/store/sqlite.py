@@ -14,6 +14,7 @@ import msgspec
 from rynek.base.clock import MICRO, Clock
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
 from rynek.context.formats import decode
+from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.query import Ordering, Query
 from rynek.context.store.build import IndexBuilder
@@ -162,6 +163,10 @@ class SqliteStore:
             "SELECT body FROM remote_context WHERE url = ?", (url,)
         ).fetchone()
         return bytes(row[0]) if row else None
+
+    def context_by_id(self, digest: str) -> CompiledContext | None:
+        """A @context that an entity or a document was kept under, by its id."""
+        return self._indexes.contexts.by_hash(digest)
 
     async def close(self) -> None:
         """Finish waiting writes, write the cursors, checkpoint and close."""

@@ -80,6 +80,11 @@ class Contexts:
             self._compiled[number] = ctx
         return ctx
 
+    def by_hash(self, digest: str) -> CompiledContext | None:
+        """The context with that hash, if anything was kept under it."""
+        number = self._by_hash.get(digest)
+        return None if number is None else self.compiled(number)
+
     def take_new(self) -> list[tuple[int, str, bytes]]:
         """The (number, hash, document) rows to insert with this group."""
         new, self._new = self._new, []

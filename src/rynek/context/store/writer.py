@@ -71,6 +71,10 @@ class GroupTxn:
         for written, mark in zip(rows, self._marks, strict=True):
             del written[mark:]
 
+    def keep_context(self, ctx: CompiledContext) -> None:
+        """Keep this very version of a @context."""
+        self._indexes.contexts.number(ctx)
+
     @property
     def touched(self) -> bool:
         """Whether the current job wrote any entity."""
@@ -86,7 +90,7 @@ class GroupTxn:
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message in the outbox: it leaves after the commit. `body` gets its number."""
         n = self._sent + len(self.messages) + 1
-        self.messages.append(Message(n, target, self.now, about, head, body(n)))
+        self.messages.append(Message(n, target, time.time_ns() // 1000, about, head, body(n)))
         return n
 
     def first(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -7,7 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from rynek.base.errors import BadRequestData, InvalidRequest, UnsupportedMediaType
+from rynek.base.errors import (
+    BadRequestData,
+    InvalidRequest,
+    LoopDetected,
+    UnsupportedMediaType,
+)
 from rynek.context import (
     CompiledContext,
     Entity,
@@ -15,6 +20,7 @@ from rynek.context import (
     View,
     body_with_context,
     decode,
+    distribution,
     join_bodies,
     link_header,
     render_collection,
@@ -70,7 +76,16 @@ async def read_document(call: Call) -> tuple[dict[str, Any], CompiledContext]:
     document = load_json(call.body)
     if not isinstance(document, dict):
         raise BadRequestData("the body must be a JSON object")
+    if document.get("type") == "Notification" and "via" in call.headers:
+        _refuse_own(call)
     return document, await context_of(call, document, media)
+
+
+def _refuse_own(call: Call) -> None:
+    """LoopDetected for a notification of this very service: a subscription to itself would make
+    changes that it is notified of, without end."""
+    if call.tenant.service_alias in distribution.passed(call.headers):
+        raise LoopDetected("this is a notification of this service: it cannot be its own receiver")
 
 
 async def read_list(call: Call) -> tuple[list[Any], str]:
@@ -127,6 +142,11 @@ def context_url(call: Call) -> str:
     ld = call.ld
     if ld.link is not None:
         return ld.link
+    return local_context_path(call, ld)
+
+
+def local_context_path(call: Call, ld: CompiledContext) -> str:
+    """The path under which a @context that is no single URL is served here."""
     local_id = call.tenant.context.contexts.refer(ld)
     return f"{call.base_path}/ngsi-ld/v1/jsonldContexts/{local_id}"
 

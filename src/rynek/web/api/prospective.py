@@ -34,6 +34,15 @@ class ProspectiveTenant:
         """The registrations to be: this object takes the first one."""
         return self
 
+    @property
+    def service_alias(self) -> str:
+        """The pseudonym of the whole service."""
+        return str(self._engine.alias)
+
+    def made(self) -> Any:
+        """The tenant, made now: for a handler that has looked at what it is to hold first."""
+        return self._engine.tenant(self._name, create=True)
+
     async def create(self, document: dict[str, Any], ld: CompiledContext) -> Registration:
         """Make the tenant and register a source in it, once the document is known to be one."""
         now = self._engine.clock.now()

@@ -15,6 +15,7 @@ from rynek.web.api import (
     identity,
     purge,
     registrations,
+    subscriptions,
     temporal,
 )
 from rynek.web.api.parameters import (
@@ -33,10 +34,6 @@ _NOT_YET: Final = (
     Route("POST", "temporal/entities/*/attrs", not_yet, "write"),
     Route("DELETE", "temporal/entities/*/attrs/*", not_yet, "write"),
     Route("PATCH DELETE", "temporal/entities/*/attrs/*/*", not_yet, "write"),
-    Route("GET", "subscriptions", not_yet, "read"),
-    Route("POST", "subscriptions", not_yet, "write"),
-    Route("GET", "subscriptions/*", not_yet, "read"),
-    Route("PATCH DELETE", "subscriptions/*", not_yet, "write"),
     Route("GET", "csourceSubscriptions", not_yet, "read"),
     Route("POST", "csourceSubscriptions", not_yet, "write"),
     Route("GET", "csourceSubscriptions/*", not_yet, "read"),
@@ -54,6 +51,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *temporal.ROUTES,
     *registrations.ROUTES,
     *identity.ROUTES,
+    *subscriptions.ROUTES,
     *_NOT_YET,
 )
 

@@ -1,0 +1,303 @@
+"""Messages to one receiver: in order for each entity, side by side otherwise, again when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from rynek.base.errors import OutgoingRefused
+from rynek.context.store.outbox import Message, Outbox
+from rynek.context.subscriptions.counters import Counters
+from rynek.context.subscriptions.order import Item, Order, entity_keys
+
+__all__ = ["Line", "LineLimits", "Rejected", "Tally"]
+
+_logger = logging.getLogger(__name__)
+
+PARALLEL: Final = 16
+WINDOW: Final = 1_000
+WINDOW_BYTES: Final = 4 << 20
+# A receiver that failed so often in a row, whatever it was sent, is left alone for a while.
+STREAK: Final = 20
+MAX_ATTEMPTS: Final = 30
+_FIRST_DELAY: Final = 1.0
+_GROWTH: Final = 1.5
+_MAX_DELAY: Final = 60.0
+
+
+class Rejected(Exception):
+    """The receiver answered that it did not take a message."""
+
+
+class LineLimits(msgspec.Struct, frozen=True):
+    """`keep` is how long a message is tried, in seconds; the delays are for tests."""
+
+    keep: float = 86_400.0
+    first_delay: float = _FIRST_DELAY
+    max_delay: float = _MAX_DELAY
+
+
+class Tally(msgspec.Struct):
+    """Bytes that wait in several lines together."""
+
+    size: int = 0
+
+
+class Sender(Protocol):
+    """Sends one message; OutgoingRefused or Rejected when it was not taken."""
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Returns when the receiver has it."""
+        ...
+
+
+class Line:
+    """The line before one receiver.
+
+    Messages come by `put` once they are in the file; only a window of them is in memory. A failed
+    one is tried again after a delay that grows, and holds back what is about the same entities;
+    after `STREAK` failures in a row the whole line pauses, then a single message probes. A message
+    older than `keep` is given up, and so is one that the receiver refused `MAX_ATTEMPTS` times
+    while it took others.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        outbox: Outbox,
+        clock: Callable[[], int],
+        limits: LineLimits,
+        counters: Counters,
+        tally: Tally,
+        send: Sender,
+        cooldown: float | None = None,
+    ) -> None:
+        self.target = target
+        self.counters = counters
+        self.send = send
+        self.cooldown = cooldown
+        self.active = True
+        self.waiting = 0
+        self.size = 0
+        self.dead = 0
+        self.newest = 0
+        self.changed = False
+        self._tally = tally
+        self._outbox = outbox
+        self._clock = clock
+        self._limits = limits
+        self._order = Order()
+        self._items: dict[int, Item] = {}
+        self._bytes = 0
+        self._ready: deque[Item] = deque()
+        self._loaded = 0
+        self._more = False
+        self._workers: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._streak = 0
+        self._pauses = 0
+        self._probing = False
+        self._paused_until = 0.0
+        self._closed = False
+
+    def restore(self, messages: int, size: int) -> None:
+        """At start: so much waits in the file."""
+        self.waiting, self.size = messages, size
+        self._tally.size += size
+        self._more = messages > 0
+        self._refill()
+        self.wake()
+
+    def put(self, message: Message) -> None:
+        """A message that a commit has written."""
+        self.waiting += 1
+        self._weigh(len(message.body) + len(message.head))
+        if self._more or len(self._items) >= WINDOW or self._bytes >= WINDOW_BYTES:
+            self._more = True
+        else:
+            self._push(message)
+        self.wake()
+
+    def wake(self) -> None:
+        """Send what may leave now."""
+        if not self.active or self._closed:
+            return
+        allowed = 1 if self._probing else PARALLEL
+        while self._ready and len(self._workers) < allowed and not self._paused:
+            task = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(task)
+            task.add_done_callback(self._ended)
+
+    def shed(self, most: int) -> int:
+        """Give up the oldest messages until at most `most` wait; how many that were. Those on
+        their way are let go."""
+        shed = 0
+        for item in list(self._items.values()):
+            if self.waiting <= most:
+                break
+            if not item.in_flight:
+                self._give_up(item, "the backlog is full")
+                shed += 1
+        self._refill()
+        return shed
+
+    async def close(self) -> None:
+        """Stop; what was not taken stays in the file."""
+        self._closed = True
+        self._weigh(-self.size)
+        for timer in self._timers:
+            timer.cancel()
+        workers = list(self._workers)
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    @property
+    def cursor(self) -> int:
+        """The number up to which every message was taken or given up."""
+        return next(iter(self._items), self.newest + 1) - 1
+
+    @property
+    def _paused(self) -> bool:
+        return asyncio.get_running_loop().time() < self._paused_until
+
+    def _weigh(self, size: int) -> None:
+        self.size += size
+        self._tally.size += size
+
+    def _push(self, message: Message) -> None:
+        item = Item(message, entity_keys(message.about))
+        self._items[message.n] = item
+        self._bytes += len(message.body)
+        self._loaded = message.n
+        if self._order.push(item):
+            self._ready.append(item)
+
+    def _refill(self) -> None:
+        """Read on in the file where more waits than is in memory."""
+        if not self._more or len(self._items) > WINDOW // 2 or self._bytes > WINDOW_BYTES // 2:
+            return
+        wanted = WINDOW - len(self._items)
+        found = self._outbox.read(self.target, self._loaded, wanted, size=WINDOW_BYTES)
+        if not found:
+            self._more = False
+        for message in found:
+            self._push(message)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._workers.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            self.wake()
+
+    async def _work(self) -> None:
+        """Send one message after the other while there are some that may leave."""
+        while self.active and self._ready and not self._paused:
+            item = self._ready.popleft()
+            if item.gone:
+                continue
+            item.in_flight = True
+            try:
+                await self._attempt(item)
+            finally:
+                item.in_flight = False
+            if self._probing:
+                return
+
+    async def _attempt(self, item: Item) -> None:
+        now = self._clock()
+        message = item.message
+        if now - message.at > self._limits.keep * 1e6:
+            self._give_up(item, "it could not be delivered in time")
+            return
+        item.attempts += 1
+        self.changed = True
+        if item.attempts == 1:
+            self.counters.sent(now)
+        try:
+            await self.send(message)
+        except OutgoingRefused as problem:
+            self._failed(item, problem.detail, answered=False)
+        except Rejected as error:
+            self._failed(item, str(error), answered=True)
+        except Exception as error:
+            _logger.exception("a message to %s could not be sent", self.target)
+            self._failed(item, f"an unexpected error: {error}", answered=True)
+        else:
+            self._succeeded(item)
+
+    def _succeeded(self, item: Item) -> None:
+        self.counters.succeeded(self._clock())
+        self._streak = self._pauses = 0
+        self._probing = False
+        self._outbox.took(item.message.n)
+        self._leave(item)
+
+    def _failed(self, item: Item, reason: str, *, answered: bool) -> None:
+        self.counters.failed(self._clock(), reason, first=item.attempts == 1)
+        if answered and item.attempts >= MAX_ATTEMPTS and self._streak < STREAK:
+            self._give_up(item, reason)
+            return
+        self._streak += 1
+        loop = asyncio.get_running_loop()
+        if (self._probing or self._streak >= STREAK) and not self._paused:
+            self._pause(self._delay(self._pauses))
+            self._pauses += 1
+            self._probing = True
+        if self.cooldown is not None:
+            self._pause(self.cooldown)
+        self._later(max(self._delay(item.attempts - 1), self._paused_until - loop.time()), item)
+
+    def _delay(self, times: int) -> float:
+        limits = self._limits
+        delay = min(limits.first_delay * _GROWTH ** min(times, 40), limits.max_delay)
+        return delay * random.uniform(0.75, 1.0)
+
+    def _pause(self, seconds: float) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        if until > self._paused_until:
+            self._paused_until = until
+            self._later(seconds + 0.001, None)
+
+    def _later(self, seconds: float, item: Item | None) -> None:
+        def due() -> None:
+            self._timers.discard(timer)
+            if item is not None and not item.gone:
+                self._ready.appendleft(item)
+            self.wake()
+
+        timer = asyncio.get_running_loop().call_later(seconds, due)
+        self._timers.add(timer)
+
+    def _give_up(self, item: Item, reason: str) -> None:
+        self.counters.last_error = reason[:500]
+        self.dead += 1
+        self._outbox.bury(item.message.n)
+        self._leave(item)
+
+    def _leave(self, item: Item) -> None:
+        """The item is settled: count it out, let those behind it move up."""
+        item.gone = True
+        self.changed = True
+        message = item.message
+        del self._items[message.n]
+        self._bytes -= len(message.body)
+        self.waiting -= 1
+        self._weigh(-len(message.body) - len(message.head))
+        self.newest = max(self.newest, message.n)
+        if item.waiting == 0:
+            self._advance(self._order.done(item))
+        self._refill()
+
+    def _advance(self, following: Sequence[Item]) -> None:
+        """Those may leave now; what was settled before its turn just makes way."""
+        for item in following:
+            if item.gone:
+                self._advance(self._order.done(item))
+            else:
+                self._ready.append(item)

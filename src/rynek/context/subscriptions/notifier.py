@@ -1,0 +1,256 @@
+"""Who is notified of what: matching in the commit of each write, throttling, periodic notifications."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+from uuid import uuid4
+
+from rynek.context.live import Context
+from rynek.context.model import Entity
+from rynek.context.store.contract import Txn
+from rynek.context.store.outbox import Outbox
+from rynek.context.store.writer import GroupTxn
+from rynek.context.subscriptions.content import GEO_JSON, JSON_LD, notification_body
+from rynek.context.subscriptions.counters import Counters, Health
+from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
+from rynek.context.subscriptions.delta import Delta
+from rynek.context.subscriptions.index import SubscriptionIndex
+from rynek.context.subscriptions.intervals import Intervals, selected
+from rynek.context.subscriptions.match import concerns
+from rynek.context.subscriptions.model import Subscription
+from rynek.context.subscriptions.order import pack_keys
+from rynek.context.subscriptions.senders import Receiver, Senders, pack_head
+from rynek.context.subscriptions.throttle import Throttle
+
+__all__ = ["Notifier", "target_of"]
+
+_PREFIX: Final = "subscription:"
+_MAX_ENTITIES: Final = 1_000
+_LONGEST_TIMER: Final = 86_400.0
+_logger = logging.getLogger(__name__)
+
+
+def target_of(subscription_id: str) -> str:
+    """The key of a subscription's messages in the outbox."""
+    return _PREFIX + subscription_id
+
+
+class Notifier:
+    """The subscriptions of a tenant as writes, timers and deliveries see them."""
+
+    def __init__(
+        self,
+        context: Context,
+        outbox: Outbox,
+        senders: Senders,
+        via: str,
+        clock: Callable[[], int],
+        limits: DeliveryLimits,
+    ) -> None:
+        self.all: dict[str, Subscription] = {}
+        self.deliveries = Deliveries(context, outbox, senders, clock, limits)
+        self._context = context
+        self._outbox = outbox
+        self._via = via
+        self._clock = clock
+        self._index = SubscriptionIndex()
+        self._throttle = Throttle(self._release_later)
+        self._intervals = Intervals(self._fire)
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+        # Numbers of messages begin anew where a backup is restored: no id may come twice.
+        self._run = uuid4().hex[:12]
+
+    async def start(self) -> None:
+        """Deliver, from what a former process left on."""
+        self._started = True
+        self.deliveries.start()
+        self._throttle.load(self._outbox.held())
+        for one in self.all.values():
+            self.begin(one)
+        known = {target_of(one) for one in self.all}
+        there = {*self._throttle.targets, *(one.target for one in self._outbox.backlog())}
+        for target in there - known:
+            if target.startswith(_PREFIX):
+                self._throttle.forget(target)
+                await self._context.write(partial(forget, target=target))
+
+    async def stop(self) -> None:
+        """Stop timers and deliveries; matching goes on until the store is closed."""
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        self._throttle.stop()
+        await self._intervals.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._started:
+            await self.deliveries.stop()
+
+    def put(self, one: Subscription) -> None:
+        """Match writes against a subscription, in the place of the one with its id."""
+        self.all[one.id] = one
+        if one.status(self._clock()) == "active" and one.time_interval is None:
+            self._index.put(one)
+        else:
+            self._index.remove(one.id)
+        self._look()
+
+    def take(self, subscription_id: str) -> None:
+        """Match writes against a subscription no more."""
+        self.all.pop(subscription_id, None)
+        self._index.remove(subscription_id)
+        self._look()
+
+    def _look(self) -> None:
+        """Look at writes only while there is somebody to tell of them."""
+        self._outbox.watch = self._watch if len(self._index) else None
+
+    def begin(self, one: Subscription) -> None:
+        """Set line and timers of a subscription that is new, changed or loaded."""
+        if not self._started or self.all.get(one.id) is not one:
+            return
+        self.end(one.id)
+        now = self._clock()
+        active = one.status(now) == "active"
+        target = target_of(one.id)
+        receiver = Receiver(one.endpoint, one.tenant, self._via)
+        self.deliveries.open(target, receiver, active=active)
+        loop = asyncio.get_running_loop()
+        if active and one.expires is not None:
+            seconds = min((one.expires - now) / 1e6 + 0.001, _LONGEST_TIMER)
+            self._alarms[one.id] = loop.call_later(seconds, self._alarm, one.id)
+        if active and one.time_interval is not None:
+            counters = self.deliveries.counters(target)
+            last = counters.last_notification if counters is not None else 0
+            waited = (now - last) / 1e6 if last else 0.0
+            self._intervals.set(one, max(one.time_interval - waited, 0.0))
+        if active:
+            self._throttle.arm(target)
+
+    def _alarm(self, subscription_id: str) -> None:
+        """Its expiration date is due, or is nearer by a day."""
+        one = self.all.get(subscription_id)
+        if one is not None:
+            self.put(one)
+            self.begin(one)
+
+    def end(self, subscription_id: str) -> None:
+        """End the timers of a subscription."""
+        self._intervals.unset(subscription_id)
+        alarm = self._alarms.pop(subscription_id, None)
+        if alarm is not None:
+            alarm.cancel()
+
+    def _watch(self, txn: GroupTxn) -> None:
+        """Put notifications of what a job wrote into its commit."""
+        now = self._clock()
+        matched: dict[str, tuple[Subscription, list[Delta]]] = {}
+        for before, after in txn.changes():
+            found = self._index.candidates(before, after)
+            if found is None:
+                continue
+            delta, candidates = found
+            for one in candidates:
+                if (one.expires is None or one.expires > now) and concerns(one, delta, txn.get):
+                    matched.setdefault(one.id, (one, []))[1].append(delta)
+        for one, deltas in matched.values():
+            self._notify(txn, one, deltas, now)
+
+    def _notify(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
+        if one.throttling is not None:
+            target = target_of(one.id)
+            counters = self.deliveries.counters(target)
+            last = counters.last_notification if counters is not None else 0
+            if self._throttle.must_wait(target, now, one.throttling, last):
+                for delta in deltas:
+                    self._throttle.hold(txn, target, delta.subject.id, delta.before)
+                return
+        self._send(txn, one, deltas, now)
+
+    def _send(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
+        """Put one notification into the outbox."""
+        about = pack_keys(zlib.crc32(delta.subject.id.encode()) for delta in deltas)
+        media = one.endpoint.media
+        in_body = media == JSON_LD or (media == GEO_JSON and not one.endpoint.prefers_plain_body)
+
+        def body(n: int) -> bytes:
+            notification_id = f"urn:ngsi-ld:Notification:{self._run}-{n}"
+            return notification_body(one, notification_id, now, deltas, txn.get, txn.now)
+
+        txn.send(target_of(one.id), about, pack_head(media, None if in_body else one.link), body)
+
+    def _release_later(self, target: str) -> None:
+        self._spawn(self._release(target))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _release(self, target: str) -> None:
+        """Tell in one notification of what throttling held back."""
+        one = self.all.get(target.removeprefix(_PREFIX))
+        if one is None or one.status(self._clock()) != "active":
+            return  # a paused one goes on when it is active again
+        taken: list[tuple[str, Entity | None]] = []
+
+        def job(txn: Txn) -> None:
+            now = self._clock()
+            taken[:] = self._throttle.take(txn, target, now)
+            deltas = [Delta(before, txn.get(entity_id)) for entity_id, before in taken]
+            told = [delta for delta in deltas if not delta.empty and concerns(one, delta, txn.get)]
+            if told:
+                self._send(txn, one, told, now)
+
+        try:
+            await self._context.write(job)
+        except Exception as error:
+            _logger.warning("%s could not be notified yet: %s", one.id, error)
+            self._throttle.put_back(target, taken)
+
+    async def _fire(self, one: Subscription) -> None:
+        """Tell a periodic subscription of everything that it selects (§5.8.6)."""
+        if one.csf:
+            return
+        entities = await selected(self._context, one)
+        for first in range(0, len(entities), _MAX_ENTITIES):
+            some = entities[first : first + _MAX_ENTITIES]
+            await self._context.write(partial(self._send_all, one=one, entities=some))
+
+    def _send_all(self, txn: Txn, one: Subscription, entities: Iterable[Entity]) -> None:
+        self._send(txn, one, [Delta(entity, entity) for entity in entities], self._clock())
+
+    async def remove(self, subscription_id: str) -> None:
+        """Forget a subscription that `take` took, and end its line."""
+        target = target_of(subscription_id)
+        self.end(subscription_id)
+        self._throttle.forget(target)
+        await self.deliveries.close_line(target)
+
+    def health(self, one: Subscription, now: int) -> Health:
+        """How one subscription fares."""
+        target = target_of(one.id)
+        counters = self.deliveries.counters(target) or Counters()
+        line = self.deliveries.line(target)
+        name = one.members.get("subscriptionName")
+        return Health(
+            one.id,
+            None if name is None else name.value,
+            one.status(now),
+            one.endpoint.uri,
+            counters.status,
+            counters.times_sent,
+            counters.times_failed,
+            counters.last_notification,
+            counters.last_success,
+            counters.last_failure,
+            counters.last_error,
+            0 if line is None else line.waiting,
+            self.deliveries.dead(target),
+            0 if line is None else line.cursor,
+        )

@@ -1,0 +1,274 @@
+"""The subscriptions of one tenant: kept durably, matched in the commit of each write, delivered."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+
+from rynek.base.errors import AlreadyExists, BadRequestData, Forbidden, ResourceNotFound
+from rynek.context.jsonld import CompiledContext
+from rynek.context.jsonld.names import is_uri
+from rynek.context.live import Context
+from rynek.context.store.contract import Txn
+from rynek.context.subscriptions import kept
+from rynek.context.subscriptions.counters import Counters, Health
+from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
+from rynek.context.subscriptions.model import Subscription
+from rynek.context.subscriptions.notifier import Notifier, target_of
+from rynek.context.subscriptions.parse import Given, assemble, check_identity, read, whole
+from rynek.context.subscriptions.senders import Senders
+
+__all__ = ["SubscriptionLimits", "Subscriptions", "new_subscription"]
+
+_MAX_ENTITIES: Final = 1_000
+_LONGEST_TIMER: Final = 86_400.0
+_logger = logging.getLogger(__name__)
+
+
+class SubscriptionLimits(msgspec.Struct, frozen=True):
+    """How many subscriptions there may be, and what bounds deliveries."""
+
+    max_subscriptions: int = 100_000
+    delivery: DeliveryLimits = DeliveryLimits()
+
+
+class Subscriptions:
+    """What the API and pages need of a tenant's subscriptions.
+
+    From construction on every write is matched; `start` begins to deliver. Times of subscriptions
+    are the machine's, whatever clock the tenant's entities have.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        senders: Senders,
+        via: str,
+        limits: SubscriptionLimits | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._context = context
+        self._limits = limits or SubscriptionLimits()
+        self._clock = clock or _now
+        self._notifier = Notifier(
+            context, context.store.outbox, senders, via, self._clock, self._limits.delivery
+        )
+        self._load()
+
+    def __len__(self) -> int:
+        return len(self._notifier.all)
+
+    def find(self, subscription_id: str) -> Subscription | None:
+        """One subscription, or None."""
+        return self._notifier.all.get(subscription_id)
+
+    def all(self) -> list[Subscription]:
+        """Every one, in the order in which they came."""
+        return list(self._notifier.all.values())
+
+    def counters(self, subscription_id: str) -> Counters | None:
+        """What became of its notifications."""
+        return self._notifier.deliveries.counters(target_of(subscription_id))
+
+    def now(self) -> int:
+        """The time that statuses are told at, epoch microseconds."""
+        return self._clock()
+
+    def health(self) -> list[Health]:
+        """How every subscription fares, for pages."""
+        now = self._clock()
+        return [self._notifier.health(one, now) for one in self._notifier.all.values()]
+
+    async def replay(self, subscription_id: str, after: int = 0) -> int:
+        """Put the dead letters above number `after` in line again; how many those were.
+        ResourceNotFound when there is no such subscription."""
+        self._get(subscription_id)
+        return await self._notifier.deliveries.replay(target_of(subscription_id), after)
+
+    async def start(self) -> None:
+        """Deliver, from what a former process left on."""
+        await self._notifier.start()
+
+    async def stop(self) -> None:
+        """Stop timers and deliveries; matching goes on until the store is closed."""
+        await self._notifier.stop()
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """What delivers; for messages of other owners too."""
+        return self._notifier.deliveries
+
+    async def create(
+        self, document: dict[str, Any], ld: CompiledContext, *, link: str, tenant: str | None
+    ) -> Subscription:
+        """Create Subscription (§5.8.1). `link` is the URL of `ld`; `tenant` what the request's
+        header named. BadRequestData, AlreadyExists, LdContextNotAvailable."""
+        checked = new_subscription(document, ld, link=link, tenant=tenant, now=self._clock())
+        notify_ld, link = await self._notify_context(checked.members, ld, link)
+        made = msgspec.structs.replace(checked, notify_ld=notify_ld, link=link)
+
+        def job(txn: Txn) -> None:
+            if made.id in self._notifier.all:
+                raise AlreadyExists(f"there is a subscription {made.id} already")
+            if len(self._notifier.all) >= self._limits.max_subscriptions:
+                raise Forbidden(
+                    f"there are {len(self._notifier.all)} subscriptions, no more are allowed"
+                )
+            self._keep(txn, made)
+            self._notifier.put(made)
+
+        await self._write(job, made.id, None)
+        self._notifier.begin(made)
+        return made
+
+    async def update(
+        self, subscription_id: str, fragment: dict[str, Any], ld: CompiledContext
+    ) -> Subscription:
+        """Update Subscription (§5.8.2). ResourceNotFound, BadRequestData, LdContextNotAvailable."""
+        self._get(subscription_id)
+        check_identity(fragment, expected=subscription_id)
+        changes = read(fragment, ld, fragment=True)
+        context = None
+        if changes.get("jsonldContext") is not None:
+            context = await self._notify_context(changes, ld, "")
+        made: list[Subscription] = []
+
+        def job(txn: Txn) -> None:
+            current = self._get(subscription_id)
+            made[:] = [self._changed(current, changes, context)]
+            self._keep(txn, made[0])
+            self._notifier.put(made[0])
+
+        await self._write(job, subscription_id, self._notifier.all[subscription_id])
+        self._notifier.begin(made[0])
+        return made[0]
+
+    async def delete(self, subscription_id: str) -> None:
+        """Delete Subscription (§5.8.5). ResourceNotFound when there is none."""
+        target = target_of(subscription_id)
+
+        def job(txn: Txn) -> None:
+            self._get(subscription_id)
+            txn.forget(kept.KIND, subscription_id)
+            forget(txn, target)
+            self._notifier.take(subscription_id)
+
+        await self._write(job, subscription_id, self._notifier.all.get(subscription_id))
+        await self._notifier.remove(subscription_id)
+
+    def _load(self) -> None:
+        for one, body in self._context.store.documents.list(kept.KIND):
+            try:
+                self._notifier.put(kept.load(body, self._context.store.context_by_id))
+            except Exception:
+                _logger.exception("subscription %s cannot be read, it is not notified", one)
+
+    def _get(self, subscription_id: str) -> Subscription:
+        found = self._notifier.all.get(subscription_id)
+        if found is None:
+            raise ResourceNotFound(f"no subscription {subscription_id}")
+        return found
+
+    async def _notify_context(
+        self, given: Given | dict[str, Any], ld: CompiledContext, link: str
+    ) -> tuple[CompiledContext, str]:
+        """The @context of notifications and its URL (§5.8.1.4)."""
+        member = given.get("jsonldContext")
+        if member is None:
+            return ld, link
+        url = member.value
+        if type(url) is not str or not is_uri(url):
+            raise BadRequestData("jsonldContext: is not a URI")
+        return await self._context.resolver.resolve(url), url
+
+    def _changed(
+        self,
+        current: Subscription,
+        changes: Given,
+        context: tuple[CompiledContext, str] | None,
+    ) -> Subscription:
+        """`current` with the fragment's members in the place of its own (§5.5.8, §5.8.2.4)."""
+        now = self._clock()
+        merged: Given = {**current.members, **changes}
+        if (
+            changes.get("expiresAt") is not None
+            and "isActive" not in changes
+            and current.status(now) == "expired"
+        ):
+            merged["isActive"] = None  # its status becomes active again
+        notify_ld, link = context or (current.notify_ld, current.link)
+        made = assemble(
+            current.id,
+            whole(merged),
+            notify_ld=notify_ld,
+            link=link,
+            tenant=current.tenant,
+            created_at=current.created_at,
+            modified_at=now,
+        )
+        _check_expiry(made, changes, now)
+        return made
+
+    def _keep(self, txn: Txn, made: Subscription) -> None:
+        for ld in kept.contexts_of(made):
+            txn.keep_context(ld)
+        txn.keep(kept.KIND, made.id, kept.dump(made))
+
+    async def _write(
+        self, job: Callable[[Txn], None], subscription_id: str, before: Subscription | None
+    ) -> None:
+        """Run a job that changes what is in memory; what is not in the file leaves memory too."""
+        changed = False
+
+        def noting(txn: Txn) -> None:
+            nonlocal changed
+            job(txn)
+            changed = True
+
+        try:
+            await self._context.write(noting)
+        except Exception:
+            if changed:
+                self._notifier.take(subscription_id)
+                if before is not None:
+                    self._notifier.put(before)
+            raise
+
+
+def new_subscription(
+    document: Mapping[str, Any], ld: CompiledContext, *, link: str, tenant: str | None, now: int
+) -> Subscription:
+    """What a document makes (§5.8.1.4), with a new id where it has none; its jsonldContext is not
+    looked at yet. BadRequestData."""
+    made_id = check_identity(document, expected=None) or _new_id()
+    given = whole(read(document, ld, fragment=False))
+    made = assemble(
+        made_id,
+        given,
+        notify_ld=ld,
+        link=link,
+        tenant=tenant,
+        created_at=now,
+        modified_at=now,
+    )
+    _check_expiry(made, given, now)
+    return made
+
+
+def _check_expiry(made: Subscription, given: Mapping[str, Any], now: int) -> None:
+    """A fragment, or a new document, cannot name a time in the past; a kept one may."""
+    if given.get("expiresAt") is not None and made.expires is not None and made.expires <= now:
+        raise BadRequestData("expiresAt: is in the past")
+
+
+def _new_id() -> str:
+    return f"urn:ngsi-ld:Subscription:{uuid4()}"
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

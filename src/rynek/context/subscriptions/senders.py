@@ -1,0 +1,140 @@
+"""Messages → requests of a protocol: HTTP (CIM 009 §6.3.8) and MQTT (§7.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from rynek import __version__
+from rynek.base.delivery import Poster
+from rynek.base.mqtt import MqttPublisher
+from rynek.context.jsonld import link_header
+from rynek.context.store.outbox import Message
+from rynek.context.subscriptions.line import Rejected
+from rynek.context.subscriptions.model import Endpoint
+
+__all__ = ["Receiver", "Senders", "pack_head"]
+
+_AGENT: Final = f"rynek/{__version__}"
+
+
+class Head(msgspec.Struct, array_like=True):
+    """What goes beside the body of a message: its media type, and the URL of its @context where
+    the body does not say it."""
+
+    media: str
+    context: str | None = None
+
+
+_decode: Final = msgspec.json.Decoder(Head).decode
+
+
+def pack_head(media: str, context: str | None) -> bytes:
+    """The head of a message, for the outbox."""
+    return msgspec.json.encode(Head(media, context))
+
+
+class Receiver(msgspec.Struct, frozen=True):
+    """Where messages go: the endpoint and the tenant that the client named when it subscribed;
+    `via` names this service, so that it knows its own messages when they come back."""
+
+    endpoint: Endpoint
+    tenant: str | None
+    via: str
+
+
+class Senders:
+    """The connections of one tenant to its receivers. `timeout` in seconds where an endpoint says
+    none, and at most."""
+
+    def __init__(
+        self, *, allow_private: bool, timeout: float = 10.0, connections: int = 16
+    ) -> None:
+        self._poster = Poster(allow_private=allow_private, connections=connections)
+        self._publisher = MqttPublisher(allow_private=allow_private)
+        self._timeout = timeout
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._poster.aclose()
+        await self._publisher.aclose()
+
+    def to(self, receiver: Receiver) -> HttpSender | MqttSender:
+        """What sends messages to a receiver."""
+        timeout = min(receiver.endpoint.timeout or self._timeout, self._timeout)
+        if receiver.endpoint.mqtt is not None:
+            return MqttSender(self._publisher, receiver, timeout)
+        return HttpSender(self._poster, receiver, timeout)
+
+
+class HttpSender:
+    """Posts messages; headers are made once for each kind of head."""
+
+    def __init__(self, poster: Poster, receiver: Receiver, timeout: float) -> None:
+        self._poster = poster
+        self._receiver = receiver
+        self._timeout = timeout
+        assert receiver.endpoint.http is not None
+        self._target = receiver.endpoint.http
+        self._heads: dict[bytes, bytes] = {}
+
+    async def __call__(self, message: Message) -> None:
+        """Post one; Rejected when the answer is anything but success."""
+        head = self._heads.get(message.head)
+        if head is None:
+            if len(self._heads) > 64:
+                self._heads.clear()
+            head = self._heads[message.head] = self._headers(message.head)
+        status = await self._poster.post(self._target, head, message.body, self._timeout)
+        if not 200 <= status < 300:
+            raise Rejected(f"the receiver answered with status {status}")
+
+    def _headers(self, packed: bytes) -> bytes:
+        head = _decode(packed)
+        receiver = self._receiver
+        given = {key.lower() for key, _ in receiver.endpoint.headers}
+        ours = [
+            ("Host", self._target.netloc),
+            ("User-Agent", _AGENT),
+            ("Via", f"1.1 {receiver.via}"),
+            ("Content-Type", head.media),
+        ]
+        if head.context is not None:
+            ours.append(("Link", link_header(head.context)))
+        if receiver.tenant is not None:
+            ours.append(("NGSILD-Tenant", receiver.tenant))
+        kept = [pair for pair in ours if pair[0].lower() not in given or pair[0] == "Via"]
+        lines = [f"{key}: {value}\r\n" for key, value in (*kept, *receiver.endpoint.headers)]
+        return "".join(lines).encode("latin-1")
+
+
+class MqttSender:
+    """Publishes messages: body and what would be headers in one JSON object (§7.2)."""
+
+    def __init__(self, publisher: MqttPublisher, receiver: Receiver, timeout: float) -> None:
+        self._publisher = publisher
+        self._receiver = receiver
+        self._timeout = timeout
+
+    async def __call__(self, message: Message) -> None:
+        """Publish one."""
+        endpoint = self._receiver.endpoint
+        assert endpoint.mqtt is not None
+        await self._publisher.publish(
+            endpoint.mqtt,
+            self._payload(message),
+            qos=endpoint.mqtt_qos,
+            version=endpoint.mqtt_version,
+            timeout=self._timeout,
+        )
+
+    def _payload(self, message: Message) -> bytes:
+        head = _decode(message.head)
+        metadata: dict[str, Any] = dict(self._receiver.endpoint.headers)
+        metadata["Content-Type"] = head.media
+        if head.context is not None:
+            metadata["Link"] = link_header(head.context)
+        if self._receiver.tenant is not None:
+            metadata["NGSILD-Tenant"] = self._receiver.tenant
+        return b'{"metadata":%b,"body":%b}' % (msgspec.json.encode(metadata), message.body)

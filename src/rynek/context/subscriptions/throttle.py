@@ -1,0 +1,100 @@
+"""Changes that throttling holds back: they are told in one notification when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from rynek.context.model import Entity
+from rynek.context.store.contract import Txn
+
+__all__ = ["Throttle"]
+
+_HOLD: Final = "INSERT OR IGNORE INTO held(target, entity, before) VALUES(?, ?, ?)"
+_LET_GO: Final = "DELETE FROM held WHERE target = ? AND entity = ?"
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Entity).decode
+
+
+class Throttle:
+    """The entities that changed while their target had to wait, and how they were before; in the
+    file as soon as the change is. `release` is called with a target when its time is over."""
+
+    def __init__(self, release: Callable[[str], None]) -> None:
+        self._release = release
+        self._held: dict[str, dict[str, bytes | None]] = {}
+        self._last: dict[str, int] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def load(self, rows: list[tuple[str, str, bytes | None]]) -> None:
+        """What a former process held."""
+        for target, entity_id, before in rows:
+            self._held.setdefault(target, {})[entity_id] = before
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets for which something is held."""
+        return list(self._held)
+
+    def must_wait(self, target: str, now: int, seconds: float, last: int) -> bool:
+        """Whether a target is to wait at a time (epoch µs); `last` is when it was notified last,
+        as far as the counters know. If it need not wait, it is notified now."""
+        last = max(last, self._last.get(target, 0))
+        if target in self._held or now < last + int(seconds * 1e6):
+            self._arm(target, (last - now) / 1e6 + seconds)
+            return True
+        self._last[target] = now
+        return False
+
+    def hold(self, txn: Txn, target: str, entity_id: str, before: Entity | None) -> None:
+        """Hold a change; of several to one entity the first says how it was before."""
+        held = self._held.setdefault(target, {})
+        if entity_id not in held:
+            held[entity_id] = None if before is None else _encode(before)
+            txn.later(_HOLD, (target, entity_id, held[entity_id]))
+
+    def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, Entity | None]]:
+        """What is held for a target, which is notified of it now."""
+        held = self._held.pop(target, {})
+        self._last[target] = now
+        for entity_id in held:
+            txn.later(_LET_GO, (target, entity_id))
+        return [(one, None if was is None else _decode(was)) for one, was in held.items()]
+
+    def put_back(self, target: str, taken: list[tuple[str, Entity | None]]) -> None:
+        """The commit of what was taken failed."""
+        held = self._held.setdefault(target, {})
+        for entity_id, before in taken:
+            held[entity_id] = None if before is None else _encode(before)
+        self._arm(target, 1.0)
+
+    def arm(self, target: str) -> None:
+        """See to it that what is held leaves: its target may be notified again."""
+        if target in self._held:
+            self._arm(target, 0.0)
+
+    def forget(self, target: str) -> None:
+        """Hold nothing for a target any more."""
+        self._held.pop(target, None)
+        self._last.pop(target, None)
+        timer = self._timers.pop(target, None)
+        if timer is not None:
+            timer.cancel()
+
+    def stop(self) -> None:
+        """Release nothing any more; what is held stays in the file."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _arm(self, target: str, seconds: float) -> None:
+        if target not in self._timers:
+            loop = asyncio.get_running_loop()
+            self._timers[target] = loop.call_later(max(seconds, 0.001), self._due, target)
+
+    def _due(self, target: str) -> None:
+        self._timers.pop(target, None)
+        self._release(target)
