@@ -68,6 +68,26 @@ STORED: Final = (
     "GET csourceSubscriptions/*",
 )
 
+GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("retrieve", ENTITY),
+    ("query", ENTITIES),
+    ("entity maps", MAPPING),
+    ("purge", PURGE),
+    ("replace, merge, delete an entity", ONE_ENTITY),
+    ("append, update attributes", ATTRIBUTES),
+    ("update, replace, delete an attribute", ONE_ATTRIBUTE),
+    ("batches", BATCHES),
+    ("types and attributes", DISCOVERY),
+    ("retrieve the past", EVOLUTION),
+    ("query the past", EVOLUTIONS),
+    ("entity maps of the past", TEMPORAL_MAPPING),
+    ("write the past", TEMPORAL_WRITES),
+    ("registrations", SOURCES),
+    ("lists of subscriptions", SUBSCRIPTIONS),
+    ("one subscription or registration", STORED),
+)
+"""Operations that mostly take the same parameters, by what people call them."""
+
 _QUERIES: Final = ENTITIES + MAPPING
 _TIMES: Final = EVOLUTIONS + TEMPORAL_MAPPING
 _SELECTS: Final = _QUERIES + _TIMES + PURGE + SOURCES
@@ -139,9 +159,10 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter("offset", "6.3.10", _LISTS, _COUNT, "how many are skipped"),
     Parameter("count", "6.3.13", _LISTS, _FLAG, "the total in NGSILD-Results-Count"),
     Parameter("entityMap", "6.4.3.2", ENTITY + _QUERIES + EVOLUTION + _TIMES, _FLAG,
-              "make an entity map; its place comes in NGSILD-EntityMap"),
+              "make an entity map; its place comes in NGSILD-EntityMap",
+              "not yet: OperationNotSupported unless false"),
     Parameter("entityMapLifetime", "6.4.3.2", ENTITY + _QUERIES + EVOLUTION + _TIMES, _DURATION,
-              "how long the entity map should live"),
+              "how long the entity map should live", "not yet, see entityMap"),
     # Time
     Parameter("timerel", "4.11", EVOLUTION + _TIMES + SOURCES, _one_of("before", "after", "between"),
               "how times lie to timeAt"),
@@ -235,9 +256,14 @@ def _these(names: frozenset[str]) -> str:
     return f"; it takes {', '.join(sorted(names))}" if names else ""
 
 
+def parameters_of(operation: str) -> list[Parameter]:
+    """The rows of an operation ("GET entities/*"), without `options` and `format`."""
+    return [row for row in PARAMETERS if operation in row.operations]
+
+
 def allowed(operation: str) -> Allowed:
     """What an operation ("GET entities/*") takes."""
-    names = {row.name for row in PARAMETERS if operation in row.operations}
+    names = {row.name for row in parameters_of(operation)}
     options: set[str] = set()
     formats: set[str] = set()
     for row in WORDS:

@@ -9,6 +9,7 @@ from rynek.web.api import (
     batch,
     consumption,
     contexts,
+    description,
     discovery,
     entities,
     entity_maps,
@@ -48,6 +49,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *discovery.ROUTES,
     *entity_maps.ROUTES,
     *contexts.ROUTES,
+    *description.ROUTES,
     *temporal.ROUTES,
     *registrations.ROUTES,
     *identity.ROUTES,
@@ -71,7 +73,7 @@ class Served(NamedTuple):
 
 # Answers that clients ask for again and again while little changes carry an ETag.
 _TAGGED: Final = ("entities/*", "types", "types/*", "attributes", "attributes/*",
-                  "jsonldContexts/*")  # fmt: skip
+                  "jsonldContexts/*", "openapi.json")  # fmt: skip
 
 # Operations that send entities, which a client may want as an earlier version had them.
 _ENTITIES: Final = frozenset(ENTITY + ENTITIES + EVOLUTION + EVOLUTIONS)
