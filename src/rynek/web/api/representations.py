@@ -62,7 +62,7 @@ REPRESENTATIONS: Final[tuple[Representation, ...]] = (
     Representation("UpdateResult", "5.2.18", _NO, _YES),
     Representation("EntityTypeList, EntityType, EntityTypeInfo", "5.2.24 - 5.2.26", _NO, _YES),
     Representation("AttributeList, Attribute", "5.2.27, 5.2.28", _NO, _YES),
-    Representation("EntityMap", "5.2.39", _LATER, _LATER),
+    Representation("EntityMap", "5.2.39", _YES, _YES),
     Representation("ContextSourceIdentity", "5.2.40", _NO, _YES),
     Representation("Snapshot", "5.2.41", _LATER, _LATER),
     Representation("@context, and what is known of one", "5.13", _YES, _YES),
