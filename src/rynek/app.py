@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.base.client import Client
 from rynek.base.clock import Clock, SystemClock
 from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
 from rynek.base.folder import DataFolder, write_atomically
@@ -163,7 +164,7 @@ class Tenant:
         if self._forwarder is None:
             told = self._engine.settings.federation
             self._forwarder = distribution.Forwarder(
-                self._engine.guard.request,
+                self._engine.client.request,
                 self.alias,
                 distribution.Limits(
                     told.timeout_seconds,
@@ -352,6 +353,7 @@ class Engine:
         self.default_tenant = settings.tenants.default
         self.stopping = asyncio.Event()
         self.started = time.monotonic()
+        self.client = Client(allow_private=settings.network.allow_private)
         self.places = asyncio.Semaphore(settings.federation.max_parallel)
         self._tenants: dict[str, Tenant] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -454,6 +456,7 @@ class Engine:
         stops = (tenant.stop() for tenant in self._tenants.values())
         await asyncio.gather(*stops, return_exceptions=True)
         await self.guard.aclose()
+        await self.client.aclose()
         self.tokens.close()
         self.folder.close()
 

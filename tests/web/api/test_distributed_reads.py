@@ -104,7 +104,7 @@ def test_a_source_that_fails_is_named_in_a_warning(tmp_path: Path) -> None:
             (says(room(2)), "111", "another entity"),
             (lambda *_: (200, {}, b"[" * 100_000), "111", "no entity"),
             (lambda *_: (200, {}, b" " * 3_000_000), "111", "larger"),
-            (says("", 302, {"Location": "http://127.0.0.1:1/"}), "199", "connection"),
+            (says("", 302, {"Location": "http://127.0.0.1:1/"}), "299", "status 302"),
         ]
         for respond, code, words in cases:
             async with odd(respond) as source:

@@ -86,7 +86,8 @@ async def entity_from(remote: RemoteEntity, ld: CompiledContext, resolve: Resolv
         raise InvalidAnswer(f"{remote.id[:200]}: {problem.detail}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidAnswer(f"{remote.id[:200]}: {error}") from None
-    _stamp(entity, document, ld)
+    if b'"modifiedAt"' in bytes(remote.raw):
+        _stamp(entity, document, ld)
     return entity
 
 
