@@ -107,6 +107,8 @@ _KINDS: Final[Schema] = {
     ),
 }  # fmt: skip
 
+_NAMES: Final[Schema] = {"pattern": "^(@context|[A-Za-z][A-Za-z0-9_]*|(https?://|urn:)[!-~]+)$"}
+
 _ENTITY_MEMBERS: Final[Schema] = {
     "id": URI,
     "type": ONE_OR_MORE,
@@ -134,19 +136,21 @@ _ENTITIES: Final[Schema] = {
                                                       "minItems": 1}]}},
         ("id", "type"),
         "an entity in the normalized representation (CIM 009 §5.2.4)",
-        propertyNames={"pattern": "^@?[A-Za-z][A-Za-z0-9_:/.#-]*$"},
+        propertyNames=_NAMES,
         additionalProperties=ref("Attribute"),
     ),
     "EntityFragment": obj(
         {key: item for key, item in _ENTITY_MEMBERS.items() if key != "expiresAt"},
         (),
         "attributes, normalized or concise (CIM 009 §5.4)",
+        propertyNames=_NAMES,
         additionalProperties=True,
     ),
     "AttributeFragment": obj(
         {"type": TEXT, "observedAt": TIME, "datasetId": URI},
         (),
         "members of one attribute (CIM 009 §5.6.4)",
+        propertyNames=_NAMES,
         additionalProperties=True,
     ),
     "EntityShown": {
