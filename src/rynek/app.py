@@ -26,6 +26,7 @@ from rynek.context import (
     MapLimits,
     ReferenceStore,
     Registrations,
+    SourceSubscriptions,
     StoredContexts,
     StoreLimits,
     Subscriptions,
@@ -33,6 +34,7 @@ from rynek.context import (
     distribution,
     has_subscriptions,
     open_context,
+    open_source_subscriptions,
     open_subscriptions,
 )
 from rynek.feeds import FeedRunner, ReplayOptions, WriteReport, list_feeds
@@ -70,6 +72,7 @@ class Tenant:
         self._engine = engine
         self._context: Context | None = None
         self._registrations: Registrations | None = None
+        self._source_subscriptions: SourceSubscriptions | None = None
         self._subscriptions: Subscriptions | None = None
         self._forwarder: distribution.Forwarder | None = None
         self._history: History | None = None
@@ -156,7 +159,22 @@ class Tenant:
         """The context sources that are registered with the tenant."""
         if self._registrations is None:
             self._registrations = Registrations(self.context)
+            self._source_subscriptions = open_source_subscriptions(
+                self.context,
+                self._registrations,
+                self.subscriptions,
+                self._engine.settings,
+                self.service_alias,
+            )
         return self._registrations
+
+    @property
+    def source_subscriptions(self) -> SourceSubscriptions:
+        """Who is notified of changes of registrations, and how that goes."""
+        if self._source_subscriptions is None:
+            _ = self.registrations
+        assert self._source_subscriptions is not None
+        return self._source_subscriptions
 
     @property
     def forwarder(self) -> distribution.Forwarder:
@@ -222,6 +240,7 @@ class Tenant:
         """Open the store, follow its log and deliver notifications."""
         await self.history.start()
         await self.subscriptions.start()
+        await self.source_subscriptions.start()
 
     async def run_feeds(self) -> None:
         """Set the feeds going."""
@@ -241,6 +260,8 @@ class Tenant:
         for part in (self._feeds, self._history):
             if part is not None:
                 await self._guarded_stop(part.stop)
+        if self._source_subscriptions is not None:
+            await self._guarded_stop(self._source_subscriptions.stop)
         if self._subscriptions is not None:
             await self._guarded_stop(self._subscriptions.stop)
         if self._registrations is not None:
@@ -249,6 +270,7 @@ class Tenant:
             await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
         self._registrations = self._forwarder = self._subscriptions = None
+        self._source_subscriptions = None
         self.begun = False
 
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:

@@ -72,6 +72,11 @@ from rynek.context.registrations import (
     render_registration,
 )
 from rynek.context.sorting import sort_entities
+from rynek.context.source_subscriptions import (
+    SourceSubscriptions,
+    new_source_subscription,
+    open_source_subscriptions,
+)
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import StoreLimits
@@ -130,6 +135,7 @@ __all__ = [
     "Registrations",
     "Row",
     "SourceHealth",
+    "SourceSubscriptions",
     "Store",
     "StoreLimits",
     "Stored",
@@ -161,9 +167,11 @@ __all__ = [
     "join_bodies",
     "link_header",
     "names_asked_for",
+    "new_source_subscription",
     "new_subscription",
     "object_ids",
     "open_context",
+    "open_source_subscriptions",
     "open_subscriptions",
     "operations",
     "parse_attribute",

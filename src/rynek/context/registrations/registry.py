@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -51,6 +52,7 @@ class Registrations:
           `.supports("queryEntity")`) and `.parts`, each with the `entities` (EntityInfo, None for
           any) and `attrs` (IRIs, None for all that were asked for) that the source may have;
       `find`, `all` — by id, every one.
+    Times of registrations are the machine's, whatever clock the tenant's entities have.
     Writing returns after the durable commit: `create`, `update`, `delete`.
     What became of a request is told by `note_success` and `note_failure`; the counters are in
     memory at once and on disk some seconds later.
@@ -58,8 +60,9 @@ class Registrations:
     not there), so that what they send is part of the same commit.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, clock: Callable[[], int] | None = None) -> None:
         self._context = context
+        self._clock = clock or _now
         self._index = RegistrationIndex()
         self._counters: dict[str, Counters] = {}
         self._dirty: set[str] = set()
@@ -106,11 +109,11 @@ class Registrations:
 
     def note_success(self, registration_id: str) -> None:
         """A distributed operation of this registration succeeded."""
-        self._counted(registration_id).success(self._context.clock.now())
+        self._counted(registration_id).success(self._clock())
 
     def note_failure(self, registration_id: str, reason: str) -> None:
         """A distributed operation failed; `reason` is for people."""
-        self._counted(registration_id).failure(self._context.clock.now(), reason)
+        self._counted(registration_id).failure(self._clock(), reason)
 
     def health(self) -> list[SourceHealth]:
         """Every registered source and how requests to it went, for pages."""
@@ -125,10 +128,10 @@ class Registrations:
         """
 
         def run() -> Awaitable[Registration]:
-            made = parse_registration(document, ld, make_id=_new_id, now=self._context.clock.now())
+            made = parse_registration(document, ld, make_id=_new_id, now=self._clock())
             return self._create(made)
 
-        return await self._alone(run)
+        return await self.alone(run)
 
     async def update(
         self, registration_id: str, fragment: dict[str, Any], ld: CompiledContext
@@ -137,14 +140,14 @@ class Registrations:
 
         def run() -> Awaitable[Registration]:
             current = self._get(registration_id)
-            now = self._context.clock.now()
+            now = self._clock()
             return self._keep(patched_registration(current, fragment, ld, now=now))
 
-        return await self._alone(run)
+        return await self.alone(run)
 
     async def delete(self, registration_id: str) -> None:
         """Delete Context Source Registration (§5.9.4); ResourceNotFound when there is none."""
-        await self._alone(lambda: self._forget(self._get(registration_id)))
+        await self.alone(lambda: self._forget(self._get(registration_id)))
 
     async def close(self) -> None:
         """Finish what waits and write the counters."""
@@ -168,9 +171,9 @@ class Registrations:
                 self._counters[one] = _decode_counters(body)
         self._set_alarm()
 
-    async def _alone(self, start: Callable[[], Awaitable[T]]) -> T:
+    async def alone(self, start: Callable[[], Awaitable[T]]) -> T:
         """Run one change at a time, to its end even when the client is gone: what is on disk and
-        what is in memory must not part."""
+        what is in memory must not part. For others too, who must not see registrations change."""
 
         async def run() -> T:
             async with self._lock:
@@ -251,7 +254,7 @@ class Registrations:
             _logger.warning("counters of registrations not kept: %s", error)
 
     def _expired(self, one: Registration) -> bool:
-        return one.expires is not None and one.expires <= self._context.clock.now()
+        return one.expires is not None and one.expires <= self._clock()
 
     def _note_expiry(self, made: Registration) -> None:
         known = self._expiring.pop(made.id, None)
@@ -274,12 +277,12 @@ class Registrations:
         with contextlib.suppress(RuntimeError):  # no loop: a tool that only looks
             loop = asyncio.get_running_loop()
             first = min(self._expiring.values())
-            wait = max(0.0, min((first - self._context.clock.now()) / 1e6, 3600.0))
+            wait = max(0.0, min((first - self._clock()) / 1e6, 3600.0))
             self._alarm = loop.call_later(wait + 0.001, self._expire)
 
     def _expire(self) -> None:
         """Delete what is over (§5.9.2.4)."""
-        now = self._context.clock.now()
+        now = self._clock()
         over = [one for one, expires in self._expiring.items() if expires <= now]
         for one in over:
             # Not again with the next alarm; one that cannot be deleted now is never shown anyway.
@@ -298,6 +301,10 @@ class Registrations:
                     await self._forget(one)
                 except Exception as error:
                     _logger.warning("registration %s not deleted: %s", one.id, error)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _new_id() -> str:

@@ -22,6 +22,11 @@ of what the message is about (order is kept among messages that share one; b"": 
 `context_url` becomes the Link header where the body does not hold its @context.
 """
 
+from rynek.context.subscriptions.changing import (
+    changed_subscription,
+    new_subscription,
+    notify_context,
+)
 from rynek.context.subscriptions.counters import Counters, Health
 from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
 from rynek.context.subscriptions.line import LineLimits
@@ -29,11 +34,7 @@ from rynek.context.subscriptions.members import endpoint as parse_endpoint
 from rynek.context.subscriptions.model import Endpoint, Subscription
 from rynek.context.subscriptions.opening import has_subscriptions, open_subscriptions
 from rynek.context.subscriptions.order import pack_keys
-from rynek.context.subscriptions.registry import (
-    SubscriptionLimits,
-    Subscriptions,
-    new_subscription,
-)
+from rynek.context.subscriptions.registry import SubscriptionLimits, Subscriptions
 from rynek.context.subscriptions.render import render_subscription
 from rynek.context.subscriptions.senders import Receiver, Senders, pack_head
 
@@ -49,9 +50,11 @@ __all__ = [
     "Subscription",
     "SubscriptionLimits",
     "Subscriptions",
+    "changed_subscription",
     "forget",
     "has_subscriptions",
     "new_subscription",
+    "notify_context",
     "open_subscriptions",
     "pack_head",
     "pack_keys",

@@ -13,8 +13,9 @@ import msgspec
 from rynek.context.live import Context
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Message, Outbox
-from rynek.context.subscriptions.counters import Counters
+from rynek.context.subscriptions.counters import Counters, Health
 from rynek.context.subscriptions.line import Line, LineLimits, Tally
+from rynek.context.subscriptions.model import Subscription
 from rynek.context.subscriptions.senders import Receiver, Senders
 
 __all__ = ["Deliveries", "DeliveryLimits"]
@@ -150,6 +151,28 @@ class Deliveries:
         """How many dead letters a target has."""
         line = self._lines.get(target)
         return self._dead.get(target, 0) if line is None else line.dead
+
+    def health(self, target: str, one: Subscription, now: int) -> Health:
+        """How one subscription fares at a time (epoch µs)."""
+        counters = self.counters(target) or Counters()
+        line = self.line(target)
+        name = one.members.get("subscriptionName")
+        return Health(
+            one.id,
+            None if name is None else name.value,
+            one.status(now),
+            one.endpoint.uri,
+            counters.status,
+            counters.times_sent,
+            counters.times_failed,
+            counters.last_notification,
+            counters.last_success,
+            counters.last_failure,
+            counters.last_error,
+            0 if line is None else line.waiting,
+            self.dead(target),
+            0 if line is None else line.cursor,
+        )
 
     async def replay(self, target: str, after: int) -> int:
         """Put the dead letters of a target that are above number `after` in line again, as they

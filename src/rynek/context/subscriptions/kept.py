@@ -11,9 +11,10 @@ from rynek.context.jsonld import CompiledContext
 from rynek.context.subscriptions.model import Member, Subscription
 from rynek.context.subscriptions.parse import assemble
 
-__all__ = ["KIND", "contexts_of", "dump", "load"]
+__all__ = ["KIND", "SOURCES_KIND", "contexts_of", "dump", "load"]
 
 KIND: Final = "subscription"
+SOURCES_KIND: Final = "csourceSubscription"
 
 
 class _Kept(msgspec.Struct, omit_defaults=True):

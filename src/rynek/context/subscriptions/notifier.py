@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
+import msgspec
+
 from rynek.context.live import Context
 from rynek.context.model import Entity
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Outbox
 from rynek.context.store.writer import GroupTxn
 from rynek.context.subscriptions.content import GEO_JSON, JSON_LD, notification_body
-from rynek.context.subscriptions.counters import Counters, Health
 from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.index import SubscriptionIndex
@@ -31,6 +32,8 @@ __all__ = ["Notifier", "target_of"]
 
 _PREFIX: Final = "subscription:"
 _MAX_ENTITIES: Final = 1_000
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Entity).decode
 _LONGEST_TIMER: Final = 86_400.0
 _logger = logging.getLogger(__name__)
 
@@ -59,7 +62,7 @@ class Notifier:
         self._via = via
         self._clock = clock
         self._index = SubscriptionIndex()
-        self._throttle = Throttle(self._release_later)
+        self._throttle = Throttle(self._release_later, _encode, _decode)
         self._intervals = Intervals(self._fire)
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,7 +74,7 @@ class Notifier:
         """Deliver, from what a former process left on."""
         self._started = True
         self.deliveries.start()
-        self._throttle.load(self._outbox.held())
+        self._throttle.load([row for row in self._outbox.held() if row[0].startswith(_PREFIX)])
         for one in self.all.values():
             self.begin(one)
         known = {target_of(one) for one in self.all}
@@ -231,26 +234,3 @@ class Notifier:
         self.end(subscription_id)
         self._throttle.forget(target)
         await self.deliveries.close_line(target)
-
-    def health(self, one: Subscription, now: int) -> Health:
-        """How one subscription fares."""
-        target = target_of(one.id)
-        counters = self.deliveries.counters(target) or Counters()
-        line = self.deliveries.line(target)
-        name = one.members.get("subscriptionName")
-        return Health(
-            one.id,
-            None if name is None else name.value,
-            one.status(now),
-            one.endpoint.uri,
-            counters.status,
-            counters.times_sent,
-            counters.times_failed,
-            counters.last_notification,
-            counters.last_success,
-            counters.last_failure,
-            counters.last_error,
-            0 if line is None else line.waiting,
-            self.deliveries.dead(target),
-            0 if line is None else line.cursor,
-        )

@@ -8,7 +8,7 @@ from rynek.base.settings import Settings
 from rynek.base.sqlite import connect
 from rynek.context.live import Context
 from rynek.context.subscriptions.deliveries import DeliveryLimits
-from rynek.context.subscriptions.kept import KIND
+from rynek.context.subscriptions.kept import KIND, SOURCES_KIND
 from rynek.context.subscriptions.line import LineLimits
 from rynek.context.subscriptions.registry import SubscriptionLimits, Subscriptions
 from rynek.context.subscriptions.senders import Senders
@@ -32,7 +32,7 @@ def open_subscriptions(context: Context, settings: Settings, via: str) -> Subscr
 
 
 def has_subscriptions(folder: Path) -> bool:
-    """Whether the tenant in `folder` has any, without opening it for long; False when it cannot be
+    """Whether the tenant in `folder` has any, also to registrations, without opening it for long; False when it cannot be
     read or is of an earlier format, whose subscriptions nobody made yet."""
     path = folder / "state.db"
     if not path.exists():
@@ -40,8 +40,8 @@ def has_subscriptions(folder: Path) -> bool:
     try:
         connection = connect(path, read_only=True, cache_kib=64)
         try:
-            sql = "SELECT 1 FROM document WHERE kind = ? LIMIT 1"
-            return connection.execute(sql, (KIND,)).fetchone() is not None
+            sql = "SELECT 1 FROM document WHERE kind IN (?, ?) LIMIT 1"
+            return connection.execute(sql, (KIND, SOURCES_KIND)).fetchone() is not None
         finally:
             connection.close()
     except Exception:  # apsw's errors have no common base outside of base.sqlite

@@ -29,7 +29,7 @@ SUBSCRIPTION: Final = "Subscription"
 # of the system (§4.8) because the standard says so.
 MEMBERS: Final = (
     "subscriptionName", "description", "entities", "watchedAttributes", "notificationTrigger",
-    "timeInterval", "q", "geoQ", "csf", "scopeQ", "lang", "datasetId", "expandValues", "jsonKeys",
+    "timeInterval", "q", "geoQ", "temporalQ", "csf", "scopeQ", "lang", "datasetId", "expandValues", "jsonKeys",
     "localOnly", "splitEntities", "throttling", "expiresAt", "isActive", "jsonldContext",
     "ngsildConformance", "notification",
 )  # fmt: skip
@@ -52,9 +52,12 @@ _MAX_JOIN_LEVEL: Final = 32
 Given = dict[str, Member | None]
 
 
-def read(document: Mapping[str, Any], ld: CompiledContext, *, fragment: bool) -> Given:
+def read(
+    document: Mapping[str, Any], ld: CompiledContext, *, fragment: bool, sources: bool = False
+) -> Given:
     """The known members of a document with the @context their names are from; None for one that a
-    fragment deletes by the NGSI-LD Null (or, as in a merge patch, null)."""
+    fragment deletes by the NGSI-LD Null (or, as in a merge patch, null). `sources`: it is about
+    registrations and may have temporalQ, which is theirs to read."""
     given: Given = {}
     for name in MEMBERS:
         if name not in document:
@@ -68,7 +71,7 @@ def read(document: Mapping[str, Any], ld: CompiledContext, *, fragment: bool) ->
             given[name] = None
         else:
             given[name] = Member(_without_output(name, value), ld)
-    if document.get(_TEMPORAL) is not None:
+    if not sources and document.get(_TEMPORAL) is not None:
         raise BadRequestData(f"{_TEMPORAL}: is only for subscriptions to registrations (§5.2.12)")
     return given
 

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
-from uuid import uuid4
 
 import msgspec
 
-from rynek.base.errors import AlreadyExists, BadRequestData, Forbidden, ResourceNotFound
+from rynek.base.errors import AlreadyExists, Forbidden, ResourceNotFound
 from rynek.context.jsonld import CompiledContext
-from rynek.context.jsonld.names import is_uri
 from rynek.context.live import Context
 from rynek.context.store.contract import Txn
 from rynek.context.subscriptions import kept
+from rynek.context.subscriptions.changing import (
+    changed_subscription,
+    new_subscription,
+    notify_context,
+)
 from rynek.context.subscriptions.counters import Counters, Health
 from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
 from rynek.context.subscriptions.model import Subscription
 from rynek.context.subscriptions.notifier import Notifier, target_of
-from rynek.context.subscriptions.parse import Given, assemble, check_identity, read, whole
+from rynek.context.subscriptions.parse import check_identity, read
 from rynek.context.subscriptions.senders import Senders
 
-__all__ = ["SubscriptionLimits", "Subscriptions", "new_subscription"]
+__all__ = ["SubscriptionLimits", "Subscriptions"]
 
 _MAX_ENTITIES: Final = 1_000
 _LONGEST_TIMER: Final = 86_400.0
@@ -82,7 +85,8 @@ class Subscriptions:
     def health(self) -> list[Health]:
         """How every subscription fares, for pages."""
         now = self._clock()
-        return [self._notifier.health(one, now) for one in self._notifier.all.values()]
+        deliveries = self._notifier.deliveries
+        return [deliveries.health(target_of(one.id), one, now) for one in self.all()]
 
     async def replay(self, subscription_id: str, after: int = 0) -> int:
         """Put the dead letters above number `after` in line again; how many those were.
@@ -109,7 +113,7 @@ class Subscriptions:
         """Create Subscription (§5.8.1). `link` is the URL of `ld`; `tenant` what the request's
         header named. BadRequestData, AlreadyExists, LdContextNotAvailable."""
         checked = new_subscription(document, ld, link=link, tenant=tenant, now=self._clock())
-        notify_ld, link = await self._notify_context(checked.members, ld, link)
+        notify_ld, link = await notify_context(self._context.resolver, checked.members, ld, link)
         made = msgspec.structs.replace(checked, notify_ld=notify_ld, link=link)
 
         def job(txn: Txn) -> None:
@@ -135,12 +139,12 @@ class Subscriptions:
         changes = read(fragment, ld, fragment=True)
         context = None
         if changes.get("jsonldContext") is not None:
-            context = await self._notify_context(changes, ld, "")
+            context = await notify_context(self._context.resolver, changes, ld, "")
         made: list[Subscription] = []
 
         def job(txn: Txn) -> None:
             current = self._get(subscription_id)
-            made[:] = [self._changed(current, changes, context)]
+            made[:] = [changed_subscription(current, changes, context, self._clock())]
             self._keep(txn, made[0])
             self._notifier.put(made[0])
 
@@ -174,46 +178,6 @@ class Subscriptions:
             raise ResourceNotFound(f"no subscription {subscription_id}")
         return found
 
-    async def _notify_context(
-        self, given: Given | dict[str, Any], ld: CompiledContext, link: str
-    ) -> tuple[CompiledContext, str]:
-        """The @context of notifications and its URL (§5.8.1.4)."""
-        member = given.get("jsonldContext")
-        if member is None:
-            return ld, link
-        url = member.value
-        if type(url) is not str or not is_uri(url):
-            raise BadRequestData("jsonldContext: is not a URI")
-        return await self._context.resolver.resolve(url), url
-
-    def _changed(
-        self,
-        current: Subscription,
-        changes: Given,
-        context: tuple[CompiledContext, str] | None,
-    ) -> Subscription:
-        """`current` with the fragment's members in the place of its own (§5.5.8, §5.8.2.4)."""
-        now = self._clock()
-        merged: Given = {**current.members, **changes}
-        if (
-            changes.get("expiresAt") is not None
-            and "isActive" not in changes
-            and current.status(now) == "expired"
-        ):
-            merged["isActive"] = None  # its status becomes active again
-        notify_ld, link = context or (current.notify_ld, current.link)
-        made = assemble(
-            current.id,
-            whole(merged),
-            notify_ld=notify_ld,
-            link=link,
-            tenant=current.tenant,
-            created_at=current.created_at,
-            modified_at=now,
-        )
-        _check_expiry(made, changes, now)
-        return made
-
     def _keep(self, txn: Txn, made: Subscription) -> None:
         for ld in kept.contexts_of(made):
             txn.keep_context(ld)
@@ -238,36 +202,6 @@ class Subscriptions:
                 if before is not None:
                     self._notifier.put(before)
             raise
-
-
-def new_subscription(
-    document: Mapping[str, Any], ld: CompiledContext, *, link: str, tenant: str | None, now: int
-) -> Subscription:
-    """What a document makes (§5.8.1.4), with a new id where it has none; its jsonldContext is not
-    looked at yet. BadRequestData."""
-    made_id = check_identity(document, expected=None) or _new_id()
-    given = whole(read(document, ld, fragment=False))
-    made = assemble(
-        made_id,
-        given,
-        notify_ld=ld,
-        link=link,
-        tenant=tenant,
-        created_at=now,
-        modified_at=now,
-    )
-    _check_expiry(made, given, now)
-    return made
-
-
-def _check_expiry(made: Subscription, given: Mapping[str, Any], now: int) -> None:
-    """A fragment, or a new document, cannot name a time in the past; a kept one may."""
-    if given.get("expiresAt") is not None and made.expires is not None and made.expires <= now:
-        raise BadRequestData("expiresAt: is in the past")
-
-
-def _new_id() -> str:
-    return f"urn:ngsi-ld:Subscription:{uuid4()}"
 
 
 def _now() -> int:

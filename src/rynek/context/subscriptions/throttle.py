@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-import msgspec
-
-from rynek.context.model import Entity
 from rynek.context.store.contract import Txn
 
 __all__ = ["Throttle"]
 
 _HOLD: Final = "INSERT OR IGNORE INTO held(target, entity, before) VALUES(?, ?, ?)"
 _LET_GO: Final = "DELETE FROM held WHERE target = ? AND entity = ?"
-_encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Entity).decode
+T = TypeVar("T")
 
 
-class Throttle:
-    """The entities that changed while their target had to wait, and how they were before; in the
-    file as soon as the change is. `release` is called with a target when its time is over."""
+class Throttle(Generic[T]):
+    """What changed (entities, registrations) while its target had to wait, and how it was before;
+    in the file as soon as the change is. `release` is called with a target when its time is over.
+    """
 
-    def __init__(self, release: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        release: Callable[[str], None],
+        encode: Callable[[T], bytes],
+        decode: Callable[[bytes], T],
+    ) -> None:
         self._release = release
+        self._encode = encode
+        self._decode = decode
         self._held: dict[str, dict[str, bytes | None]] = {}
         self._last: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -49,26 +53,26 @@ class Throttle:
         self._last[target] = now
         return False
 
-    def hold(self, txn: Txn, target: str, entity_id: str, before: Entity | None) -> None:
+    def hold(self, txn: Txn, target: str, entity_id: str, before: T | None) -> None:
         """Hold a change; of several to one entity the first says how it was before."""
         held = self._held.setdefault(target, {})
         if entity_id not in held:
-            held[entity_id] = None if before is None else _encode(before)
+            held[entity_id] = None if before is None else self._encode(before)
             txn.later(_HOLD, (target, entity_id, held[entity_id]))
 
-    def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, Entity | None]]:
+    def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, T | None]]:
         """What is held for a target, which is notified of it now."""
         held = self._held.pop(target, {})
         self._last[target] = now
         for entity_id in held:
             txn.later(_LET_GO, (target, entity_id))
-        return [(one, None if was is None else _decode(was)) for one, was in held.items()]
+        return [(one, None if was is None else self._decode(was)) for one, was in held.items()]
 
-    def put_back(self, target: str, taken: list[tuple[str, Entity | None]]) -> None:
+    def put_back(self, target: str, taken: list[tuple[str, T | None]]) -> None:
         """The commit of what was taken failed."""
         held = self._held.setdefault(target, {})
         for entity_id, before in taken:
-            held[entity_id] = None if before is None else _encode(before)
+            held[entity_id] = None if before is None else self._encode(before)
         self._arm(target, 1.0)
 
     def arm(self, target: str) -> None:

@@ -16,6 +16,7 @@ from rynek.web.api import (
     identity,
     purge,
     registrations,
+    source_subscriptions,
     subscriptions,
     temporal,
 )
@@ -35,10 +36,6 @@ _NOT_YET: Final = (
     Route("POST", "temporal/entities/*/attrs", not_yet, "write"),
     Route("DELETE", "temporal/entities/*/attrs/*", not_yet, "write"),
     Route("PATCH DELETE", "temporal/entities/*/attrs/*/*", not_yet, "write"),
-    Route("GET", "csourceSubscriptions", not_yet, "read"),
-    Route("POST", "csourceSubscriptions", not_yet, "write"),
-    Route("GET", "csourceSubscriptions/*", not_yet, "read"),
-    Route("PATCH DELETE", "csourceSubscriptions/*", not_yet, "write"),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -54,6 +51,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *registrations.ROUTES,
     *identity.ROUTES,
     *subscriptions.ROUTES,
+    *source_subscriptions.ROUTES,
     *_NOT_YET,
 )
 
