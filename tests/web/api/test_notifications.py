@@ -256,7 +256,12 @@ def test_conditions(city: Callable[[Test], None]) -> None:
     async def test(c: City) -> None:
         await c.subscribe(q='speed>50;name~="^b"', geoQ=near, scopeQ="/city/#")
         point = {"type": "Point", "coordinates": [17.001, 52.001]}
-        good = {"speed": 60, "name": "bus", "location": point, "scope": "/city/north"}
+        good: dict[str, Any] = {
+            "speed": 60,
+            "name": "bus",
+            "location": point,
+            "scope": "/city/north",
+        }
         await c.create("urn:b:1", **good)
         await c.create("urn:b:2", **good | {"speed": 50})
         await c.create("urn:b:3", **good | {"name": "tram"})

@@ -1,0 +1,170 @@
+"""The index finds every subscription that a change concerns, and few others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rynek.context import Entity, core_context, parse_entity
+from rynek.context.subscriptions.delta import Delta
+from rynek.context.subscriptions.index import SubscriptionIndex
+from rynek.context.subscriptions.match import concerns
+from rynek.context.subscriptions.model import Member, Subscription
+from rynek.context.subscriptions.parse import assemble
+
+LD = core_context()
+NOTIFICATION = {"endpoint": {"uri": "http://a/b"}}
+
+
+def subscription(n: int, **members: Any) -> Subscription:
+    """A subscription with these members."""
+    given = {"notification": NOTIFICATION, "localOnly": True} | members
+    return assemble(
+        f"urn:s:{n}",
+        {name: Member(value, LD) for name, value in given.items() if value is not None},
+        notify_ld=LD,
+        link="",
+    )
+
+
+def entity(document: dict[str, Any] | None) -> Entity | None:
+    """An entity, or none."""
+    return None if document is None else parse_entity(document, LD, now=1)
+
+
+def bus(**attrs: Any) -> dict[str, Any]:
+    """A bus."""
+    return {"id": "urn:b:1", "type": "Bus"} | attrs
+
+
+def found(index: SubscriptionIndex, before: Any, after: Any) -> set[str]:
+    """The ids that a change could concern."""
+    got = index.candidates(entity(before), entity(after))
+    return set() if got is None else {one.id for one in got[1]}
+
+
+def at(x: float, y: float) -> dict[str, Any]:
+    """A place."""
+    return {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [x, y]}}
+
+
+def test_a_change_is_compared_with_what_could_match_only() -> None:
+    index = SubscriptionIndex()
+    buses = [{"type": "Bus"}]
+    for n in range(1000):
+        index.put(subscription(n, entities=buses, q=f'stop=="s{n}"'))
+        index.put(subscription(1000 + n, entities=buses, watchedAttributes=[f"a{n}"]))
+        index.put(subscription(2000 + n, entities=[{"type": "Bus", "id": f"urn:b:{n}"}]))
+        index.put(subscription(3000 + n, entities=[{"type": f"T{n}"}]))
+        place = {"georel": "near;maxDistance==100", "geometry": "Point",
+                 "coordinates": [n / 10 - 50, 50.025]}  # fmt: skip
+        index.put(subscription(4000 + n, entities=buses, geoQ=place))
+        index.put(subscription(5000 + n, entities=buses, q=f"load>{n};stop"))
+    before = bus(stop="s1", a7=1, load=5.5, location=at(0.0, 50.025))
+    after = bus(stop="s2", a7=2, load=5.5, location=at(0.1, 50.025))
+    names = {"urn:s:2", "urn:s:1007", "urn:s:2001", "urn:s:4501"}
+    assert found(index, before, after) == names | {f"urn:s:{5000 + n}" for n in range(6)}
+    assert found(index, after, after) == set()
+    for one in list(index.all):
+        index.remove(one)
+    assert found(index, before, after) == set()
+    assert not index._by_id
+    assert not index._by_type
+
+
+def test_one_put_again_is_found_by_what_it_says_now() -> None:
+    index = SubscriptionIndex()
+    index.put(subscription(1, entities=[{"type": "Bus"}], q="speed>5"))
+    index.put(subscription(1, entities=[{"type": "Tram"}]))
+    assert found(index, None, bus(speed=9)) == set()
+    assert len(index) == 1
+
+
+_values = st.one_of(
+    st.integers(-3, 3),
+    st.sampled_from(["a", "b", "2026-01-01T00:00:00Z"]),
+    st.booleans(),
+    st.floats(-2, 2, allow_nan=False),
+)
+_places = st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)).map(lambda xy: at(*xy))
+_attrs = st.fixed_dictionaries(
+    {},
+    optional={
+        "speed": _values.map(lambda v: {"value": v}),
+        "name": _values.map(lambda v: {"value": v, "sub": {"value": 1}}),
+        "location": _places,
+    },
+)
+_entities = st.builds(
+    lambda kind, attrs: {"id": "urn:b:1", "type": kind} | attrs,
+    st.sampled_from(["Bus", "Tram", ["Bus", "Tram"]]),
+    _attrs,
+)
+_members = st.fixed_dictionaries(
+    {},
+    optional={
+        "entities": st.lists(
+            st.sampled_from(
+                [
+                    {"type": "Bus"},
+                    {"type": "Tram;Bus"},
+                    {"type": "Tram|Bus"},
+                    {"type": "*"},
+                    {"type": "Bus", "id": "urn:b:1"},
+                    {"type": "Bus", "id": ["urn:b:2"]},
+                    {"type": "Tram", "idPattern": "1$"},
+                ]
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "watchedAttributes": st.lists(
+            st.sampled_from(["speed", "name", "location"]), min_size=1, max_size=2
+        ),
+        "q": st.sampled_from(
+            ["speed>1", "speed<=0", "speed==2", 'speed=="a"', "speed==1,2", "speed==0..1",
+             "speed!=1", "name.sub==1;speed>=0", "speed>2|name", 'name~="^a"', "speed==true",
+             'name<"b"', "speed>2026-01-01T00:00:00Z", "speed>=2026-01-01"]
+        ),
+        "geoQ": st.builds(
+            lambda x, y, r: {
+                "georel": f"near;maxDistance=={r}", "geometry": "Point", "coordinates": [x, y]
+            },
+            st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.sampled_from([100, 5000, 100_000]),
+        ),
+        "notificationTrigger": st.lists(
+            st.sampled_from(
+                ["entityCreated", "entityDeleted", "entityUpdated", "attributeDeleted"]
+            ),
+            min_size=1,
+        ),
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(_members, max_size=8),
+    st.one_of(st.none(), _entities),
+    st.one_of(st.none(), _entities),
+)
+def test_no_subscription_that_a_change_concerns_is_passed_over(
+    members: list[dict[str, Any]], before: Any, after: Any
+) -> None:
+    index = SubscriptionIndex()
+    for n, given_members in enumerate(members):
+        index.put(subscription(n, **given_members))
+    candidates = found(index, before, after)
+    if before is None and after is None:
+        assert candidates == set()
+        return
+    delta = Delta(entity(before), entity(after))
+    for one in index.all.values():
+        if not delta.empty and concerns(one, delta, lambda _: None):
+            assert one.id in candidates
+    for one in list(index.all.values()):
+        index.remove(one.id)
+    assert not index._by_type
+    assert not index._by_id
