@@ -14,7 +14,7 @@ def type_list(summaries: list[TypeSummary], ctx: CompiledContext) -> dict[str, A
     return {
         "id": "urn:ngsi-ld:EntityTypeList:local",
         "type": "EntityTypeList",
-        "typeList": sorted(ctx.compact_iri(one.type) for one in summaries),
+        "typeList": sorted(ctx.compact_iri(one.type) for one in summaries if one.type),
     }
 
 
@@ -70,7 +70,9 @@ def attribute_details(summaries: list[TypeSummary], ctx: CompiledContext) -> lis
     types: dict[str, list[str]] = {}
     for one in summaries:
         for attr in one.attrs:
-            types.setdefault(attr, []).append(ctx.compact_iri(one.type))
+            names = types.setdefault(attr, [])
+            if one.type:
+                names.append(ctx.compact_iri(one.type))
     return [
         {
             "id": attr,
@@ -96,5 +98,5 @@ def attribute_information(
         "attributeName": ctx.compact_iri(attr),
         "attributeCount": sum(one.attrs[attr][0] for one in having),
         "attributeTypes": sorted(kinds),
-        "typeNames": sorted(ctx.compact_iri(one.type) for one in having),
+        "typeNames": sorted(ctx.compact_iri(one.type) for one in having if one.type),
     }

@@ -57,7 +57,7 @@ class Broker:
         return made.headers["location"].rpartition("/")[2]
 
     async def get(self, path: str, **params: Any) -> httpx.Response:
-        return await self.client.get(path, params=params)
+        return await self.client.get(path, params=params or None)
 
     async def local(self, entity_id: str) -> dict[str, Any] | None:
         """What the broker itself holds of an entity."""

@@ -13,6 +13,7 @@ from rynek.context.distribution.query import Found, Inquiry, candidates, query, 
 from rynek.context.distribution.reading import Asked, Reader
 from rynek.context.distribution.retrieve import Retrieval, retrieve
 from rynek.context.distribution.split import Part, Plan, split, split_whole
+from rynek.context.distribution.types import summaries, together
 from rynek.context.distribution.via import is_endless, passed
 
 __all__ = [
@@ -43,4 +44,6 @@ __all__ = [
     "send_parts",
     "split",
     "split_whole",
+    "summaries",
+    "together",
 ]
