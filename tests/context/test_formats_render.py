@@ -322,7 +322,7 @@ CONTEXTS = st.sampled_from(
 
 @given(ENTITIES, CONTEXTS, st.sampled_from(["normalized", "concise"]))
 def test_what_is_rendered_reads_as_the_same_entity(entity: Entity, ctx: Any, form: Any) -> None:
-    document = json.loads(json.dumps(render_entity(entity, ctx, View(form))))
+    document = json.loads(json.dumps(render_entity(entity, ctx, View(form, sys_attrs=True))))
     assert parse_entity(document, ctx, now=3) == entity
 
 

@@ -10,6 +10,7 @@ from rynek.base.clock import Clock
 from rynek.base.errors import Problem
 from rynek.context.changes import ChangeLog
 from rynek.context.contexts import ContextResolver
+from rynek.context.expiry import Expiry
 from rynek.context.formats import parse_entity
 from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext
@@ -42,11 +43,21 @@ class Context:
         self.contexts = ContextServer(stored, resolver)
         resolver.on_documents = self.contexts.keep_fresh
         self.changes: ChangeLog = store.changes
+        self.expiry = Expiry(store, clock)
         self.entity_maps = EntityMaps(store, clock, maps or MapLimits())
 
     def get(self, entity_id: str) -> Entity | None:
         """One entity; None if there is none."""
         return self.store.get(entity_id)
+
+    @property
+    def expires(self) -> bool:
+        """Whether something here will expire: then reads `settle` first."""
+        return self.store.soonest is not None
+
+    async def settle(self) -> None:
+        """Return once what has expired by now is removed (§4.22)."""
+        await self.expiry.settle()
 
     def row(self, entity_id: str) -> Row | None:
         """One entity in its stored form."""
@@ -89,7 +100,12 @@ class Context:
 
     async def write(self, job: Callable[[Txn], T]) -> T:
         """Run verbs of `operations` in the next group; returns after the durable commit."""
-        return await self.store.write(job)
+        if self.store.soonest is not None:
+            await self.expiry.settle()
+        done = await self.store.write(job)
+        if self.store.soonest is not None:
+            self.expiry.watch()
+        return done
 
     async def default_ld(self) -> CompiledContext:
         """The tenant's default user @context."""
@@ -113,6 +129,7 @@ class Context:
 
     async def close(self) -> None:
         """Finish what waits and close the store."""
+        await self.expiry.close()
         await self.contexts.close()
         await self.store.close()
 

@@ -9,6 +9,7 @@ from rynek.context.formats.codec import (
     decode,
     encode_body,
     encode_times,
+    expiries,
     join_bodies,
 )
 from rynek.context.formats.geojson import render_collection, render_feature
@@ -37,6 +38,7 @@ __all__ = [
     "decode",
     "encode_body",
     "encode_times",
+    "expiries",
     "is_null",
     "join_bodies",
     "parse_attribute",

@@ -5,10 +5,13 @@ compacted by one @context; a client that asks with that context gets these bytes
 `times` is `[created, modified]`, or `[created, modified, {attribute IRI: pair or {datasetId or "":
 pair}}]` in epoch µs, where an attribute that is not listed has the entity's own pair. A pair has a
 third element of the same shape, for attributes of the attribute, where those have other times.
+Where something expires a fourth element lists `[path, expiresAt]`: the path is empty for the
+entity, else attribute IRI and datasetId (or "") of the instance, and again for those inside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +20,8 @@ from rynek.context.formats.members import SEALED
 from rynek.context.formats.render import one_or_many, plain_instance
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import VALUE_MEMBER, Entity, Instance
+
+Expiries = Sequence[tuple[list[str], str]]
 
 _dumps: Final = msgspec.json.Encoder().encode
 _loads: Final = msgspec.json.Decoder().decode
@@ -33,8 +38,6 @@ def encode_body(entity: Entity, ctx: CompiledContext) -> bytes:
         out["type"] = [ctx.compact_iri(name) for name in types]
     if entity.scopes:
         out["scope"] = one_or_many(entity.scopes)
-    if entity.expires_at is not None:
-        out["expiresAt"] = entity.expires_at
     for attr, instances in entity.attrs.items():
         name = shorts.get(attr) or ctx.compact_iri(attr)
         if len(instances) == 1:
@@ -44,10 +47,15 @@ def encode_body(entity: Entity, ctx: CompiledContext) -> bytes:
     return _dumps(out)
 
 
-def encode_times(entity: Entity) -> bytes:
-    """CreatedAt and modifiedAt (epoch µs) of the entity and of the instances that differ."""
+def encode_times(entity: Entity, expiring: Expiries | None = None) -> bytes:
+    """CreatedAt and modifiedAt (epoch µs) of the entity and of the instances that differ, and what
+    `expiries` finds (or has found)."""
     created, modified = entity.created_at, entity.modified_at
     differing = _differing(entity.attrs, created, modified)
+    if expiring is None:
+        expiring = expiries(entity)
+    if expiring:
+        return _dumps([created, modified, differing, expiring])
     return _dumps([created, modified, differing] if differing else [created, modified])
 
 
@@ -63,6 +71,29 @@ def _differing(attrs: dict[str, list[Instance]], created: int, modified: int) ->
                 found[attr] = _pairs(instances)
                 break
     return found
+
+
+def expiries(entity: Entity) -> list[tuple[list[str], str]]:
+    """(path, expiresAt) of the entity and of every instance that expires."""
+    found: list[tuple[list[str], str]] = []
+    if entity.expires_at is not None:
+        found.append(([], entity.expires_at))
+    for attr, instances in entity.attrs.items():
+        for instance in instances:
+            if instance.expires_at is not None or instance.subs is not None:
+                _expiries(attr, instance, [], found)
+    return found
+
+
+def _expiries(
+    attr: str, instance: Instance, above: list[str], found: list[tuple[list[str], str]]
+) -> None:
+    path = [*above, attr, instance.dataset_id or ""]
+    if instance.expires_at is not None:
+        found.append((path, instance.expires_at))
+    for name, subs in (instance.subs or {}).items():
+        for sub in subs:
+            _expiries(name, sub, path, found)
 
 
 def _pairs(instances: list[Instance]) -> list[Any] | dict[str, list[Any]]:
@@ -109,9 +140,26 @@ def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
             attrs[iri] = [restore(raw, ctx, created, modified)]
         else:
             attrs[iri] = [restore(item, ctx, created, modified) for item in raw]
-    if len(stamps) == 3:
+    if len(stamps) > 2:
         _stamp(attrs, stamps[2])
+        if len(stamps) > 3:
+            _expire(entity, stamps[3])
     return entity
+
+
+def _expire(entity: Entity, expiring: Expiries) -> None:
+    for path, moment in expiring:
+        if not path:
+            entity.expires_at = moment
+            continue
+        found: dict[str, list[Instance]] | None = entity.attrs
+        target = None
+        for attr, dataset in zip(path[::2], path[1::2], strict=True):
+            assert found is not None
+            target = next(i for i in found[attr] if (i.dataset_id or "") == dataset)
+            found = target.subs
+        assert target is not None
+        target.expires_at = moment
 
 
 def restore(

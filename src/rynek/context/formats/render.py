@@ -86,17 +86,24 @@ def render_entity(entity: Entity, ctx: CompiledContext, view: View = NORMALIZED)
         out["type"] = one_or_many([ctx.compact_iri(name) for name in entity.types])
     if entity.scopes and view.shows("scope"):
         out["scope"] = one_or_many(entity.scopes)
-    if entity.expires_at is not None and view.shows("expiresAt"):
-        out["expiresAt"] = entity.expires_at
-    if view.sys_attrs and entity.created_at and view.shows("createdAt"):
-        out["createdAt"] = to_iso(entity.created_at)
-    if view.sys_attrs and entity.modified_at and view.shows("modifiedAt"):
-        out["modifiedAt"] = to_iso(entity.modified_at)
+    if view.sys_attrs:
+        _system_times(entity, view, out)
     for attr, instances in entity.attrs.items():
         shown = view.instances(attr, instances)
         if shown:
             out[ctx.compact_iri(attr)] = render_attribute(shown, ctx, view)
     return out
+
+
+def _system_times(entity: Entity, view: View, out: dict[str, Any]) -> None:
+    """createdAt, modifiedAt and expiresAt as far as they are known, where they are asked for
+    (§6.3.11, §4.8)."""
+    if entity.created_at and view.shows("createdAt"):
+        out["createdAt"] = to_iso(entity.created_at)
+    if entity.modified_at and view.shows("modifiedAt"):
+        out["modifiedAt"] = to_iso(entity.modified_at)
+    if entity.expires_at is not None and view.shows("expiresAt"):
+        out["expiresAt"] = entity.expires_at
 
 
 def render_attribute(
@@ -153,8 +160,6 @@ def plain_instance(instance: Instance, ctx: CompiledContext) -> dict[str, Any]:
         out["unitCode"] = instance.unit_code
     if instance.observed_at is not None:
         out["observedAt"] = instance.observed_at
-    if instance.expires_at is not None:
-        out["expiresAt"] = instance.expires_at
     if instance.dataset_id is not None:
         out["datasetId"] = instance.dataset_id
     if instance.sealed is not None:
@@ -193,6 +198,8 @@ def _instance(
     if sys_attrs and instance.modified_at:
         out["createdAt"] = to_iso(instance.created_at)
         out["modifiedAt"] = to_iso(instance.modified_at)
+    if sys_attrs and instance.expires_at is not None:
+        out["expiresAt"] = instance.expires_at
     if instance.subs:
         view = View("concise" if concise else "normalized", sys_attrs, lang=lang)
         for attr, subs in instance.subs.items():
@@ -213,8 +220,6 @@ def _metadata(instance: Instance, ctx: CompiledContext, out: dict[str, Any]) -> 
         out["unitCode"] = instance.unit_code
     if instance.observed_at is not None:
         out["observedAt"] = instance.observed_at
-    if instance.expires_at is not None:
-        out["expiresAt"] = instance.expires_at
     if instance.dataset_id is not None:
         out["datasetId"] = instance.dataset_id
     if instance.sealed is not None:

@@ -24,6 +24,7 @@ from rynek.context.operations.batch import (
     upsert_all,
 )
 from rynek.context.operations.entities import create, delete, replace
+from rynek.context.operations.expiry import expire
 from rynek.context.operations.ingest import IngestReport, ingest
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "delete_attribute",
     "delete_scope",
     "entity_error",
+    "expire",
     "fragment_entity",
     "ingest",
     "merge",

@@ -63,7 +63,7 @@ class Query:
         if self.geo is not None:
             found.add(self.geo.geoproperty)
         for path in paths(self.q) if self.q is not None else ():
-            if path.attr.startswith("@") or path.member in ("createdAt", "modifiedAt"):
+            if path.attr.startswith("@") or path.member in ("createdAt", "modifiedAt", "expiresAt"):
                 return None
             found.add(path.attr)
         return frozenset(found)

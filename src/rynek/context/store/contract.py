@@ -68,6 +68,22 @@ class Txn(Protocol):
         """Delete `entity` (as returned by get) and append its change row."""
         ...
 
+    def context_of(self, entity_id: str) -> CompiledContext | None:
+        """The @context that an entity is stored under; None where there is none."""
+        ...
+
+    def expired(self, limit: int) -> list[str]:
+        """Entities of which something (expiresAt) had expired before this group."""
+        ...
+
+    def note_expiry(self) -> None:
+        """Look up anew when something expires next, as committed before this group."""
+        ...
+
+    def rewrite(self, entity_id: str) -> None:
+        """Store an entity again as it is, in today's form; no change row."""
+        ...
+
     def keep(self, kind: str, document_id: str, body: bytes) -> None:
         """Keep a document beside the entities, in the place of the one that had its id."""
         ...
@@ -126,6 +142,11 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Messages to other hosts, written with what caused them."""
+        ...
+
+    @property
+    def soonest(self) -> int | None:
+        """When something expires first (epoch µs), at the earliest; None where nothing does."""
         ...
 
     def row(self, entity_id: str) -> Row | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from rynek.base.clock import parse_iso
 from rynek.base.sqlite import Connection
-from rynek.context.formats import decode, encode_body, encode_times
+from rynek.context.formats import decode, encode_body, encode_times, expiries
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.store.places import Places, geometries_of, inside, padded
@@ -70,6 +70,20 @@ class Indexes:
         self.values = ValueIndexes(connection)
         self.large_types: set[int] = set()
         self._next_n = self._newest_n() + 1
+        self.soonest: int | None = None
+        self.note_expiry()
+
+    def note_expiry(self) -> None:
+        """Look up when something committed expires first: `soonest`, in epoch µs."""
+        first = self._connection.execute("SELECT min(expires) FROM entity").fetchone()[0]
+        self.soonest = None if first is None else int(first)
+
+    def expired(self, now: int, limit: int) -> list[str]:
+        """Entities of which something has expired, as committed; those longest over first."""
+        rows = self._connection.execute(
+            "SELECT id FROM entity WHERE expires <= ? ORDER BY expires LIMIT ?", (now, limit)
+        )
+        return [str(one) for (one,) in rows.fetchall()]
 
     def _newest_n(self) -> int:
         return int(self._connection.execute("SELECT max(n) FROM entity").fetchone()[0] or 0)
@@ -84,6 +98,7 @@ class Indexes:
         for part in (self.terms, self.contexts, self.places, self.values):
             part.reload()
         self._next_n = self._newest_n() + 1
+        self.note_expiry()
 
     def load(self, entity_id: str) -> Pending:
         """The committed state of one entity, ready to be changed."""
@@ -136,6 +151,7 @@ class Indexes:
             rows.gone.append((n,))
         else:
             assert one.ctx is not None  # put() always gives one
+            expiring = expiries(after)
             rows.entity.append(
                 (
                     n,
@@ -143,14 +159,23 @@ class Indexes:
                     self.contexts.number(one.ctx),
                     after.created_at,
                     after.modified_at,
-                    parse_iso(after.expires_at) if after.expires_at else None,
+                    self._first(expiring),
                     encode_body(after, one.ctx),
-                    encode_times(after),
+                    encode_times(after, expiring),
                 )
             )
         self._names(n, before, after, rows)
         self._places(n, before, after, rows)
         self._values(n, before, after, rows)
+
+    def _first(self, expiring: list[tuple[list[str], str]]) -> int | None:
+        """When the first of these expires; None for none."""
+        if not expiring:
+            return None
+        first = min(parse_iso(moment) for _, moment in expiring)
+        if self.soonest is None or first < self.soonest:
+            self.soonest = first
+        return first
 
     def _names(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
         number = self.terms.number

@@ -7,7 +7,7 @@ from typing import Final
 _V1: Final = """
 -- n is the tenant's own number of an entity: small in every index, and the order of lists.
 -- body is the normalized representation under the context ctx, ready to be sent; times holds
--- what body leaves out (createdAt, modifiedAt in epoch microseconds).
+-- what body leaves out (createdAt, modifiedAt in epoch microseconds, expiresAt).
 CREATE TABLE entity(
   n INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -84,4 +84,10 @@ CREATE TABLE held(
 CREATE TABLE delivery(target TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3)
+_V4: Final = """
+-- expiresAt stands in times now, and expires is the earliest of an entity and all its attributes.
+-- What may have one is looked at (and written again) with the first request.
+UPDATE entity SET expires = 0 WHERE instr(CAST(body AS TEXT), '"expiresAt"');
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3, _V4)

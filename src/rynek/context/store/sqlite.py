@@ -71,6 +71,11 @@ class SqliteStore:
     def _open_reader(self) -> Connection:
         return connect(self.path, read_only=True, cache_kib=8_192)
 
+    @property
+    def soonest(self) -> int | None:
+        """When something expires first (epoch µs), at the earliest; None where nothing does."""
+        return self._indexes.soonest
+
     def row(self, entity_id: str) -> Row | None:
         """The stored form of one entity."""
         raw = self._reading.execute(

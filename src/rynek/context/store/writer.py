@@ -135,6 +135,22 @@ class GroupTxn:
         ]
         self._append("delete", entity, {}, deleted, source)
 
+    def context_of(self, entity_id: str) -> CompiledContext | None:
+        """The @context that an entity is stored under; None where there is none."""
+        return self._pending(entity_id).ctx
+
+    def expired(self, limit: int) -> list[str]:
+        """Entities of which something had expired before this group."""
+        return self._indexes.expired(self.now, limit)
+
+    def note_expiry(self) -> None:
+        """Look up anew when something expires next, as committed before this group."""
+        self._indexes.note_expiry()
+
+    def rewrite(self, entity_id: str) -> None:
+        """Store an entity again as it is, in today's form; no change row."""
+        self._pending(entity_id).dirty = True
+
     def keep(self, kind: str, document_id: str, body: bytes) -> None:
         """Keep a document beside the entities."""
         self.later(KEEP, (kind, document_id, body))

@@ -94,16 +94,14 @@ class Api:
             return _method_not_allowed(leaf, method)
         handler, right, geojson, creates, tenant_in_path, tagged, entities, takes = served
         accept = accepted(headers.get("accept"), geojson=geojson, strict=right == "read")
-        engine = self._engine
-        name = headers.get("ngsild-tenant") or engine.default_tenant
+        name = headers.get("ngsild-tenant") or self._engine.default_tenant
         if tenant_in_path and "ngsild-tenant" not in headers:
             name = context_namespace(args[0]) or name
         self._access.check(headers.get("authorization"), right, name)
         params = parse_query_string(scope["query_string"])
         if params:
             takes.check(params)
-        prospective = creates and name not in engine.tenants
-        tenant = ProspectiveTenant(engine, name) if prospective else engine.tenant(name)
+        tenant = self._tenant(name, creates=creates)
         body = b""
         if method in _BODY_METHODS:
             if "content-length" not in headers:
@@ -111,7 +109,10 @@ class Api:
             body = await read_body(receive, headers, self._max_body)
         link = headers.get("link")
         url = parse_link_header(link) if link is not None else None
-        resolver = tenant.context.resolver
+        context = tenant.context
+        if context.expires:
+            await context.settle()
+        resolver = context.resolver
         ld = resolver.resolve_cached(url)
         if ld is None:
             ld = await resolver.resolve(url)
@@ -139,6 +140,11 @@ class Api:
                 short = not _SHORT.isdisjoint(_words(params))
                 reply = conform(reply, version, entities=entities, simplified=short)
         return reply
+
+    def _tenant(self, name: str, *, creates: bool) -> Any:
+        engine = self._engine
+        prospective = creates and name not in engine.tenants
+        return ProspectiveTenant(engine, name) if prospective else engine.tenant(name)
 
     async def _send(self, reply: Reply, headers: dict[str, str], method: str, send: Send) -> None:
         body = reply.body

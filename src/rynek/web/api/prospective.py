@@ -18,6 +18,10 @@ class ProspectiveTenant:
     """
 
     empty = True
+    expires = False
+
+    async def settle(self) -> None:
+        """Nothing is there that could have expired."""
 
     def __init__(self, engine: Any, name: str) -> None:
         self._engine = engine
