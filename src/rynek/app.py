@@ -203,6 +203,10 @@ class Tenant:
         else:
             self.registrations.note_success(registration_id)
 
+    def may_write(self, authorization: str | None) -> bool:
+        """Whether a client with that Authorization header may write here."""
+        return self._engine.access.may(authorization, "write", self.name)
+
     @property
     def alias(self) -> str:
         """The pseudonym of this tenant as a context source (CIM 009 §5.2.40), the same for ever."""

@@ -41,8 +41,12 @@ class Access:
 
     def readable(self, authorization: str | None, tenant: str) -> bool:
         """Whether a client with that header may read in `tenant`."""
+        return self.may(authorization, "read", tenant)
+
+    def may(self, authorization: str | None, right: Right, tenant: str) -> bool:
+        """Whether a client with that header has a right in `tenant`."""
         try:
-            self.check(authorization, "read", tenant)
+            self.check(authorization, right, tenant)
         except (Unauthorized, Forbidden):
             return False
         return True

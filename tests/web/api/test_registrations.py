@@ -577,6 +577,27 @@ def test_a_registration_makes_its_tenant_unless_it_is_refused(serve: Serve) -> N
     serve(test)
 
 
+def test_who_may_only_read_sees_no_passwords(serve: Serve) -> None:
+    pairs = [{"key": "accept", "value": "application/json"}, {"key": "X-Key", "value": "s3cret"}]
+
+    async def before(client: httpx.AsyncClient, engine: Engine) -> None:
+        path = await made(client, registration(contextSourceInfo=pairs))
+        assert (await client.get(path)).json()["contextSourceInfo"] == pairs
+
+    async def after(client: httpx.AsyncClient, engine: Engine) -> None:
+        shown = (await client.get(f"csourceRegistrations/{ID}")).json()
+        assert shown["contextSourceInfo"] == pairs[:1]
+        (listed,) = (await client.get("csourceRegistrations", params={"type": "Vehicle"})).json()
+        assert listed["contextSourceInfo"] == pairs[:1]
+        token = engine.tokens.create("writer", ("write",))
+        header = {"Authorization": f"Bearer {token}"}
+        shown = (await client.get(f"csourceRegistrations/{ID}", headers=header)).json()
+        assert shown["contextSourceInfo"] == pairs
+
+    serve(before)
+    serve(after, access__anonymous="read")
+
+
 def test_two_at_once_are_not_both_let_in(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, engine: Engine) -> None:
         import asyncio

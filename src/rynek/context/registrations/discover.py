@@ -45,7 +45,7 @@ def names_asked_for(attrs: list[str], q: QNode | None, geo: GeoQuery | None) -> 
 
 def _as_entity(made: Registration, ld: CompiledContext) -> Entity:
     """The registration as an entity, so that a filter reads it as it reads any other."""
-    document = render_registration(made, ld)
+    document = render_registration(made, ld, secrets=False)
     attrs: dict[str, list[Instance]] = {}
     for member, value in document.items():
         if member not in ("id", "type", "scope", "expiresAt"):

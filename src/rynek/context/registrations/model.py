@@ -21,6 +21,7 @@ __all__ = [
     "MODES",
     "PROXIED",
     "REDIRECT",
+    "RESERVED_KEYS",
     "EntityInfo",
     "Interval",
     "KeyValue",
@@ -36,6 +37,9 @@ AUXILIARY: Final = "auxiliary"
 MODES: Final = frozenset((INCLUSIVE, EXCLUSIVE, REDIRECT, AUXILIARY))
 PROXIED: Final = frozenset((EXCLUSIVE, REDIRECT))
 """Modes under which the broker itself holds nothing of what is registered (§4.3.6.3)."""
+
+RESERVED_KEYS: Final = frozenset(("accept", "contentType", "jsonldContext", "ngsildConformance"))
+"""Keys of contextSourceInfo that say how to speak with a source (§4.3.6.6)."""
 
 
 class EntityInfo(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):

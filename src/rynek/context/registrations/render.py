@@ -9,8 +9,10 @@ from rynek.base.clock import to_iso
 from rynek.context.jsonld import CompiledContext
 from rynek.context.registrations.health import Counters
 from rynek.context.registrations.model import (
+    RESERVED_KEYS,
     EntityInfo,
     Interval,
+    KeyValue,
     Management,
     Registration,
     RegistrationInfo,
@@ -26,9 +28,11 @@ def render_registration(
     *,
     sys_attrs: bool = False,
     information: Sequence[RegistrationInfo] | None = None,
+    secrets: bool = True,
 ) -> dict[str, Any]:
     """The document, without its @context. `counters` become the read-only members,
-    `information` (where given) stands in the place of all that is registered."""
+    `information` (where given) stands in the place of all that is registered. Without `secrets`
+    it says nothing of what else is sent to the source, which may be passwords."""
     shown = made.information if information is None else information
     out: dict[str, Any] = {
         "id": made.id,
@@ -42,7 +46,7 @@ def render_registration(
         "mode": made.mode if made.mode_given else None,
         "operations": made.operations,
         "tenant": made.tenant,
-        "contextSourceInfo": made.context_source_info,
+        "contextSourceInfo": _source_info(made.context_source_info, secrets=secrets),
         "contextSourceAlias": made.context_source_alias,
         "datasetId": made.dataset_ids,
         "scope": _one_or_many(made.scopes),
@@ -63,6 +67,12 @@ def render_registration(
         out["createdAt"] = to_iso(made.created_at)
         out["modifiedAt"] = to_iso(made.modified_at)
     return out
+
+
+def _source_info(given: Sequence[KeyValue] | None, *, secrets: bool) -> Sequence[KeyValue] | None:
+    if given is None or secrets:
+        return given
+    return [pair for pair in given if pair.key in RESERVED_KEYS] or None
 
 
 def _information(info: RegistrationInfo, ld: CompiledContext) -> dict[str, Any]:

@@ -59,7 +59,10 @@ async def retrieve_registration(call: Call) -> Reply:
     known = _registrations(call)
     made = _find(known, registration_id)
     counters = known.counters(registration_id)
-    return document_reply(call, render_registration(made, call.ld, counters, sys_attrs=sys_attrs))
+    document = render_registration(
+        made, call.ld, counters, sys_attrs=sys_attrs, secrets=_secrets(call)
+    )
+    return document_reply(call, document)
 
 
 async def query_registrations(call: Call) -> Reply:
@@ -74,6 +77,7 @@ async def query_registrations(call: Call) -> Reply:
         passes = csf_test(parse_q(csf, call.ld.expand_term), call.ld)
         found = [one for one in found if passes(one.registration)]
     end = page.offset + page.limit
+    secrets = _secrets(call)
     documents: list[dict[str, Any]] = [
         render_registration(
             one.registration,
@@ -81,6 +85,7 @@ async def query_registrations(call: Call) -> Reply:
             known.counters(one.registration.id),
             sys_attrs=sys_attrs,
             information=[part.info for part in one.parts],
+            secrets=secrets,
         )
         for one in found[page.offset : end]
     ]
@@ -122,6 +127,11 @@ def _span(call: Call) -> TemporalSpan | None:
         return None
     asked = temporal_query(params, call.ld, required=True)
     return TemporalSpan(asked.start, asked.end, observed=asked.time_property == "observedAt")
+
+
+def _secrets(call: Call) -> bool:
+    """Whether the client may see what is sent to sources: only who could have written it."""
+    return bool(call.tenant.may_write(call.headers.get("authorization")))
 
 
 def _sys_attrs(call: Call) -> bool:
