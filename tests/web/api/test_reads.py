@@ -250,6 +250,18 @@ def test_queries_by_post(serve: Serve) -> None:
         assert [one["steps"] for one in again.json()] == [3, 4]
         one = await post(entities=[{"type": "BusStop", "id": f"{ID}3"}], attrs=["name"])
         assert [set(found) for found in one.json()] == [{"id", "type", "name"}]
+        several = [
+            {"type": "BusStop", "id": [f"{ID}1", f"{ID}3"], "idPattern": "nothing"},
+            {"type": "BusStop", "idPattern": "4$"},
+            {"type": "Tram"},
+        ]
+        some = await post("?count=true", entities=several, pick=["id"])
+        assert [found["id"][-1] for found in some.json()] == ["1", "3", "4"]
+        assert some.headers["ngsild-results-count"] == "3"
+        some = await post(entities=several, q="steps<4", pick=["id"])
+        assert [found["id"][-1] for found in some.json()] == ["1", "3"]
+        whole = await post(entities=[{"type": "*"}, {"type": "A", "id": "urn:a:1"}], pick=["id"])
+        assert len(whole.json()) == 5
         geo = {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [16.9, 52.4]}
         assert len((await post(geoQ=geo, pick=["id"])).json()) == 5
         wrongs: tuple[dict[str, Any], ...] = (
@@ -257,6 +269,10 @@ def test_queries_by_post(serve: Serve) -> None:
             {"type": "Search"},
             {"entities": []},
             {"entities": [{"id": ID}]},
+            {"entities": [*everything, {"type": "A", "id": "no uri"}]},
+            {"entities": [*everything, {"type": "A", "idPattern": "("}]},
+            {"entities": [*everything, {"type": "A", "id": []}]},
+            {"entities": [{"type": "A"}, "B"]},
             {"entities": everything, "attrs": []},
             {"entities": everything, "q": 5},
             {"entities": everything, "geoQ": []},

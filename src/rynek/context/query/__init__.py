@@ -27,7 +27,7 @@ from rynek.context.query.projection import (
     parse_projection,
 )
 from rynek.context.query.q import And, Linked, Or, QNode, Term, format_q, parse_q
-from rynek.context.query.query import Query, parse_ids
+from rynek.context.query.query import Query, Selector, parse_ids
 from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
 from rynek.context.query.types import TypeExpr, parse_types
 
@@ -55,6 +55,7 @@ __all__ = [
     "Rank",
     "ScopeExpr",
     "ScopePattern",
+    "Selector",
     "Term",
     "TypeExpr",
     "comparisons",

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
+
 from rynek.base.errors import BadRequestData
 from rynek.context.model import Entity
 from rynek.context.query import pattern
@@ -18,15 +20,33 @@ from rynek.context.query.scan import MAX_TERMS
 from rynek.context.query.scope import ScopeExpr
 from rynek.context.query.types import TypeExpr
 
-__all__ = ["Query", "parse_ids"]
+__all__ = ["Query", "Selector", "parse_ids"]
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """One of several ways to be selected (EntitySelector, §5.2.33): by types (None: any), and by
+    ids or a pattern in the id."""
+
+    types: TypeExpr | None = None
+    ids: frozenset[str] | None = None
+    id_pattern: str | None = None
+
+    def matches(self, entity: Entity) -> bool:
+        """Whether the entity is selected."""
+        if self.types is not None and not self.types.matches(entity.types):
+            return False
+        if self.ids is not None:
+            return entity.id in self.ids
+        return self.id_pattern is None or pattern.search(self.id_pattern, "idPattern")(entity.id)
 
 
 @dataclass(frozen=True)
 class Query:
-    """What selects entities; parts that are None (or empty `attrs`) select everything.
+    """What selects entities; parts that are None (or empty) select everything.
 
     `attrs` are IRIs of which an entity has at least one. `id_pattern` is a regular expression
-    found anywhere in the id; BadRequestData on construction when it is none.
+    found anywhere in the id; BadRequestData on construction when it is none. Of `selectors` an
+    entity must fit one; `types` hold for all of them together.
     """
 
     ids: list[str] | None = None
@@ -36,12 +56,14 @@ class Query:
     q: QNode | None = None
     geo: GeoQuery | None = None
     scope: ScopeExpr | None = None
+    selectors: tuple[Selector, ...] = ()
 
     def __post_init__(self) -> None:
         if self.types is not None and frozenset() in self.types.options:
             object.__setattr__(self, "types", None)  # `*`: no planner need know it
-        if self.id_pattern is not None:
-            pattern.search(self.id_pattern, "idPattern")
+        for given in (self.id_pattern, *(one.id_pattern for one in self.selectors)):
+            if given is not None:
+                pattern.search(given, "idPattern")
 
     def matches(self, entity: Entity) -> bool:
         """Whether the entity is selected; the cheapest tests run first."""
@@ -54,7 +76,12 @@ class Query:
     @property
     def about_attributes_only(self) -> bool:
         """Whether nothing but types, attributes and places is asked for."""
-        return self.ids is None and self.id_pattern is None and self.scope is None
+        return (
+            self.ids is None
+            and self.id_pattern is None
+            and self.scope is None
+            and not self.selectors
+        )
 
     @cached_property
     def needs(self) -> frozenset[str] | None:
@@ -107,6 +134,9 @@ class Query:
         if self.id_pattern is not None:
             found = pattern.search(self.id_pattern, "idPattern")
             tests.append(lambda entity: found(entity.id))
+        if self.selectors:
+            selectors = self.selectors
+            tests.append(lambda entity: any(one.matches(entity) for one in selectors))
         return tests + self._attribute_tests
 
     @cached_property

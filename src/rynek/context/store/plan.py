@@ -171,6 +171,7 @@ class Planner:
             and query.scope is None
             and not query.attrs
             and query.id_pattern is None
+            and not query.selectors
         )
         exact = bare and all(len(one) == 1 for one in types)
         if len(types) == 1:
@@ -360,6 +361,7 @@ def _is_exact(query: Query, comparison: Comparison) -> bool:
         and query.geo is None
         and query.scope is None
         and query.id_pattern is None
+        and not query.selectors
         and not query.attrs
     )
 

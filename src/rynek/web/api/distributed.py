@@ -186,7 +186,7 @@ async def _queried(
     inquiry = _inquiry(call, matches, query, params, page)
     reader = reader_of(call)
     select_here = call.tenant.context.select
-    if _is_split(call, params):
+    if _is_split(call, query, params):
         most = call.tenant.forwarder.limits.max_candidates
         found = await distribution.query_split(reader, inquiry, query, select_here, most)
     else:
@@ -194,8 +194,11 @@ async def _queried(
     return found, reader.headers()
 
 
-def _is_split(call: Call, params: Mapping[str, str]) -> bool:
-    """Whether parts of one entity may be held by different sources (§4.3.6.7)."""
+def _is_split(call: Call, query: Query, params: Mapping[str, str]) -> bool:
+    """Whether parts of one entity may be held by different sources (§4.3.6.7), or several
+    selectors have to be tested here, because parameters cannot say them."""
+    if query.selectors:
+        return True
     if "splitEntities" in params:
         return params["splitEntities"] == "true"
     split: bool = call.tenant.forwarder.limits.split_entities
@@ -209,7 +212,7 @@ def _inquiry(
     params: Mapping[str, str],
     page: Paging,
 ) -> Inquiry:
-    split = _is_split(call, params)
+    split = _is_split(call, query, params)
     return Inquiry(
         Query(query.ids, query.id_pattern, query.types) if split else query,
         [_asked(call, match, query, params, split=split) for match in matches],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -19,6 +20,7 @@ from rynek.context import (
     CompiledContext,
     Projection,
     Query,
+    Selector,
     TypeExpr,
     View,
     parse_attrs,
@@ -30,6 +32,7 @@ from rynek.context import (
 )
 from rynek.web.api.call import GEO_JSON, Call
 
+ANY: Final = "*"
 MAX_QUERY_BYTES: Final = 64 * 1024
 _MAX_IDS: Final = 1000
 _MEMORY: Final = 2048
@@ -111,7 +114,7 @@ def flag(params: dict[str, str], name: str) -> bool:
 _queries: OrderedDict[tuple[object, ...], Query] = OrderedDict()
 _QUERY_NAMES: Final = (
     "type", "id", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty",
-    "scopeQ", "expandValues",
+    "scopeQ", "expandValues", "selectors",
 )  # fmt: skip
 
 
@@ -137,7 +140,7 @@ def _parse(params: dict[str, str], ld: CompiledContext, links: int) -> Query:
     return Query(
         ids=_ids(ids) if ids is not None else None,
         id_pattern=params.get("idPattern"),
-        types=parse_types(types, expand) if types not in (None, "*") else None,
+        types=_types(types, expand),
         attrs=parse_attrs(attrs, expand) if attrs else [],
         q=(
             parse_q(q, expand, params.get("expandValues", "").split(","), links)
@@ -153,6 +156,24 @@ def _parse(params: dict[str, str], ld: CompiledContext, links: int) -> Query:
         ),
         # "+" is the wildcard of one level, and a blank where a form encoded it.
         scope=parse_scope(scope.replace(" ", "+")) if scope is not None else None,
+        selectors=_selectors(params["selectors"], expand) if "selectors" in params else (),
+    )
+
+
+def _types(text: str | None, expand: Callable[[str], str]) -> TypeExpr | None:
+    return parse_types(text, expand) if text not in (None, ANY) else None
+
+
+def _selectors(text: str, expand: Callable[[str], str]) -> tuple[Selector, ...]:
+    """The selectors that query_body.py puts here, where there are several."""
+    given = msgspec.json.decode(text, type=list[dict[str, str]])
+    return tuple(
+        Selector(
+            _types(one["type"], expand),
+            frozenset(_ids(one["id"])) if "id" in one else None,
+            one.get("idPattern"),
+        )
+        for one in given
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rynek.base.errors import BadRequestData, OperationNotSupported
+from rynek.base.errors import BadRequestData, TooComplexQuery
 from rynek.web.api.bodies import dumps, read_document
 from rynek.web.api.call import Call
+from rynek.web.api.params import ANY
 
 _TEXTS: Final = (
     "q", "scopeQ", "lang", "csf", "join", "expandValues", "jsonKeys", "entityMapLifetime",
 )  # fmt: skip
 _FLAGS: Final = ("entityMap", "splitEntities")
 _LEVEL: Final = "joinLevel"
+_MAX_SELECTORS: Final = 100
 _LISTS: Final = ("attrs", "pick", "omit", "datasetId", "containedBy")
 _TEMPORAL: Final = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN",
                     "aggrMethods", "aggrPeriodDuration")  # fmt: skip
@@ -125,20 +127,28 @@ def _temporal(document: dict[str, Any]) -> dict[str, str]:
 
 
 def _selectors(selectors: Any) -> dict[str, str]:
-    """EntitySelector (§5.2.33): type, and id or idPattern."""
+    """EntitySelector (§5.2.33): type, and id or (where there is none) idPattern."""
     if not isinstance(selectors, list) or not selectors:
         raise BadRequestData("entities must be a non-empty array of selectors")
-    if not all(isinstance(one, dict) and "type" in one for one in selectors):
+    if len(selectors) > _MAX_SELECTORS:
+        raise TooComplexQuery(f"entities has more than {_MAX_SELECTORS} selectors")
+    found = [_selector(one) for one in selectors]
+    if len(found) == 1:
+        return found[0]
+    kinds = [one["type"] for one in found]
+    params = {"type": ANY if ANY in kinds else ",".join(f"({kind})" for kind in kinds)}
+    if any(len(one) > 1 for one in found):
+        params["selectors"] = dumps(found).decode()
+    return params
+
+
+def _selector(one: Any) -> dict[str, str]:
+    if not isinstance(one, dict) or "type" not in one:
         raise BadRequestData("each selector in entities needs a type")
-    if len(selectors) == 1:
-        one = selectors[0]
-        found = {"type": _text("type", one["type"])}
-        if "id" in one:
-            ids = [one["id"]] if isinstance(one["id"], str) else one["id"]
-            found["id"] = ",".join(_names("id", ids))
-        if "idPattern" in one:
-            found["idPattern"] = _text("idPattern", one["idPattern"])
-        return found
-    if any("id" in one or "idPattern" in one for one in selectors):
-        raise OperationNotSupported("several selectors with id or idPattern are not supported yet")
-    return {"type": ",".join(f"({_text('type', one['type'])})" for one in selectors)}
+    found = {"type": _text("type", one["type"])}
+    if "id" in one:
+        ids = [one["id"]] if isinstance(one["id"], str) else one["id"]
+        found["id"] = ",".join(_names("id", ids))
+    elif "idPattern" in one:
+        found["idPattern"] = _text("idPattern", one["idPattern"])
+    return found
