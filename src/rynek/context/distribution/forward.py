@@ -16,9 +16,9 @@ from rynek.context.distribution.names import (
     translate_document,
     translate_params,
 )
-from rynek.context.distribution.older import conform
 from rynek.context.distribution.queries import query_document
 from rynek.context.distribution.via import with_via
+from rynek.context.formats import as_of, attribute_as_of, parse_version
 from rynek.context.jsonld import CompiledContext, core_context, link_header
 from rynek.context.registrations import Registration
 
@@ -266,9 +266,12 @@ def _written(
         headers["NGSILD-Tenant"] = source.tenant
     body = None
     if document is not None:
-        version = source.info_value("ngsildConformance")
+        version = parse_version(source.info_value("ngsildConformance") or "")
         if version is not None and request.kind not in _NO_ENTITIES:
-            document = conform(document, version)
+            if request.kind == "attribute":
+                document = attribute_as_of(document, version)
+            else:
+                document = as_of(document, version, simplified=request.simplified)
         body = _body(source, request, document, ld, headers)
     elif ld.link is not None:
         headers["Link"] = link_header(ld.link)

@@ -15,6 +15,7 @@ from rynek.context.formats.codec import (
 from rynek.context.formats.geojson import render_collection, render_feature
 from rynek.context.formats.instances import Stored
 from rynek.context.formats.linked import Inliner
+from rynek.context.formats.older import Version, as_of, attribute_as_of, parse_version
 from rynek.context.formats.parse import (
     MAX_DEPTH,
     Fragment,
@@ -33,7 +34,10 @@ __all__ = [
     "Fragment",
     "Inliner",
     "Stored",
+    "Version",
     "View",
+    "as_of",
+    "attribute_as_of",
     "body_with_context",
     "decode",
     "encode_body",
@@ -46,6 +50,7 @@ __all__ = [
     "parse_fragment",
     "parse_moment",
     "parse_partial",
+    "parse_version",
     "peek",
     "peek_attributes",
     "render_attribute",
