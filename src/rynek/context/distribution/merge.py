@@ -17,8 +17,9 @@ _NEVER = -1
 def merge(parts: Sequence[Entity], now: int) -> Entity:
     """One entity with every type, scope and attribute of its parts (at least one, of one id).
 
-    Where two parts have an instance with the same dataset id and they differ, the one observed
-    last wins, then the one modified last, then the earlier part's. `now` is in epoch µs.
+    Instances that have expired are left out. Where two parts have an instance with the same
+    dataset id and they differ, the one observed last wins, then the one modified last, then the
+    earlier part's. `now` is in epoch µs.
     """
     first = parts[0]
     if len(parts) == 1:
@@ -68,15 +69,13 @@ def expired(entity: Entity, now: int) -> bool:
 def undecided(parts: Sequence[Entity], now: int) -> bool:
     """Whether some conflict can only be decided by modifiedAt and a part does not tell it."""
     for attr in {attr for part in parts for attr in part.attrs}:
-        for rivals in _by_dataset(parts, attr).values():
-            if len(rivals) > 1 and _open_question([r for r in rivals if not _dead(r, now)]):
+        for rivals in _by_dataset(parts, attr, now).values():
+            if len(rivals) > 1 and _open_question(rivals):
                 return True
     return False
 
 
 def _open_question(rivals: Sequence[Instance]) -> bool:
-    if len(rivals) < 2:
-        return False
     latest = max(_observed(one) for one in rivals)
     level = [one for one in rivals if _observed(one) == latest]
     if all(_same(one, level[0]) for one in level[1:]):
@@ -89,39 +88,35 @@ def _attributes(parts: Sequence[Entity], now: int) -> dict[str, list[Instance]]:
     shared: set[str] = set()
     for part in parts:
         for attr, instances in part.attrs.items():
+            alive = [one for one in instances if not _dead(one, now)]
             if attr in merged:
                 shared.add(attr)
-            else:
-                merged[attr] = instances
+            elif alive:
+                merged[attr] = alive
     for attr in shared:
-        chosen = [_winner(rivals, now) for rivals in _by_dataset(parts, attr).values()]
-        alive = [one for one in chosen if one is not None]
-        if alive:
-            merged[attr] = alive
-        else:
-            del merged[attr]
+        rivals = _by_dataset(parts, attr, now)
+        if rivals:
+            merged[attr] = [_winner(some) for some in rivals.values()]
     return merged
 
 
-def _by_dataset(parts: Sequence[Entity], attr: str) -> dict[str | None, list[Instance]]:
-    """The instances of an attribute in all parts, by dataset id; in the order of the parts."""
+def _by_dataset(parts: Sequence[Entity], attr: str, now: int) -> dict[str | None, list[Instance]]:
+    """The instances of an attribute in all parts that have not expired, by dataset id; in the
+    order of the parts."""
     found: dict[str | None, list[Instance]] = {}
     for part in parts:
         for instance in part.attrs.get(attr, ()):
-            found.setdefault(instance.dataset_id, []).append(instance)
+            if not _dead(instance, now):
+                found.setdefault(instance.dataset_id, []).append(instance)
     return found
 
 
-def _winner(rivals: Sequence[Instance], now: int) -> Instance | None:
-    """The most current of instances with one dataset id; None when all have expired."""
+def _winner(rivals: Sequence[Instance]) -> Instance:
+    """The most current of instances with one dataset id."""
     best = rivals[0]
     if len(rivals) == 1:
         return best
-    alive = [one for one in rivals if not _dead(one, now)]
-    if not alive:
-        return None
-    best = alive[0]
-    for one in alive[1:]:
+    for one in rivals[1:]:
         if (_observed(one), one.modified_at) > (_observed(best), best.modified_at):
             best = one
     return best
