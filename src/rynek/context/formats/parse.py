@@ -43,22 +43,14 @@ class Fragment(msgspec.Struct):
     expires_at: str | None = None
 
 
-def parse_entity(
-    doc: Any,
-    ctx: CompiledContext,
-    *,
-    now: int,
-    simplified: bool = False,
-    lenient: bool = False,
-) -> Entity:
-    """One entity from a normalized, concise or simplified document (already parsed JSON).
+def parse_entity(doc: Any, ctx: CompiledContext, *, now: int, lenient: bool = False) -> Entity:
+    """One entity from a normalized or concise document (already parsed JSON).
 
-    `now` (epoch µs) becomes every createdAt and modifiedAt. `simplified`: an object with an
-    unknown "type" is a value (§4.5.4) and no mistake. `lenient`: so too, and more that the
-    standard does not let pass (see Reader). BadRequestData names the attribute's path. "@context"
-    in the document is the caller's to resolve; it is read over here.
+    `now` (epoch µs) becomes every createdAt and modifiedAt. `lenient`: also a simplified one, and
+    more that the standard does not let pass (see Reader). BadRequestData names the attribute's
+    path. "@context" in the document is the caller's to resolve; it is read over here.
     """
-    fragment = _read(doc, Reader(ctx, now, simplified=simplified, lenient=lenient))
+    fragment = _read(doc, Reader(ctx, now, lenient=lenient))
     if fragment.id is None:
         raise BadRequestData("the entity has no id")
     if fragment.types is None:

@@ -144,7 +144,7 @@ class _Builder:
         if coercion is not None:
             if not isinstance(coercion, str):
                 raise BadRequestData(f"the @type of the @context's term {term[:80]!r} is no string")
-            coercion = self._iri(coercion, local, done, core=core)
+            coercion = self._coercion(coercion, local, done, core=core)
         name = value.get("@id", term)
         if name is None:
             return Definition(None, coercion=coercion)
@@ -152,6 +152,14 @@ class _Builder:
             raise BadRequestData(f"the @id of the @context's term {term[:80]!r} is no string")
         iri = self._keyword(term, self._iri(name, local, done, core=core, own=term))
         return Definition(iri, value.get("@prefix") is True, coercion)
+
+    def _coercion(
+        self, name: str, local: dict[str, Any], done: dict[str, bool], *, core: bool
+    ) -> str | None:
+        """The IRI of a data type; a name of the core context, which is applied last, stays open."""
+        if core or name in _KEYWORDS or ":" in name or name in local or name in self.terms:
+            return self._iri(name, local, done, core=core)
+        return self.vocab + name if self.vocab else None
 
     def _keyword(self, term: str, iri: str) -> str:
         if iri[:1] == "@" and _ALIASES.get(term) != iri:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from rynek.base import ids
+
 MAX_NAME = 2048
-_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20\x7f<>"{}|\\^`]+')
 _BAD = r"""\s\x00-\x20\x7f<>"'=;()\[\]{}|\\^`?&*!,"""
 _TERM = re.compile(f"[^{_BAD}:@/#%][^{_BAD}]*")
 _PLAIN = re.compile(r"[^\W\d_][\w.\-]*")
@@ -15,8 +16,8 @@ _OF_IRIS = re.compile("[:/#%]")
 
 @lru_cache(maxsize=32_768)
 def is_uri(text: str) -> bool:
-    """Whether `text` is an absolute URI or IRI: a scheme, a colon and no forbidden character."""
-    return len(text) <= MAX_NAME and _URI.fullmatch(text) is not None
+    """Whether `text` is an absolute URI or IRI; remembered, as identifiers come again."""
+    return ids.is_uri(text)
 
 
 def is_term(text: str) -> bool:

@@ -16,7 +16,7 @@ from rynek.web.api.bodies import (
     read_list,
 )
 from rynek.web.api.call import JSON, Call, Reply
-from rynek.web.api.entities import simplified, stored_of
+from rynek.web.api.entities import stored_of
 from rynek.web.api.forwarding_batch import (
     is_local,
     share_deletions,
@@ -79,7 +79,6 @@ async def merge_batch(call: Call) -> Reply:
     _bounded(call, documents)
     result = operations.BatchResult()
     patches: list[operations.Patch] = []
-    form, lang = simplified(call), call.params.get("lang")
     for document in documents:
         entity_id = _id_of(document)
         try:
@@ -90,9 +89,7 @@ async def merge_batch(call: Call) -> Reply:
                 now=0,
                 allow_null=True,
                 partial=True,
-                simplified=form,
                 stored=stored_of(call, entity_id),
-                lang=lang,
             )
             if fragment.id is None:
                 raise BadRequestData("the entity has no id")
@@ -132,12 +129,11 @@ async def _items(
     documents, media = await read_list(call)
     _bounded(call, documents)
     items: list[operations.Item] = []
-    form = simplified(call)
     for document in documents:
         try:
             ld = await context_of(call, _object(document), media)
             if need_type or "type" in document or "@type" in document:
-                entity = parse_entity(document, ld, now=0, simplified=form)
+                entity = parse_entity(document, ld, now=0)
             else:
                 entity = _untyped(document, ld)
             items.append(operations.Item(entity, ld, document))

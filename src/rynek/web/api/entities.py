@@ -38,7 +38,7 @@ _SCOPE: Final = NGSI_LD + "scope"
 async def create_entity(call: Call) -> Reply:
     """Create Entity (§5.6.1): POST /entities."""
     document, ld = await read_document(call)
-    entity = parse_entity(document, ld, now=0, simplified=simplified(call))
+    entity = parse_entity(document, ld, now=0)
     if not is_local(call):
         attrs = tuple(entity.attrs)
         reply = await spread(
@@ -58,11 +58,10 @@ def _create(entity: Entity, ld: CompiledContext) -> Job:
 async def replace_entity(call: Call) -> Reply:
     """Replace Entity (§5.6.18): PUT /entities/{id}."""
     entity_id = entity_id_of(call)
-    form = simplified(call)
 
     def read(document: dict[str, Any], ld: CompiledContext) -> Entity:
         _same_id(document, entity_id)
-        return parse_entity({"id": entity_id, **document}, ld, now=0, simplified=form)
+        return parse_entity({"id": entity_id, **document}, ld, now=0)
 
     entity, ld = await _read(call, entity_id, read)
 
@@ -78,7 +77,7 @@ async def merge_entity(call: Call) -> Reply:
     """Merge Entity (§5.6.17): PATCH /entities/{id}."""
     entity_id = entity_id_of(call)
     observed = _observed_at(call)
-    form, lang = simplified(call), call.params.get("lang")
+    form, lang = _simplified(call), call.params.get("lang")
 
     def read(document: dict[str, Any], ld: CompiledContext) -> Fragment:
         _same_id(document, entity_id)
@@ -116,7 +115,7 @@ async def delete_entity(call: Call) -> Reply:
 async def append_attributes(call: Call) -> Reply:
     """Append Attributes (§5.6.3): POST /entities/{id}/attrs."""
     entity_id = entity_id_of(call)
-    form = simplified(call)
+    form = _simplified(call)
 
     def read(document: dict[str, Any], ld: CompiledContext) -> Fragment:
         _same_id(document, entity_id)
@@ -136,7 +135,7 @@ async def append_attributes(call: Call) -> Reply:
 async def update_attributes(call: Call) -> Reply:
     """Update Attributes (§5.6.2): PATCH /entities/{id}/attrs."""
     entity_id = entity_id_of(call)
-    form = simplified(call)
+    form = _simplified(call)
 
     def read(document: dict[str, Any], ld: CompiledContext) -> Fragment:
         _same_id(document, entity_id)
@@ -295,7 +294,7 @@ def _without_context(document: dict[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in document.items() if name != "@context"}
 
 
-def simplified(call: Call) -> bool:
+def _simplified(call: Call) -> bool:
     """Whether the body is in simplified form, as options or format say (Table 6.5.3.4-1)."""
     params = call.params
     if not params:
