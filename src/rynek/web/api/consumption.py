@@ -31,7 +31,7 @@ from rynek.web.api.route import Route
 async def retrieve_entity(call: Call) -> Reply:
     """Retrieve Entity (§5.7.1): GET /entities/{id}."""
     entity_id = entity_id_of(call)
-    if is_beyond(call) or not sources.is_local(call):
+    if is_beyond(call) or sources.shares_entity(call, entity_id):
         return await _retrieve_beyond(call, entity_id)
     view = view_of(call)
     row = call.tenant.context.row(entity_id)
@@ -87,7 +87,7 @@ async def query_batch(call: Call) -> Reply:
 async def query_reply(call: Call) -> Reply:
     """The page of entities that the call's parameters select."""
     params = call.params
-    if is_beyond(call) or not sources.is_local(call):
+    if is_beyond(call) or sources.shares_query(call):
         return await _query_beyond(call)
     view = view_of(call)
     limits = call.limits

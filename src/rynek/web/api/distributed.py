@@ -21,7 +21,7 @@ from rynek.context import (
 )
 from rynek.context.distribution import Asked, Inquiry, Outbound, Reader, Retrieval
 from rynek.web.api.call import Call, Header
-from rynek.web.api.params import Paging, flag, types_wanted
+from rynek.web.api.params import Paging, entity_query, flag, types_wanted
 
 _BATCH_QUERY: Final = "entityOperations/query"
 _LINKED_AT_ONCE: Final = 100
@@ -54,6 +54,16 @@ def matches_of(
     return sorted(found, key=lambda one: one.registration.mode == AUXILIARY)
 
 
+def shares_entity(call: Call, entity_id: str) -> bool:
+    """Whether a source is to be asked for an entity."""
+    return not is_local(call) and bool(_entity_matches(call, entity_id))
+
+
+def shares_query(call: Call) -> bool:
+    """Whether a source is to be asked what the call's parameters ask for."""
+    return not is_local(call) and bool(_query_matches(call, entity_query(call.params, call.ld)))
+
+
 def spec_of(query: Query, params: Mapping[str, str]) -> RegistrationSpec:
     """What a query asks of registrations (§5.12)."""
     return RegistrationSpec(
@@ -61,7 +71,7 @@ def spec_of(query: Query, params: Mapping[str, str]) -> RegistrationSpec:
         ids=query.ids,
         id_pattern=query.id_pattern,
         attrs=query.attrs,
-        dataset_ids=params["datasetId"].split(",") if params.get("datasetId") else None,
+        dataset_ids=_datasets(params),
         geo=query.geo,
         scope=query.scope,
     )
@@ -83,29 +93,40 @@ def reader_of(call: Call) -> Reader:
 async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Header]]:
     """One entity, merged from all that have a part of it (§5.7.1.4)."""
     params = call.params
-    attrs = parse_attrs(params["attrs"], call.ld.expand_term) if params.get("attrs") else None
-    dataset_ids = params["datasetId"].split(",") if params.get("datasetId") else None
-    spec = RegistrationSpec(
-        types=types_wanted(params, call.ld),
-        ids=(entity_id,),
-        attrs=attrs or (),
-        dataset_ids=dataset_ids,
-    )
     local = call.tenant.context.get(entity_id)
-    matches = matches_of(call, spec, "retrieveEntity", params.get("csf"))
+    matches = _entity_matches(call, entity_id)
     if not matches:
         return local, []
     wanted = Retrieval(
         entity_id,
         call.ld,
-        attrs,
+        _attrs(call),
         params.get("type"),
-        dataset_ids,
+        _datasets(params),
         sys_attrs="sysAttrs" in call.options,
     )
     reader = reader_of(call)
     entity = await distribution.retrieve(reader, wanted, local, matches)
     return entity, reader.headers()
+
+
+def _entity_matches(call: Call, entity_id: str) -> list[Match]:
+    spec = RegistrationSpec(
+        types=types_wanted(call.params, call.ld),
+        ids=(entity_id,),
+        attrs=_attrs(call) or (),
+        dataset_ids=_datasets(call.params),
+    )
+    return matches_of(call, spec, "retrieveEntity", call.params.get("csf"))
+
+
+def _attrs(call: Call) -> list[str] | None:
+    attrs = call.params.get("attrs")
+    return parse_attrs(attrs, call.ld.expand_term) if attrs else None
+
+
+def _datasets(params: Mapping[str, str]) -> list[str] | None:
+    return params["datasetId"].split(",") if params.get("datasetId") else None
 
 
 async def retrieve_many(

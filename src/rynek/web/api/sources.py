@@ -12,7 +12,7 @@ import msgspec
 from rynek.context import Entity, Query, decode
 from rynek.web.api import distributed
 from rynek.web.api.call import Call, Header
-from rynek.web.api.distributed import is_local
+from rynek.web.api.distributed import is_local, shares_entity, shares_query
 from rynek.web.api.params import Paging
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "retrieve",
     "retrieve_many",
     "select",
+    "shares_entity",
+    "shares_query",
 ]
 
 
