@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -462,6 +463,8 @@ def test_an_entity_map_knows_which_sources_hold_an_entity(tmp_path: Path) -> Non
             "urn:ngsi-ld:Room:2": [source],
             "urn:ngsi-ld:Room:3": [source],
         }
+        linked = shown["linkedMaps"][source]
+        assert (await there.get(f"entityMaps/{linked}")).status_code == 200
         await there.create(room(4))
         await there.client.delete("entities/urn:ngsi-ld:Room:2")
         rest = await here.client.get(
@@ -476,5 +479,43 @@ def test_an_entity_map_knows_which_sources_hold_an_entity(tmp_path: Path) -> Non
         assert (await here.get("entities", type="Room", orderBy="id", local="true")).json() == [
             room(1, temperature=20)
         ]
+
+    run(tmp_path, test)
+
+
+def test_a_source_s_own_map_goes_along_and_others_are_not_asked(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        theirs = {"id": "urn:m:1", "type": "EntityMap", "entityMap": {R1: ["@none"]}}
+
+        def respond(_: str, path: str, __: bytes) -> tuple[int, dict[str, str], bytes]:
+            document = theirs if "/entityMaps?" in path else [room(1, a=1)]
+            return 200, {}, json.dumps(document).encode()
+
+        async with odd(respond) as source, odd(says([room(2, a=2)])) as other:
+            await here.register(source.url)
+            await here.register(other.url, operations=["retrieveOps"])
+            made = await here.get("entities", type="Room", entityMap="true", limit="5")
+            assert [one["id"] for one in made.json()] == [R1, "urn:ngsi-ld:Room:2"]
+            assert [path.partition("?")[0] for _, path, _, _ in source.asked] == [
+                "/ngsi-ld/v1/entityMaps", "/ngsi-ld/v1/entities",
+            ]  # fmt: skip
+            assert source.asked[1][2]["ngsild-entitymap"] == "urn:m:1"
+            asked = len(other.asked)
+            use = {"NGSILD-EntityMap": made.headers["ngsild-entitymap"]}
+            one = await here.client.get(f"entities?type=Room&id={R1}", headers=use)
+            assert [found["id"] for found in one.json()] == [R1]
+            assert len(other.asked) == asked
+
+    run(tmp_path, test, 1)
+
+
+def test_more_ids_than_a_default_page_are_asked_for_at_once(tmp_path: Path) -> None:
+    async def test(here: Broker, there: Broker) -> None:
+        batch = [room(n, a=n) for n in range(60)]
+        await there.client.post("entityOperations/create", json=batch)
+        await here.register(there.url)
+        made = await here.get("entities", type="Room", entityMap="true", count="true")
+        assert len(made.json()) == 20
+        assert made.headers["ngsild-results-count"] == "60"
 
     run(tmp_path, test)

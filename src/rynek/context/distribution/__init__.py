@@ -6,10 +6,11 @@ and query are reads of several.
 """
 
 from rynek.context.distribution.batch import LADDERS, Entry, send_batch
+from rynek.context.distribution.candidates import candidates
 from rynek.context.distribution.forward import Answer, Forwarder, Limits, Origin, Outbound
 from rynek.context.distribution.narrow import narrowed_params
 from rynek.context.distribution.provision import Outcome, part_of_document, send_parts
-from rynek.context.distribution.query import Found, Inquiry, candidates, query, query_split
+from rynek.context.distribution.query import Found, Inquiry, query, query_split
 from rynek.context.distribution.reading import Asked, Reader
 from rynek.context.distribution.retrieve import Retrieval, retrieve
 from rynek.context.distribution.split import Part, Plan, split, split_whole

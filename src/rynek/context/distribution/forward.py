@@ -88,6 +88,7 @@ class Outbound(msgspec.Struct, frozen=True):
     kind: str = "entity"
     attribute: int | None = None
     simplified: bool = False
+    entity_map: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -262,6 +263,8 @@ def _written(
         params = params | {"local": "true"}
     headers = _conveyed(source, origin)
     headers["Accept"] = source.info_value("accept") or _JSON
+    if request.entity_map is not None:
+        headers["NGSILD-EntityMap"] = request.entity_map
     if source.tenant is not None:
         headers["NGSILD-Tenant"] = source.tenant
     body = None

@@ -19,13 +19,21 @@ from rynek.context.distribution.read import (
 from rynek.context.distribution.reading import Asked, Reader, held_elsewhere, with_times
 from rynek.context.formats import decode
 from rynek.context.jsonld import CompiledContext
-from rynek.context.maps import LOCAL
 from rynek.context.model import Entity
 from rynek.context.query import Query
 from rynek.context.registrations import Match
 from rynek.context.store.contract import Page, Row
 
-__all__ = ["Found", "Inquiry", "candidates", "query", "query_split"]
+__all__ = [
+    "Found",
+    "Inquiry",
+    "SelectLocal",
+    "all_local",
+    "all_remote",
+    "by_id",
+    "query",
+    "query_split",
+]
 
 _AT_ONCE: Final = 1000
 _STEP: Final = 500
@@ -88,7 +96,7 @@ async def query(reader: Reader, inquiry: Inquiry, select: SelectLocal) -> Found:
     local = await _local(inquiry, select, wanted, 0, count=inquiry.count)
     paging = _paging(inquiry, wanted)
     listed = [local, *await _list(reader, inquiry.asked, [paging] * len(inquiry.asked))]
-    pieces, doubles = _by_id(listed)
+    pieces, doubles = by_id(listed)
     ids = list(pieces)
     shown = ids[inquiry.offset : wanted]
     entities = await _assembled(reader, inquiry, [pieces[one] for one in shown])
@@ -103,9 +111,9 @@ async def query_split(
     """A page where parts of one entity may be held by different sources: all candidates are
     collected and assembled before `filters` are applied (§4.3.6.7). TooManyResults beyond `most`
     candidates of one source."""
-    listed = [await _all_local(inquiry, select, most)]
-    listed += await _all_remote(reader, inquiry, most)
-    pieces, _ = _by_id(listed)
+    listed = [await all_local(inquiry, select, most)]
+    listed += await all_remote(reader, inquiry, most)
+    pieces, _ = by_id(listed)
     entities = await _assembled(reader, inquiry, list(pieces.values()))
     matching = [entity for entity in entities if filters.matches(entity)]
     end = inquiry.offset + inquiry.limit
@@ -114,20 +122,6 @@ async def query_split(
         len(matching) if inquiry.count else None,
         len(matching) > end,
     )
-
-
-async def candidates(
-    reader: Reader, inquiry: Inquiry, select: SelectLocal, most: int
-) -> dict[str, list[str]]:
-    """The registrations behind each entity that we or the sources have (LOCAL for ours), ours
-    first. TooManyResults beyond `most` of one source."""
-    listed = [await _all_local(inquiry, select, most)]
-    listed += await _all_remote(reader, inquiry, most)
-    pieces, _ = _by_id(listed)
-    return {
-        one: [LOCAL if p.asked is None else p.asked.match.registration.id for p in some]
-        for one, some in pieces.items()
-    }
 
 
 def _paging(inquiry: Inquiry, wanted: int, offset: int = 0) -> dict[str, str]:
@@ -181,7 +175,7 @@ async def _listed(reader: Reader, asked: Asked, paging: dict[str, str], answer: 
     return Listed(pieces, total, more)
 
 
-def _by_id(listed: Sequence[Listed]) -> tuple[dict[str, list[Piece]], int]:
+def by_id(listed: Sequence[Listed]) -> tuple[dict[str, list[Piece]], int]:
     """The pieces of each entity, in the order in which entities came first (auxiliary ones after
     all others), and how many pieces were of one that had come before."""
     found: dict[str, list[Piece]] = {}
@@ -291,7 +285,7 @@ async def _deep(reader: Reader, inquiry: Inquiry, select: SelectLocal) -> Found:
     wanted = [(one, share) for one, share in zip(inquiry.asked, shares[1:], strict=True) if share]
     paging = [{"limit": str(size), "offset": str(start)} for _, (start, size) in wanted]
     listed += await _list(reader, [one for one, _ in wanted], paging)
-    pieces, _ = _by_id(listed)
+    pieces, _ = by_id(listed)
     entities = await _assembled(reader, inquiry, list(pieces.values()))
     total = sum(totals)
     more = inquiry.offset + inquiry.limit < total
@@ -310,7 +304,8 @@ def _shares(totals: Sequence[int], offset: int, limit: int) -> list[tuple[int, i
     return shares
 
 
-async def _all_local(inquiry: Inquiry, select: SelectLocal, most: int) -> Listed:
+async def all_local(inquiry: Inquiry, select: SelectLocal, most: int) -> Listed:
+    """Everything that is held here; TooManyResults beyond `most`."""
     pieces: list[tuple[str, Piece]] = []
     while True:
         page = await _local(inquiry, select, _STEP, len(pieces), count=False)
@@ -321,8 +316,9 @@ async def _all_local(inquiry: Inquiry, select: SelectLocal, most: int) -> Listed
             raise _too_many("this tenant", most)
 
 
-async def _all_remote(reader: Reader, inquiry: Inquiry, most: int) -> list[Listed]:
-    """Everything that every source has, page after page, all sources at a time."""
+async def all_remote(reader: Reader, inquiry: Inquiry, most: int) -> list[Listed]:
+    """Everything that every source has, page after page, all sources at a time; TooManyResults
+    beyond `most` of one."""
     found: list[list[tuple[str, Piece]]] = [[] for _ in inquiry.asked]
     open_ = list(range(len(inquiry.asked)))
     while open_:

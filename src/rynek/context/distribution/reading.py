@@ -58,12 +58,13 @@ class Reader:
         self._forwarder = forwarder
         self._origin = origin
 
-    async def ask(self, asked: Sequence[Asked]) -> list[Answer]:
-        """The answers, in the order of `asked`; those that failed have become warnings."""
+    async def ask(self, asked: Sequence[Asked], *, quiet: bool = False) -> list[Answer]:
+        """The answers, in the order of `asked`; those that failed have become warnings, unless
+        `quiet`."""
         sent = [self._forwarder.ask(one.match.registration, one.request, self._origin)
                 for one in asked]  # fmt: skip
         answers = await asyncio.gather(*sent) if len(sent) > 1 else [await sent[0]] if sent else []
-        for answer in answers:
+        for answer in () if quiet else answers:
             self._look(answer)
         return answers
 

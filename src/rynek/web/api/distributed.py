@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from rynek.base.errors import LoopDetected
 from rynek.context import (
     AUXILIARY,
     Entity,
+    EntityMap,
     Match,
     Query,
     RegistrationSpec,
@@ -167,13 +170,19 @@ async def _linked(
 
 
 async def select(
-    call: Call, query: Query, page: Paging
+    call: Call, query: Query, page: Paging, entity_map: EntityMap | None = None
 ) -> tuple[distribution.Found, list[Header]] | None:
-    """One page of what we and the sources have (§5.7.2.4); None when no source takes part."""
+    """One page of what we and the sources have (§5.7.2.4); None when no source takes part. With a
+    map of the entities asked for, those take part that it has behind them."""
     matches = _query_matches(call, query)
+    linked: Mapping[str, str] = {}
+    if entity_map is not None:
+        linked = entity_map.linked
+        behind = {who for one in query.ids or () for who in entity_map.entities.get(one, ())}
+        matches = [one for one in matches if one.registration.id in behind]
     if not matches:
         return None
-    return await _queried(call, matches, query, call.params, page)
+    return await _queried(call, matches, query, call.params, page, linked)
 
 
 def _query_matches(call: Call, query: Query) -> list[Match]:
@@ -187,14 +196,18 @@ def _query_matches(call: Call, query: Query) -> list[Match]:
     ]
 
 
-async def candidates(call: Call, query: Query) -> tuple[dict[str, list[str]], list[Header]]:
-    """The registrations behind each entity that may match, LOCAL for ours (§5.14.4.4)."""
+async def candidates(
+    call: Call, query: Query
+) -> tuple[dict[str, list[str]], dict[str, str], list[Header]]:
+    """The registrations behind each entity that may match, LOCAL for ours, and the maps that
+    sources made for it (§5.14.4.4)."""
     matches = _query_matches(call, query)
     reader = reader_of(call)
     inquiry = _inquiry(call, matches, query, call.params, Paging(0, 0, count=False))
     most = call.tenant.forwarder.limits.max_candidates
-    found = await distribution.candidates(reader, inquiry, call.tenant.context.select, most)
-    return found, reader.headers()
+    select_here = call.tenant.context.select
+    found, linked = await distribution.candidates(reader, inquiry, select_here, most)
+    return found, linked, reader.headers()
 
 
 async def _queried(
@@ -203,8 +216,12 @@ async def _queried(
     query: Query,
     params: Mapping[str, str],
     page: Paging,
+    linked: Mapping[str, str] | None = None,
 ) -> tuple[distribution.Found, list[Header]]:
     inquiry = _inquiry(call, matches, query, params, page)
+    if linked:
+        asked = [_with_map(one, linked) for one in inquiry.asked]
+        inquiry = msgspec.structs.replace(inquiry, asked=asked)
     reader = reader_of(call)
     select_here = call.tenant.context.select
     if _is_split(call, query, params):
@@ -213,6 +230,11 @@ async def _queried(
     else:
         found = await distribution.query(reader, inquiry, select_here)
     return found, reader.headers()
+
+
+def _with_map(asked: Asked, linked: Mapping[str, str]) -> Asked:
+    own = linked.get(asked.match.registration.id)
+    return Asked(asked.match, msgspec.structs.replace(asked.request, entity_map=own))
 
 
 def _is_split(call: Call, query: Query, params: Mapping[str, str]) -> bool:
@@ -240,7 +262,7 @@ def _inquiry(
         page.limit,
         page.offset,
         page.count,
-        limited="limit" in params,
+        limited="limit" in params or page.limit != call.limits.default_limit,
         sys_attrs="sysAttrs" in call.options,
     )
 

@@ -69,7 +69,8 @@ async def _page(call: Call, entity_map: EntityMap, query: Query, page: Paging) -
     position = 0 if page.count else page.offset
     while position < len(ids) and (page.count or len(kept) < enough):
         some = ids[position : position + _CHUNK]
-        found = await selecting.matching(call, dataclasses.replace(query, ids=some), len(some))
+        wanted = dataclasses.replace(query, ids=some)
+        found = await selecting.matching(call, wanted, len(some), entity_map)
         headers += [one for one in found.headers if one not in headers]
         there = {one.id: one for one in found.entities}
         count += len(there)

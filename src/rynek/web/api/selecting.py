@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rynek.base.errors import TooComplexQuery
-from rynek.context import LOCAL, Entity, Ordering, Query, decode, sort_entities
+from rynek.context import LOCAL, Entity, EntityMap, Ordering, Query, decode, sort_entities
 from rynek.web.api import sources
 from rynek.web.api.call import Call
 from rynek.web.api.linking import Links
@@ -47,9 +47,9 @@ async def candidates(call: Call, query: Query, ordering: Ordering | None) -> Can
     return Candidates({one: [LOCAL] for one in ids})
 
 
-async def matching(call: Call, query: Query, limit: int) -> Selected:
-    """At most `limit` entities that match, in no certain order."""
-    found = await sources.select(call, query, Paging(limit, 0, count=False))
+async def matching(call: Call, query: Query, limit: int, entity_map: EntityMap) -> Selected:
+    """At most `limit` entities of a map that match, in no certain order."""
+    found = await sources.select(call, query, Paging(limit, 0, count=False), entity_map)
     if query.linked:
         links = Links(call, call.limits.max_sorted)
         found.entities = await links.matching(found.entities, query)

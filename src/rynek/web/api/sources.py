@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from rynek.context import Entity, Query, decode
+from rynek.context import Entity, EntityMap, Query, decode
 from rynek.web.api import distributed
 from rynek.web.api.call import Call, Header
 from rynek.web.api.distributed import is_local, shares_entity, shares_query
@@ -67,10 +67,12 @@ async def retrieve_many(
     return {entity_id: entity for entity_id, entity in found.items() if entity is not None}, []
 
 
-async def select(call: Call, query: Query, page: Paging) -> Selected:
-    """One page of the entities that match."""
+async def select(
+    call: Call, query: Query, page: Paging, entity_map: EntityMap | None = None
+) -> Selected:
+    """One page of the entities that match; with a map of those, of whom it says has them."""
     if not is_local(call):
-        together = await distributed.select(call, query, page)
+        together = await distributed.select(call, query, page, entity_map)
         if together is not None:
             merged, headers = together
             return Selected(merged.entities, merged.count, merged.more, headers)
@@ -83,5 +85,4 @@ async def select(call: Call, query: Query, page: Paging) -> Selected:
 
 async def candidates(call: Call, query: Query) -> Candidates:
     """Everything that matches here or at a registered source."""
-    entities, headers = await distributed.candidates(call, query)
-    return Candidates(entities, {}, headers)
+    return Candidates(*await distributed.candidates(call, query))
