@@ -26,6 +26,7 @@ from rynek.context import (
     MapLimits,
     ReferenceStore,
     Registrations,
+    RemoteSubscriptions,
     SourceSubscriptions,
     StoredContexts,
     StoreLimits,
@@ -73,6 +74,7 @@ class Tenant:
         self._context: Context | None = None
         self._registrations: Registrations | None = None
         self._source_subscriptions: SourceSubscriptions | None = None
+        self._remote_subscriptions: RemoteSubscriptions | None = None
         self._subscriptions: Subscriptions | None = None
         self._forwarder: distribution.Forwarder | None = None
         self._history: History | None = None
@@ -177,6 +179,20 @@ class Tenant:
         return self._source_subscriptions
 
     @property
+    def remote_subscriptions(self) -> RemoteSubscriptions:
+        """The part of subscriptions that is kept at registered sources."""
+        if self._remote_subscriptions is None:
+            self._remote_subscriptions = RemoteSubscriptions(
+                self.context,
+                self.subscriptions,
+                self.registrations,
+                lambda: self.forwarder,
+                lambda secret: f"{self._engine.public_url}/notified/{self.name}/{secret}",
+                split=self._engine.settings.federation.split_entities,
+            )
+        return self._remote_subscriptions
+
+    @property
     def forwarder(self) -> distribution.Forwarder:
         """Sends requests to the registered context sources."""
         if self._forwarder is None:
@@ -245,6 +261,7 @@ class Tenant:
         await self.history.start()
         await self.subscriptions.start()
         await self.source_subscriptions.start()
+        self.remote_subscriptions.start()
 
     async def run_feeds(self) -> None:
         """Set the feeds going."""
@@ -264,6 +281,8 @@ class Tenant:
         for part in (self._feeds, self._history):
             if part is not None:
                 await self._guarded_stop(part.stop)
+        if self._remote_subscriptions is not None:
+            await self._guarded_stop(self._remote_subscriptions.stop)
         if self._source_subscriptions is not None:
             await self._guarded_stop(self._source_subscriptions.stop)
         if self._subscriptions is not None:
@@ -274,7 +293,7 @@ class Tenant:
             await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
         self._registrations = self._forwarder = self._subscriptions = None
-        self._source_subscriptions = None
+        self._source_subscriptions = self._remote_subscriptions = None
         self.begun = False
 
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
@@ -388,6 +407,16 @@ class Engine:
     def tenants(self) -> Mapping[str, Tenant]:
         """Tenants by name."""
         return self._tenants
+
+    @property
+    def public_url(self) -> str:
+        """How others reach the service, without a slash at the end."""
+        server = self.settings.server
+        if server.public_url:
+            return server.public_url.rstrip("/")
+        host = "127.0.0.1" if server.host in ("", "0.0.0.0", "::") else server.host  # noqa: S104
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{server.port}{server.base_path}"
 
     @cached_property
     def alias(self) -> str:

@@ -25,11 +25,13 @@ class SettingsError(ValueError):
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the service listens. `base_path` is the prefix a reverse proxy forwards ("/city")."""
+    """Where the service listens. `base_path` is the prefix a reverse proxy forwards ("/city"),
+    `public_url` is how others reach the service."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8026
     base_path: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
+    public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = ""
     max_body_bytes: Count = 50 * 1024 * 1024
 
 

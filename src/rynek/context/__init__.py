@@ -74,6 +74,7 @@ from rynek.context.registrations import (
     parse_registration,
     render_registration,
 )
+from rynek.context.remote_subscriptions import RemoteSubscriptions
 from rynek.context.sorting import sort_entities
 from rynek.context.source_subscriptions import (
     SourceSubscriptions,
@@ -136,6 +137,7 @@ __all__ = [
     "Registration",
     "RegistrationSpec",
     "Registrations",
+    "RemoteSubscriptions",
     "Row",
     "Selector",
     "SourceHealth",

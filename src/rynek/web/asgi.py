@@ -18,13 +18,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from rynek.base.errors import Forbidden, NonexistentTenant, PayloadTooLarge, Problem, Unauthorized
+from rynek.base.errors import (
+    BadRequestData,
+    Forbidden,
+    NonexistentTenant,
+    PayloadTooLarge,
+    Problem,
+    ResourceNotFound,
+    Unauthorized,
+)
+from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Receive, Scope, Send, read_body
 from rynek.web.pages import pages, problem_page
 
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
-_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health")
+# What is posted to /notified/ carries its right in its path.
+_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/notified/")
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _NETWORK_BASE_MAP: Final = "/map/base/"
 
@@ -67,6 +77,7 @@ def _site(engine: Any) -> Starlette:
     routes: list[Any] = [
         Route("/health", _health(engine), methods=["GET"]),
         Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine), methods=["POST"]),
+        Route("/notified/{tenant}/{secret}", _notified(engine), methods=["POST"]),
         Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
         *pages(engine),
     ]
@@ -184,6 +195,29 @@ def _health(engine: Any) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse({"status": "pass", "tenants": len(engine.tenants)})
 
     return health
+
+
+def _notified(engine: Any) -> Callable[[Request], Awaitable[Response]]:
+    """Notifications of sources: what is posted to /notified/<tenant>/<secret> goes on to whoever
+    subscribed here (CIM 009 §5.8.6)."""
+
+    async def notified(request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            tenant = engine.tenants.get(request.path_params["tenant"])
+            if tenant is None:
+                raise ResourceNotFound("no subscription is kept under this address")
+            body = await read_body(request.receive, headers, engine.settings.server.max_body_bytes)
+            document = load_json(body)
+            if not isinstance(document, dict):
+                raise BadRequestData("the body must be a JSON object")
+            secret = request.path_params["secret"]
+            await engine.tenant(tenant.name).remote_subscriptions.deliver(secret, headers, document)
+        except Problem as problem:
+            return JSONResponse(problem.body(), problem.status)
+        return Response(status_code=204)
+
+    return notified
 
 
 def _deliver(engine: Any) -> Callable[[Request], Awaitable[Response]]:

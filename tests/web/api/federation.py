@@ -70,8 +70,10 @@ class Broker:
 
 @contextlib.asynccontextmanager
 async def broker(folder: Path, **overrides: object) -> AsyncIterator[Broker]:
+    port = free_port()
     given = {
         "data.path": str(folder),
+        "server.port": port,
         "access.anonymous": "write",
         "network.allow_private": True,
         "federation.timeout_seconds": 2.0,
@@ -79,7 +81,6 @@ async def broker(folder: Path, **overrides: object) -> AsyncIterator[Broker]:
     engine = Engine(load(None, {}, given | {k.replace("__", "."): v for k, v in overrides.items()}))
     engine.open()
     await engine.start()
-    port = free_port()
     server = Server(
         Application(engine),
         address="127.0.0.1",

@@ -35,7 +35,7 @@ _NOT_OVERRIDDEN: Final = frozenset(
      "ngsild-tenant", "ngsildconformance", "proxy-authorization", "te", "trailer",
      "transfer-encoding", "upgrade", "user-agent", "via")
 )  # fmt: skip
-_NO_ENTITIES: Final = frozenset(("plain", "query"))
+_NO_ENTITIES: Final = frozenset(("plain", "query", "subscription"))
 _SAFE: Final = ":,/@!*()$-._~"
 _dumps: Final = msgspec.json.Encoder().encode
 
@@ -79,7 +79,8 @@ class Origin(msgspec.Struct, frozen=True):
 class Outbound(msgspec.Struct, frozen=True):
     """What to ask of a source. `path` are decoded parts below /ngsi-ld/v1, where `attribute` says
     which of them is an attribute's name; `document` is the body as JSON, of one of the `kind`s
-    entity (or fragment), attribute, entities, plain. With kind query `params` become a Query."""
+    entity (or fragment), attribute, entities, subscription (which is in the right words
+    already), plain. With kind query `params` become a Query."""
 
     method: str
     path: tuple[str, ...]

@@ -57,7 +57,8 @@ class Registrations:
     What became of a request is told by `note_success` and `note_failure`; the counters are in
     memory at once and on disk some seconds later.
     `watchers` are called inside the write job with a registration as it was and as it is (None:
-    not there), so that what they send is part of the same commit.
+    not there), so that what they send is part of the same commit; `listeners` after it, with its
+    id.
     """
 
     def __init__(self, context: Context, clock: Callable[[], int] | None = None) -> None:
@@ -72,6 +73,7 @@ class Registrations:
         self._alarm: asyncio.TimerHandle | None = None
         self._expiring: dict[str, int] = {}
         self.watchers: list[Watcher] = []
+        self.listeners: list[Callable[[str], None]] = []
         self._load()
 
     @property
@@ -109,11 +111,13 @@ class Registrations:
 
     def note_success(self, registration_id: str) -> None:
         """A distributed operation of this registration succeeded."""
-        self._counted(registration_id).success(self._clock())
+        if self._index.find(registration_id) is not None:
+            self._counted(registration_id).success(self._clock())
 
     def note_failure(self, registration_id: str, reason: str) -> None:
         """A distributed operation failed; `reason` is for people."""
-        self._counted(registration_id).failure(self._clock(), reason)
+        if self._index.find(registration_id) is not None:
+            self._counted(registration_id).failure(self._clock(), reason)
 
     def health(self) -> list[SourceHealth]:
         """Every registered source and how requests to it went, for pages."""
@@ -206,6 +210,7 @@ class Registrations:
         await self._context.write(job)
         self._index.put(made)
         self._note_expiry(made)
+        self._told(made.id)
         return made
 
     async def _forget(self, gone: Registration) -> None:
@@ -218,6 +223,7 @@ class Registrations:
         self._index.remove(gone.id)
         self._counters.pop(gone.id, None)
         self._expiring.pop(gone.id, None)
+        self._told(gone.id)
         self._dirty.discard(gone.id)
 
     def _get(self, registration_id: str) -> Registration:
@@ -266,6 +272,10 @@ class Registrations:
     def _tell(self, txn: Txn, before: Registration | None, after: Registration | None) -> None:
         for watcher in self.watchers:
             watcher(txn, before, after)
+
+    def _told(self, registration_id: str) -> None:
+        for listener in self.listeners:
+            listener(registration_id)
 
     def _set_alarm(self) -> None:
         """Wake up when the next registration's time is over."""

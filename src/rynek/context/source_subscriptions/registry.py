@@ -36,10 +36,16 @@ _logger = logging.getLogger(__name__)
 
 
 def new_source_subscription(
-    document: dict[str, Any], ld: CompiledContext, *, link: str, tenant: str | None, now: int
+    document: dict[str, Any],
+    ld: CompiledContext,
+    *,
+    link: str,
+    tenant: str | None,
+    now: int,
+    via: tuple[str, ...] = (),
 ) -> Subscription:
     """The subscription that a document asks for; BadRequestData says why it is none."""
-    made = new_subscription(document, ld, link=link, tenant=tenant, now=now, sources=True)
+    made = new_subscription(document, ld, link=link, tenant=tenant, now=now, via=via, sources=True)
     _check(made)
     return made
 
@@ -106,13 +112,19 @@ class SourceSubscriptions:
         await self._notifier.stop()
 
     async def create(
-        self, document: dict[str, Any], ld: CompiledContext, *, link: str, tenant: str | None
+        self,
+        document: dict[str, Any],
+        ld: CompiledContext,
+        *,
+        link: str,
+        tenant: str | None,
+        via: tuple[str, ...] = (),
     ) -> Subscription:
         """Create Context Source Registration Subscription (§5.11.2). `link` is the URL of `ld`;
-        `tenant` what the request's header named. BadRequestData, AlreadyExists,
-        LdContextNotAvailable."""
+        `tenant` what the request's header named, `via` the sources it came through.
+        BadRequestData, AlreadyExists, LdContextNotAvailable."""
         now = self._clock()
-        checked = new_source_subscription(document, ld, link=link, tenant=tenant, now=now)
+        checked = new_source_subscription(document, ld, link=link, tenant=tenant, now=now, via=via)
         resolver = self._context.resolver
         notify_ld, link = await notify_context(resolver, checked.members, ld, link)
         made = msgspec.structs.replace(checked, notify_ld=notify_ld, link=link)

@@ -20,8 +20,9 @@ _OBSERVED: Final = "observedAt"
 _MANAGED: Final = frozenset(("createdAt", "modifiedAt", "deletedAt"))
 
 
-def selector_of(one: Subscription) -> SourceSelector:
-    """The registrations that a subscription is about. BadRequestData names what is wrong.
+def selector_of(one: Subscription, *, strict: bool = True) -> SourceSelector:
+    """The registrations that a subscription is about. BadRequestData names what is wrong. Without
+    `strict` those that say no place or scope may have entities anywhere.
 
     Without watched attributes, or without attributes in the notification, all attributes match
     (§5.11.2.4); a subscription to no entities in particular is then about its watched ones.
@@ -39,7 +40,8 @@ def selector_of(one: Subscription) -> SourceSelector:
         "geo": one.query.geo,
         "scope": one.query.scope,
         "temporal": _span(one),
-        "strict": True,
+        "strict": strict,
+        "via": one.via,
     }
     specs = tuple(
         RegistrationSpec(

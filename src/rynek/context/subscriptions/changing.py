@@ -23,6 +23,7 @@ def new_subscription(
     link: str,
     tenant: str | None,
     now: int,
+    via: tuple[str, ...] = (),
     sources: bool = False,
 ) -> Subscription:
     """What a document makes (§5.8.1.4), with a new id where it has none; its jsonldContext is not
@@ -35,6 +36,7 @@ def new_subscription(
         notify_ld=ld,
         link=link,
         tenant=tenant,
+        via=via,
         created_at=now,
         modified_at=now,
     )
@@ -64,6 +66,7 @@ def changed_subscription(
         notify_ld=notify_ld,
         link=link,
         tenant=current.tenant,
+        via=current.via,
         created_at=current.created_at,
         modified_at=now,
     )

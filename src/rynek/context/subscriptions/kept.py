@@ -25,6 +25,7 @@ class _Kept(msgspec.Struct, omit_defaults=True):
     notify: str
     link: str
     tenant: str | None = None
+    via: tuple[str, ...] = ()
     created_at: int = 0
     modified_at: int = 0
 
@@ -44,7 +45,14 @@ def dump(one: Subscription) -> bytes:
     members = {name: (member.ld.id, member.value) for name, member in one.members.items()}
     return _encode(
         _Kept(
-            one.id, members, one.notify_ld.id, one.link, one.tenant, one.created_at, one.modified_at
+            one.id,
+            members,
+            one.notify_ld.id,
+            one.link,
+            one.tenant,
+            one.via,
+            one.created_at,
+            one.modified_at,
         )
     )
 
@@ -65,6 +73,7 @@ def load(body: bytes, context: Callable[[str], CompiledContext | None]) -> Subsc
         notify_ld=found(kept.notify),
         link=kept.link,
         tenant=kept.tenant,
+        via=kept.via,
         created_at=kept.created_at,
         modified_at=kept.modified_at,
     )

@@ -49,13 +49,17 @@ class Selector(msgspec.Struct, frozen=True, dict=True):
         assert self.id_pattern is not None
         return pattern.search(self.id_pattern, "idPattern")
 
+    def takes_id(self, entity_id: str) -> bool:
+        """Whether an id fits the ids or the pattern."""
+        if self.ids is not None:
+            return entity_id in self.ids
+        return self.id_pattern is None or self._found(entity_id)
+
     def matches(self, entity: Entity) -> bool:
         """Whether the entity is one of them; an id takes precedence over a pattern."""
         if self.types is not None and not self.types.matches(entity.types):
             return False
-        if self.ids is not None:
-            return entity.id in self.ids
-        return self.id_pattern is None or self._found(entity.id)
+        return self.takes_id(entity.id)
 
     def query(self, rest: Query) -> Query:
         """`rest` for just these entities."""
@@ -99,7 +103,8 @@ class Subscription(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     epoch microseconds, spans seconds.
 
     `query` has only q, geoQ and scopeQ. `notify_ld` is the @context of notifications, `link` the
-    URL under which a receiver finds it; `tenant` what the client's NGSILD-Tenant header said.
+    URL under which a receiver finds it; `tenant` what the client's NGSILD-Tenant header said; `via`
+    are the sources through which it came (§6.3.18).
     """
 
     id: str
@@ -122,6 +127,7 @@ class Subscription(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     notify_ld: CompiledContext
     link: str
     tenant: str | None = None
+    via: tuple[str, ...] = ()
     created_at: int = 0
     modified_at: int = 0
 

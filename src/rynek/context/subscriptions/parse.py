@@ -117,6 +117,7 @@ def assemble(
     notify_ld: CompiledContext,
     link: str,
     tenant: str | None = None,
+    via: tuple[str, ...] = (),
     created_at: int = 0,
     modified_at: int = 0,
 ) -> Subscription:
@@ -150,6 +151,7 @@ def assemble(
         notify_ld=notify_ld,
         link=link,
         tenant=tenant,
+        via=via,
         created_at=created_at,
         modified_at=modified_at,
     )

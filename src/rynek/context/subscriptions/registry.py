@@ -61,6 +61,8 @@ class Subscriptions:
         self._notifier = Notifier(
             context, context.store.outbox, senders, via, self._clock, self._limits.delivery
         )
+        # Called with the id of a subscription that came, changed or went, after its commit.
+        self.listeners: list[Callable[[str], None]] = []
         self._load()
 
     def __len__(self) -> int:
@@ -108,11 +110,19 @@ class Subscriptions:
         return self._notifier.deliveries
 
     async def create(
-        self, document: dict[str, Any], ld: CompiledContext, *, link: str, tenant: str | None
+        self,
+        document: dict[str, Any],
+        ld: CompiledContext,
+        *,
+        link: str,
+        tenant: str | None,
+        via: tuple[str, ...] = (),
     ) -> Subscription:
         """Create Subscription (§5.8.1). `link` is the URL of `ld`; `tenant` what the request's
-        header named. BadRequestData, AlreadyExists, LdContextNotAvailable."""
-        checked = new_subscription(document, ld, link=link, tenant=tenant, now=self._clock())
+        header named, `via` the sources it came through. BadRequestData, AlreadyExists,
+        LdContextNotAvailable."""
+        now = self._clock()
+        checked = new_subscription(document, ld, link=link, tenant=tenant, now=now, via=via)
         notify_ld, link = await notify_context(self._context.resolver, checked.members, ld, link)
         made = msgspec.structs.replace(checked, notify_ld=notify_ld, link=link)
 
@@ -128,6 +138,7 @@ class Subscriptions:
 
         await self._write(job, made.id, None)
         self._notifier.begin(made)
+        self._told(made.id)
         return made
 
     async def update(
@@ -150,6 +161,7 @@ class Subscriptions:
 
         await self._write(job, subscription_id, self._notifier.all[subscription_id])
         self._notifier.begin(made[0])
+        self._told(subscription_id)
         return made[0]
 
     async def delete(self, subscription_id: str) -> None:
@@ -164,6 +176,11 @@ class Subscriptions:
 
         await self._write(job, subscription_id, self._notifier.all.get(subscription_id))
         await self._notifier.remove(subscription_id)
+        self._told(subscription_id)
+
+    def _told(self, subscription_id: str) -> None:
+        for listener in self.listeners:
+            listener(subscription_id)
 
     def _load(self) -> None:
         for one, body in self._context.store.documents.list(kept.KIND):

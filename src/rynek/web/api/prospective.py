@@ -39,6 +39,11 @@ class ProspectiveTenant:
         return self
 
     @property
+    def alias(self) -> str:
+        """The pseudonym that the tenant will have."""
+        return f"{self._name}.{self._engine.alias}"
+
+    @property
     def service_alias(self) -> str:
         """The pseudonym of the whole service."""
         return str(self._engine.alias)

@@ -6,8 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from rynek.base.errors import BadRequestData, ResourceNotFound
-from rynek.context import SourceSubscriptions, Subscription, Subscriptions, render_subscription
+from rynek.base.errors import BadRequestData, LoopDetected, ResourceNotFound
+from rynek.context import (
+    SourceSubscriptions,
+    Subscription,
+    Subscriptions,
+    distribution,
+    render_subscription,
+)
 from rynek.web.api.bodies import document_reply, list_reply, local_context_path, read_document
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.consumption import page_headers
@@ -30,12 +36,17 @@ class Kind(NamedTuple):
 async def create(call: Call, kind: Kind) -> Reply:
     """Make one; a tenant that is not there yet comes into being when the document is right."""
     document, ld = await read_document(call)
+    via = distribution.passed(call.headers)
+    if call.tenant.alias in via or distribution.is_endless(call.headers):
+        raise LoopDetected("the request has come through here before: registrations form a loop")
     tenant = call.headers.get("ngsild-tenant")
     if isinstance(call.tenant, ProspectiveTenant):
         kind.new(document, ld, link="", tenant=tenant, now=0)
         call.tenant = call.tenant.made()
     link = ld.link or own_url(call, local_context_path(call, ld))
-    made = await kind.of(call.tenant).create(document, ld, link=link, tenant=tenant)
+    made = await kind.of(call.tenant).create(
+        document, ld, link=link, tenant=tenant, via=tuple(sorted(via))
+    )
     location = f"{call.base_path}/ngsi-ld/v1/{kind.path}/{quote(made.id, safe=':')}"
     return Reply(201, headers=[(b"location", location.encode())])
 
