@@ -24,6 +24,7 @@ from rynek.context.registrations.match import (
 )
 from rynek.context.registrations.model import Registration
 from rynek.context.registrations.parse import parse_registration, patched_registration
+from rynek.context.registrations.watched import SourceSelector
 from rynek.context.store.contract import Txn
 
 __all__ = ["Registrations"]
@@ -104,6 +105,19 @@ class Registrations:
             if (operation is None or operation in one.registration.supported)
             and not self._expired(one.registration)
         ]
+
+    def selected(self, selector: SourceSelector) -> list[Match]:
+        """Those that a subscription is about, in the order in which they came, each with all the
+        parts that match."""
+        if self._index.empty:
+            return []
+        if len(selector.specs) == 1:
+            found = [one.registration for one in self.matching(selector.specs[0])]
+        else:
+            ids = {one.registration.id for spec in selector.specs for one in self.matching(spec)}
+            found = [one for one in self.all() if one.id in ids] if ids else []
+        matches = (selector.match(one) for one in found)
+        return [one for one in matches if one is not None]
 
     def counters(self, registration_id: str) -> Counters | None:
         """How requests to its source went; None before the first."""

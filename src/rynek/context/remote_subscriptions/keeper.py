@@ -22,6 +22,7 @@ from rynek.context.jsonld import CompiledContext
 from rynek.context.registrations import AUXILIARY, Match, Registration, Registrations
 from rynek.context.remote_subscriptions.copy import reduced_copy
 from rynek.context.remote_subscriptions.mapping import Mapping, Mappings, Pair
+from rynek.context.source_subscriptions.index import SourceIndex
 from rynek.context.source_subscriptions.selector import selector_of
 from rynek.context.subscriptions import Subscription, Subscriptions
 
@@ -63,6 +64,7 @@ class Keeper:
         self._resolver = resolver
         self._url = url
         self._split = split
+        self._index: SourceIndex | None = None
         self._tasks: dict[Pair, asyncio.Task[None]] = {}
         self._changed: dict[Pair, asyncio.Event] = {}
         self._stopped = False
@@ -77,41 +79,54 @@ class Keeper:
 
     def subscription_changed(self, subscription_id: str) -> None:
         """A subscription came, changed or went."""
-        pairs = {pair for pair in self._mappings.pairs() if pair[0] == subscription_id}
         one = self._subscriptions.find(subscription_id)
-        if one is not None and not self._registrations.empty:
-            pairs |= {(one.id, match.registration.id) for match in self._sources(one)}
+        if self._index is not None:
+            self._put(one) if one is not None else self._index.remove(subscription_id)
+        pairs = self._mappings.with_subscription(subscription_id)
+        if one is not None and not self._registrations.empty and _is_shared(one):
+            found = self._registrations.selected(selector_of(one, strict=False))
+            pairs |= {
+                (one.id, match.registration.id) for match in found if _takes(match.registration)
+            }
         self._look_at(pairs)
 
     def registration_changed(self, registration_id: str) -> None:
         """A registration came, changed or went."""
-        pairs = {pair for pair in self._mappings.pairs() if pair[1] == registration_id}
+        pairs = self._mappings.with_registration(registration_id)
         registration = self._registrations.find(registration_id)
-        if registration is not None:
+        if registration is not None and _takes(registration):
             pairs |= {
                 (one.id, registration_id)
-                for one in self._subscriptions.all()
-                if self._match(one, registration) is not None
+                for one, selector in self._all().candidates((registration,))
+                if selector.match(registration) is not None
             }
         self._look_at(pairs)
 
     def everything(self) -> None:
         """At start: whatever may have been left undone."""
         self._look_at(set(self._mappings.pairs()))
-        if not self._registrations.empty:
-            for one in self._subscriptions.all():
-                self._look_at({(one.id, match.registration.id) for match in self._sources(one)})
+        for registration in self._registrations.all():
+            self.registration_changed(registration.id)
 
-    def _sources(self, one: Subscription) -> list[Match]:
-        matches = (self._match(one, each) for each in self._registrations.all())
-        return [match for match in matches if match is not None]
+    def _all(self) -> SourceIndex:
+        """Every subscription that sources are to know, by what it looks for; made when there is a
+        first registration to look for it."""
+        if self._index is None:
+            self._index = SourceIndex()
+            for one in self._subscriptions.all():
+                self._put(one)
+        return self._index
+
+    def _put(self, one: Subscription) -> None:
+        assert self._index is not None
+        if _is_shared(one):
+            self._index.put(one, selector_of(one, strict=False))
+        else:
+            self._index.remove(one.id)
 
     def _match(self, one: Subscription, registration: Registration) -> Match | None:
         """Whether the source is to have a subscription, and the parts it is about."""
-        local = one.members.get("localOnly")
-        if local is not None and local.value is True:
-            return None
-        if registration.mode == AUXILIARY or not registration.supports("createSubscription"):
+        if not _is_shared(one) or not _takes(registration):
             return None
         return selector_of(one, strict=False).match(registration)
 
@@ -263,6 +278,17 @@ class Keeper:
         request = Outbound(method, path, document=document, kind="subscription")
         origin = Origin(via, ld or await self._resolver.resolve(None))
         return await self._forwarder().ask(source, request, origin)
+
+
+def _is_shared(one: Subscription) -> bool:
+    """Whether it is about more than what is held here."""
+    local = one.members.get("localOnly")
+    return local is None or local.value is not True
+
+
+def _takes(registration: Registration) -> bool:
+    """Whether a source may be subscribed to."""
+    return registration.mode != AUXILIARY and registration.supports("createSubscription")
 
 
 def _elsewhere(was: Registration, now: Registration) -> bool:

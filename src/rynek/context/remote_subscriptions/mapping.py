@@ -52,6 +52,8 @@ class Mappings:
         self._context = context
         self._by_secret: dict[str, Mapping] = {}
         self._by_pair: dict[Pair, Mapping] = {}
+        self._sources: dict[str, set[str]] = {}
+        self._subscribed: dict[str, set[str]] = {}
         for _, body in context.store.documents.list(KIND):
             self._note(_decode(body))
 
@@ -62,6 +64,16 @@ class Mappings:
     def by_secret(self, secret: str) -> Mapping | None:
         """The one whose notifications come with this secret, or None."""
         return self._by_secret.get(secret)
+
+    def with_subscription(self, subscription_id: str) -> set[Pair]:
+        """Those of a subscription."""
+        there = self._sources.get(subscription_id, ())
+        return {(subscription_id, registration_id) for registration_id in there}
+
+    def with_registration(self, registration_id: str) -> set[Pair]:
+        """Those at a source."""
+        there = self._subscribed.get(registration_id, ())
+        return {(subscription_id, registration_id) for subscription_id in there}
 
     def pairs(self) -> list[Pair]:
         """Whom there are some between."""
@@ -92,7 +104,20 @@ class Mappings:
         await self._context.write(job)
         self._by_secret.pop(one.secret, None)
         self._by_pair.pop(one.pair, None)
+        subscription_id, registration_id = one.pair
+        _drop(self._sources, subscription_id, registration_id)
+        _drop(self._subscribed, registration_id, subscription_id)
 
     def _note(self, one: Mapping) -> None:
         self._by_secret[one.secret] = one
         self._by_pair[one.pair] = one
+        subscription_id, registration_id = one.pair
+        self._sources.setdefault(subscription_id, set()).add(registration_id)
+        self._subscribed.setdefault(registration_id, set()).add(subscription_id)
+
+
+def _drop(sets: dict[str, set[str]], key: str, item: str) -> None:
+    there = sets.get(key, set())
+    there.discard(item)
+    if not there:
+        sets.pop(key, None)

@@ -174,24 +174,13 @@ class SourceNotifier:
         """
         if one.status(self._clock()) != "active":
             return
-        matches = self._matching(self.selectors[one.id])
+        matches = self._registrations.selected(self.selectors[one.id])
         self._throttle.take(txn, target_of(one.id), self._clock())
         if not matches and one.time_interval is None:
             return
         shown = [self._shown(None, found, found.registration) for found in matches]
         for first in range(0, max(len(shown), 1), _MAX_REGISTRATIONS):
             self._send(txn, one, "newlyMatching", shown[first : first + _MAX_REGISTRATIONS])
-
-    def _matching(self, selector: SourceSelector) -> list[Match]:
-        """Registrations that match, in the order in which they came, each with all its parts."""
-        known = self._registrations
-        if len(selector.specs) == 1:
-            found = [one.registration for one in known.matching(selector.specs[0])]
-        else:
-            ids = {one.registration.id for spec in selector.specs for one in known.matching(spec)}
-            found = [one for one in known.all() if one.id in ids] if ids else []
-        matches = (selector.match(one) for one in found)
-        return [one for one in matches if one is not None]
 
     def _watch(self, txn: Txn, before: Registration | None, after: Registration | None) -> None:
         """Put what a change of a registration means to each subscription into its commit."""
