@@ -8,16 +8,24 @@ and query are reads of several.
 from rynek.context.distribution.batch import LADDERS, Entry, send_batch
 from rynek.context.distribution.candidates import candidates
 from rynek.context.distribution.forward import Answer, Forwarder, Limits, Origin, Outbound
-from rynek.context.distribution.narrow import narrowed_params
+from rynek.context.distribution.narrow import is_registered, narrowed_params
 from rynek.context.distribution.provision import Outcome, part_of_document, send_parts
 from rynek.context.distribution.query import Found, Inquiry, query, query_split
+from rynek.context.distribution.read import InvalidAnswer
 from rynek.context.distribution.reading import Asked, Reader
 from rynek.context.distribution.retrieve import Retrieval, retrieve
 from rynek.context.distribution.split import Part, Plan, split, split_whole
+from rynek.context.distribution.temporal import (
+    EVOLUTION_MEMBERS,
+    cut_to_last,
+    evolutions,
+    merge_evolutions,
+)
 from rynek.context.distribution.types import summaries, together
 from rynek.context.distribution.via import is_endless, passed
 
 __all__ = [
+    "EVOLUTION_MEMBERS",
     "LADDERS",
     "Answer",
     "Asked",
@@ -25,6 +33,7 @@ __all__ = [
     "Forwarder",
     "Found",
     "Inquiry",
+    "InvalidAnswer",
     "Limits",
     "Origin",
     "Outbound",
@@ -34,7 +43,11 @@ __all__ = [
     "Reader",
     "Retrieval",
     "candidates",
+    "cut_to_last",
+    "evolutions",
     "is_endless",
+    "is_registered",
+    "merge_evolutions",
     "narrowed_params",
     "part_of_document",
     "passed",

@@ -17,7 +17,7 @@ from rynek.web.api.call import Call, Reply
 from rynek.web.api.distributed import is_local, matches_of
 from rynek.web.api.params import types_wanted
 
-__all__ = ["Job", "Write", "is_local", "spread"]
+__all__ = ["Job", "Write", "is_local", "reply_of", "spread"]
 
 Job = Callable[[Txn], Any]
 _ATTRIBUTE_OPERATIONS: Final = frozenset(("updateAttrs", "replaceAttrs", "deleteAttrs"))
@@ -180,19 +180,31 @@ async def _here(call: Call, write: Write, plan: Plan, held: Entity | None) -> Ou
 
 
 def _reply(call: Call, write: Write, outcomes: Sequence[Outcome]) -> Reply:
-    """One answer for all parts: success, an error where everything failed, else 207 (§6.3.17)."""
-    failed = [one for one in outcomes if one.problem is not None]
-    partly = any(one.refused for one in outcomes)
-    location = []
+    """One answer for all parts."""
+    success = Reply(204)
     if write.operation == "createEntity":
         path = f"{call.base_path}/ngsi-ld/v1/entities/{quote(write.entity_id, safe=':')}"
-        location = [(b"location", path.encode())]
-    if not failed and not partly:
-        return Reply(201 if location else 204, headers=location)
+        success = Reply(201, headers=[(b"location", path.encode())])
+    attrs = write.attrs or () if write.operation in _BY_ATTRIBUTE else None
+    return reply_of(outcomes, write.entity_id, attrs, success)
+
+
+def reply_of(
+    outcomes: Sequence[Outcome], entity_id: str, attrs: tuple[str, ...] | None, success: Reply
+) -> Reply:
+    """`success` where all parts succeeded, an error where the whole failed, else 207 (§6.3.17): with
+    an UpdateResult of an operation on these `attrs`, with a BatchOperationResult of one on the
+    entity (None)."""
+    failed = [one for one in outcomes if one.problem is not None]
+    if not failed and not any(one.refused for one in outcomes):
+        return success
     if len(failed) == len(outcomes):
         _raise_if_whole(failed)
-    body = _update_result if write.operation in _BY_ATTRIBUTE else _batch_result
-    return Reply(207, dumps(body(write, outcomes)), headers=location)
+    if attrs is None:
+        body = _batch_result(entity_id, outcomes)
+    else:
+        body = _update_result(attrs, outcomes)
+    return Reply(207, dumps(body), headers=success.headers)
 
 
 def _raise_if_whole(failed: Sequence[Outcome]) -> None:
@@ -206,25 +218,25 @@ def _raise_if_whole(failed: Sequence[Outcome]) -> None:
         raise problems[0]
 
 
-def _batch_result(write: Write, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _batch_result(entity_id: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """BatchOperationResult (§5.2.16) of an operation on one entity."""
     done = any(one.problem is None for one in outcomes)
     return {
-        "success": [write.entity_id] if done else [],
+        "success": [entity_id] if done else [],
         "errors": [
-            verbs.entity_error(write.entity_id, one.problem)
+            verbs.entity_error(entity_id, one.problem)
             for one in outcomes
             if one.problem is not None
         ],
     }
 
 
-def _update_result(write: Write, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _update_result(every: tuple[str, ...], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """UpdateResult (§5.2.18), with full names as every answer without an @context (§6.3.6)."""
     updated: dict[str, None] = {}
     refused: list[dict[str, Any]] = []
     for one in outcomes:
-        attrs = one.attrs if one.attrs is not None else write.attrs or ()
+        attrs = one.attrs if one.attrs is not None else every
         reasons = dict(one.refused)
         if one.problem is not None:
             reasons = dict.fromkeys(attrs, one.problem.detail or one.problem.title)

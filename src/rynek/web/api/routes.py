@@ -19,6 +19,7 @@ from rynek.web.api import (
     source_subscriptions,
     subscriptions,
     temporal,
+    temporal_sources,
 )
 from rynek.web.api.parameters import (
     ENTITIES,
@@ -47,7 +48,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *entity_maps.ROUTES,
     *contexts.ROUTES,
     *description.ROUTES,
-    *temporal.ROUTES,
+    *temporal_sources.shared(temporal.ROUTES),
     *registrations.ROUTES,
     *identity.ROUTES,
     *subscriptions.ROUTES,
