@@ -27,6 +27,10 @@ from rynek.context import (
     ReferenceStore,
     Registrations,
     RemoteSubscriptions,
+    Snapshot,
+    SnapshotLimits,
+    SnapshotNotices,
+    Snapshots,
     SourceSubscriptions,
     StoredContexts,
     StoreLimits,
@@ -47,6 +51,7 @@ from rynek.history import (
     ParquetReference,
     UpkeepSettings,
 )
+from rynek.scope import SnapshotScope
 from rynek.web import Access, TokenStore, read_city
 
 _logger = logging.getLogger(__name__)
@@ -76,6 +81,7 @@ class Tenant:
         self._source_subscriptions: SourceSubscriptions | None = None
         self._remote_subscriptions: RemoteSubscriptions | None = None
         self._subscriptions: Subscriptions | None = None
+        self._snapshots: Snapshots | None = None
         self._forwarder: distribution.Forwarder | None = None
         self._history: History | None = None
         self._feeds: FeedRunner | None = None
@@ -146,6 +152,34 @@ class Tenant:
             _ = self.context
         assert self._subscriptions is not None
         return self._subscriptions
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Results of queries, frozen."""
+        if self._snapshots is None:
+            told = self._engine.settings.snapshots
+            self._snapshots = Snapshots(
+                self.context,
+                self.folder / "snapshots",
+                self._open_scope,
+                SnapshotNotices(self.subscriptions.deliveries, self.service_alias),
+                SnapshotLimits(
+                    told.max,
+                    told.max_entities,
+                    told.max_readings,
+                    told.lifetime_seconds,
+                    told.max_lifetime_seconds,
+                    told.idle_seconds,
+                ),
+            )
+        return self._snapshots
+
+    def _open_scope(self, folder: Path, snapshot: Snapshot) -> SnapshotScope:
+        settings = self._engine.settings
+        history, zone = _history_settings(settings), self.city.zone
+        return SnapshotScope(
+            self.context, folder, settings, history, zone, snapshot.id, self.service_alias
+        )
 
     def _resolver(self, stored: StoredContexts) -> ContextResolver:
         settings = self._engine.settings
@@ -262,6 +296,7 @@ class Tenant:
         await self.subscriptions.start()
         await self.source_subscriptions.start()
         self.remote_subscriptions.start()
+        await self.snapshots.start()
 
     async def run_feeds(self) -> None:
         """Set the feeds going."""
@@ -283,6 +318,8 @@ class Tenant:
                 await self._guarded_stop(part.stop)
         if self._remote_subscriptions is not None:
             await self._guarded_stop(self._remote_subscriptions.stop)
+        if self._snapshots is not None:
+            await self._guarded_stop(self._snapshots.stop)
         if self._source_subscriptions is not None:
             await self._guarded_stop(self._source_subscriptions.stop)
         if self._subscriptions is not None:
@@ -293,7 +330,7 @@ class Tenant:
             await self._guarded_stop(self._context.close)
         self._feeds = self._history = self._context = self._saver = None
         self._registrations = self._forwarder = self._subscriptions = None
-        self._source_subscriptions = self._remote_subscriptions = None
+        self._source_subscriptions = self._remote_subscriptions = self._snapshots = None
         self.begun = False
 
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:

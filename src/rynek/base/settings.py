@@ -103,6 +103,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_entity_map_seconds: Span = 86_400.0
 
 
+class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
+    """Snapshots of one tenant: how many, how large each, how long they live (unless asked otherwise,
+    and at most), and how long one stays open that nobody uses."""
+
+    max: Count = 20
+    max_entities: Count = 100_000
+    max_readings: Count = 1_000_000
+    lifetime_seconds: Span = 86_400.0
+    max_lifetime_seconds: Span = 604_800.0
+    idle_seconds: Span = 60.0
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """What the log says, and as what: lines for people, or one JSON object a line."""
 
@@ -167,6 +179,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Tenants = Tenants()
     federation: Federation = Federation()
     limits: Limits = Limits()
+    snapshots: Snapshots = Snapshots()
     log: Log = Log()
     changes: Changes = Changes()
     notifications: Notifications = Notifications()

@@ -33,7 +33,7 @@ from rynek.context.kept import (
     StoredContext,
     context_namespace,
 )
-from rynek.context.live import Context, open_context
+from rynek.context.live import Context, open_context, open_inside
 from rynek.context.maps import LOCAL, EntityMap, MapLimits
 from rynek.context.model import (
     DEFAULT_VOCAB,
@@ -75,6 +75,20 @@ from rynek.context.registrations import (
     render_registration,
 )
 from rynek.context.remote_subscriptions import RemoteSubscriptions
+from rynek.context.snapshots import (
+    Detail,
+    Scope,
+    Snapshot,
+    SnapshotLimits,
+    SnapshotNotices,
+    Snapshots,
+    changed_snapshot,
+    failed,
+    new_snapshot,
+    render_snapshot,
+    snapshot_test,
+    status_of,
+)
 from rynek.context.sorting import sort_entities
 from rynek.context.source_subscriptions import (
     SourceSubscriptions,
@@ -119,6 +133,7 @@ __all__ = [
     "ContextKind",
     "ContextResolver",
     "ContextServer",
+    "Detail",
     "Documents",
     "Entity",
     "EntityMap",
@@ -139,7 +154,12 @@ __all__ = [
     "Registrations",
     "RemoteSubscriptions",
     "Row",
+    "Scope",
     "Selector",
+    "Snapshot",
+    "SnapshotLimits",
+    "SnapshotNotices",
+    "Snapshots",
     "SourceHealth",
     "SourceSubscriptions",
     "Store",
@@ -164,6 +184,7 @@ __all__ = [
     "Written",
     "as_of",
     "body_with_context",
+    "changed_snapshot",
     "context_namespace",
     "core_context",
     "csf_test",
@@ -171,14 +192,17 @@ __all__ = [
     "discovery",
     "distribution",
     "encode_body",
+    "failed",
     "has_subscriptions",
     "join_bodies",
     "link_header",
     "names_asked_for",
+    "new_snapshot",
     "new_source_subscription",
     "new_subscription",
     "object_ids",
     "open_context",
+    "open_inside",
     "open_source_subscriptions",
     "open_subscriptions",
     "operations",
@@ -201,7 +225,10 @@ __all__ = [
     "render_entity",
     "render_feature",
     "render_registration",
+    "render_snapshot",
     "render_subscription",
+    "snapshot_test",
     "sort_entities",
+    "status_of",
     "wanted_links",
 ]

@@ -35,13 +35,18 @@ class Context:
         resolver: ContextResolver,
         clock: Clock,
         maps: MapLimits | None = None,
+        parent: Context | None = None,
     ) -> None:
         self.store = store
         self.stored_contexts = stored
         self.resolver = resolver
         self.clock = clock
-        self.contexts = ContextServer(stored, resolver)
-        resolver.on_documents = self.contexts.keep_fresh
+        self._parent = parent
+        if parent is None:
+            self.contexts = ContextServer(stored, resolver)
+            resolver.on_documents = self.contexts.keep_fresh
+        else:
+            self.contexts = parent.contexts
         self.changes: ChangeLog = store.changes
         self.expiry = Expiry(store, clock)
         self.entity_maps = EntityMaps(store, clock, maps or MapLimits())
@@ -130,7 +135,8 @@ class Context:
     async def close(self) -> None:
         """Finish what waits and close the store."""
         await self.expiry.close()
-        await self.contexts.close()
+        if self._parent is None:
+            await self.contexts.close()
         await self.store.close()
 
 
@@ -149,3 +155,12 @@ def open_context(
     store = SqliteStore(folder, clock, limits)
     stored = StoredContexts(store, namespace, elsewhere)
     return Context(store, stored, make_resolver(stored), clock, maps)
+
+
+def open_inside(
+    parent: Context, folder: Path, limits: StoreLimits, maps: MapLimits | None = None
+) -> Context:
+    """A store of its own in `folder` that shares the @contexts and the clock of `parent`: what a
+    snapshot holds."""
+    store = SqliteStore(folder, parent.clock, limits)
+    return Context(store, parent.stored_contexts, parent.resolver, parent.clock, maps, parent)

@@ -69,6 +69,25 @@ def test_a_folder_of_the_release_before_forgets_no_expiry(tmp_path: Path) -> Non
     asyncio.run(test())
 
 
+def test_what_only_changes_its_form_is_written_too(tmp_path: Path) -> None:
+    old = connect(tmp_path / "state.db")
+    migrate(old, MIGRATIONS[:3], "the test")
+    old.execute("INSERT INTO context(c, hash, document) VALUES(1, ?, ?)", (LD.id, LD.dump()))
+    body = json.dumps(made(1, b={"type": "Property", "value": {"expiresAt": 1}})).encode()
+    old.execute("INSERT INTO entity VALUES(1, 'urn:A:1', 1, 5, 5, NULL, ?, ?)", (body, b"[5,5]"))
+    old.close()
+
+    async def test() -> None:
+        context = open_store(tmp_path)
+        await context.settle()
+        await context.close()
+        again = open_store(tmp_path)
+        assert not again.expires
+        await again.close()
+
+    asyncio.run(test())
+
+
 def test_stored_bytes_have_no_expiry_and_times_have_it_back(tmp_path: Path) -> None:
     plain = parse_entity(made(1, b={"type": "Property", "value": 1}), LD, now=5)
     operations.entities.stamp(plain, 5)

@@ -68,6 +68,10 @@ class Txn(Protocol):
         """Delete `entity` (as returned by get) and append its change row."""
         ...
 
+    def restore(self, entity: Entity, ctx: CompiledContext) -> None:
+        """Store an entity just as it is, with its times; no change row, for copies."""
+        ...
+
     def context_of(self, entity_id: str) -> CompiledContext | None:
         """The @context that an entity is stored under; None where there is none."""
         ...

@@ -38,6 +38,8 @@ class GroupTxn:
         self.pending: dict[str, Pending] = {}
         self.log: list[tuple[int, int, bytes]] = []
         self.messages: list[Message] = []
+        # Whether entities were written that no row of the log tells of.
+        self.quiet = False
         self._indexes = indexes
         self._head = head
         self._sent = sent
@@ -135,6 +137,11 @@ class GroupTxn:
         ]
         self._append("delete", entity, {}, deleted, source)
 
+    def restore(self, entity: Entity, ctx: CompiledContext) -> None:
+        """Store an entity just as it is, with its times; no change row, for copies."""
+        self._set(entity.id, entity, ctx)
+        self.quiet = True
+
     def context_of(self, entity_id: str) -> CompiledContext | None:
         """The @context that an entity is stored under; None where there is none."""
         return self._pending(entity_id).ctx
@@ -150,6 +157,7 @@ class GroupTxn:
     def rewrite(self, entity_id: str) -> None:
         """Store an entity again as it is, in today's form; no change row."""
         self._pending(entity_id).dirty = True
+        self.quiet = True
 
     def keep(self, kind: str, document_id: str, body: bytes) -> None:
         """Keep a document beside the entities."""
@@ -255,7 +263,15 @@ class Writer:
         moved = self._log.take_moved()
         settled = outbox.take_settled()
         try:
-            if txn.log or moved or txn.before_rows or txn.after_rows or txn.messages or settled:
+            if (
+                txn.log
+                or txn.quiet
+                or moved
+                or txn.before_rows
+                or txn.after_rows
+                or txn.messages
+                or settled
+            ):
                 await self._commit(txn, moved, settled)
         except Exception as error:
             outbox.untaken(settled)

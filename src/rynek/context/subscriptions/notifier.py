@@ -54,7 +54,9 @@ class Notifier:
         via: str,
         clock: Callable[[], int],
         limits: DeliveryLimits,
+        snapshot: str | None = None,
     ) -> None:
+        self._snapshot = snapshot
         self.all: dict[str, Subscription] = {}
         self.deliveries = Deliveries(context, outbox, senders, clock, limits)
         self._context = context
@@ -121,7 +123,7 @@ class Notifier:
         now = self._clock()
         active = one.status(now) == "active"
         target = target_of(one.id)
-        receiver = Receiver(one.endpoint, one.tenant, self._via)
+        receiver = Receiver(one.endpoint, one.tenant, self._via, self._snapshot)
         self.deliveries.open(target, receiver, active=active)
         loop = asyncio.get_running_loop()
         if active and one.expires is not None:

@@ -16,8 +16,11 @@ from rynek.context.subscriptions.senders import Senders
 __all__ = ["has_subscriptions", "open_subscriptions"]
 
 
-def open_subscriptions(context: Context, settings: Settings, via: str) -> Subscriptions:
-    """The subscriptions of a tenant; `via` is its pseudonym, by which it knows its own messages."""
+def open_subscriptions(
+    context: Context, settings: Settings, via: str, snapshot: str | None = None
+) -> Subscriptions:
+    """The subscriptions of a tenant, or of a snapshot of it; `via` is its pseudonym, by which it
+    knows its own messages."""
     told = settings.notifications
     senders = Senders(
         allow_private=settings.network.allow_private,
@@ -27,7 +30,11 @@ def open_subscriptions(context: Context, settings: Settings, via: str) -> Subscr
     line = LineLimits(keep=told.keep_hours * 3600)
     delivery = DeliveryLimits(told.max_backlog, told.max_backlog_mb << 20, told.max_dead, line)
     return Subscriptions(
-        context, senders, via, SubscriptionLimits(told.max_subscriptions, delivery)
+        context,
+        senders,
+        via,
+        SubscriptionLimits(told.max_subscriptions, delivery),
+        snapshot=snapshot,
     )
 
 

@@ -54,12 +54,19 @@ class Subscriptions:
         via: str,
         limits: SubscriptionLimits | None = None,
         clock: Callable[[], int] | None = None,
+        snapshot: str | None = None,
     ) -> None:
         self._context = context
         self._limits = limits or SubscriptionLimits()
         self._clock = clock or _now
         self._notifier = Notifier(
-            context, context.store.outbox, senders, via, self._clock, self._limits.delivery
+            context,
+            context.store.outbox,
+            senders,
+            via,
+            self._clock,
+            self._limits.delivery,
+            snapshot,
         )
         # Called with the id of a subscription that came, changed or went, after its commit.
         self.listeners: list[Callable[[str], None]] = []

@@ -36,12 +36,13 @@ def pack_head(media: str, context: str | None) -> bytes:
 
 
 class Receiver(msgspec.Struct, frozen=True):
-    """Where messages go: the endpoint and the tenant that the client named when it subscribed;
-    `via` names this service, so that it knows its own messages when they come back."""
+    """Where messages go: the endpoint, and the tenant and snapshot that the client named when it
+    subscribed; `via` names this service, so that it knows its own messages when they come back."""
 
     endpoint: Endpoint
     tenant: str | None
     via: str
+    snapshot: str | None = None
 
 
 class Senders:
@@ -104,6 +105,8 @@ class HttpSender:
             ours.append(("Link", link_header(head.context)))
         if receiver.tenant is not None:
             ours.append(("NGSILD-Tenant", receiver.tenant))
+        if receiver.snapshot is not None:
+            ours.append(("NGSILD-Snapshot", receiver.snapshot))
         kept = [pair for pair in ours if pair[0].lower() not in given or pair[0] == "Via"]
         lines = [f"{key}: {value}\r\n" for key, value in (*kept, *receiver.endpoint.headers)]
         return "".join(lines).encode("latin-1")
@@ -137,4 +140,6 @@ class MqttSender:
             metadata["Link"] = link_header(head.context)
         if self._receiver.tenant is not None:
             metadata["NGSILD-Tenant"] = self._receiver.tenant
+        if self._receiver.snapshot is not None:
+            metadata["NGSILD-Snapshot"] = self._receiver.snapshot
         return b'{"metadata":%b,"body":%b}' % (msgspec.json.encode(metadata), message.body)

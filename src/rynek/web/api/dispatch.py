@@ -21,6 +21,7 @@ from rynek.base.errors import (
 )
 from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
+from rynek.web.api import scoping
 from rynek.web.api.bodies import dumps
 from rynek.web.api.call import JSON, Call, Header, Reply
 from rynek.web.api.conformance import conform, preferred_version
@@ -101,6 +102,8 @@ class Api:
         params = parse_query_string(scope["query_string"])
         if params:
             takes.check(params)
+        if scoping.HEADER in headers:
+            handler, creates = scoping.inside(handler, _parts(scope)[0]), False
         tenant = self._tenant(name, creates=creates)
         body = b""
         if method in _BODY_METHODS:
@@ -132,13 +135,8 @@ class Api:
                 self._limits,
             )
         )
-        if tagged:
-            reply = _tagged(reply, headers)
-        if "prefer" in headers:
-            version = preferred_version(headers["prefer"])
-            if version is not None:
-                short = not _SHORT.isdisjoint(_words(params))
-                reply = conform(reply, version, entities=entities, simplified=short)
+        if tagged or "prefer" in headers:
+            reply = _shaped(reply, headers, params, tagged=tagged, entities=entities)
         return reply
 
     def _tenant(self, name: str, *, creates: bool) -> Any:
@@ -160,6 +158,8 @@ class Api:
             out += reply.headers
         if "ngsild-tenant" in headers:
             out.append((b"ngsild-tenant", headers["ngsild-tenant"].encode("latin-1")))
+        if scoping.HEADER in headers:
+            out.append((b"ngsild-snapshot", headers[scoping.HEADER].encode("latin-1")))
         if "origin" in headers:
             out += self._cors(headers["origin"])
         await send({"type": "http.response.start", "status": reply.status, "headers": out})
@@ -258,6 +258,20 @@ def _gzip(body: bytes) -> bytes:
 
 def _words(params: dict[str, str]) -> list[str]:
     return [*params.get("options", "").split(","), params.get("format", "")]
+
+
+def _shaped(
+    reply: Reply, headers: dict[str, str], params: dict[str, str], *, tagged: bool, entities: bool
+) -> Reply:
+    """The answer with its ETag, and as an older version of the standard has it where asked for."""
+    if tagged:
+        reply = _tagged(reply, headers)
+    if "prefer" in headers:
+        version = preferred_version(headers["prefer"])
+        if version is not None:
+            short = not _SHORT.isdisjoint(_words(params))
+            reply = conform(reply, version, entities=entities, simplified=short)
+    return reply
 
 
 def _options(leaf: Leaf) -> Reply:

@@ -30,7 +30,7 @@ async def take_query(call: Call, *, temporal: bool) -> None:
         raise BadRequestData('the body must be of type "Query"')
     params = query_params(document)
     if temporal:
-        params |= _temporal(document)
+        params |= temporal_params(document)
     elif "temporalQ" in document or "aggrParams" in document:
         raise BadRequestData("temporalQ is for /temporal/entityOperations/query")
     call.ld = ld
@@ -110,7 +110,7 @@ def _geo(geo: Any) -> dict[str, str]:
     return params
 
 
-def _temporal(document: dict[str, Any]) -> dict[str, str]:
+def temporal_params(document: dict[str, Any]) -> dict[str, str]:
     """TemporalQuery (§5.2.21) and AggregationParams (§5.2.44)."""
     params: dict[str, str] = {}
     for part in ("temporalQ", "aggrParams"):

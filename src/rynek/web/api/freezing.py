@@ -1,0 +1,182 @@
+"""Filling snapshots: the results of their queries, or another snapshot's content (§5.16.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from rynek.base.errors import OperationNotSupported, Problem, TooManyResults
+from rynek.context import (
+    CompiledContext,
+    Context,
+    Detail,
+    Entity,
+    Instance,
+    Query,
+    Snapshot,
+    Snapshots,
+    Txn,
+    View,
+    failed,
+    status_of,
+)
+from rynek.web.api import selecting
+from rynek.web.api.call import Call
+from rynek.web.api.linking import Links
+from rynek.web.api.params import Paging, entity_query, require_filter, view_of
+from rynek.web.api.query_body import query_params, temporal_params
+from rynek.web.api.reading import Join, check_sources, join_of
+from rynek.web.api.temporal_params import temporal_query
+
+Fill = Callable[[Snapshot], Awaitable[Snapshot]]
+
+_CHUNK: Final = 500
+_PASSED_ON: Final = ("ngsild-tenant", "authorization", "via")
+_PATH: Final = "/ngsi-ld/v1/entityOperations/query"
+
+
+class _Asked(msgspec.Struct):
+    """One query of a snapshot, read: what is selected, and what is kept of it."""
+
+    call: Call
+    query: Query
+    view: View
+    join: Join | None
+
+
+def prepared(call: Call, ld: CompiledContext, one: Snapshot) -> Fill:
+    """What fills a snapshot with the results of its queries. BadRequestData when one of them is no
+    query; what goes wrong later stands in the snapshot's details."""
+    asked = [_read(call, ld, document) for document in one.queries or ()]
+    for document in one.temporal_queries or ():
+        _check_temporal(ld, document)
+    snapshots: Snapshots = call.tenant.snapshots
+
+    async def fill(one: Snapshot) -> Snapshot:
+        async with snapshots.opened(one) as scope:
+            room = snapshots.limits.max_entities
+            details = [await _run(one, scope.context, room) for one in asked]
+        unsupported = failed(OperationNotSupported("temporal queries do not fill snapshots yet"))
+        temporal = [unsupported for _ in one.temporal_queries or ()]
+        return msgspec.structs.replace(
+            one,
+            status=status_of([*details, *temporal]),
+            details=details,
+            temporal_details=temporal,
+        )
+
+    return fill
+
+
+def copied(snapshots: Snapshots, original: Snapshot) -> Fill:
+    """What fills a snapshot with the content of another one (§5.16.2.4)."""
+
+    async def fill(one: Snapshot) -> Snapshot:
+        async with snapshots.opened(original) as source, snapshots.opened(one) as scope:
+            await _copy(source.context, scope.context)
+        kept = snapshots.get(original.id)
+        return msgspec.structs.replace(
+            one,
+            status="success",
+            details=kept.details,
+            temporal_details=kept.temporal_details,
+            queries=kept.queries,
+            temporal_queries=kept.temporal_queries,
+        )
+
+    return fill
+
+
+async def _copy(source: Context, target: Context) -> None:
+    after = 0
+    while batch := source.scan(after, _CHUNK):
+        after = batch[-1][0]
+        rows = [(entity, source.row(entity.id)) for _, entity in batch]
+        await target.write(
+            lambda txn, rows=rows: [  # type: ignore[misc]
+                txn.restore(entity, row.ctx) for entity, row in rows if row is not None
+            ]
+        )
+
+
+def _read(call: Call, ld: CompiledContext, document: Mapping[str, Any]) -> _Asked:
+    asking = Call(
+        "POST",
+        _PATH,
+        (),
+        query_params(dict(document)),
+        {name: call.headers[name] for name in _PASSED_ON if name in call.headers},
+        b"",
+        call.tenant,
+        ld,
+        base_path=call.base_path,
+        limits=call.limits,
+    )
+    check_sources(asking)
+    join = join_of(asking.params)
+    links = join.level if join else 0
+    view = view_of(asking, links)
+    query = entity_query(asking.params, ld, links)
+    require_filter(asking.params, query)
+    return _Asked(asking, query, view, join)
+
+
+def _check_temporal(ld: CompiledContext, document: Mapping[str, Any]) -> None:
+    params = query_params(dict(document)) | temporal_params(dict(document))
+    require_filter(params, entity_query(params, ld))
+    temporal_query(params, ld, required=True)
+
+
+async def _run(asked: _Asked, context: Context, room: int) -> Detail:
+    """Put the result of one query into the snapshot."""
+    try:
+        found = await _put(asked, context, room)
+    except Problem as problem:
+        return failed(problem)
+    return Detail("success" if found else "empty")
+
+
+async def _put(asked: _Asked, context: Context, room: int) -> int:
+    call, ld = asked.call, asked.call.ld
+    offset, more, count = 0, True, 0
+    while more:
+        found = await selecting.select(call, asked.query, Paging(_CHUNK, offset, count=False), None)
+        shown = [(one, asked.view) for one in found.entities]
+        if asked.join is not None:
+            links = Links(call, call.limits.max_sorted)
+            shown += await links.follow(found.entities, asked.view, asked.join)
+        count += len(shown)
+        if count > room:
+            raise TooManyResults(f"more than {room} entities: a snapshot does not hold so many")
+        parts = [_frozen(one, view) for one, view in shown]
+        await context.write(lambda txn, parts=parts: _keep(txn, parts, ld))  # type: ignore[misc]
+        offset, more = offset + _CHUNK, found.more
+    return count
+
+
+def _keep(txn: Txn, parts: Sequence[Entity], ld: CompiledContext) -> None:
+    """Store entities; of one that several queries found, what each of them shows."""
+    for part in parts:
+        before = txn.get(part.id)
+        if before is not None:
+            part = msgspec.structs.replace(part, attrs=before.attrs | part.attrs)
+        txn.restore(part, ld)
+
+
+def _frozen(entity: Entity, view: View) -> Entity:
+    """What a query shows of an entity, with its times; in a snapshot nothing expires."""
+    attrs = {
+        attr: [_lasting(one) for one in shown]
+        for attr, instances in entity.attrs.items()
+        if (shown := view.instances(attr, instances))
+    }
+    return msgspec.structs.replace(entity, attrs=attrs, expires_at=None)
+
+
+def _lasting(instance: Instance) -> Instance:
+    subs = instance.subs
+    if subs is not None:
+        subs = {name: [_lasting(one) for one in found] for name, found in subs.items()}
+    return msgspec.structs.replace(instance, expires_at=None, subs=subs)

@@ -1,0 +1,406 @@
+"""Snapshots: made, cloned, used through the header, changed, purged (CIM 009 §5.16, §5.5.15)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rynek.app import Engine
+from rynek.base.clock import MICRO, parse_iso
+
+from .conftest import Serve
+from .federation import Broker, room, run
+
+HOST = "http://rynek.test"
+IN = "NGSILD-Snapshot"
+
+
+def lamp(number: int, **attrs: Any) -> dict[str, Any]:
+    return {
+        "id": f"urn:Lamp:{number}",
+        "type": "Lamp",
+        "power": {"type": "Property", "value": number},
+        "at": {"type": "Relationship", "object": "urn:Street:1"},
+    } | attrs
+
+
+STREET = {"id": "urn:Street:1", "type": "Street", "name": {"type": "Property", "value": "Main"}}
+
+
+def lamps(**members: Any) -> dict[str, Any]:
+    return {"type": "Query", "entities": [{"type": "Lamp"}]} | members
+
+
+def kind(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["type"].rsplit("/", 1)[1]
+
+
+async def fill(client: httpx.AsyncClient) -> None:
+    done = await client.post("entityOperations/create", json=[lamp(1), lamp(2), lamp(3), STREET])
+    assert done.status_code == 201
+
+
+async def ready(client: httpx.AsyncClient, where: str) -> dict[str, Any]:
+    host = str(client.base_url).partition("/ngsi-ld")[0]
+    for _ in range(500):
+        found: dict[str, Any] = (await client.get(host + where)).json()
+        if found["snapshotStatus"] != "preparing":
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError("it is never ready")
+
+
+async def made(client: httpx.AsyncClient, *queries: Any, **members: Any) -> tuple[str, str]:
+    """(place, id) of a snapshot that is ready."""
+    body = {"type": "Snapshot", "snapshotQueries": list(queries) or [lamps()]} | members
+    answer = await client.post("snapshots", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.content == b""
+    where = answer.headers["location"]
+    found = await ready(client, where)
+    return where, str(found["id"])
+
+
+def test_a_snapshot_stays_as_it_was(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        before = (await client.get("entities/urn:Lamp:1?options=sysAttrs")).json()
+        where, one = await made(client, lamps(q="power<3"), lamps(q="power>9"))
+        assert where == f"/ngsi-ld/v1/snapshots/{one}"
+        await client.patch("entities/urn:Lamp:1", json={"power": 77})
+        await client.post("entities", json=lamp(0))
+        inside = {IN: one}
+        seen = await client.get("entities?type=Lamp&count=true", headers=inside)
+        assert seen.json() == [lamp(1), lamp(2)]
+        assert seen.headers["ngsild-results-count"] == "2"
+        assert seen.headers[IN] == one
+        same = await client.get("entities/urn:Lamp:1?options=sysAttrs", headers=inside)
+        assert same.json() == before
+        assert (await client.get("entities/urn:Lamp:0", headers=inside)).status_code == 404
+        assert (await client.get("types", headers=inside)).json()["typeList"] == ["Lamp"]
+        # Everything is local in there: no filter is needed, and order is allowed.
+        everything = await client.get("entities?local=false&orderBy=power;desc", headers=inside)
+        assert [x["id"] for x in everything.json()] == ["urn:Lamp:2", "urn:Lamp:1"]
+        page = await client.get("entities?type=Lamp&limit=1&entityMap=true", headers=inside)
+        assert page.status_code == 201
+        assert "local" not in page.headers.get_list("link")[-1]
+        posted = await client.post("entityOperations/query", json=lamps(), headers=inside)
+        assert len(posted.json()) == 2
+        status = (await client.get(HOST + where)).json()
+        assert status["snapshotStatus"] == "partial"
+        assert [d["resultStatus"] for d in status["snapshotQueriesDetails"]] == [
+            "success",
+            "empty",
+        ]
+        assert status["snapshotPriority"] == 5
+        now = engine.clock.now()
+        assert abs(parse_iso(status["expiresAt"]) - now - 86_400 * MICRO) < 60 * MICRO
+        assert status["lastUsedAt"] > status["createdAt"] <= status["modifiedAt"]
+        listed = [t.name for t in (engine.folder.tenants).iterdir()]
+        assert listed == ["default"]
+
+    serve(test)
+
+
+def test_what_if(serve: Serve) -> None:
+    """Entities are written inside a snapshot, and nobody outside sees it."""
+
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client)
+        _, one = await made(client)
+        inside = {IN: one}
+        created = await client.post("entities", json=lamp(9), headers=inside)
+        assert (created.status_code, created.headers[IN]) == (201, one)
+        patched = await client.patch("entities/urn:Lamp:1", json={"power": 5}, headers=inside)
+        assert patched.status_code == 204
+        gone = await client.delete("entities/urn:Lamp:2", headers=inside)
+        assert gone.status_code == 204
+        seen = await client.get("entities?type=Lamp&format=simplified", headers=inside)
+        assert [x["power"] for x in seen.json()] == [5, 3, 9]
+        outside = await client.get("entities?type=Lamp&format=simplified")
+        assert [x["power"] for x in outside.json()] == [1, 2, 3]
+        history = await client.get(
+            "temporal/entities/urn:Lamp:1?timerel=after&timeAt=2000-01-01T00:00:00Z"
+            "&timeproperty=modifiedAt",
+            headers=inside,
+        )
+        assert history.status_code == 200
+        assert [x["value"] for x in history.json()["power"]] == [5]
+
+    serve(test)
+
+
+def test_queries_with_projection_and_linked_entities(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        extra = lamp(1, extra={"type": "Property", "value": 1}, expiresAt="2999-01-01T00:00:00Z")
+        await client.post("entityOperations/create", json=[extra, lamp(2), STREET])
+        _, one = await made(
+            client,
+            lamps(pick=["id", "power"], q="power==1"),
+            lamps(omit=["power"], q="power==1", join="flat"),
+        )
+        inside = {IN: one}
+        seen = (await client.get("entities/urn:Lamp:1?options=sysAttrs", headers=inside)).json()
+        assert {"power", "at", "extra"} < seen.keys()
+        assert "expiresAt" not in seen
+        assert (await client.get("entities/urn:Street:1", headers=inside)).json() == STREET
+        joined = await client.get("entities/urn:Lamp:1?join=inline", headers=inside)
+        assert joined.json()["at"]["entity"] == STREET
+
+    serve(test)
+
+
+def test_clones(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client)
+        where, one = await made(client)
+        await client.delete("entities/urn:Lamp:1", headers={IN: one})
+        body = {"type": "Snapshot", "id": "urn:snapshot:clone", "snapshotPriority": 7}
+        cloned = await client.post(HOST + where + "/clone", json=body)
+        assert cloned.status_code == 201
+        status = await ready(client, cloned.headers["location"])
+        assert (status["id"], status["snapshotStatus"]) == ("urn:snapshot:clone", "success")
+        assert status["snapshotPriority"] == 7
+        assert (await client.delete(HOST + where)).status_code == 204
+        seen = await client.get("entities?type=Lamp", headers={IN: "urn:snapshot:clone"})
+        assert seen.json() == [lamp(2), lamp(3)]
+        assert kind(await client.post(HOST + where + "/clone", json=body)) == (
+            404,
+            "ResourceNotFound",
+        )
+        again = await client.post("snapshots/urn:snapshot:clone/clone", json=body)
+        assert kind(again) == (409, "AlreadyExists")
+        queries = body | {"id": "urn:snapshot:x", "snapshotQueries": [lamps()]}
+        wrong = await client.post("snapshots/urn:snapshot:clone/clone", json=queries)
+        assert kind(wrong) == (400, "BadRequestData")
+
+    serve(test)
+
+
+def test_updates(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        where, one = await made(client, endpoint="http://127.0.0.1:9/x")
+        change = {"snapshotLifetime": "PT1H", "snapshotPriority": 9, "snapshotStatus": "success"}
+        done = await client.patch(HOST + where, json=change)
+        assert done.status_code == 200
+        told = done.json()
+        assert (told["snapshotPriority"], told["snapshotStatus"]) == (9, "empty")
+        now = engine.clock.now()
+        assert abs(parse_iso(told["expiresAt"]) - now - 3600 * MICRO) < 60 * MICRO
+        assert told["modifiedAt"] > told["createdAt"]
+        null = {"endpoint": "urn:ngsi-ld:null", "snapshotPriority": "urn:ngsi-ld:null"}
+        told = (await client.patch(HOST + where, json=null)).json()
+        assert "endpoint" not in told
+        assert told["snapshotPriority"] == 5
+        far = (await client.patch(HOST + where, json={"snapshotLifetime": "P9Y"})).json()
+        assert abs(parse_iso(far["expiresAt"]) - engine.clock.now() - 604_800 * MICRO) < 60 * MICRO
+        wrongs: list[dict[str, Any]] = [
+            {"snapshotPriority": 11},
+            {"snapshotPriority": "5"},
+            {"snapshotLifetime": "soon"},
+            {"snapshotLifetime": 5},
+            {"endpoint": "no uri"},
+            {"receiverInfo": [{"key": "a"}], "endpoint": "http://127.0.0.1:9/x"},
+            {"id": "urn:snapshot:other"},
+            {"type": "Query"},
+            {"snapshotQueries": [lamps()]},
+        ]
+        for wrong in wrongs:
+            assert kind(await client.patch(HOST + where, json=wrong)) == (400, "BadRequestData")
+        missing = await client.patch("snapshots/urn:snapshot:none", json=change)
+        assert kind(missing) == (404, "ResourceNotFound")
+        assert one
+
+    serve(test)
+
+
+def test_purges(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        for n in range(4):
+            await made(client, id=f"urn:snapshot:{n}", snapshotPriority=n + 1)
+        await client.get("entities?type=Lamp", headers={IN: "urn:snapshot:0"})
+        folder = engine.folder.tenants / "default" / "snapshots"
+        assert len(list(folder.iterdir())) == 4
+        assert (await client.delete("snapshots?q=snapshotPriority<3")).status_code == 204
+        assert len(list(folder.iterdir())) == 2
+        assert (await client.get("snapshots/urn:snapshot:1")).status_code == 404
+        none = await client.delete("snapshots?q=snapshotPriority<3")
+        assert kind(none) == (404, "ResourceNotFound")
+        wanted = 'q=snapshotStatus=="success";expiresAt>2020-01-01T00:00:00Z;id!="urn:snapshot:3"'
+        assert (await client.delete(f"snapshots?{wanted}")).status_code == 204
+        assert (await client.get("snapshots/urn:snapshot:3")).status_code == 200
+        for wrong in ("", "?q=", "?q=a==", "?q=power>3"):
+            assert kind(await client.delete(f"snapshots{wrong}")) == (400, "BadRequestData")
+
+    serve(test)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"snapshotQueries": []},
+        {"snapshotQueries": lamps()},
+        {"snapshotQueries": ["x"]},
+        {"snapshotQueries": [{"type": "Search"}]},
+        {"snapshotQueries": [lamps(temporalQ={"timerel": "after", "timeAt": "2020-01-01T00:00:00Z"})]},
+        {"snapshotTemporalQueries": [lamps()]},
+        {"snapshotQueries": [lamps(q="a===")]},
+        {"snapshotQueries": [lamps(q="a{b}")]},
+        {"snapshotQueries": [{"type": "Query"}]},
+        {"snapshotQueries": [lamps(join="sideways")]},
+        {"snapshotQueries": [lamps()], "id": "no uri"},
+        {"snapshotQueries": [lamps()], "snapshotPriority": 0},
+        {"snapshotQueries": [lamps()], "snapshotLifetime": "1 day"},
+        {"snapshotQueries": [lamps()], "endpoint": 5},
+        {"snapshotQueries": [lamps()], "receiverInfo": []},
+        {"snapshotQueries": [lamps()], "type": "Query"},
+    ],
+)  # fmt: skip
+def test_what_is_no_snapshot_is_refused(serve: Serve, members: dict[str, Any]) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        answer = await client.post("snapshots", json={"type": "Snapshot"} | members)
+        assert kind(answer) == (400, "BadRequestData")
+
+    serve(test)
+
+
+def test_headers_and_places_outside(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client)
+        where, one = await made(client)
+        missing = await client.get("entities?type=Lamp", headers={IN: "urn:snapshot:none"})
+        assert kind(missing) == (404, "ResourceNotFound")
+        assert missing.headers[IN] == "urn:snapshot:none"
+        bad = await client.get("entities?type=Lamp", headers={IN: "nothing"})
+        assert kind(bad) == (400, "BadRequestData")
+        elsewhere = {IN: one, "NGSILD-Tenant": "other"}
+        nowhere = await client.post("entities", json=lamp(7), headers=elsewhere)
+        assert kind(nowhere) == (404, "NonexistentTenant")
+        await client.post("entities", json=lamp(7), headers={"NGSILD-Tenant": "other"})
+        assert kind(await client.get("entities?type=Lamp", headers=elsewhere)) == (
+            404,
+            "ResourceNotFound",
+        )
+        # Snapshots themselves are not inside one.
+        assert (
+            await client.get(HOST + where, headers={IN: "urn:snapshot:none"})
+        ).status_code == 200
+        source = {
+            "type": "ContextSourceRegistration",
+            "endpoint": "http://127.0.0.1:9",
+            "information": [{"entities": [{"type": "Lamp"}]}],
+        }
+        refused = await client.post("csourceRegistrations", json=source, headers={IN: one})
+        assert kind(refused) == (422, "OperationNotSupported")
+        for method in ("GET", "PATCH", "DELETE"):
+            gone = await client.request(method, "snapshots/urn:snapshot:none", json={})
+            assert kind(gone) == (404, "ResourceNotFound")
+            bad = await client.request(method, "snapshots/none", json={})
+            assert kind(bad) == (400, "BadRequestData")
+        twice = {"type": "Snapshot", "id": one, "snapshotQueries": [lamps()]}
+        assert kind(await client.post("snapshots", json=twice)) == (409, "AlreadyExists")
+
+    serve(test)
+
+
+def test_room_and_size_are_bounded(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client)
+        where, _id = await made(client, lamps(), lamps(q="power==1"), snapshotPriority=6)
+        status = (await client.get(HOST + where)).json()
+        first, second = status["snapshotQueriesDetails"]
+        assert status["snapshotStatus"] == "partial"
+        assert (first["resultStatus"], second["resultStatus"]) == ("failure", "success")
+        assert first["problemDetails"]["type"].endswith("TooManyResults")
+        low, _id = await made(client, lamps(q="power==1"), snapshotPriority=2)
+        high, _id = await made(client, lamps(q="power==1"), snapshotPriority=6)
+        assert (await client.get(HOST + low)).status_code == 404
+        full = {"type": "Snapshot", "snapshotQueries": [lamps()], "snapshotPriority": 5}
+        assert (await client.post("snapshots", json=full)).status_code == 403
+        for kept in (where, high):
+            assert (await client.get(HOST + kept)).status_code == 200
+
+    serve(test, snapshots__max=2, snapshots__max_entities=2)
+
+
+def test_snapshots_end_are_closed_and_survive_a_restart(serve: Serve) -> None:
+    async def first(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        _, short = await made(client, id="urn:snapshot:short", snapshotLifetime="PT0.05S")
+        await made(client, id="urn:snapshot:kept")
+        snapshots = engine.tenant("default").snapshots
+        for _ in range(100):
+            if len(list((engine.folder.tenants / "default" / "snapshots").iterdir())) == 1:
+                break
+            await asyncio.sleep(0.02)
+        assert [one.id for one in snapshots.all()] == ["urn:snapshot:kept"]
+        missing = await client.get("entities?type=Lamp", headers={IN: short})
+        assert missing.status_code == 404
+        for _ in range(100):
+            if not snapshots._open:
+                break
+            await asyncio.sleep(0.02)
+        assert not snapshots._open
+        await client.patch("entities/urn:Lamp:1", json={"power": 1000})
+
+    async def second(client: httpx.AsyncClient, engine: Engine) -> None:
+        seen = await client.get("entities?type=Lamp", headers={IN: "urn:snapshot:kept"})
+        assert seen.json()[0] == lamp(1)
+        stray = engine.folder.tenants / "default" / "snapshots" / "stray"
+        stray.mkdir()
+
+    async def third(client: httpx.AsyncClient, engine: Engine) -> None:
+        folder = engine.folder.tenants / "default" / "snapshots"
+        assert len(list(folder.iterdir())) == 1
+        status = (await client.get("snapshots/urn:snapshot:kept")).json()
+        assert status["lastUsedAt"] > status["createdAt"]
+
+    for test in (first, second, third):
+        serve(test, snapshots__idle_seconds=0.05)
+
+
+def test_an_interrupted_preparation_has_failed(serve: Serve) -> None:
+    async def first(client: httpx.AsyncClient, engine: Engine) -> None:
+        snapshots = engine.tenant("default").snapshots
+
+        async def never(_: Any) -> Any:
+            await asyncio.Event().wait()
+
+        from rynek.context import new_snapshot
+
+        one = new_snapshot(
+            {"type": "Snapshot", "id": "urn:snapshot:cut", "snapshotQueries": [lamps()]},
+            now=engine.clock.now(),
+            lifetime=lambda _: 10**12,
+            clone=False,
+        )
+        await snapshots.create(one, never)
+        status = (await client.get("snapshots/urn:snapshot:cut")).json()
+        assert status["snapshotStatus"] == "preparing"
+
+    async def second(client: httpx.AsyncClient, _: Engine) -> None:
+        status = (await client.get("snapshots/urn:snapshot:cut")).json()
+        assert status["snapshotStatus"] == "failure"
+        assert status["snapshotQueriesDetails"][0]["resultStatus"] == "failure"
+
+    serve(first)
+    serve(second)
+
+
+def test_what_sources_have_is_frozen_too(tmp_path: Path) -> None:
+    async def test(here: Broker, there: Broker) -> None:
+        await here.create(room(1, a=1))
+        await there.create(room(1, b=1), room(2, b=2))
+        await here.register(there.url)
+        _, one = await made(here.client, {"type": "Query", "entities": [{"type": "Room"}]})
+        await there.client.delete("entities/urn:ngsi-ld:Room:2")
+        seen = await here.client.get("entities?type=Room", headers={IN: one})
+        assert seen.json() == [room(1, a=1, b=1), room(2, b=2)]
+
+    run(tmp_path, test)
