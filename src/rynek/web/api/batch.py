@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sized
 from typing import Any, Final
 
-from rynek.base.errors import BadRequestData, Problem
+from msgspec import UNSET
+
+from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.ids import is_uri
-from rynek.context import operations, parse_entity, parse_fragment
+from rynek.context import NULL, Instance, Stored, operations, parse_entity, parse_fragment
 from rynek.web.api.bodies import (
     context_of,
     dumps,
@@ -79,6 +81,7 @@ async def merge_batch(call: Call) -> Reply:
     _bounded(call, documents)
     result = operations.BatchResult()
     patches: list[operations.Patch] = []
+    said: dict[str, dict[str, list[Instance]]] = {}
     for document in documents:
         entity_id = _id_of(document)
         try:
@@ -89,17 +92,46 @@ async def merge_batch(call: Call) -> Reply:
                 now=0,
                 allow_null=True,
                 partial=True,
-                stored=stored_of(call, entity_id),
+                stored=_stored_after(call, entity_id, said),
             )
             if fragment.id is None:
                 raise BadRequestData("the entity has no id")
-            patches.append(operations.Patch(fragment.id, fragment, ld, document))
         except Problem as problem:
-            result.errors.append((entity_id, problem))
+            result.errors.append((entity_id, _first_of(call, entity_id, problem)))
+        else:
+            patches.append(operations.Patch(fragment.id, fragment, ld, document))
+            said[entity_id] = said.get(entity_id, {}) | fragment.attrs
     if not is_local(call):
         patches = await share_patches(call, patches, result)
     await _write(call, patches, lambda txn: operations.merge_all(txn, patches, result))
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
+
+
+def _stored_after(call: Call, entity_id: str, said: dict[str, dict[str, list[Instance]]]) -> Stored:
+    """What an entity has when earlier elements of the batch have been merged: `said` are their
+    attributes by entity (§5.5.11.5)."""
+    before = stored_of(call, entity_id)
+    earlier = said.get(entity_id)
+    if earlier is None:
+        return before
+
+    def stored(attr: str) -> Instance | None:
+        for one in earlier.get(attr, ()):
+            if one.value == NULL:
+                return None
+            if one.kind and one.value is not UNSET:
+                return one
+        return before(attr)
+
+    return stored
+
+
+def _first_of(call: Call, entity_id: str, problem: Problem) -> Problem:
+    """That there is no such entity comes before what is wrong about its document (§5.6.17.4)."""
+    known = not isinstance(problem, BadRequestData) or not is_uri(entity_id) or not is_local(call)
+    if known or call.tenant.context.row(entity_id) is not None:
+        return problem
+    return ResourceNotFound(f"no entity {entity_id}")
 
 
 async def delete_batch(call: Call) -> Reply:
@@ -138,7 +170,9 @@ async def _items(
                 entity = _untyped(document, ld)
             items.append(operations.Item(entity, ld, document))
         except Problem as problem:
-            result.errors.append((_id_of(document), problem))
+            entity_id = _id_of(document)
+            first = problem if need_type else _first_of(call, entity_id, problem)
+            result.errors.append((entity_id, first))
     return items
 
 
