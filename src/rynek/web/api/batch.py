@@ -128,8 +128,10 @@ def _stored_after(call: Call, entity_id: str, said: dict[str, dict[str, list[Ins
 
 def _first_of(call: Call, entity_id: str, problem: Problem) -> Problem:
     """That there is no such entity comes before what is wrong about its document (§5.6.17.4)."""
-    known = not isinstance(problem, BadRequestData) or not is_uri(entity_id) or not is_local(call)
-    if known or call.tenant.context.row(entity_id) is not None:
+    if not isinstance(problem, BadRequestData) or not is_local(call):
+        return problem
+    named = entity_id != NULL and is_uri(entity_id)
+    if not named or call.tenant.context.row(entity_id) is not None:
         return problem
     return ResourceNotFound(f"no entity {entity_id}")
 
