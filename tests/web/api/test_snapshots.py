@@ -14,6 +14,7 @@ from rynek.base.clock import MICRO, parse_iso
 
 from .conftest import Serve
 from .federation import Broker, room, run
+from .receiver import Receiver
 
 HOST = "http://rynek.test"
 IN = "NGSILD-Snapshot"
@@ -111,7 +112,7 @@ def test_what_if(serve: Serve) -> None:
 
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         await fill(client)
-        _, one = await made(client)
+        _id, one = await made(client)
         inside = {IN: one}
         created = await client.post("entities", json=lamp(9), headers=inside)
         assert (created.status_code, created.headers[IN]) == (201, one)
@@ -138,7 +139,7 @@ def test_queries_with_projection_and_linked_entities(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         extra = lamp(1, extra={"type": "Property", "value": 1}, expiresAt="2999-01-01T00:00:00Z")
         await client.post("entityOperations/create", json=[extra, lamp(2), STREET])
-        _, one = await made(
+        _id, one = await made(
             client,
             lamps(pick=["id", "power"], q="power==1"),
             lamps(omit=["power"], q="power==1", join="flat"),
@@ -332,7 +333,7 @@ def test_room_and_size_are_bounded(serve: Serve) -> None:
 def test_snapshots_end_are_closed_and_survive_a_restart(serve: Serve) -> None:
     async def first(client: httpx.AsyncClient, engine: Engine) -> None:
         await fill(client)
-        _, short = await made(client, id="urn:snapshot:short", snapshotLifetime="PT0.05S")
+        _id, short = await made(client, id="urn:snapshot:short", snapshotLifetime="PT0.05S")
         await made(client, id="urn:snapshot:kept")
         snapshots = engine.tenant("default").snapshots
         for _ in range(100):
@@ -398,9 +399,73 @@ def test_what_sources_have_is_frozen_too(tmp_path: Path) -> None:
         await here.create(room(1, a=1))
         await there.create(room(1, b=1), room(2, b=2))
         await here.register(there.url)
-        _, one = await made(here.client, {"type": "Query", "entities": [{"type": "Room"}]})
+        _id, one = await made(here.client, {"type": "Query", "entities": [{"type": "Room"}]})
         await there.client.delete("entities/urn:ngsi-ld:Room:2")
         seen = await here.client.get("entities?type=Room", headers={IN: one})
         assert seen.json() == [room(1, a=1, b=1), room(2, b=2)]
 
     run(tmp_path, test)
+
+
+def test_endpoints_are_told_what_becomes_of_snapshots(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client)
+        async with Receiver() as receiver:
+            where, one = await made(
+                client,
+                endpoint=receiver.uri(),
+                receiverInfo=[{"key": "X-Own", "value": "yes"}],
+            )
+            (first,) = await receiver.wait(1)
+            assert first.headers["x-own"] == "yes"
+            assert first.headers["ngsild-snapshot"] == one
+            assert first.headers["content-type"] == "application/json"
+            body = first.body
+            assert body["id"].startswith("urn:ngsi-ld:SnapshotNotification:")
+            assert body == {
+                "id": body["id"],
+                "type": "SnapshotNotification",
+                "expiresAt": body["expiresAt"],
+                "notifiedAt": body["notifiedAt"],
+                "snapshotId": one,
+                "snapshotPriority": 5,
+                "snapshotStatus": "success",
+                "snapshotQueriesDetails": [{"resultStatus": "success"}],
+            }
+            assert body["notifiedAt"] < body["expiresAt"]
+            await client.patch(HOST + where, json={"snapshotPriority": 3})
+            (_first, second) = await receiver.wait(2)
+            assert second.body["snapshotPriority"] == 3
+            await client.delete(HOST + where)
+            last = (await receiver.wait(3))[2].body
+            assert last["expiresAt"] < last["notifiedAt"]
+
+    serve(test, network__allow_private=True)
+
+
+def test_subscriptions_inside_a_snapshot(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        _id, one = await made(client)
+        inside = {IN: one}
+        async with Receiver() as receiver:
+            document = {
+                "type": "Subscription",
+                "entities": [{"type": "Lamp"}],
+                "notification": {"endpoint": {"uri": receiver.uri()}},
+            }
+            subscribed = await client.post("subscriptions", json=document, headers=inside)
+            assert subscribed.status_code == 201
+            await client.patch("entities/urn:Lamp:1", json={"power": 8})
+            await client.patch("entities/urn:Lamp:2", json={"power": 9}, headers=inside)
+            (told,) = await receiver.wait(1)
+            assert told.headers["ngsild-snapshot"] == one
+            assert [x["id"] for x in told.body["data"]] == ["urn:Lamp:2"]
+            assert (await client.get("subscriptions")).json() == []
+            assert len((await client.get("subscriptions", headers=inside)).json()) == 1
+            snapshots = engine.tenant("default").snapshots
+            await asyncio.sleep(0.1)
+            await snapshots.close_idle()
+            assert snapshots._open  # someone waits for notifications
+
+    serve(test, network__allow_private=True, snapshots__idle_seconds=0.05)
