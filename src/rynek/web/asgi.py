@@ -136,6 +136,8 @@ class _Guarded(BaseHTTPMiddleware):
         authorization = _authorization(request)
         # Pages that tell of several tenants ask for each (Page.tenants).
         request.state.readable = partial(self._engine.access.readable, authorization)
+        # A page shows what it may change only to who may (Page.writable).
+        request.state.writable = partial(self._engine.access.may, authorization, "write")
         if not path.startswith(_OPEN_PATHS):
             try:
                 tenant = self._tenant(path, request.state.readable)

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from rynek.web.contract import Engine
 from rynek.web.i18n import LANGUAGES, frontend_messages
-from rynek.web.pages import about, entities, entity, feeds, home, series
+from rynek.web.pages import about, developers, entities, entity, feeds, home, series, stream
 from rynek.web.pages import map as city_map
 from rynek.web.pages.shell import Page, Site
 
@@ -39,6 +39,8 @@ def pages(engine: Engine) -> list[Route]:
         *entity.routes(site),
         *feeds.routes(site),
         *about.routes(site),
+        *stream.routes(site),
+        *developers.routes(site),
     ]
 
 

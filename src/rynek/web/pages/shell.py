@@ -153,6 +153,12 @@ class Page:
         return {name: tenant for name, tenant in every if readable and readable(name)}
 
     @property
+    def writable(self) -> bool:
+        """Whether the client may write in the page's city."""
+        asks = getattr(self.request.state, "writable", None)
+        return bool(self.tenant and asks and asks(self.tenant.name))
+
+    @property
     def zone(self) -> str:
         """The city's IANA zone."""
         return str(self.tenant.city.zone) if self.tenant else "UTC"
