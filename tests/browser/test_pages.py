@@ -16,7 +16,16 @@ pytestmark = pytest.mark.browser
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 ENTITY = f"/c/oslo/entities/{STATION}"
 HOSTILE = "/c/oslo/entities/urn:ngsi-ld:Building:oslo:hostile"
-PATHS = ["/", "/c/poznan/entities", ENTITY, HOSTILE, "/c/poznan/feeds", "/c/poznan/about", "/no"]
+PATHS = [
+    "/",
+    "/c/poznan/entities",
+    ENTITY,
+    HOSTILE,
+    "/c/poznan/feeds",
+    "/c/poznan/about",
+    "/c/oslo/developers",
+    "/no",
+]
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
 
 
@@ -72,7 +81,9 @@ def test_pages_are_accessible_and_fit(
 
 
 @pytest.mark.parametrize("language", ["bg", "uk", "pl"])
-@pytest.mark.parametrize("path", [ENTITY, "/c/poznan/feeds", "/c/poznan/entities"])
+@pytest.mark.parametrize(
+    "path", [ENTITY, "/c/poznan/feeds", "/c/poznan/entities", "/c/oslo/developers"]
+)
 def test_long_words_fit_a_phone(browser: Browser, address: str, path: str, language: str) -> None:
     page = visit(browser, f"{address}{path}?lang={language}", 360)
     page.wait_for_load_state("networkidle")

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.web.api.conftest import serve
 from tests.web.pages.support import service
+
+__all__ = ["serve"]
 
 
 @pytest.fixture(scope="session")

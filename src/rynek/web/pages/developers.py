@@ -162,7 +162,7 @@ class _Replay:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    async def __call__(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """POST: rights and the origin of the form were looked at before (asgi._Guarded)."""
         engine = self._site.engine
         name = request.path_params.get("tenant", engine.default_tenant)
@@ -191,7 +191,7 @@ def routes(site: Site) -> Sequence[Route]:
     return [
         *site.city("/developers", show),
         *(
-            Route(f"{start}/developers/replay", replay, methods=["POST"])
+            Route(f"{start}/developers/replay", replay.post, methods=["POST"])
             for start in ("/c/{tenant}", "")
         ),
     ]
