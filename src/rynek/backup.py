@@ -1,8 +1,10 @@
 """One file that holds a data folder: made while the service runs, restored into an empty folder.
 
-Order matters (docs/cli.md): of each tenant first one version of the history table, then the
-database. Readings that the table does not hold yet are in the database's change log, from which
-history goes on; that the log reaches back far enough is checked before a backup counts.
+Order matters (docs/cli.md): of each tenant first what clients wrote into the past (the overlay),
+then one version of the history table, then the database. Readings that the table does not hold
+yet are in the database's change log, from which history goes on; that the log reaches back far
+enough is checked before a backup counts. What a merge moves from the overlay into the table in
+between is in both, which the table's own numbers sort out.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from rynek import __version__
 from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
 from rynek.base.sqlite import connect
-from rynek.history import TableFiles, table_files
+from rynek.history import OVERLAY_FILE, TableFiles, table_files
 
 ABOUT: Final = "backup.json"
 _ATTEMPTS: Final = 5
@@ -158,11 +160,14 @@ def _tenant(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | No
 
 
 def _frozen(tenant: Path, copy: Path, database: Path) -> TableFiles | None:
-    """Hold one version of the table (by links, so that nothing is copied or can go away), then
-    the database; once more when the log no longer reaches back to the table."""
+    """Hold the overlay, one version of the table (by links, so that nothing is copied or can go
+    away), then the database; once more when the log no longer reaches back to the table."""
     for _ in range(_ATTEMPTS):
         shutil.rmtree(copy, ignore_errors=True)
         database.unlink(missing_ok=True)
+        if (tenant / "history" / OVERLAY_FILE).exists():
+            copy.mkdir(parents=True)
+            _copied(tenant / "history" / OVERLAY_FILE, copy / OVERLAY_FILE)
         try:
             table = table_files(tenant / "history")
             for path in (table.paths if table else []) + _runs(tenant):

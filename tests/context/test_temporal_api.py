@@ -239,7 +239,8 @@ def test_queries_select_by_what_was(tmp_path: Path) -> None:
 def test_a_deleted_entity_keeps_its_past(tmp_path: Path) -> None:
     async def test(city: City) -> None:
         await city.context.write(lambda txn: operations.delete(txn, V1))
-        document = await city.get(V1)
+        assert "deletedAt" not in await city.get(V1)
+        document = await city.get(V1, options="sysAttrs")
         assert "deletedAt" in document
         assert document["type"] == "Vehicle"
         assert [one["value"] for one in document["speed"]] == [10, 20, 30, 40, "urn:ngsi-ld:null"]

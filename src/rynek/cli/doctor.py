@@ -159,6 +159,7 @@ def _tenant(tenant: Path) -> Iterator[Finding]:
     name = tenant.name
     yield from _guarded(name, lambda: _database(tenant / "state.db", f"{name}: live picture"))
     yield from _guarded(name, lambda: _history(tenant))
+    yield from _guarded(name, lambda: _overlay(tenant, f"{name}: writes to the past"))
     for feed, path in list_feeds(tenant / "feeds").items():
         try:
             load_feed(path)
@@ -186,6 +187,12 @@ def _database(path: Path, what: str) -> Finding | None:
     if told != ["ok"]:
         return Finding(what, "bad", "; ".join(told), f"{path} is damaged: restore a backup")
     return Finding(what, "ok", f"{path.stat().st_size / 1e6:.1f} MB, intact")
+
+
+def _overlay(tenant: Path, what: str) -> Finding | None:
+    from rynek.history import OVERLAY_FILE
+
+    return _database(tenant / "history" / OVERLAY_FILE, what)
 
 
 def _history(tenant: Path) -> Finding | None:

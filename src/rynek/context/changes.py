@@ -16,6 +16,8 @@ class Change(msgspec.Struct, array_like=True, omit_defaults=True):
     or observe (a feed saw the same values again at a newer time: only `observed_at` moved).
     `attrs` holds the instances that the write set (all of them on create); `deleted` holds
     (attribute IRI, dataset id or None) pairs; a delete of the entity lists every attribute.
+    `kinds` says of what kind the deleted attributes were; `scopes` are those that the write set
+    ([]: it took them away), None where it left them as they were.
     `source` is `feed:<name>` or None for the API. `at` is epoch microseconds.
     """
 
@@ -27,6 +29,8 @@ class Change(msgspec.Struct, array_like=True, omit_defaults=True):
     attrs: dict[str, list[Instance]]
     deleted: list[tuple[str, str | None]] = []
     source: str | None = None
+    scopes: list[str] | None = None
+    kinds: dict[str, str] = {}
 
 
 class ChangeLog(Protocol):

@@ -12,6 +12,7 @@ import msgspec
 NGSI_LD: Final = "https://uri.etsi.org/ngsi-ld/"
 DEFAULT_VOCAB: Final = "https://uri.etsi.org/ngsi-ld/default-context/"
 LOCATION: Final = NGSI_LD + "location"
+SCOPE: Final = NGSI_LD + "scope"
 
 # Kind of attribute → the member that holds its value (CIM 009 §4.5.2 - §4.5.24).
 VALUE_MEMBER: Final[dict[str, str]] = {

@@ -13,7 +13,8 @@ import msgspec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from rynek.context.model import Instance
+    from rynek.context.formats import TemporalFragment
+    from rynek.context.model import Entity, Instance
 
 TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
 TimeRelation = Literal["before", "after", "between"]
@@ -105,8 +106,80 @@ class ReadingsSink(Protocol):
         ...
 
 
+class TemporalAbout(msgspec.Struct):
+    """What is known of an entity's temporal evolution besides its readings: types, and when the
+    entity was created and last modified (epoch µs; 0 where nobody knows)."""
+
+    types: list[str]
+    created_at: int = 0
+    modified_at: int = 0
+
+
+class TemporalEditor(Protocol):
+    """Writes to the past as the NGSI-LD API needs them. `current` is the entity of the live
+    picture, where there is one; `now` the tenant's time (epoch µs). A write is durable when it
+    returns, and changes nothing in the live picture.
+    """
+
+    def known(self, entity_id: str, current: Entity | None, kind: str) -> TemporalAbout:
+        """What is known of an entity that has readings, one of which says it is a `kind`."""
+        ...
+
+    async def about(self, entity_id: str, current: Entity | None) -> TemporalAbout | None:
+        """What is known of an entity's evolution; None when there is none."""
+        ...
+
+    async def add(
+        self,
+        entity_id: str,
+        fragment: TemporalFragment,
+        current: Entity | None,
+        *,
+        now: int,
+        create: bool,
+    ) -> bool:
+        """Add instances and types (§5.6.12); whether that made the evolution, which it does only
+        with `create` (§5.6.11). ResourceNotFound, BadRequestData for one to make without types.
+        """
+        ...
+
+    async def delete(self, entity_id: str, current: Entity | None, *, now: int) -> None:
+        """Remove the whole evolution (§5.6.16). ResourceNotFound."""
+        ...
+
+    async def delete_attribute(
+        self,
+        entity_id: str,
+        attr: str,
+        *,
+        now: int,
+        dataset_id: str | None = None,
+        every: bool = False,
+    ) -> None:
+        """Remove the instances of an attribute: of one dataset (None: the default one) or all
+        (§5.6.13). ResourceNotFound."""
+        ...
+
+    async def modify_instance(
+        self, entity_id: str, attr: str, instance_id: str, instance: Instance, *, now: int
+    ) -> None:
+        """Put another instance in the place of one (§5.6.14). ResourceNotFound."""
+        ...
+
+    async def delete_instance(
+        self, entity_id: str, attr: str, instance_id: str, *, now: int
+    ) -> None:
+        """Remove one instance (§5.6.15). ResourceNotFound."""
+        ...
+
+
 class TemporalStore(Protocol):
-    """Temporal retrieval that the NGSI-LD API needs."""
+    """The past as the NGSI-LD API needs it."""
+
+    @property
+    def edit(self) -> TemporalEditor:
+        """The operations that write."""
+        ...
 
     async def evolution(
         self, entity_ids: Sequence[str], query: TemporalQuery

@@ -6,6 +6,8 @@ from .backup import TableFiles, table_files
 from .engine import EngineSettings
 from .follow import FollowerSettings
 from .history import History, HistorySettings, HistoryStats
+from .merge import MergeSettings
+from .overlay import FILE as OVERLAY_FILE
 from .periods import parse_duration
 from .query import METHODS, AggregateQuery
 from .reference import ParquetReference
@@ -15,12 +17,14 @@ from .upkeep import UpkeepSettings
 
 __all__ = [
     "METHODS",
+    "OVERLAY_FILE",
     "AggregateQuery",
     "EngineSettings",
     "FollowerSettings",
     "History",
     "HistorySettings",
     "HistoryStats",
+    "MergeSettings",
     "ParquetReference",
     "Reading",
     "Selection",

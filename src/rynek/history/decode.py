@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from rynek.base.clock import parse_iso
-from rynek.context import Change, Instance
+from rynek.context import NULL, SCOPE, Change, Instance
 
 from .schema import ENTITY, Reading
 
@@ -73,27 +73,47 @@ def get_value(row: Reading) -> Any:
 
 
 class Meta(msgspec.Struct, omit_defaults=True):
-    """The rarer members of an instance, kept as JSON in the column `meta`."""
+    """The rarer members of an instance, kept as JSON in the column `meta`.
 
+    `created` (epoch µs; first, so that a query finds it) is there where it differs from `at`.
+    """
+
+    created: int | None = None
     subs: dict[str, list[Instance]] | None = None
     object_type: list[str] | None = None
     value_type: str | None = None
     expires_at: str | None = None
+    sealed: dict[str, str] | None = None
 
 
 _meta_decoder = msgspec.json.Decoder(Meta)
 
 
-def _meta(instance: Instance) -> str | None:
+def _meta(instance: Instance, created: int | None = None) -> str | None:
     if (
         instance.subs is None
         and instance.object_type is None
         and instance.value_type is None
         and instance.expires_at is None
+        and instance.sealed is None
+        and created is None
     ):
         return None
-    meta = Meta(instance.subs, instance.object_type, instance.value_type, instance.expires_at)
+    meta = Meta(
+        created,
+        instance.subs,
+        instance.object_type,
+        instance.value_type,
+        instance.expires_at,
+        instance.sealed,
+    )
     return _json.encode(meta).decode()
+
+
+def created_at(row: Reading) -> int:
+    """When the instance was created (epoch µs): with the row, or before a client changed it."""
+    created = _meta_decoder.decode(row.meta).created if row.meta else None
+    return row.at if created is None else created
 
 
 def to_instance(row: Reading, observed_at: str | None) -> Instance:
@@ -109,8 +129,9 @@ def to_instance(row: Reading, observed_at: str | None) -> Instance:
         value_type=meta.value_type,
         expires_at=meta.expires_at,
         subs=meta.subs,
-        created_at=row.at,
+        created_at=row.at if meta.created is None else meta.created,
         modified_at=row.at,
+        sealed=meta.sealed,
     )
 
 
@@ -130,6 +151,8 @@ def readings(change: Change, runs: dict[SeriesKey, Run]) -> list[Reading]:
     ]
     for attr, dataset_id in change.deleted:
         rows.append(_gone(change, kind, attr, dataset_id, runs))
+    if change.scopes is not None:
+        rows.append(_scope(change, kind, runs))
     if change.op == "delete":
         rows.append(_gone(change, kind, ENTITY, None, runs))
     return rows
@@ -151,23 +174,64 @@ def _extend(change: Change, runs: dict[SeriesKey, Run]) -> None:
 def _row(
     change: Change, kind: str, attr: str, instance: Instance, runs: dict[SeriesKey, Run]
 ) -> Reading:
-    time, observed = moment(instance, change.at)
-    row = Reading(
-        seq=change.seq,
+    row = to_reading(
+        instance,
         entity_id=change.entity_id,
-        type=kind,
+        type_=kind,
+        attr=attr,
+        seq=change.seq,
+        at=change.at,
+        source=change.source,
+    )
+    _close(row, runs)
+    return row
+
+
+def to_reading(
+    instance: Instance,
+    *,
+    entity_id: str,
+    type_: str,
+    attr: str,
+    seq: int,
+    at: int,
+    created: int | None = None,
+    source: str | None = None,
+) -> Reading:
+    """An instance as a row, written at `at` (and created before, where `created` says so).
+
+    An instance whose value is the NGSI-LD Null marks a deletion.
+    """
+    time, observed = moment(instance, at)
+    row = Reading(
+        seq=seq,
+        entity_id=entity_id,
+        type=type_,
         attr=attr,
         dataset_id=instance.dataset_id,
         kind=instance.kind,
         time=time,
         observed=observed,
-        at=change.at,
+        at=at,
         unit_code=instance.unit_code,
-        source=change.source,
-        meta=_meta(instance),
+        source=source,
+        meta=_meta(instance, created),
     )
-    put_value(row, instance.kind, instance.value)
-    _close(row, runs)
+    if instance.value == NULL:
+        row.deleted, row.observed = True, False
+    else:
+        put_value(row, instance.kind, instance.value)
+    return row
+
+
+def _scope(change: Change, kind: str, runs: dict[SeriesKey, Run]) -> Reading:
+    """The scopes that a change set, observed when it was made (§4.5.6), or that they went away."""
+    scopes = change.scopes
+    if not scopes:
+        return _gone(change, kind, SCOPE, None, runs)
+    value: Any = scopes[0] if len(scopes) == 1 else scopes
+    row = _row(change, kind, SCOPE, Instance("Property", value), runs)
+    row.observed = True
     return row
 
 
@@ -180,7 +244,7 @@ def _gone(
         type=kind,
         attr=attr,
         dataset_id=dataset_id,
-        kind="",
+        kind="Property" if attr == SCOPE else change.kinds.get(attr, ""),
         time=change.at,
         observed=False,
         at=change.at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,15 +51,20 @@ class Engine:
         self, scan: Scan, shape: Hashable, question: Callable[[ir.Table], ir.Table]
     ) -> pa.Table:
         """The answer to `question` over the scan's readings; equal shapes mean equal questions."""
-        connection = self._connection()
         statement = f"WITH {_NAME} AS ({scan.sql}) SELECT * FROM ({self._sql(shape, question)})"
-        if TAIL in scan.sql:
-            connection.register(TAIL, to_table(scan.rows))
+        tables = scan.hidden if scan.rows is None else scan.hidden | {TAIL: to_table(scan.rows)}
+        return self.run(statement, scan.values, tables)
+
+    def run(self, statement: str, values: list[Any], tables: Mapping[str, pa.Table]) -> pa.Table:
+        """The answer to a statement over Arrow tables by name."""
+        connection = self._connection()
+        for name, table in tables.items():
+            connection.register(name, table)
         try:
-            return self._run(connection, statement, scan.values)
+            return self._run(connection, statement, values)
         finally:
-            if TAIL in scan.sql:
-                connection.unregister(TAIL)
+            for name in tables:
+                connection.unregister(name)
 
     def _run(self, connection: Any, statement: str, values: list[Any]) -> pa.Table:
         import duckdb
@@ -88,6 +93,7 @@ class Engine:
         import pyarrow as pa
 
         schema = arrow_schema().append(pa.field("us", pa.int64()))
+        schema = schema.append(pa.field("created", schema.field("at").type))
         table = ibis.table(ibis.schema(schema), name=_NAME)
         sql = str(ibis.to_sql(question(table), dialect="duckdb"))
         with self._lock:

@@ -21,8 +21,11 @@ from rynek.base.errors import Unavailable
 from rynek.context import Change, ChangeLog
 
 from . import runs as runs_file
+from .amend import Known
 from .decode import Run, SeriesKey, readings
 from .lake import FOLLOWER, Lake
+from .merge import Merger
+from .overlay import Overlay
 from .schema import to_table
 from .tail import Tail, View
 
@@ -57,12 +60,16 @@ class Follower:
         lake: Lake,
         settings: FollowerSettings,
         writer: ThreadPoolExecutor,
-        upkeep: Callable[[], None] | None = None,
+        overlay: Overlay,
+        merger: Merger,
+        upkeep: Callable[[], None],
     ) -> None:
         self._changes = changes
         self._lake = lake
         self._settings = settings
         self._writer = writer
+        self._overlay = overlay
+        self._merger = merger
         self._upkeep = upkeep
         self._runs_path = Path(lake.folder).parent / "runs.msgpack"
         self._runs: dict[SeriesKey, Run] = {}
@@ -101,12 +108,22 @@ class Follower:
     async def ready(self) -> None:
         """Wait until the table is open; Unavailable when that failed (it is tried again)."""
         while not self._ready.is_set():
-            if self._task is None or self._task.done():
+            if self._task is None:
+                await self._begun()
+            elif self._task.done():
                 raise Unavailable("The history is not running")
             if self._closed_out:
                 raise Unavailable("The history cannot be opened: the log says why")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), _WAIT / 4)
+
+    async def _begun(self) -> None:
+        """Wait a little for `start`: a tenant starts in the background with its first request."""
+        for _ in range(100):
+            if self._task is not None:
+                return
+            await asyncio.sleep(0.02)
+        raise Unavailable("The history is not running")
 
     def mute(self, after: int | None = None) -> None:
         """Pass over what feeds changed after a seq (default: now): it is read and makes no rows."""
@@ -127,10 +144,13 @@ class Follower:
         return max(0, self._changes.head() - self._tail.seq)
 
     def view(self) -> View:
-        """The table's newest snapshot and the rows above it."""
+        """The table's newest snapshot, the rows above it, and the overlay."""
+        # In this order: what a merge takes from the overlay is in the table by then.
+        amended = self._overlay.frozen()
         snapshot = self._lake.snapshot
         tails = (self._flushing, self._tail)
-        return View(snapshot, tuple(t for t in tails if t is not None and t.seq > snapshot.seq))
+        above = tuple(t for t in tails if t is not None and t.seq > snapshot.seq)
+        return View(snapshot, above, amended)
 
     async def drain(self) -> None:
         """Read the log up to its present head."""
@@ -152,8 +172,21 @@ class Follower:
         if muted and (change.source or "").startswith(_FEED):
             self._tail.extend((), change.seq)
             return
+        if len(change.types) > 1 or change.entity_id in self._overlay.known:
+            self._note_types(change)
         rows = readings(change, self._runs)
         self._tail.extend(rows if change.seq > self._table_seq else (), change.seq)
+
+    def _note_types(self, change: Change) -> None:
+        """A row knows one type only; what has several, or had, is remembered beside."""
+        known = self._overlay.known.get(change.entity_id, Known())
+        types = tuple(change.types)
+        if known.own:
+            types = tuple(dict.fromkeys((*types, *known.types)))
+        elif len(types) == 1:
+            types = ()
+        if types != known.types:
+            self._overlay.note(change.entity_id, msgspec.structs.replace(known, types=types))
 
     def _check_room(self) -> None:
         held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)
@@ -178,6 +211,7 @@ class Follower:
                 if tail.seq > self._lake.snapshot.seq:
                     await self._in_thread(lambda: self._lake.mark(tail.seq))
                 await self._in_thread(lambda: runs_file.save(self._runs_path, data))
+                await self._in_thread(self._overlay.save_known)
                 self._runs_saved = tail.seq
                 self._changes.acknowledge(CURSOR, tail.seq)
 
@@ -205,12 +239,15 @@ class Follower:
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         snapshot = await loop.run_in_executor(self._writer, self._lake.open)
+        await loop.run_in_executor(self._writer, self._overlay.open, snapshot.merged)
         saved = await loop.run_in_executor(self._writer, runs_file.load, self._runs_path)
         head = self._changes.head()
         if snapshot.seq > head:
             # A backup of the state was restored under a newer history: keep what was recorded
             # and go on from the log that is there.
             log.warning("history: table is at %d, log at %d; following on", snapshot.seq, head)
+            # Corrections name changes by numbers that are now given out again.
+            await loop.run_in_executor(self._writer, self._merger.run)
             reset = await loop.run_in_executor(self._writer, self._lake.mark, head)
             snapshot, saved = reset, None
         self._table_seq = snapshot.seq
@@ -248,8 +285,7 @@ class Follower:
                     save = now - saved >= self._settings.runs_seconds
                     await self.flush(save_runs=save and self._tail.seq > self._runs_saved)
                     flushed, saved = now, now if save else saved
-                    if self._upkeep is not None:
-                        await self._in_thread(self._upkeep)
+                    await self._in_thread(self._upkeep)
                 self._failing = False
             except Exception:
                 if not self._failing:

@@ -11,13 +11,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from rynek.context import ChangeLog, TemporalEntity, TemporalQuery
+from rynek.context import ChangeLog, TemporalEditor, TemporalEntity, TemporalQuery
 
+from .edit import Editor
 from .engine import Engine, EngineSettings
 from .follow import Follower, FollowerSettings
 from .lake import Lake
+from .merge import Merger, MergeSettings
+from .overlay import Overlay
 from .query import AggregateQuery, Questions
 from .reference import ParquetReference
+from .schema import DAY_US
 from .select import Selection
 from .sink import LakeSink
 from .tail import View
@@ -36,11 +40,13 @@ class HistorySettings(msgspec.Struct, kw_only=True):
     follower: FollowerSettings = msgspec.field(default_factory=FollowerSettings)
     engine: EngineSettings = msgspec.field(default_factory=EngineSettings)
     upkeep: UpkeepSettings = msgspec.field(default_factory=UpkeepSettings)
+    merge: MergeSettings = msgspec.field(default_factory=MergeSettings)
 
 
 class HistoryStats(msgspec.Struct):
     """Numbers about the table: `lag` is changes not read yet, `pending` rows not on disk yet;
-    `newest` the newest time of a reading (epoch µs), `lost` changes trimmed before reading.
+    `newest` the newest time of a reading (epoch µs), `lost` changes trimmed before reading,
+    `added` and `corrections` what clients wrote that is not merged into the table yet.
     """
 
     rows: int
@@ -51,6 +57,8 @@ class HistoryStats(msgspec.Struct):
     pending: int
     lost: int
     version: int
+    added: int = 0
+    corrections: int = 0
 
 
 class History:
@@ -70,19 +78,33 @@ class History:
         self._readers = ThreadPoolExecutor(
             self._settings.engine.connections, thread_name_prefix="history-reader"
         )
+        self._corrector = ThreadPoolExecutor(1, thread_name_prefix="history-overlay")
         self._lake = Lake(folder / "readings")
+        self._overlay = Overlay(folder)
+        engine = Engine(self._lake.folder, self._settings.engine)
         self.upkeep = Upkeep(self._lake, self._settings.upkeep)
+        self._merger = Merger(self._lake, self._overlay, engine, self._settings.merge)
         self._follower = Follower(
-            changes, self._lake, self._settings.follower, self._writer, self._step
+            changes,
+            self._lake,
+            self._settings.follower,
+            self._writer,
+            self._overlay,
+            self._merger,
+            self._step,
         )
-        self._questions = Questions(
-            self._lake.folder, Engine(self._lake.folder, self._settings.engine), self.zone
-        )
+        self._questions = Questions(self._lake.folder, engine, self.zone)
+        self.edit: TemporalEditor = Editor(self._overlay, self, self._mark, self._corrector)
         self.sink = LakeSink(self._lake, self._writer)
         self.reference = ParquetReference(folder.parent / "reference")
 
     def _step(self) -> None:
+        self._merger.step()
         self.upkeep.step()
+
+    async def _mark(self) -> int:
+        await self._follower.drain()
+        return self._follower.seq
 
     async def start(self) -> None:
         """Begin to follow the log; returns at once, the table opens in the background."""
@@ -93,6 +115,8 @@ class History:
         try:
             await self._follower.stop()
         finally:
+            self._corrector.shutdown(wait=True)
+            self._overlay.close()
             self._writer.shutdown(wait=True)
             self._readers.shutdown(wait=True, cancel_futures=True)
 
@@ -104,6 +128,11 @@ class History:
         """Write everything that was acknowledged to the table now, durably (backup, tests)."""
         await self._follower.drain()
         await self._follower.flush(save_runs=True)
+
+    async def merge(self) -> None:
+        """Bring what clients added and corrected into the table now (tests, upkeep by hand)."""
+        await self.flush()
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._merger.run)
 
     def mute(self, after: int | None = None) -> None:
         """Record nothing of what feeds write from now on (or wrote after the change with that
@@ -175,6 +204,8 @@ class History:
 
     async def entities(self, select: Selection) -> pa.Table:
         """Which entities have readings in the selection: entity_id, type, attrs (a list)."""
+        if select.types:
+            select = msgspec.structs.replace(select, also=self._overlay.having(select.types))
         return await self._ask(lambda view: self._questions.entities(view, select))
 
     async def _ask(self, question: Callable[[View], T]) -> T:
@@ -183,14 +214,19 @@ class History:
         return await asyncio.get_running_loop().run_in_executor(self._readers, question, view)
 
     def days(self) -> list[int]:
-        """The days (since 1970, UTC) that the table has readings of; call `flush` before."""
-        return sorted(self._follower.view().snapshot.days)
+        """The days (since 1970, UTC) that there may be readings of; call `flush` before."""
+        view = self._follower.view()
+        found = {row.time // DAY_US for row in view.rows()}
+        for part in view.snapshot.parts():
+            found.update(range(part.min_time // DAY_US, part.max_time // DAY_US + 1))
+        return sorted(found)
 
     def stats(self) -> HistoryStats:
         """Numbers for the health page; never waits."""
         view = self._follower.view()
         parts = view.snapshot.parts()
         pending = [row.time for tail in view.tails for row in tail.rows]
+        added, corrections = self._overlay.size
         return HistoryStats(
             rows=sum(part.rows for part in parts) + len(pending),
             bytes=sum(part.size for part in parts),
@@ -200,4 +236,6 @@ class History:
             pending=len(pending),
             lost=self._follower.lost,
             version=view.snapshot.version,
+            added=added,
+            corrections=corrections,
         )

@@ -32,14 +32,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FOLLOWER = "follower"
+OVERLAY = "overlay"
+"""The application transaction that says which added readings of the overlay the table holds."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """One state of the table: its version, the log's seq it holds, and its files by day."""
+    """One state of the table: its version, the log's seq and the overlay's number up to which it
+    holds readings, and its files by day."""
 
     version: int
     seq: int
     days: Mapping[int, tuple[Part, ...]]
+    merged: int = 0
 
     def parts(self) -> list[Part]:
         """Every file, oldest day first."""
@@ -94,7 +98,7 @@ class Lake:
             else:
                 self._table = self._create()
             parts = to_parts(self._table.get_add_actions(flatten=True))
-            self._publish(_grouped(parts), self.seq(FOLLOWER))
+            self._publish(_grouped(parts), self.seq(FOLLOWER), self.seq(OVERLAY))
             return self._snapshot
 
     def _create(self) -> Any:
@@ -158,6 +162,13 @@ class Lake:
             new = write_part(self.folder, day, in_order(pa.concat_tables(tables)))
             return self._commit([new], old, {}, data_change=False)
 
+    def replace(self, old: Sequence[Part], kept: pa.Table, moved: pa.Table) -> Snapshot:
+        """Put `kept` (of one day, in order) and `moved` (of any day) in the place of files."""
+        with self._lock:
+            new = [write_part(self.folder, old[0].day, kept)] if len(kept) else []
+            new += [write_part(self.folder, day, rows) for day, rows in by_day(moved)]
+            return self._commit(new, old, {}, data_change=True)
+
     def drop(self, old: Sequence[Part]) -> Snapshot:
         """Take files out of the table (retention); the bytes go with the next vacuum."""
         with self._lock:
@@ -172,31 +183,9 @@ class Lake:
         data_change: bool,
     ) -> Snapshot:
         from deltalake import CommitProperties, Transaction
-        from deltalake.transaction import AddAction, RemoveAction
 
         table = self._opened()
-        now = int(datetime.now(UTC).timestamp() * 1000)
-        actions: list[Any] = [
-            AddAction(
-                part.path,
-                part.size,
-                {PARTITION: day_text(part.day)},
-                now,
-                data_change,
-                statistics(part),
-            )
-            for part in new
-        ]
-        actions += [
-            RemoveAction(
-                path=part.path,
-                data_change=data_change,
-                partition_values={PARTITION: day_text(part.day)},
-                size=part.size,
-                deletion_timestamp=now,
-            )
-            for part in old
-        ]
+        actions = _actions(new, old, data_change=data_change)
         table.create_write_transaction(
             actions,
             mode="append",
@@ -208,7 +197,12 @@ class Lake:
         )
         table.update_incremental()
         _sync_commit(self.folder, table.version())
-        self._publish(self._days_after(new, old), transactions.get(FOLLOWER, self._snapshot.seq))
+        held = self._snapshot
+        self._publish(
+            self._days_after(new, old),
+            transactions.get(FOLLOWER, held.seq),
+            transactions.get(OVERLAY, held.merged),
+        )
         return self._snapshot
 
     def _days_after(self, new: Sequence[Part], old: Sequence[Part]) -> dict[int, tuple[Part, ...]]:
@@ -221,8 +215,8 @@ class Lake:
             days[part.day] = (*days.get(part.day, ()), part)
         return {day: parts for day, parts in days.items() if parts}
 
-    def _publish(self, days: Mapping[int, tuple[Part, ...]], seq: int) -> None:
-        self._snapshot = Snapshot(self._opened().version(), seq, days)
+    def _publish(self, days: Mapping[int, tuple[Part, ...]], seq: int, merged: int) -> None:
+        self._snapshot = Snapshot(self._opened().version(), seq, days, merged)
 
     def vacuum(self, hours: int = 24) -> int:
         """Delete the bytes of files that left the table more than `hours` ago; how many."""
@@ -231,7 +225,8 @@ class Lake:
                 retention_hours=hours, dry_run=False, enforce_retention_duration=False
             )
             self._table.update_incremental()
-            self._publish(self._snapshot.days, self._snapshot.seq)
+            held = self._snapshot
+            self._publish(held.days, held.seq, held.merged)
             return len(gone)
 
 
@@ -240,6 +235,34 @@ def _grouped(parts: Iterable[Part]) -> dict[int, tuple[Part, ...]]:
     for part in parts:
         days[part.day] = (*days.get(part.day, ()), part)
     return days
+
+
+def _actions(new: Sequence[Part], old: Sequence[Part], *, data_change: bool) -> list[Any]:
+    from deltalake.transaction import AddAction, RemoveAction
+
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    actions: list[Any] = [
+        AddAction(
+            part.path,
+            part.size,
+            {PARTITION: day_text(part.day)},
+            now,
+            data_change,
+            statistics(part),
+        )
+        for part in new
+    ]
+    actions += [
+        RemoveAction(
+            path=part.path,
+            data_change=data_change,
+            partition_values={PARTITION: day_text(part.day)},
+            size=part.size,
+            deletion_timestamp=now,
+        )
+        for part in old
+    ]
+    return actions
 
 
 def _sync_commit(folder: Path, version: int) -> None:

@@ -14,7 +14,7 @@ from rynek.base.errors import BadRequestData, TooComplexQuery
 from .engine import Engine
 from .periods import Buckets, parse_duration
 from .schema import COLUMNS, DAY_US
-from .select import Selection, make_scan, parts_of
+from .select import Selection, make_scan, moment_column, parts_of, rows_of
 from .tail import View
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ class Questions:
             missing = msgspec.structs.replace(missing, entity_ids=left)
         else:
             found.append(self._rows(view, missing, last_n, limit))
-        order = [("entity_id", "ascending"), ("attr", "ascending"), ("dataset_id", "ascending")]
+        order = [(name, "ascending") for name in ("entity_id", "attr", "dataset_id", "time", "seq")]
         table = pa.concat_tables(found)
-        return table if len(found) == 1 else table.sort_by([*order, ("time", "ascending")])
+        return table if len(found) == 1 else table.sort_by(order)
 
     def _rows(
         self, view: View, select: Selection, last_n: int | None, limit: int | None
     ) -> pa.Table:
-        key = "time" if select.time_property == "observedAt" else "at"
+        key = moment_column(select.time_property)
 
         def question(table: ir.Table) -> ir.Table:
             import ibis
@@ -100,7 +100,7 @@ class Questions:
                 ranked = ibis.window(group_by=series, order_by=order)
                 most = min(n for n in (last_n, limit) if n is not None)
                 table = table.filter(ibis.row_number().over(ranked) < most)
-            return table.select(*COLUMNS).order_by([*series, key, "seq"])
+            return table.select(*dict.fromkeys((*COLUMNS, key))).order_by([*series, key, "seq"])
 
         return self._ask(view, select, ("rows", key, last_n, limit), question)
 
@@ -110,7 +110,8 @@ class Questions:
         if not select.entity_ids or not select.attrs or select.time_property != "observedAt":
             return []
         parts = parts_of(view, select)
-        if not all(part.plain for part in parts):
+        rows = rows_of(view, select)
+        if not all(part.plain for part in parts) or any(row.dataset_id for row in rows):
             return []
         held = sorted({part.day for part in parts}, reverse=True)
         starts = [held[days - 1] * DAY_US for days in _WINDOWS if days < len(held)]
@@ -129,13 +130,12 @@ class Questions:
         span = self._range(view, query.select) if buckets is not None else (0, 0)
         # One attribute is the same in every row: a constant is cheaper than a group.
         constant = query.select.attrs[0] if len(query.select.attrs) == 1 else None
-        by_time = query.select.time_property == "observedAt"
 
         def question(table: ir.Table) -> ir.Table:
-            return _aggregate(table, query, constant, buckets, span, by_time=by_time)
+            return _aggregate(table, query, constant, buckets, span)
 
         shape = (
-            "aggregate", query.methods, query.group, query.bucket, query.origin, constant, by_time,
+            "aggregate", query.methods, query.group, query.bucket, query.origin, constant,
             None if buckets is None else buckets.shape(*span),
         )  # fmt: skip
         result = self._ask(view, query.select, shape, question)
@@ -159,10 +159,10 @@ class Questions:
         return None if length.whole else Buckets(length, self._zone, query.origin)
 
     def _range(self, view: View, select: Selection) -> tuple[int, int]:
-        parts, rows = view.snapshot.parts(), view.rows()
+        parts, rows = parts_of(view, select), rows_of(view, select)
         low = min([part.min_time for part in parts] + [row.time for row in rows], default=0)
         high = max([part.max_time for part in parts] + [row.time for row in rows], default=0)
-        if select.time_property != "observedAt":
+        if moment_column(select.time_property) != "time":
             return select.start or low, max(select.start or low, select.end or high) + 1
         start = low if select.start is None else max(low, select.start)
         end = high if select.end is None else min(high, select.end)
@@ -194,19 +194,17 @@ def _aggregate(
     constant: str | None,
     buckets: Buckets | None,
     span: tuple[int, int],
-    *,
-    by_time: bool,
 ) -> ir.Table:
     import ibis
 
     group = [name for name in query.group if constant is None or name != "attr"]
     keys: list[Any] = [table[name] for name in group]
     if buckets is not None:
-        us = _micros(table, by_time=by_time)
+        us = table.us
         keys.append(buckets.index(us, *span).cast("int64").name("bucket"))
     measures = {name: _measure(table, name) for name in query.methods}
     if buckets is None:
-        us = _micros(table, by_time=by_time)
+        us = table.us
         measures |= {"start": us.min().cast("int64"), "end": us.max().cast("int64")}
     grouped = table.group_by(keys).aggregate(**measures) if keys else table.aggregate(**measures)
     if len(group) < len(query.group):
@@ -215,11 +213,6 @@ def _aggregate(
     return grouped.select(
         *query.group, *[n for n in grouped.columns if n not in query.group]
     ).order_by(order)
-
-
-def _micros(table: ir.Table, *, by_time: bool) -> Any:
-    # Whole seconds are enough for a period of modification times.
-    return table.us if by_time else table["at"].epoch_seconds() * 1_000_000
 
 
 def _measure(table: ir.Table, method: str) -> Any:

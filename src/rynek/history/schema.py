@@ -13,6 +13,8 @@ FORMAT: Final = 1
 PARTITION: Final = "day"
 SORT: Final = (("entity_id", "ascending"), ("attr", "ascending"), ("time", "ascending"))
 DAY_US: Final = 86_400_000_000
+ADDED: Final = 1 << 62
+"""The seq of a reading that a client added is this plus the reading's own number."""
 ENTITY: Final = ""
 """The `attr` of the row that says: the whole entity was deleted."""
 
@@ -20,9 +22,10 @@ ENTITY: Final = ""
 class Reading(msgspec.Struct, array_like=True, gc=False):
     """One row. Exactly one of number, text, json, (lon, lat) holds the value.
 
-    `seq` is the change log's, negative for bulk rows. `time` is observedAt where `observed`,
+    `seq` is the change log's, negative for bulk rows, above ADDED for those that clients added. `time` is observedAt where `observed`,
     else modifiedAt; `at` is modifiedAt. `previous_*` close the run of the value before this one:
-    how often it was seen again unchanged, and when last. `meta` is JSON: subs, objectType …
+    how often it was seen again unchanged, and when last. `meta` is JSON: subs, objectType …, and
+    `created` where a client changed the reading later.
     """
 
     seq: int

@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from rynek.context import TimeProperty
 
+from .amend import Amendments
 from .files import Part
-from .schema import COLUMNS, ENTITY, Reading
+from .schema import ADDED, COLUMNS, ENTITY, Reading
 from .tail import View
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_000_000
 TAIL = "tail_rows"
+PATCHED: Final = "patched_rows"
+GONE: Final = "gone_rows"
+CREATED_FIRST: Final = '{"created":'
+"""How the JSON of `meta` begins where an instance was created before it was last changed."""
+_CREATED: Final = (
+    f"CASE WHEN starts_with(meta, '{CREATED_FIRST}')"
+    " THEN make_timestamptz(CAST(regexp_extract(meta, '[0-9]+') AS BIGINT)) ELSE \"at\" END"
+)
+_MOMENTS: Final = {
+    "observedAt": "time",
+    "createdAt": "created",
+    "modifiedAt": '"at"',
+    "deletedAt": "time",
+}
 
 
 class Selection(msgspec.Struct, kw_only=True, frozen=True):
@@ -25,10 +43,13 @@ class Selection(msgspec.Struct, kw_only=True, frozen=True):
 
     `observed_only` leaves out readings without observedAt (their time is the write's own);
     `deleted` lets the marks of deleted attributes in, and of deleted entities (`attr` empty).
+    `also` are entities that count as having one of `types`; `seq` picks the readings of one write.
     """
 
     entity_ids: tuple[str, ...] | None = None
     types: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    seq: int | None = None
     attrs: tuple[str, ...] = ()
     dataset_ids: tuple[str | None, ...] | None = None
     start: int | None = None
@@ -39,16 +60,23 @@ class Selection(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """What to read: a SELECT with its parameters, and the rows it calls `tail_rows`."""
+    """What to read: a SELECT with its parameters, the rows it calls `tail_rows` (None where it
+    does not), and the readings of the files that corrections hide."""
 
     sql: str
     values: list[Any]
-    rows: list[Reading]
+    rows: list[Reading] | None
+    hidden: dict[str, pa.Table]
+
+
+def moment_column(time_property: TimeProperty) -> str:
+    """The column of a scan that a time property stands in, without quotes."""
+    return _MOMENTS[time_property].strip('"')
 
 
 def parts_of(view: View, select: Selection) -> list[Part]:
     """The files that may hold rows of the selection."""
-    timed = select.time_property == "observedAt"
+    timed = _MOMENTS[select.time_property] == "time"
     return view.snapshot.select(
         select.entity_ids, select.start if timed else None, select.end if timed else None
     )
@@ -60,25 +88,87 @@ def rows_of(view: View, select: Selection) -> list[Reading]:
         row
         for row in view.rows(select.entity_ids)
         if (not select.attrs or row.attr in select.attrs)
-        and (not select.types or row.type in select.types)
+        and (not select.types or row.type in select.types or row.entity_id in select.also)
         and (select.deleted or row.attr != ENTITY)
     ]
 
 
 def make_scan(folder: Path, view: View, select: Selection) -> Scan:
-    """The scan of a selection, with `us` (time as epoch µs) beside the table's columns."""
+    """The scan of a selection: the table's columns, and beside them `created` and `us`, the time
+    property that is asked for as epoch µs."""
     parts, rows = parts_of(view, select), rows_of(view, select)
+    hidden: dict[str, pa.Table] = {}
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     sources = []
     if parts:
         paths = ", ".join(_quoted(folder / part.path) for part in parts)
-        sources.append(f"SELECT {names} FROM read_parquet([{paths}], hive_partitioning=false)")
-    if rows or not parts:
+        source = f"read_parquet([{paths}], hive_partitioning=false)"
+        hidden = hidden_rows(view.amendments(select.entity_ids))
+        unseen = f" AS r WHERE NOT ({hides(hidden)})" if hidden else ""
+        sources.append(f"SELECT {names} FROM {source}{unseen}")
+    tail = bool(rows or not parts)
+    if tail:
         sources.append(f"SELECT {names} FROM {TAIL}")
     tests, values = _conditions(select)
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    sql = f"SELECT *, epoch_us(time) AS us FROM ({' UNION ALL '.join(sources)}){where}"
-    return Scan(sql, values, rows)
+    union = " UNION ALL ".join(sources)
+    moment = _MOMENTS[select.time_property]
+    inner = f"SELECT *, {_CREATED} AS created FROM ({union})"
+    sql = f"SELECT *, epoch_us({moment}) AS us FROM ({inner}){where}"
+    return Scan(sql, values, rows if tail else None, hidden)
+
+
+def hidden_rows(amended: Amendments) -> dict[str, pa.Table]:
+    """The tables that `hides` looks at: what patches stand for (`at`: when they were made; null
+    for a deletion), and tombstones. Those without rows are left out."""
+    import pyarrow as pa
+
+    patched = [
+        (entity, *key, None if patch.row is None else patch.row.at)
+        for entity, one in amended.items()
+        for key, patch in one.patches.items()
+    ]
+    gone = [
+        (entity, stone.attr, stone.dataset, stone.seq, stone.at, ADDED + stone.n)
+        for entity, one in amended.items()
+        for stone in one.gone
+    ]
+    found = {}
+    for name, rows, columns in ((PATCHED, patched, _PATCHED), (GONE, gone, _GONE)):
+        if rows:
+            arrays = [
+                pa.array(column, pa.string() if kind is str else pa.int64())
+                for column, kind in zip(zip(*rows, strict=True), columns.values(), strict=True)
+            ]
+            found[name] = pa.table(arrays, names=list(columns))
+    return found
+
+
+_PATCHED: Final = {"entity_id": str, "attr": str, "dataset": str, "seq": int, "at": int}
+_GONE: Final = {
+    "entity_id": str, "attr": str, "dataset": str, "seq": int, "at": int, "number": int,
+}  # fmt: skip
+
+
+def hides(hidden: dict[str, pa.Table], *, unless_applied: bool = False) -> str:
+    """The test whether a row `r` of the table is hidden; `unless_applied`: but not for a row
+    that is what its patch made of it."""
+    tests = []
+    if PATCHED in hidden:
+        old = " AND (p.at IS NULL OR p.at <> epoch_us(r.at))" if unless_applied else ""
+        tests.append(
+            f"EXISTS (SELECT 1 FROM {PATCHED} p WHERE p.entity_id = r.entity_id AND p.seq = r.seq"
+            f" AND p.attr = r.attr AND p.dataset = coalesce(r.dataset_id, ''){old})"
+        )
+    if GONE in hidden:
+        tests.append(
+            f"EXISTS (SELECT 1 FROM {GONE} g WHERE g.entity_id = r.entity_id"
+            " AND (g.attr IS NULL OR g.attr = r.attr)"
+            " AND (g.dataset IS NULL OR g.dataset = coalesce(r.dataset_id, ''))"
+            " AND CASE WHEN r.seq < 0 THEN epoch_us(r.at) <= g.at"
+            f" WHEN r.seq >= {ADDED} THEN r.seq <= g.number ELSE r.seq <= g.seq END)"
+        )
+    return " OR ".join(tests)
 
 
 def _conditions(select: Selection) -> tuple[list[str], list[Any]]:
@@ -89,18 +179,23 @@ def _conditions(select: Selection) -> tuple[list[str], list[Any]]:
         tests.append(sql)
         values.append(value)
 
-    for column, wanted in (
-        ("entity_id", select.entity_ids),
-        ("type", select.types or None),
-        ("attr", select.attrs or None),
-    ):
-        if wanted is not None:
-            test(*_among(column, wanted))
+    if select.entity_ids is not None:
+        test(*_among("entity_id", select.entity_ids))
+    if select.types and select.also:
+        test("(type IN (SELECT unnest(?::VARCHAR[])) OR", list(select.types))
+        tests[-1] += " entity_id IN (SELECT unnest(?::VARCHAR[])))"
+        values.append(list(select.also))
+    elif select.types:
+        test(*_among("type", select.types))
+    if select.attrs:
+        test(*_among("attr", select.attrs))
+    if select.seq is not None:
+        test("seq = ?", select.seq)
     if select.dataset_ids is not None:
         named = [one for one in select.dataset_ids if one is not None]
         sql, value = _among("dataset_id", named)
         test(f"({sql} OR dataset_id IS NULL)" if None in select.dataset_ids else sql, value)
-    moment = "time" if select.time_property == "observedAt" else '"at"'
+    moment = _MOMENTS[select.time_property]
     if select.start is not None:
         test(f"{moment} >= ?", to_datetime(select.start))
     if select.end is not None:

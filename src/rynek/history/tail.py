@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from .amend import NOTHING, Amended, Amendments
 from .lake import Snapshot
 from .schema import Reading
 
@@ -38,10 +39,12 @@ class Tail:
 
 
 class View(msgspec.Struct, frozen=True):
-    """One consistent state to answer from: a table snapshot and the rows above it."""
+    """One consistent state to answer from: a table snapshot, the rows above it, and what clients
+    added and corrected."""
 
     snapshot: Snapshot
     tails: tuple[Tail, ...]
+    amended: Amendments = NOTHING
 
     def rows(self, entity_ids: Iterable[str] | None = None) -> list[Reading]:
         """The rows above the table, of some entities or of all, in order of writing.
@@ -49,5 +52,22 @@ class View(msgspec.Struct, frozen=True):
         A copy: later changes do not move it.
         """
         if entity_ids is None:
-            return [row for tail in self.tails for row in tail.rows]
-        return [row for tail in self.tails for one in entity_ids for row in tail.of(one)]
+            rows = [row for tail in self.tails for row in tail.rows]
+        else:
+            rows = [row for tail in self.tails for one in entity_ids for row in tail.of(one)]
+        if not self.amended:
+            return rows
+        about = self.amendments(entity_ids)
+        rows = [r for r in rows if (one := about.get(r.entity_id)) is None or not one.hides(r)]
+        return rows + [r for one in about.values() for r in one.rows(self.snapshot.merged)]
+
+    def amendments(self, entity_ids: Iterable[str] | None = None) -> Amendments:
+        """What was added and corrected of some entities, or of all."""
+        if entity_ids is None or not self.amended:
+            return self.amended
+        found: dict[str, Amended] = {}
+        for one in entity_ids:
+            amended = self.amended.get(one)
+            if amended is not None:
+                found[one] = amended
+        return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rynek.base.clock import to_iso
 from rynek.context import NULL, Instance, TemporalEntity, TemporalInstance, TemporalQuery
 
-from .decode import to_instance
-from .schema import ENTITY, Reading, to_readings
+from .decode import created_at, to_instance
+from .schema import ADDED, ENTITY, Reading, to_readings
 from .select import Selection
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _entity(entity_id: str, rows: list[Reading], query: TemporalQuery) -> Tempor
     kinds = {(row.attr, row.dataset_id): row.kind for row in rows if row.kind}
     for row in rows:
         if row.attr == ENTITY:
-            entity.deleted_at = max(entity.deleted_at or row.at, row.at)
+            entity.deleted_at = max(entity.deleted_at or row.time, row.time)
             continue
         kind = row.kind or kinds.get((row.attr, row.dataset_id), "Property")
         entity.attrs.setdefault(row.attr, []).append(_instance(row, kind))
@@ -53,7 +54,9 @@ def _entity(entity_id: str, rows: list[Reading], query: TemporalQuery) -> Tempor
 
 
 def _moment(row: Reading, query: TemporalQuery) -> int:
-    return row.time if query.time_property == "observedAt" else row.at
+    if query.time_property in ("observedAt", "deletedAt"):
+        return row.time
+    return created_at(row) if query.time_property == "createdAt" else row.at
 
 
 def _within_bound(
@@ -83,13 +86,14 @@ def _within_bound(
 
 def _instance(row: Reading, kind: str) -> TemporalInstance:
     if row.deleted:
-        instance = Instance(kind, NULL, row.dataset_id, created_at=row.at, modified_at=row.at)
+        created = created_at(row)
+        instance = Instance(kind, NULL, row.dataset_id, created_at=created, modified_at=row.at)
     else:
         instance = to_instance(row, to_iso(row.time) if row.observed else None)
     return TemporalInstance(
         attr=row.attr,
         instance=instance,
-        instance_id=instance_id(row),
+        instance_id=uri_of(row),
         time=row.time,
         at=row.at,
         deleted=row.deleted,
@@ -97,7 +101,23 @@ def _instance(row: Reading, kind: str) -> TemporalInstance:
     )
 
 
-def instance_id(row: Reading) -> str:
-    """The URI of a reading: its seq, and which instance of that write it was."""
+_URN: Final = "urn:ngsi-ld:instance:"
+_URN_FORM: Final = re.compile(_URN + r"(?:t(\d{1,18})|(-?\d{1,19})-[0-9a-f]{8})")
+
+
+def uri_of(row: Reading) -> str:
+    """The URI of a reading: its seq and which instance of that write it was, or the number of
+    one that a client added."""
+    if row.seq >= ADDED:
+        return f"{_URN}t{row.seq - ADDED}"
     which = zlib.crc32(f"{row.attr}\n{row.dataset_id or ''}".encode())
-    return f"urn:ngsi-ld:instance:{row.seq}-{which:08x}"
+    return f"{_URN}{row.seq}-{which:08x}"
+
+
+def seq_of(instance: str) -> int | None:
+    """The seq of the reading with this URI; None where no reading can have it."""
+    match = _URN_FORM.fullmatch(instance)
+    if match is None:
+        return None
+    seq = ADDED + int(match[1]) if match[1] else int(match[2])
+    return seq if -(2**63) <= seq < 2**63 else None

@@ -28,13 +28,21 @@ from rynek.context.formats.parse import (
 )
 from rynek.context.formats.peek import peek, peek_attributes
 from rynek.context.formats.render import View, render_attribute, render_entity
+from rynek.context.formats.temporal import (
+    SERIES_MEMBER,
+    TemporalFragment,
+    parse_temporal,
+    parse_temporal_instance,
+)
 
 __all__ = [
     "MAX_DEPTH",
+    "SERIES_MEMBER",
     "Fragment",
     "Inliner",
     "Stored",
     "Version",
+    "TemporalFragment",
     "View",
     "as_of",
     "attribute_as_of",
@@ -51,6 +59,8 @@ __all__ = [
     "parse_moment",
     "parse_partial",
     "parse_version",
+    "parse_temporal",
+    "parse_temporal_instance",
     "peek",
     "peek_attributes",
     "render_attribute",

@@ -105,7 +105,7 @@ def parse_attribute(
     try:
         instances = Reader(ctx, now).attribute(iri, doc, 0)
         if iri in GEO_ATTRIBUTES:
-            _check_place(instances)
+            check_place(instances)
     except Invalid as error:
         raise _named(error, name) from None
     return instances
@@ -177,13 +177,13 @@ def _read(doc: Any, reader: Reader) -> Fragment:
             else:
                 attrs[iri] = reader.attribute(iri, raw, 0)
             if kind != "GeoProperty" and iri in GEO_ATTRIBUTES and not reader.lenient:
-                _check_place(attrs[iri])
+                check_place(attrs[iri])
     except Invalid as error:
         raise _named(error, name) from None
     return fragment
 
 
-def _check_place(instances: list[Instance]) -> None:
+def check_place(instances: list[Instance]) -> None:
     """Location, observationSpace and operationSpace are GeoProperties (Table 5.2.4-1)."""
     for one in instances:
         if one.kind not in ("GeoProperty", "") and one.value != NULL:
@@ -202,18 +202,18 @@ def _member(fragment: Fragment, name: str, raw: Any, reader: Reader) -> None:
             raise Invalid("id and @id differ")
         fragment.id = given
     elif name in {"type", "@type"}:
-        types = _types(raw, reader)
+        types = read_types(raw, reader.ctx)
         if fragment.types is not None and fragment.types != types:
             raise Invalid("type and @type differ")
         fragment.types = types
     elif name == "scope":
-        fragment.scopes = _scopes(raw, nulls=reader.nulls)
+        fragment.scopes = read_scopes(raw, nulls=reader.nulls)
     elif name == "expiresAt":
         fragment.expires_at = moment(name, raw, nulls=reader.nulls, zones=reader.lenient)
 
 
-def _types(raw: Any, reader: Reader) -> list[str]:
-    ctx = reader.ctx
+def read_types(raw: Any, ctx: CompiledContext) -> list[str]:
+    """The member `type`: one name or several, expanded, each once; Invalid when it is none."""
     if type(raw) is str and raw in ctx.types and raw != NULL:
         return [ctx.types[raw]]
     if raw == NULL or (type(raw) is list and NULL in raw):
@@ -225,7 +225,7 @@ def _types(raw: Any, reader: Reader) -> list[str]:
     return list(dict.fromkeys(name_iri(ctx.entity_type, "type", item) for item in raw))
 
 
-def _scopes(raw: Any, *, nulls: bool) -> list[str]:
+def read_scopes(raw: Any, *, nulls: bool) -> list[str]:
     """Scopes (§4.18): levels of letters, digits and underscores, separated by slashes; each
     begins with a letter."""
     scopes = raw if type(raw) is list else [raw]

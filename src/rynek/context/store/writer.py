@@ -124,8 +124,8 @@ class GroupTxn:
         source: str | None = None,
     ) -> None:
         """Store `entity`; one change row tells what was set and deleted."""
-        self._set(entity.id, entity, ctx)
-        self._append(op, entity, attrs, deleted or [], source)
+        before = self._set(entity.id, entity, ctx)
+        self._append(op, before, entity, attrs, deleted or [], source)
 
     def remove(self, entity: Entity, *, source: str | None = None) -> None:
         """Delete `entity`; its change row lists every attribute as deleted."""
@@ -135,7 +135,8 @@ class GroupTxn:
             for attr, instances in entity.attrs.items()
             for instance in instances
         ]
-        self._append("delete", entity, {}, deleted, source)
+        gone = msgspec.structs.replace(entity, scopes=None)
+        self._append("delete", entity, gone, {}, deleted, source)
 
     def restore(self, entity: Entity, ctx: CompiledContext) -> None:
         """Store an entity just as it is, with its times; no change row, for copies."""
@@ -167,22 +168,33 @@ class GroupTxn:
         """Delete a kept document."""
         self.later(FORGET, (kind, document_id))
 
-    def _set(self, entity_id: str, entity: Entity | None, ctx: CompiledContext | None) -> None:
+    def _set(
+        self, entity_id: str, entity: Entity | None, ctx: CompiledContext | None
+    ) -> Entity | None:
+        """Let the entity be so from now on; what it was before."""
         pending = self._pending(entity_id)
-        self._undo.append((entity_id, pending.after, pending.ctx))
+        before = pending.after
+        self._undo.append((entity_id, before, pending.ctx))
         pending.after = entity
         pending.ctx = ctx
         pending.dirty = True
+        return before
 
     def _append(
         self,
         op: str,
+        before: Entity | None,
         entity: Entity,
         attrs: dict[str, list[Instance]],
         deleted: list[tuple[str, str | None]],
         source: str | None,
     ) -> None:
         change = Change(0, self.now, op, entity.id, entity.types, attrs, deleted, source)
+        if entity.scopes != (before.scopes if before is not None else None):
+            change.scopes = entity.scopes or []
+        if deleted and before is not None:
+            held = before.attrs
+            change.kinds = {attr: held[attr][0].kind for attr, _ in deleted if attr in held}
         self.log.append((self.head + 1, self.now, encode_change(change)))
 
 

@@ -21,6 +21,7 @@ from rynek.web.api import (
     subscriptions,
     temporal,
     temporal_sources,
+    temporal_writes,
 )
 from rynek.web.api.parameters import (
     ENTITIES,
@@ -33,11 +34,6 @@ from rynek.web.api.parameters import (
 from rynek.web.api.route import Handler, Route, not_yet
 
 _NOT_YET: Final = (
-    Route("POST", "temporal/entities", not_yet, "write"),
-    Route("DELETE", "temporal/entities/*", not_yet, "write"),
-    Route("POST", "temporal/entities/*/attrs", not_yet, "write"),
-    Route("DELETE", "temporal/entities/*/attrs/*", not_yet, "write"),
-    Route("PATCH DELETE", "temporal/entities/*/attrs/*/*", not_yet, "write"),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -50,6 +46,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *contexts.ROUTES,
     *description.ROUTES,
     *temporal_sources.shared(temporal.ROUTES),
+    *temporal_writes.ROUTES,
     *registrations.ROUTES,
     *snapshots.ROUTES,
     *identity.ROUTES,

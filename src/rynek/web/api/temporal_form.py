@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from rynek.base.clock import to_iso
 from rynek.context import (
     NULL,
+    SCOPE,
+    SERIES_MEMBER,
     VALUE_MEMBER,
     CompiledContext,
     Instance,
+    TemporalAbout,
     TemporalEntity,
     TemporalInstance,
     TimeProperty,
@@ -21,18 +24,6 @@ from rynek.context import (
 )
 
 Form = Literal["normalized", "concise", "temporalValues", "aggregatedValues"]
-
-# Kind of attribute → the member of its simplified temporal representation (§4.5.9).
-_LIST_MEMBER: Final = {
-    "Property": "values",
-    "GeoProperty": "values",
-    "Relationship": "objects",
-    "LanguageProperty": "languageMaps",
-    "JsonProperty": "jsons",
-    "VocabProperty": "vocabs",
-    "ListProperty": "valueLists",
-    "ListRelationship": "objectLists",
-}
 
 
 class TemporalView(msgspec.Struct, frozen=True):
@@ -58,26 +49,32 @@ class TemporalView(msgspec.Struct, frozen=True):
         return View(form, self.sys_attrs, lang=self.lang)  # type: ignore[arg-type]
 
 
-def head(entity_id: str, types: Sequence[str], ctx: CompiledContext, view: TemporalView) -> Any:
-    """The members `id` and `type` of a document."""
+def head(
+    entity_id: str, about: TemporalAbout, ctx: CompiledContext, view: TemporalView
+) -> dict[str, Any]:
+    """The members of a document that are no attributes: id, type, and the system's times."""
     out: dict[str, Any] = {}
     if view.shows("id"):
         out["id"] = entity_id
     if view.shows("type"):
-        names = [ctx.compact_iri(one) for one in types]
+        names = [ctx.compact_iri(one) for one in about.types]
         out["type"] = names[0] if len(names) == 1 else names
+    if view.sys_attrs and about.created_at and view.shows("createdAt"):
+        out["createdAt"] = to_iso(about.created_at)
+    if view.sys_attrs and about.modified_at and view.shows("modifiedAt"):
+        out["modifiedAt"] = to_iso(about.modified_at)
     return out
 
 
 def render(
-    entity: TemporalEntity, types: Sequence[str], ctx: CompiledContext, view: TemporalView
+    entity: TemporalEntity, about: TemporalAbout, ctx: CompiledContext, view: TemporalView
 ) -> dict[str, Any]:
     """One entity's temporal representation, names short, without "@context"."""
-    out: dict[str, Any] = head(entity.id, types, ctx, view)
-    if entity.deleted_at is not None:
+    out = head(entity.id, about, ctx, view)
+    if entity.deleted_at is not None and (view.sys_attrs or view.time_property == "deletedAt"):
         out["deletedAt"] = to_iso(entity.deleted_at)
     for attr, instances in entity.attrs.items():
-        if not view.shows(attr):
+        if not view.shows("scope" if attr == SCOPE else attr):
             continue
         if view.form == "temporalValues":
             out[ctx.compact_iri(attr)] = _values(instances, ctx, view)
@@ -89,18 +86,52 @@ def render(
 def _instance(one: TemporalInstance, ctx: CompiledContext, view: TemporalView) -> dict[str, Any]:
     """§4.5.7: the instance as it was, and its instanceId."""
     if one.deleted:
-        member = VALUE_MEMBER[one.instance.kind]
-        out: dict[str, Any] = {"type": one.instance.kind, member: NULL}
-        if one.instance.dataset_id is not None:
-            out["datasetId"] = one.instance.dataset_id
-        out["deletedAt"] = to_iso(one.at)
+        out = _deletion(one, view)
     else:
         rendered = render_attribute([one.instance], ctx, view.inner)
-        out = rendered if isinstance(rendered, dict) else {"value": rendered}
-        if view.time_property != "observedAt" and not view.sys_attrs:
-            out[view.time_property] = to_iso(one.at)
+        bare = not isinstance(rendered, dict) or is_value(rendered)
+        out = {"value": rendered} if bare else rendered
+        if view.time_property == "createdAt" and not view.sys_attrs:
+            out["createdAt"] = to_iso(one.instance.created_at)
+        elif view.time_property == "modifiedAt" and not view.sys_attrs:
+            out["modifiedAt"] = to_iso(one.at)
     out["instanceId"] = one.instance_id
     return out
+
+
+def is_value(rendered: dict[str, Any]) -> bool:
+    """Whether a concise instance is a bare value (a geometry), not an object around one."""
+    return "coordinates" in rendered and "value" not in rendered
+
+
+def _deletion(one: TemporalInstance, view: TemporalView) -> dict[str, Any]:
+    """The instance that says that the attribute was deleted (§4.5.7)."""
+    kind = one.instance.kind
+    out: dict[str, Any] = {"type": kind, VALUE_MEMBER[kind]: null_of(kind)}
+    if view.form == "concise":
+        del out["type"]
+    if one.instance.dataset_id is not None:
+        out["datasetId"] = one.instance.dataset_id
+    if view.sys_attrs:
+        out["createdAt"] = to_iso(one.instance.created_at)
+        out["modifiedAt"] = to_iso(one.at)
+    out["deletedAt"] = to_iso(one.time)
+    return out
+
+
+def null_of(kind: str) -> Any:
+    """The NGSI-LD Null as the value of a kind of attribute (§4.5.0)."""
+    if kind == "LanguageProperty":
+        return {"@none": NULL}
+    if kind == "ListProperty":
+        return [NULL]
+    return [{"object": NULL}] if kind == "ListRelationship" else NULL
+
+
+def _moment(one: TemporalInstance, view: TemporalView) -> int:
+    if one.deleted or view.time_property in ("observedAt", "deletedAt"):
+        return one.time
+    return one.instance.created_at if view.time_property == "createdAt" else one.at
 
 
 def _values(
@@ -110,21 +141,31 @@ def _values(
     groups: dict[tuple[str | None, str], list[list[Any]]] = {}
     plain = View("simplified", lang=view.lang)
     for one in instances:
-        if one.deleted and view.time_property != "deletedAt":
-            continue
         instance = one.instance
-        moment = one.time if view.time_property == "observedAt" else one.at
-        value = NULL if one.deleted else _simple(instance, ctx, plain)
-        pairs = groups.setdefault((instance.dataset_id, instance.kind), [])
-        pairs.append([value, to_iso(moment)])
+        value = _simple_null(instance.kind) if one.deleted else _simple(instance, ctx, plain)
+        pairs = groups.setdefault((instance.dataset_id, _shown_kind(instance, value)), [])
+        pairs.append([value, to_iso(_moment(one, view))])
     out = []
     for (dataset_id, kind), pairs in groups.items():
         item: dict[str, Any] = {"type": kind}
         if dataset_id is not None:
             item["datasetId"] = dataset_id
-        item[_LIST_MEMBER[kind]] = pairs
+        item[SERIES_MEMBER[kind]] = pairs
         out.append(item)
     return out[0] if len(out) == 1 else out
+
+
+def _shown_kind(instance: Instance, value: Any) -> str:
+    """A LanguageProperty that was reduced to one language is a Property (§4.15)."""
+    if instance.kind == "LanguageProperty" and not isinstance(value, dict):
+        return "Property"
+    return instance.kind
+
+
+def _simple_null(kind: str) -> Any:
+    if kind in ("LanguageProperty", "JsonProperty", "VocabProperty"):
+        return {VALUE_MEMBER[kind]: null_of(kind)}
+    return [NULL] if kind == "ListRelationship" else null_of(kind)
 
 
 def _simple(instance: Instance, ctx: CompiledContext, plain: View) -> Any:

@@ -11,6 +11,7 @@ from rynek.base.clock import parse_iso
 from rynek.base.errors import BadRequestData
 from rynek.base.ids import is_uri
 from rynek.context import (
+    SCOPE,
     CompiledContext,
     TemporalQuery,
     TimeProperty,
@@ -104,7 +105,9 @@ def _attributes(params: dict[str, str], ld: CompiledContext) -> tuple[str, ...]:
     if params.get("attrs"):
         return tuple(parse_attrs(params["attrs"], ld.expand_term))
     if params.get("pick"):
-        return tuple(sorted(parse_projection("pick", params["pick"], ld.expand_term).attrs))
+        projection = parse_projection("pick", params["pick"], ld.expand_term)
+        scope = [SCOPE] if "scope" in projection.members else []
+        return tuple(sorted({*projection.attrs, *scope}))
     return ()
 
 
@@ -121,15 +124,17 @@ def _datasets(params: dict[str, str]) -> tuple[str | None, ...] | None:
 
 def temporal_view(call: Call) -> TemporalView:
     """options, format, lang, pick, omit and timeproperty."""
-    form: Form = "normalized"
-    for word in sorted(call.options):
-        if word in _FORMS:
-            form = _FORMS[word]
-        elif word not in _OTHER_OPTIONS:
+    given = call.params.get("options", "").split(",")
+    forms = {_FORMS[word] for word in given if word in _FORMS}
+    for word in call.options:
+        if word not in _FORMS and word not in _OTHER_OPTIONS:
             raise BadRequestData(
                 f"options/format: {word[:40]!r} is not known for temporal entities"
             )
-    form = _FORMS.get(call.params.get("format", ""), form)  # format wins over options (§6.3.7)
+    if len(forms) > 1:
+        raise BadRequestData(f"options: only one of {', '.join(sorted(forms))} at once")
+    form: Form = forms.pop() if forms else "normalized"
+    form = _FORMS.get(call.params.get("format", ""), form)  # format wins over options (§6.3.12)
     return TemporalView(
         form=form,
         sys_attrs="sysAttrs" in call.options,
@@ -148,9 +153,9 @@ def _members(call: Call, name: str) -> frozenset[str] | None:
     return projection.members | projection.attrs
 
 
-def aggregation(call: Call) -> Aggregation | None:
+def aggregation(call: Call, form: Form) -> Aggregation | None:
     """AggrMethods and aggrPeriodDuration; None when other forms are asked for."""
-    if "aggregatedValues" not in call.options:
+    if form != "aggregatedValues":
         return None
     text = call.params.get("aggrMethods")
     if not text:
