@@ -4,12 +4,12 @@ from rynek.context import discovery, distribution, operations
 from rynek.context.changes import Change, ChangeLog
 from rynek.context.contexts import ContextResolver
 from rynek.context.formats import (
+    SERIES_MEMBER,
     Fragment,
     Inliner,
     Stored,
-    Version,
-    SERIES_MEMBER,
     TemporalFragment,
+    Version,
     View,
     as_of,
     body_with_context,

@@ -141,7 +141,7 @@ def _deletion(raw: dict[str, Any]) -> Instance | None:
         value = raw.get(member)
         if member in _LISTS and type(value) is list and len(value) == 1:
             value = value[0].get("object") if type(value[0]) is dict else value[0]
-        if member in raw and (value == NULL or value == {NONE: NULL}):
+        if member in raw and value in (NULL, {NONE: NULL}):
             named = _kind(raw, kind, VALUE_MEMBER, member)
             dataset = raw.get("datasetId", NONE)
             when = raw.get("deletedAt", raw.get("observedAt"))

@@ -31,10 +31,9 @@ from rynek.web.api.parameters import (
     Allowed,
     allowed,
 )
-from rynek.web.api.route import Handler, Route, not_yet
+from rynek.web.api.route import Handler, Route
 
-_NOT_YET: Final = (
-)
+_NOT_YET: Final = ()
 
 ROUTES: Final[tuple[Route, ...]] = (
     *consumption.ROUTES,
