@@ -20,6 +20,7 @@ from rynek.web.api import (
     source_subscriptions,
     subscriptions,
     temporal,
+    temporal_forwarding,
     temporal_sources,
     temporal_writes,
 )
@@ -45,7 +46,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *contexts.ROUTES,
     *description.ROUTES,
     *temporal_sources.shared(temporal.ROUTES),
-    *temporal_writes.ROUTES,
+    *temporal_forwarding.shared(temporal_writes.ROUTES),
     *registrations.ROUTES,
     *snapshots.ROUTES,
     *identity.ROUTES,
