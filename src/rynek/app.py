@@ -52,7 +52,7 @@ from rynek.history import (
     UpkeepSettings,
 )
 from rynek.scope import SnapshotScope
-from rynek.web import Access, TokenStore, read_city
+from rynek.web import TOKEN_PREFIX, Access, TokenStore, read_city
 
 _logger = logging.getLogger(__name__)
 _RESET_BATCH: Final = 500
@@ -244,6 +244,7 @@ class Tenant:
                 resolve=self.context.resolver.resolve,
                 note=self._note_answer,
                 places=self._engine.places,
+                own_tokens=TOKEN_PREFIX,
             )
         return self._forwarder
 

@@ -3,10 +3,12 @@
 from rynek.web.access import Access
 from rynek.web.asgi import Application
 from rynek.web.contract import City, Licence, Recording, parse_city, read_city
+from rynek.web.tokens import PREFIX as TOKEN_PREFIX
 from rynek.web.tokens import SCOPES, Token, TokenStore
 
 __all__ = [
     "SCOPES",
+    "TOKEN_PREFIX",
     "Access",
     "Application",
     "City",

@@ -519,3 +519,18 @@ def test_more_ids_than_a_default_page_are_asked_for_at_once(tmp_path: Path) -> N
         assert made.headers["ngsild-results-count"] == "60"
 
     run(tmp_path, test)
+
+
+def test_a_source_never_gets_a_token_of_ours(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        async with odd(says([])) as source:
+            names = ("Authorization", "X-Token")
+            pairs = [{"key": name, "value": "urn:ngsi-ld:request"} for name in names]
+            await here.register(source.url, contextSourceInfo=pairs)
+            ours = here.engine.tokens.create("someone", ("read",))
+            given = {"Authorization": f"Bearer {ours}", "X-Token": "of another service"}
+            await here.client.get("entities?type=Room", headers=given)
+            assert "authorization" not in source.asked[0][2]
+            assert source.asked[0][2]["x-token"] == "of another service"
+
+    run(tmp_path, test, 1)

@@ -122,6 +122,7 @@ class Forwarder:
 
     `resolve` compiles the @context behind a URL; `note` is told how each request went: the id of
     the registration and what was wrong, empty for nothing. `places` bounds requests under way.
+    Values that have `own_tokens` in them are never passed on from a client's request.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class Forwarder:
         resolve: Callable[[str], Awaitable[CompiledContext]],
         note: Callable[[str, str], None],
         places: asyncio.Semaphore,
+        own_tokens: str | None = None,
     ) -> None:
         self.alias = alias
         self.limits = limits
@@ -140,6 +142,7 @@ class Forwarder:
         self._resolve = resolve
         self._note = note
         self._places = places
+        self._own_tokens = own_tokens
         self._rest = Rest(limits.cooldown_seconds)
 
     async def ask(self, source: Registration, request: Outbound, origin: Origin) -> Answer:
@@ -150,7 +153,7 @@ class Forwarder:
             return Answer(source, ld, failure="cooldown", detail=detail)
         try:
             ld = await self._wire_context(source, request, ld)
-            url, headers, body = _written(source, request, origin, ld)
+            url, headers, body = _written(source, request, origin, ld, self._own_tokens)
         except Problem as problem:
             return Answer(source, ld, failure="context", detail=problem.detail)
         headers["Via"] = with_via(origin.headers, self.alias)
@@ -248,7 +251,11 @@ _REMEMBERED: Final = 10_000
 
 
 def _written(
-    source: Registration, request: Outbound, origin: Origin, ld: CompiledContext
+    source: Registration,
+    request: Outbound,
+    origin: Origin,
+    ld: CompiledContext,
+    own_tokens: str | None,
 ) -> tuple[str, dict[str, str], bytes | None]:
     """URL, headers and body of the request in the words of `ld`."""
     path, params, document = request.path, request.params, request.document
@@ -262,7 +269,7 @@ def _written(
         params, document = query_document(params)
     if source.management.local_only:
         params = params | {"local": "true"}
-    headers = _conveyed(source, origin)
+    headers = _conveyed(source, origin, own_tokens)
     headers["Accept"] = source.info_value("accept") or _JSON
     if request.entity_map is not None:
         headers["NGSILD-EntityMap"] = request.entity_map
@@ -323,13 +330,17 @@ def _body(
     return _dumps(bare if request.kind == "entities" else bare[0])
 
 
-def _conveyed(source: Registration, origin: Origin) -> dict[str, str]:
-    """The headers that contextSourceInfo asks for (§4.3.6.5)."""
+def _conveyed(source: Registration, origin: Origin, own_tokens: str | None) -> dict[str, str]:
+    """The headers that contextSourceInfo asks for (§4.3.6.5); no source gets a token of ours."""
     headers: dict[str, str] = {}
     for pair in source.context_source_info or ():
         if pair.key.lower() in _NOT_OVERRIDDEN:
             continue
-        value = origin.headers.get(pair.key.lower()) if pair.value == _REQUEST else pair.value
+        value: str | None = pair.value
+        if value == _REQUEST:
+            value = origin.headers.get(pair.key.lower())
+            if value is not None and own_tokens is not None and own_tokens in value:
+                continue
         if value is not None:
             headers[pair.key] = value
     return headers
