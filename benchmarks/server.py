@@ -41,7 +41,7 @@ def _running(command: list[str], port: int, path: str, env: dict[str, str]) -> I
             preexec_fn=_pin,  # noqa: PLW1509  one thread so far
         )
         try:
-            _wait(process, f"http://127.0.0.1:{port}{path}")
+            wait(process, f"http://127.0.0.1:{port}{path}")
             yield port
         except RuntimeError:
             output.seek(0)
@@ -56,7 +56,7 @@ def _running(command: list[str], port: int, path: str, env: dict[str, str]) -> I
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, seconds: float = 30.0) -> None:
+def wait(process: subprocess.Popen[bytes], url: str, seconds: float = 30.0) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:

@@ -137,6 +137,7 @@ class Notifications(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    retry_seconds: Annotated[float, Meta(gt=0, le=60)] = 1.0
     keep_hours: Span = 24.0
     max_backlog: Count = 1_000_000
     max_backlog_mb: Count = 1024

@@ -26,6 +26,18 @@ class Pending(msgspec.Struct):
     before_ctx: CompiledContext | None = None
     ctx: CompiledContext | None = None
     dirty: bool = False
+    body: bytes = b""
+    body_of: Entity | None = None
+
+    def encoded(self) -> bytes:
+        """The stored form of `after` under `ctx`, made once."""
+        after = self.after
+        if self.body_of is not after:
+            assert after is not None
+            assert self.ctx is not None  # put() always gives one
+            self.body = encode_body(after, self.ctx)
+            self.body_of = after
+        return self.body
 
 
 class _Rows(msgspec.Struct):
@@ -160,7 +172,7 @@ class Indexes:
                     after.created_at,
                     after.modified_at,
                     self._first(expiring),
-                    encode_body(after, one.ctx),
+                    one.encoded(),
                     encode_times(after, expiring),
                 )
             )

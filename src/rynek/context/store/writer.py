@@ -15,6 +15,7 @@ from rynek.base.clock import Clock
 from rynek.base.errors import Unavailable
 from rynek.base.sqlite import Connection, is_out_of_space
 from rynek.context.changes import Change
+from rynek.context.formats import encode_body
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.store.documents import FORGET, KEEP
@@ -88,6 +89,16 @@ class GroupTxn:
         for entity_id, entity, _ in self._undo:
             first.setdefault(entity_id, entity)
         return [(before, self.pending[one].after) for one, before in first.items()]
+
+    def encoded(self, entity: Entity, ctx: CompiledContext) -> bytes:
+        """An entity in its stored form under `ctx`: the very bytes that are written, if it is
+        written under that."""
+        pending = self.pending.get(entity.id)
+        if pending is None or pending.after is not entity or pending.ctx is None:
+            return encode_body(entity, ctx)
+        if pending.ctx is not ctx and pending.ctx.id != ctx.id:
+            return encode_body(entity, ctx)
+        return pending.encoded()
 
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message in the outbox: it leaves after the commit. `body` gets its number."""

@@ -11,6 +11,7 @@ from rynek.base.clock import to_iso
 from rynek.context.formats import Inliner, encode_body, render_entity, render_feature
 from rynek.context.formats.render import outer_value
 from rynek.context.formats.values import NONE
+from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 from rynek.context.query import object_ids
 from rynek.context.subscriptions.conform import conforming, conforming_instance
@@ -35,6 +36,7 @@ _MAX_LINKED: Final = 1000
 _dumps: Final = msgspec.json.Encoder().encode
 
 Lookup = Callable[[str], Entity | None]
+Encoded = Callable[[Entity, CompiledContext], bytes]
 
 
 def notification_body(
@@ -44,22 +46,20 @@ def notification_body(
     deltas: Sequence[Delta],
     lookup: Lookup,
     deleted_at: int,
+    encoded: Encoded = encode_body,
 ) -> bytes:
     """A Notification (§5.3.1) about these changes, as bytes. `lookup` finds linked entities;
-    `deleted_at` is when what is gone was deleted."""
+    `deleted_at` is when what is gone was deleted; `encoded` gives an entity as it is stored."""
     ld = one.notify_ld
-    head = {
-        "id": notification_id,
-        "type": "Notification",
-        "subscriptionId": one.id,
-        "notifiedAt": to_iso(notified_at),
-    }
+    head = b'{"id":"%b","type":"Notification","subscriptionId":%b,"notifiedAt":"%b","data":' % (
+        notification_id.encode(), _dumps(one.id), to_iso(notified_at).encode(),
+    )  # fmt: skip
     media = one.endpoint.media
     if media == GEO_JSON:
-        return _dumps(head | {"data": _collection(one, deltas, lookup, deleted_at)})
+        return head + _dumps(_collection(one, deltas, lookup, deleted_at)) + b"}"
     if one.plain:
         bodies = [
-            encode_body(delta.after, ld)
+            encoded(delta.after, ld)
             if delta.after is not None and not delta.deleted
             else _dumps(_document(one, delta, lookup, deleted_at))
             for delta in deltas
@@ -74,7 +74,7 @@ def notification_body(
         end = b"]" + ld.suffix
     else:
         end = b"]}"
-    return b'%b,"data":[%b%b' % (_dumps(head)[:-1], b",".join(bodies), end)
+    return b"%b[%b%b" % (head, b",".join(bodies), end)
 
 
 def _collection(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rynek.context.model import Entity, Instance
 from rynek.context.subscriptions.model import (
@@ -23,13 +23,16 @@ class Delta:
 
     The instances of attributes are told apart by dataset id: one that was not there before is
     created, one that is gone is deleted, one of which any member but the system's times differs
-    is updated. Nothing of an entity that is deleted as a whole is an attribute's deletion: it has
+    is updated. `subject` is the entity as it is, or as it was last. Nothing of an entity that is deleted as a whole is an attribute's deletion: it has
     a trigger of its own.
     """
 
     def __init__(self, before: Entity | None, after: Entity | None) -> None:
         self.before = before
         self.after = after
+        subject = after if after is not None else before
+        assert subject is not None
+        self.subject = subject
         self.created: list[tuple[str, Instance]] = []
         self.updated: list[tuple[str, Instance, Instance]] = []
         self.deleted: list[tuple[str, Instance]] = []
@@ -40,9 +43,10 @@ class Delta:
             was = old.get(attr)
             if was is not instances:
                 self._compare(attr, was or [], instances)
-        for attr, was in old.items():
-            if attr not in after.attrs:
-                self.deleted += [(attr, one) for one in was]
+        if old.keys() - after.attrs.keys():
+            for attr, was in old.items():
+                if attr not in after.attrs:
+                    self.deleted += [(attr, one) for one in was]
 
     def _compare(self, attr: str, was: list[Instance], instances: list[Instance]) -> None:
         before = {one.dataset_id: one for one in was}
@@ -55,33 +59,14 @@ class Delta:
         self.deleted += [(attr, one) for one in before.values()]
 
     @property
-    def subject(self) -> Entity:
-        """The entity as it is, or as it was last."""
-        found = self.after if self.after is not None else self.before
-        assert found is not None
-        return found
-
-    @cached_property
-    def created_names(self) -> frozenset[str]:
-        """The attributes of which an instance was created."""
-        return frozenset(attr for attr, _ in self.created)
-
-    @cached_property
-    def updated_names(self) -> frozenset[str]:
-        """The attributes of which an instance was updated."""
-        return frozenset(attr for attr, _, _ in self.updated)
-
-    @cached_property
-    def deleted_names(self) -> frozenset[str]:
-        """The attributes of which an instance was deleted."""
-        return frozenset(attr for attr, _ in self.deleted)
-
-    @cached_property
     def names(self) -> Iterable[str]:
         """The attributes that any trigger is about; of an entity that came or went, all."""
         if self.before is None or self.after is None:
             return self.subject.attrs.keys()
-        return self.created_names | self.updated_names | self.deleted_names
+        changed = {attr for attr, _, _ in self.updated}
+        changed.update(attr for attr, _ in self.created)
+        changed.update(attr for attr, _ in self.deleted)
+        return changed
 
     @property
     def empty(self) -> bool:
@@ -98,17 +83,21 @@ class Delta:
         if self.before is None and ENTITY_CREATED in wanted and _any(self.after.attrs, watched):
             return True
         return (
-            (ATTRIBUTE_UPDATED in wanted and bool(self.updated)
-             and _any(self.updated_names, watched))
-            or (ATTRIBUTE_CREATED in wanted and bool(self.created)
-                and _any(self.created_names, watched))
-            or (ATTRIBUTE_DELETED in wanted and bool(self.deleted)
-                and _any(self.deleted_names, watched))
-        )  # fmt: skip
+            (ATTRIBUTE_UPDATED in wanted and _any_of(self.updated, watched))
+            or (ATTRIBUTE_CREATED in wanted and _any_of(self.created, watched))
+            or (ATTRIBUTE_DELETED in wanted and _any_of(self.deleted, watched))
+        )
 
 
 def _any(names: Iterable[str], watched: frozenset[str] | None) -> bool:
     return watched is None or not watched.isdisjoint(names)
+
+
+def _any_of(changes: Sequence[tuple[Any, ...]], watched: frozenset[str] | None) -> bool:
+    """Whether one of these changes is of a watched attribute."""
+    if not changes or watched is None:
+        return bool(changes)
+    return any(change[0] in watched for change in changes)
 
 
 def same(one: Instance, other: Instance) -> bool:

@@ -13,8 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rynek.base.geo import bbox
-from rynek.context.model import Entity
-from rynek.context.query import Comparison, Key, KeyRange, comparisons, index_keys, key_ranges
+from rynek.context.model import Entity, Instance
+from rynek.context.query import (
+    Comparison,
+    Key,
+    KeyRange,
+    comparisons,
+    index_keys,
+    key_ranges,
+)
+from rynek.context.query.hints import KEY_CHARACTERS
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.model import Selector, Subscription
 
@@ -171,8 +179,7 @@ class _Conditions:
         found.update(self._plain)
         for (attr, path), values in self._values.items():
             for instance in subject.attrs.get(attr, ()):
-                for key in index_keys(instance, path):
-                    values.find(key, found)
+                values.find_in(instance, path, found)
         for attr, area in self._areas.items():
             for instance in subject.attrs.get(attr, ()):
                 if instance.kind == "GeoProperty":
@@ -212,11 +219,18 @@ def _cells(box: tuple[float, float, float, float]) -> list[_Cell] | None:
 
 def _find_cells(area: dict[_Cell, Subscriptions], geometry: Any, found: Subscriptions) -> None:
     try:
-        cells: Iterable[_Cell] | None = _cells(bbox(geometry))
+        cells: Iterable[_Cell] | None
+        if geometry["type"] == "Point":
+            x, y = geometry["coordinates"][:2]
+            cells = ((math.floor(x / _CELL_DEGREES), math.floor(y / _CELL_DEGREES)),)
+        else:
+            cells = _cells(bbox(geometry))
     except (KeyError, TypeError, IndexError, ValueError):
         return  # no geometry: it is nowhere
     for cell in area if cells is None else cells:
-        found.update(area.get(cell, {}))
+        there = area.get(cell)
+        if there is not None:
+            found.update(there)
 
 
 class _Values:
@@ -225,6 +239,8 @@ class _Values:
     def __init__(self) -> None:
         self._points: dict[Key, Subscriptions] = {}
         self._ranges: dict[type, _Ranges] = {}
+        # Whether texts have to be read as times (whose keys are bytes): it costs more.
+        self._times = False
 
     @property
     def empty(self) -> bool:
@@ -237,6 +253,7 @@ class _Values:
         change: Callable[[Subscriptions, Subscription], None],
     ) -> None:
         for low, _, high, _ in ranges:
+            self._times = self._times or type(low) is bytes
             if low == high:
                 place = self._points.setdefault(low, {})
                 change(place, one)
@@ -249,9 +266,18 @@ class _Values:
                 if found.empty:
                     del self._ranges[kind]
 
+    def find_in(self, instance: Instance, path: tuple[str, ...], found: Subscriptions) -> None:
+        value = instance.value
+        if not path and type(value) is str and instance.value_type is None and not self._times:
+            self.find(value[:KEY_CHARACTERS], found)  # a text, read as nothing else
+            return
+        for key in index_keys(instance, path):
+            self.find(key, found)
+
     def find(self, key: Key, found: Subscriptions) -> None:
-        if self._points:
-            found.update(self._points.get(key, {}))
+        there = self._points.get(key)
+        if there is not None:
+            found.update(there)
         ranges = self._ranges.get(_kind(key))
         if ranges is not None:
             ranges.find(key, found)

@@ -25,10 +25,11 @@ WINDOW: Final = 1_000
 WINDOW_BYTES: Final = 4 << 20
 # A receiver that failed so often in a row, whatever it was sent, is left alone for a while.
 STREAK: Final = 20
-MAX_ATTEMPTS: Final = 30
+MAX_ATTEMPTS: Final = 60
 _FIRST_DELAY: Final = 1.0
 _GROWTH: Final = 1.5
 _MAX_DELAY: Final = 60.0
+_MAX_DELAY_ALIVE: Final = 5.0
 
 
 class Rejected(Exception):
@@ -251,11 +252,14 @@ class Line:
             self._probing = True
         if self.cooldown is not None:
             self._pause(self.cooldown)
-        self._later(max(self._delay(item.attempts - 1), self._paused_until - loop.time()), item)
+        # A receiver that takes others is asked again sooner than one that takes none.
+        most = _MAX_DELAY_ALIVE if self._streak < STREAK else _MAX_DELAY
+        wait = self._delay(item.attempts - 1, most)
+        self._later(max(wait, self._paused_until - loop.time()), item)
 
-    def _delay(self, times: int) -> float:
+    def _delay(self, times: int, most: float = _MAX_DELAY) -> float:
         limits = self._limits
-        delay = min(limits.first_delay * _GROWTH ** min(times, 40), limits.max_delay)
+        delay = min(limits.first_delay * _GROWTH ** min(times, 40), limits.max_delay, most)
         return delay * random.uniform(0.75, 1.0)
 
     def _pause(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -41,6 +41,18 @@ _logger = logging.getLogger(__name__)
 def target_of(subscription_id: str) -> str:
     """The key of a subscription's messages in the outbox."""
     return _PREFIX + subscription_id
+
+
+def _head_of(one: Subscription) -> bytes:
+    """What goes beside the body of its notifications."""
+    endpoint = one.endpoint
+    in_body = endpoint.media == JSON_LD or (
+        endpoint.media == GEO_JSON and not endpoint.prefers_plain_body
+    )
+    return _packed(endpoint.media, None if in_body else one.link)
+
+
+_packed: Final = lru_cache(maxsize=1024)(pack_head)
 
 
 class Notifier:
@@ -180,14 +192,14 @@ class Notifier:
     def _send(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         """Put one notification into the outbox."""
         about = pack_keys(zlib.crc32(delta.subject.id.encode()) for delta in deltas)
-        media = one.endpoint.media
-        in_body = media == JSON_LD or (media == GEO_JSON and not one.endpoint.prefers_plain_body)
 
         def body(n: int) -> bytes:
             notification_id = f"urn:ngsi-ld:Notification:{self._run}-{n}"
-            return notification_body(one, notification_id, now, deltas, txn.get, txn.now)
+            return notification_body(
+                one, notification_id, now, deltas, txn.get, txn.now, txn.encoded
+            )
 
-        txn.send(target_of(one.id), about, pack_head(media, None if in_body else one.link), body)
+        txn.send(target_of(one.id), about, _head_of(one), body)
 
     def _release_later(self, target: str) -> None:
         self._spawn(self._release(target))

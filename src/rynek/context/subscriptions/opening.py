@@ -27,7 +27,7 @@ def open_subscriptions(
         timeout=told.timeout_seconds,
         connections=told.connections,
     )
-    line = LineLimits(keep=told.keep_hours * 3600)
+    line = LineLimits(keep=told.keep_hours * 3600, first_delay=told.retry_seconds)
     delivery = DeliveryLimits(told.max_backlog, told.max_backlog_mb << 20, told.max_dead, line)
     return Subscriptions(
         context,
