@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rynek.context.distribution.temporal import merge_evolutions
 
 from .federation import Broker, odd, room, run, says
@@ -93,6 +95,97 @@ def test_a_source_that_sends_no_evolution_is_named(tmp_path: Path) -> None:
             assert [one["value"] for one in found.json()["a"]] == [1, 7]
             assert "timerel=after" in source.asked[0][1]
             assert "attrs=a" in source.asked[0][1]
+
+    run(tmp_path, test, 1)
+
+
+WRITES = ["upsertTemporal", "appendAttrsTemporal", "deleteAttrsTemporal", "deleteTemporal",
+          "updateAttrInstanceTemporal", "deleteAttrInstanceTemporal"]  # fmt: skip
+
+
+def past(number: int, **attrs: int) -> dict[str, Any]:
+    return room(number, **{name: [seen(hour, hour)] for name, hour in attrs.items()})
+
+
+@pytest.mark.parametrize("mode", ["inclusive", "redirect", "exclusive"])
+def test_the_past_is_written_where_it_belongs(tmp_path: Path, mode: str) -> None:
+    async def test(here: Broker, there: Broker) -> None:
+        entity = {"type": "Room"} | ({"id": R1} if mode == "exclusive" else {})
+        await here.register(
+            there.url,
+            **TEMPORAL | {"operations": WRITES},
+            mode=mode,
+            information=[{"entities": [entity], "propertyNames": ["a"]}],
+        )
+
+        async def held(broker: Broker) -> dict[str, list[int]] | None:
+            answer = await broker.get(f"temporal/entities/{R1}", local="true", **SINCE)
+            if answer.status_code == 404:
+                return None
+            series = {k: v for k, v in answer.json().items() if k not in {"id", "type"}}
+            return {name: sorted(one["value"] for one in some) for name, some in series.items()}
+
+        made = await here.client.post("temporal/entities", json=past(1, a=1, b=1))
+        assert made.status_code == 201, made.text
+        assert made.headers["location"].endswith(R1)
+        both = mode == "inclusive"
+        assert await there_has(there) == {"a": [1]}
+        assert await held(here) == ({"a": [1], "b": [1]} if both else {"b": [1]})
+        more = {"a": [seen(2, 2)], "b": [seen(2, 2)]}
+        added = await here.client.post(f"temporal/entities/{R1}/attrs", json=more)
+        assert added.status_code == 204, added.text
+        assert await there_has(there) == {"a": [1, 2]}
+        assert await held(here) == ({"a": [1, 2], "b": [1, 2]} if both else {"b": [1, 2]})
+        gone = await here.client.delete(f"temporal/entities/{R1}/attrs/a?deleteAll=true")
+        assert gone.status_code == 204, gone.text
+        assert not (await there_has(there) or {}).get("a")
+        await here.client.delete(f"temporal/entities/{R1}")
+        assert await there_has(there) is await held(here) is None
+
+    async def there_has(there: Broker) -> dict[str, list[int]] | None:
+        answer = await there.get(f"temporal/entities/{R1}", **SINCE)
+        if answer.status_code == 404:
+            return None
+        series = {k: v for k, v in answer.json().items() if k not in {"id", "type"}}
+        return {name: sorted(one["value"] for one in some) for name, some in series.items()}
+
+    run(tmp_path, test)
+
+
+def test_single_instances_are_changed_at_the_source(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        async with odd(says({}, 204)) as source:
+            await here.register(source.url, **TEMPORAL | {"operations": WRITES}, mode="redirect")
+            path = f"temporal/entities/{R1}/attrs/a/urn:i:1"
+            changed = await here.client.patch(path, json={"a": seen(1, 1)})
+            assert changed.status_code == 204
+            assert (await here.client.delete(path)).status_code == 204
+            assert [(method, url) for method, url, _, _ in source.asked] == [
+                ("PATCH", f"/ngsi-ld/v1/{path}"), ("DELETE", f"/ngsi-ld/v1/{path}"),
+            ]  # fmt: skip
+            assert source.asked[0][3] == {"a": seen(1, 1)}
+        for request in (
+            here.client.post("temporal/entities", json=past(1, a=1)),
+            here.client.delete(f"temporal/entities/{R1}"),
+        ):
+            assert (await request).status_code == 502
+        wrong = await here.client.post("temporal/entities", json=room(1, a=None))
+        assert wrong.status_code == 400
+
+    run(tmp_path, test, 1)
+
+
+def test_a_source_of_the_past_that_takes_no_writes_is_a_conflict(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        await here.register(
+            "http://127.0.0.1:1", **TEMPORAL, mode="redirect",
+            information=[{"entities": [{"type": "Room"}], "propertyNames": ["a"]}],
+        )  # fmt: skip
+        whole = await here.client.post("temporal/entities", json=past(1, a=1))
+        assert whole.status_code == 409
+        partly = await here.client.post("temporal/entities", json=past(1, a=1, b=1))
+        assert partly.status_code == 207
+        assert partly.json()["success"] == [R1]
 
     run(tmp_path, test, 1)
 

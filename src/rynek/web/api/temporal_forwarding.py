@@ -14,12 +14,14 @@ import msgspec
 from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.ids import is_uri
 from rynek.context import (
+    SCOPE,
     CompiledContext,
     Match,
     Registration,
     RegistrationSpec,
     TemporalSpan,
     distribution,
+    parse_temporal,
 )
 from rynek.context.distribution import Outbound, Outcome, Part, Plan
 from rynek.web.api.bodies import dumps, read_document
@@ -69,7 +71,7 @@ def _wrapped(handler: Handler, operation: str) -> Handler:
         if is_local(call):
             return await handler(call)
         asked = await _read(call, operation)
-        plan = _plan(call, asked)
+        plan = await _plan(call, asked)
         return await _spread(call, handler, asked, plan) if plan.parts else await handler(call)
 
     return write
@@ -85,23 +87,23 @@ async def _read(call: Call, operation: str) -> _Write:
     if len(args) > 1:
         attrs = (ld.expand_term(args[1]),)
     types = None
-    if operation in _WITH_ATTRIBUTES and document is not None:
-        attrs = tuple(
-            ld.attribute(name) for name in document if name not in distribution.EVOLUTION_MEMBERS
-        )
-        told = document.get("type")
-        names = told if isinstance(told, list) else [told]
-        types = [ld.entity_type(name) for name in names if isinstance(name, str)] or None
+    if operation in _WITH_ATTRIBUTES:
+        fragment = parse_temporal(document, ld)
+        attrs = tuple(attr for attr in fragment.attrs if attr != SCOPE)
+        types = fragment.types
     return _Write(operation, entity_id, ld, document, attrs, types)
 
 
-def _plan(call: Call, asked: _Write) -> Plan:
-    held = call.tenant.context.get(asked.entity_id)
-    types = asked.types or (held.types if held is not None else None)
+async def _plan(call: Call, asked: _Write) -> Plan:
+    tenant, types = call.tenant, asked.types
+    if not types:
+        current = tenant.context.get(asked.entity_id)
+        known = await tenant.history.edit.about(asked.entity_id, current)
+        types = known.types if known is not None else None
     matches: list[Match] = matches_of(
         call,
         RegistrationSpec(
-            entity_types=types,
+            entity_types=types or None,
             ids=(asked.entity_id,),
             attrs=asked.attrs or (),
             temporal=TemporalSpan(),
@@ -133,17 +135,17 @@ async def _spread(call: Call, handler: Handler, asked: _Write, plan: Plan) -> Re
         outcome, reply = await _here(call, handler, asked, plan.local)
         if reply is not None:
             success = reply
-        if not _is_missed(outcome, outcomes):
+        if not _is_missed(outcome, plan):
             outcomes.append(outcome)
     by_attribute = asked.operation not in {"upsertTemporal", "deleteTemporal"}
     return reply_of(outcomes, asked.entity_id, asked.attrs if by_attribute else None, success)
 
 
-def _is_missed(here: Outcome, outcomes: Sequence[Outcome]) -> bool:
-    """Whether nothing is known here of what a source knows: no failure (§5.6.12.4)."""
-    return isinstance(here.problem, ResourceNotFound) and any(
-        one.problem is None for one in outcomes
-    )
+def _is_missed(here: Outcome, plan: Plan) -> bool:
+    """Whether nothing is known here of what sources may know: no failure (§5.6.12.4), unless it
+    is about attributes that no one else takes."""
+    taken = {attr for part in plan.parts for attr in part.attrs or ()}
+    return isinstance(here.problem, ResourceNotFound) and taken.issuperset(plan.local or ())
 
 
 def _requests(call: Call, asked: _Write) -> Callable[[Part], Outbound]:
