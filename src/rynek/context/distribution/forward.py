@@ -214,23 +214,24 @@ class Rest:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._until: dict[str, float] = {}
-        self._failed: dict[str, int] = {}
+        self._until: dict[tuple[str, str], float] = {}
+        self._failed: dict[tuple[str, str], int] = {}
 
     def is_resting(self, source: Registration) -> bool:
         """Whether it is not to be asked now."""
-        until = self._until.get(source.endpoint)
+        key = (source.id, source.endpoint)
+        until = self._until.get(key)
         if until is None:
             return False
         if asyncio.get_running_loop().time() < until:
             return True
-        del self._until[source.endpoint]
+        del self._until[key]
         return False
 
     def note(self, source: Registration, answer: Answer) -> None:
         """Take in how a request went: a cooldown that the registration sets begins with the first
         failure, ours with the third in a row that cost the whole timeout."""
-        key = source.endpoint
+        key = (source.id, source.endpoint)
         told = source.management.cooldown_ms
         if answer.ok or (answer.status and told is None):
             self._failed.pop(key, None)
@@ -242,8 +243,9 @@ class Rest:
             return
         seconds = self._seconds if told is None else told / 1000
         self._until[key] = asyncio.get_running_loop().time() + seconds
-        if len(self._until) > _REMEMBERED:
-            self._until.pop(next(iter(self._until)))
+        for memory in (self._until, self._failed):
+            if len(memory) > _REMEMBERED:
+                memory.pop(next(iter(memory)))
 
 
 _TOLERATED: Final = 3

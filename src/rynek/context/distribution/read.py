@@ -40,7 +40,8 @@ class InvalidAnswer(Exception):
 
 
 class _Head(msgspec.Struct):
-    id: str
+    id: str = ""
+    at_id: str = msgspec.field(name="@id", default="")
 
 
 _head: Final = msgspec.json.Decoder(_Head).decode
@@ -60,15 +61,23 @@ def read_entities(body: bytes) -> list[RemoteEntity]:
         raws = _raws(body)
         if len(raws) > _MAX_ENTITIES:
             raise InvalidAnswer(f"more than {_MAX_ENTITIES} entities")
-        return [RemoteEntity(_head(raw).id, raw) for raw in raws]
+        return [RemoteEntity(_id(raw), raw) for raw in raws]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidAnswer(f"no array of entities: {error}") from None
+
+
+def _id(raw: bytes | msgspec.Raw) -> str:
+    head = _head(raw)
+    found = head.id or head.at_id
+    if not found:
+        raise InvalidAnswer("an entity without an id")
+    return found
 
 
 def read_entity(body: bytes) -> RemoteEntity:
     """The entity of an answer to a retrieval; InvalidAnswer when it is none."""
     try:
-        return RemoteEntity(_head(body).id, body)
+        return RemoteEntity(_id(body), body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidAnswer(f"no entity: {error}") from None
 
