@@ -155,7 +155,9 @@ def test_geojson(serve: Serve) -> None:
     "query",
     [
         "", "id=urn:a:b", "idPattern=urn", "scopeQ=/A", "pick=name", "local=false",
-        "q=createdAt>2020-01-01T00:00:00Z", "type=*&local=false", "type=", "type=T&local=maybe",
+        "attrs=createdAt", "q=createdAt>2020-01-01T00:00:00Z", "attrs=modifiedAt,expiresAt",
+        "type=BusStop&pick=", "type=BusStop&omit=",
+        "type=*&local=false", "type=", "type=T&local=maybe",
         "type=T&id=nouri", "type=T&idPattern=(", "type=T&q=", "type=T&q=a==", "type=T&q=a{b}",
         "type=T&georel=near&geometry=Point&coordinates=[0,0]", "type=T&georel=within",
         "type=T&geometry=Point&coordinates=[0,0]", "type=T&coordinates=[0,0]",
@@ -306,6 +308,10 @@ def test_types_and_attributes(serve: Serve) -> None:
         }
         ld = await client.get("attributes", headers={"Accept": "application/ld+json"})
         assert ld.json()["@context"] == CORE
+        # What becomes of another kind, or has been of one, is told.
+        await client.put(f"{AT}/attrs/steps", json={"type": "Property", "value": 4})
+        steps = (await client.get("attributes/steps")).json()
+        assert set(steps["attributeTypes"]) == {"ListProperty", "Property"}
         attribute = (await client.get("attributes/steps")).json()
         assert set(attribute["typeNames"]) == {"BusStop", "Thing"}
         assert kind(await client.get("attributes/none")) == (404, "ResourceNotFound")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.context.model import Entity
+from rynek.context.model import NGSI_LD, Entity
 from rynek.context.query import pattern
 from rynek.context.query.geo import GeoQuery
 from rynek.context.query.linked import compile_linked, has_links
@@ -21,6 +22,11 @@ from rynek.context.query.scope import ScopeExpr
 from rynek.context.query.types import TypeExpr
 
 __all__ = ["Query", "Selector", "parse_ids"]
+
+
+SYSTEM_IRIS: Final = frozenset(
+    NGSI_LD + name for name in ("createdAt", "modifiedAt", "deletedAt", "expiresAt")
+)
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -99,9 +105,11 @@ class Query:
     def names_attribute(self) -> bool:
         """Whether attrs, q or the place restrict it to entities with some attribute that is not
         of the system's own (§5.7.2.4)."""
-        if self.attrs or self.geo is not None:
+        if self.geo is not None or not SYSTEM_IRIS.issuperset(self.attrs):
             return True
-        return self.q is not None and any(not p.attr.startswith("@") for p in paths(self.q))
+        if self.q is None:
+            return False
+        return any(p.attr[0] != "@" and p.attr not in SYSTEM_IRIS for p in paths(self.q))
 
     @cached_property
     def linked(self) -> bool:

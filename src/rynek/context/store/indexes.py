@@ -10,7 +10,7 @@ from rynek.base.clock import parse_iso
 from rynek.base.sqlite import Connection
 from rynek.context.formats import decode, encode_body, encode_times, expiries
 from rynek.context.jsonld import CompiledContext
-from rynek.context.model import Entity
+from rynek.context.model import Entity, Instance
 from rynek.context.store.places import Places, geometries_of, inside, padded
 from rynek.context.store.terms import Contexts, Terms
 from rynek.context.store.values import ValueIndexes, difference, entity_keys
@@ -204,6 +204,7 @@ class Indexes:
             rows.scope_in += [(s, n) for s in set(new_scopes) - set(old_scopes)]
         old_attrs = before.attrs if before else {}
         new_attrs = after.attrs if after else {}
+        self._kinds(new_types, old_attrs, new_attrs, rows)
         if old_types == new_types and old_attrs.keys() == new_attrs.keys():
             return
         old_pairs = {(number(t), number(a)) for t in old_types for a in old_attrs}
@@ -213,6 +214,23 @@ class Indexes:
         for pair in new_pairs - old_pairs:
             rows.counts[pair] = rows.counts.get(pair, 0) + 1
             rows.kinds[pair] = new_attrs[self.terms.by_number[pair[1]]][0].kind
+
+    def _kinds(
+        self,
+        types: list[str],
+        old: dict[str, list[Instance]],
+        new: dict[str, list[Instance]],
+        rows: _Rows,
+    ) -> None:
+        """Note attributes that have become of another kind."""
+        for attr, instances in new.items():
+            before = old.get(attr)
+            if before is None or before is instances or before[0].kind == instances[0].kind:
+                continue
+            for name in types:
+                pair = (self.terms.number(name), self.terms.number(attr))
+                rows.counts.setdefault(pair, 0)
+                rows.kinds[pair] = instances[0].kind
 
     def _places(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
         geometries = geometries_of(after)
@@ -249,7 +267,12 @@ class Indexes:
         self._connection.executemany(
             "INSERT INTO type_attr(t, a, entities, kinds) VALUES(?1, ?2, ?3, ?4)"
             " ON CONFLICT(t, a) DO UPDATE SET entities = entities + excluded.entities, kinds ="
-            " CASE WHEN instr(kinds, excluded.kinds) THEN kinds"
+            " CASE WHEN excluded.kinds = ''"
+            " OR instr(' ' || kinds || ' ', ' ' || excluded.kinds || ' ') THEN kinds"
             " ELSE kinds || ' ' || excluded.kinds END",
-            [(t, a, by, rows.kinds.get((t, a), "")) for (t, a), by in rows.counts.items() if by],
+            [
+                (t, a, by, rows.kinds.get((t, a), ""))
+                for (t, a), by in rows.counts.items()
+                if by or (t, a) in rows.kinds
+            ],
         )

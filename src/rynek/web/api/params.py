@@ -270,7 +270,7 @@ def _projected(
     name: str, given: dict[str, str], ld: CompiledContext, links: int
 ) -> Projection | None:
     text = given.get(name)
-    return parse_projection(name, text, ld.expand_term, links) if text else None
+    return parse_projection(name, text, ld.expand_term, links) if text is not None else None
 
 
 def geometry_property(call: Call) -> str:
