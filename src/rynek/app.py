@@ -240,6 +240,7 @@ class Tenant:
                     told.cooldown_seconds,
                     told.split_entities,
                     told.max_candidates,
+                    max(1, told.max_parallel // 8),
                 ),
                 resolve=self.context.resolver.resolve,
                 note=self._note_answer,

@@ -79,7 +79,7 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: Span = 5.0
     cooldown_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
     max_answer_bytes: Count = 16 * 1024 * 1024
-    max_parallel: Count = 64
+    max_parallel: Count = 256
     split_entities: bool = False
     max_candidates: Count = 10_000
 

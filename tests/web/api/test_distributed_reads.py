@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -534,3 +535,42 @@ def test_a_source_never_gets_a_token_of_ours(tmp_path: Path) -> None:
             assert source.asked[0][2]["x-token"] == "of another service"
 
     run(tmp_path, test, 1)
+
+
+def test_answers_are_used_again_for_as_long_as_the_registration_says(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        async with odd(says([room(1, a=1)])) as source:
+            operations = ["federationOps", "deleteEntity"]
+            management = {"cacheDuration": "PT1H"}
+            await here.register(source.url, management=management, operations=operations)
+            first = await here.get("entities", type="Room")
+            assert "ngsild-warning" not in first.headers
+            again = await here.get("entities", type="Room")
+            assert again.json() == first.json() == [room(1, a=1)]
+            assert again.headers["ngsild-warning"].startswith("110 ")
+            assert len(source.asked) == 1
+            await here.get("entities", type="Room", q="a==1")
+            assert len(source.asked) == 2
+            await here.client.delete(f"entities/{R1}")
+            await here.get("entities", type="Room")
+            assert [method for method, *_ in source.asked] == ["GET", "GET", "DELETE", "GET"]
+
+    run(tmp_path, test, 1)
+
+
+def test_sources_that_hang_leave_room_for_the_others(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        async with odd(says([]), delay=5) as dead, odd(says([room(1)])) as alive:
+            slow = {"timeout": 1500}
+            info = [{"entities": [{"type": "Car"}]}]
+            await here.register(dead.url, information=info, management=slow)
+            await here.register(alive.url)
+            hanging = [asyncio.create_task(here.get("entities", type="Car")) for _ in range(20)]
+            await asyncio.sleep(0.1)
+            begun = time.perf_counter()
+            assert (await here.get("entities", type="Room")).json() == [room(1)]
+            assert time.perf_counter() - begun < 0.5
+            for task in hanging:
+                task.cancel()
+
+    run(tmp_path, test, 1, federation__max_parallel=16)

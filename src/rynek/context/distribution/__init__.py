@@ -5,9 +5,10 @@ registered for (narrow), in whose words (names). forward sends one request to on
 and query are reads of several.
 """
 
+from rynek.context.distribution.answer import Answer
 from rynek.context.distribution.batch import LADDERS, Entry, send_batch
 from rynek.context.distribution.candidates import candidates
-from rynek.context.distribution.forward import Answer, Forwarder, Limits, Origin, Outbound
+from rynek.context.distribution.forward import Forwarder, Limits, Origin, Outbound
 from rynek.context.distribution.narrow import is_registered, narrowed_params
 from rynek.context.distribution.provision import Outcome, part_of_document, send_parts
 from rynek.context.distribution.query import Found, Inquiry, query, query_split

@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadGateway, OperationNotSupported, Problem, ResourceNotFound
-from rynek.context.distribution.forward import Answer, Forwarder, Origin, Outbound
+from rynek.context.distribution.answer import Answer
+from rynek.context.distribution.forward import Forwarder, Origin, Outbound
 from rynek.context.distribution.provision import body_of, conflict_of, part_of_document, problem_of
 from rynek.context.distribution.split import Part, Plan, split, split_whole
 from rynek.context.jsonld import CompiledContext

@@ -11,12 +11,15 @@ import msgspec
 
 from rynek.base.errors import OutgoingRefused, Problem
 from rynek.base.http import Fetched
+from rynek.context.distribution.answer import Answer
+from rynek.context.distribution.cache import Cache
 from rynek.context.distribution.names import (
     translate_attribute,
     translate_document,
     translate_params,
 )
 from rynek.context.distribution.queries import query_document
+from rynek.context.distribution.rest import Rest
 from rynek.context.distribution.via import with_via
 from rynek.context.formats import as_of, attribute_as_of, parse_version
 from rynek.context.jsonld import CompiledContext, core_context, link_header
@@ -58,8 +61,8 @@ class Send(Protocol):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Bounds of requests to sources: seconds and bytes of one, and for how long a source that did
-    not answer in time thrice in a row is left alone; whether entities may be split between
+    """Bounds of requests to sources: seconds and bytes of one, how many to one source at a time,
+    and for how long one that did not answer in time thrice in a row is left alone; whether entities may be split between
     sources, and how many of one source may then be looked at."""
 
     timeout_seconds: float = 5.0
@@ -67,6 +70,7 @@ class Limits(msgspec.Struct, frozen=True):
     cooldown_seconds: float = 5.0
     split_entities: bool = False
     max_candidates: int = 10_000
+    max_each: int = 32
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -90,31 +94,6 @@ class Outbound(msgspec.Struct, frozen=True):
     attribute: int | None = None
     simplified: bool = False
     entity_map: str | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What came of it. `status` is 0 without an answer, and `failure` then says why: timeout,
-    cooldown, network, context (its @context cannot be had)."""
-
-    source: Registration
-    ld: CompiledContext
-    status: int = 0
-    body: bytes = b""
-    headers: Mapping[str, str] = {}
-    failure: str = ""
-    detail: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the source did what it was asked."""
-        return 200 <= self.status < 300
-
-    @property
-    def reason(self) -> str:
-        """What went wrong, for people; empty for nothing."""
-        if self.ok:
-            return ""
-        return self.detail if self.failure else f"answered with status {self.status}"
 
 
 class Forwarder:
@@ -144,6 +123,8 @@ class Forwarder:
         self._places = places
         self._own_tokens = own_tokens
         self._rest = Rest(limits.cooldown_seconds)
+        self._cache = Cache()
+        self._lanes: dict[str, asyncio.Semaphore] = {}
 
     async def ask(self, source: Registration, request: Outbound, origin: Origin) -> Answer:
         """The source's answer; never raises for what the source does."""
@@ -156,10 +137,18 @@ class Forwarder:
             url, headers, body = _written(source, request, origin, ld, self._own_tokens)
         except Problem as problem:
             return Answer(source, ld, failure="context", detail=problem.detail)
+        key = _cache_key(source, request, url, headers)
+        kept = self._cache.find(key) if key is not None else None
+        if kept is not None:
+            return kept
         headers["Via"] = with_via(origin.headers, self.alias)
         answer = await self._sent(source, request.method, url, headers, body, ld)
         self._rest.note(source, answer)
         self._note(source.id, answer.reason)
+        if key is not None and source.management.cache_seconds is not None:
+            self._cache.keep(key, answer, source.management.cache_seconds)
+        elif request.method != "GET":
+            self._cache.forget(source.id)
         return answer
 
     async def _sent(
@@ -174,7 +163,7 @@ class Forwarder:
         told = source.management.timeout_ms
         seconds = self.limits.timeout_seconds if told is None else told / 1000
         try:
-            async with asyncio.timeout(seconds), self._places:
+            async with asyncio.timeout(seconds), self._lane(source.id), self._places:
                 got = await self._send(
                     method,
                     url,
@@ -193,6 +182,15 @@ class Forwarder:
             return Answer(source, ld, failure=failure, detail=refused.detail)
         return Answer(source, ld, got.status, got.body, got.headers)
 
+    def _lane(self, source_id: str) -> asyncio.Semaphore:
+        """One source's share of the places, so that a few that hang leave room for the others."""
+        lane = self._lanes.get(source_id)
+        if lane is None:
+            if len(self._lanes) >= _MOST_LANES:
+                self._lanes.pop(next(iter(self._lanes)))
+            lane = self._lanes[source_id] = asyncio.Semaphore(self.limits.max_each)
+        return lane
+
     async def _wire_context(
         self, source: Registration, request: Outbound, ld: CompiledContext
     ) -> CompiledContext:
@@ -206,50 +204,21 @@ class Forwarder:
         return core_context()
 
 
+_MOST_LANES: Final = 10_000
 _BROKEN: Final = frozenset(("size", "encoding", "redirects"))
 
 
-class Rest:
-    """Which sources are left alone because they failed (§5.2.34 `cooldown`)."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._until: dict[tuple[str, str], float] = {}
-        self._failed: dict[tuple[str, str], int] = {}
-
-    def is_resting(self, source: Registration) -> bool:
-        """Whether it is not to be asked now."""
-        key = (source.id, source.endpoint)
-        until = self._until.get(key)
-        if until is None:
-            return False
-        if asyncio.get_running_loop().time() < until:
-            return True
-        del self._until[key]
-        return False
-
-    def note(self, source: Registration, answer: Answer) -> None:
-        """Take in how a request went: a cooldown that the registration sets begins with the first
-        failure, ours with the third in a row that cost the whole timeout."""
-        key = (source.id, source.endpoint)
-        told = source.management.cooldown_ms
-        if answer.ok or (answer.status and told is None):
-            self._failed.pop(key, None)
-            return
-        if told is None and answer.failure != "timeout":
-            return
-        failed = self._failed[key] = self._failed.get(key, 0) + 1
-        if told is None and failed < _TOLERATED:
-            return
-        seconds = self._seconds if told is None else told / 1000
-        self._until[key] = asyncio.get_running_loop().time() + seconds
-        for memory in (self._until, self._failed):
-            if len(memory) > _REMEMBERED:
-                memory.pop(next(iter(memory)))
-
-
-_TOLERATED: Final = 3
-_REMEMBERED: Final = 10_000
+def _cache_key(
+    source: Registration, request: Outbound, url: str, headers: Mapping[str, str]
+) -> tuple[str, ...] | None:
+    """What tells answers apart that may be used again: of retrieving and querying entities, where
+    the registration says for how long (§5.2.34)."""
+    if source.management.cache_seconds is None or request.method != "GET":
+        return None
+    if request.path[0] != "entities" or request.entity_map is not None:
+        return None
+    told = sorted(f"{name}: {value}" for name, value in headers.items())
+    return (source.id, url, *told)
 
 
 def _written(

@@ -17,7 +17,8 @@ from rynek.base.errors import (
     Problem,
     ResourceNotFound,
 )
-from rynek.context.distribution.forward import Answer, Forwarder, Origin, Outbound
+from rynek.context.distribution.answer import Answer
+from rynek.context.distribution.forward import Forwarder, Origin, Outbound
 from rynek.context.distribution.split import Part
 from rynek.context.jsonld import CompiledContext
 

@@ -8,7 +8,8 @@ from typing import Final, Protocol
 import msgspec
 
 from rynek.base.errors import TooManyResults
-from rynek.context.distribution.forward import Answer, Outbound
+from rynek.context.distribution.answer import Answer
+from rynek.context.distribution.forward import Outbound
 from rynek.context.distribution.merge import merge, supplement, undecided
 from rynek.context.distribution.read import (
     InvalidAnswer,

@@ -9,7 +9,7 @@ import msgspec
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import Problem
-from rynek.context.distribution.forward import Answer
+from rynek.context.distribution.answer import Answer
 from rynek.context.formats import parse_entity
 from rynek.context.jsonld import CompiledContext, core_context, parse_link_header
 from rynek.context.jsonld.core import is_core_url

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from rynek.context.distribution.forward import Answer, Forwarder, Origin, Outbound
+from rynek.context.distribution.answer import Answer
+from rynek.context.distribution.forward import Forwarder, Origin, Outbound
 from rynek.context.distribution.merge import expired, without
 from rynek.context.distribution.narrow import is_about, is_registered, reduced
 from rynek.context.distribution.read import InvalidAnswer, RemoteEntity, Resolve, entity_from
@@ -18,6 +19,7 @@ from rynek.context.registrations import AUXILIARY, Match
 
 __all__ = ["Asked", "Reader", "Warn", "held_elsewhere", "with_times"]
 
+STALE: Final = 110
 INVALID: Final = 111
 MISCELLANEOUS: Final = 199
 PERSISTENT: Final = 299
@@ -96,6 +98,8 @@ class Reader:
         warning = answer.headers.get("ngsild-warning")
         if warning:
             self._relayed.append(warning.encode("latin-1", "replace"))
+        if answer.stale:
+            self._warn(STALE, answer, "an answer from before, as its registration allows")
         if answer.ok or answer.status == 404:
             return
         if answer.status == 508:

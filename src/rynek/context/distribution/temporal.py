@@ -12,7 +12,7 @@ import msgspec
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import Problem
-from rynek.context.distribution.forward import Answer
+from rynek.context.distribution.answer import Answer
 from rynek.context.distribution.names import translate_document
 from rynek.context.distribution.read import InvalidAnswer, Resolve, words_of
 from rynek.context.jsonld import CompiledContext

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.context.distribution.forward import Answer, Outbound
+from rynek.context.distribution.answer import Answer
+from rynek.context.distribution.forward import Outbound
 from rynek.context.distribution.read import InvalidAnswer, words_of
 from rynek.context.distribution.reading import Asked, Reader
 from rynek.context.distribution.split import types_of
