@@ -800,3 +800,56 @@ def test_throttling_tells_the_latest_when_its_time_is_over(city: Callable[[Test]
         assert len(c.receiver.received) == 2
 
     city(test)
+
+
+def test_an_update_of_the_subscription_does_not_shorten_throttling(
+    city: Callable[[Test], None],
+) -> None:
+    async def test(c: City) -> None:
+        one = await c.subscribe(throttling=0.3)
+        await c.create(speed=1)
+        await c.receiver.wait(1)
+        await c.update(speed=2)
+        await c.client.patch(f"subscriptions/{one}", json={"description": "x"})
+        await asyncio.sleep(0.1)
+        assert len(c.receiver.received) == 1
+        await c.bodies(2)
+
+    city(test)
+
+
+def test_very_many_entities_come_in_several_notifications(city: Callable[[Test], None]) -> None:
+    async def test(c: City) -> None:
+        await c.subscribe({"format": "keyValues"})
+        batch = [{"id": f"urn:b:{n}", "type": "Bus", "speed": n} for n in range(1500)]
+        made = await c.client.post("entityOperations/create", json=batch)
+        assert made.status_code == 201
+        bodies = await c.bodies(2)
+        assert sorted(len(one["data"]) for one in bodies) == [500, 1000]
+        assert len({entity["id"] for one in bodies for entity in one["data"]}) == 1500
+
+    city(test)
+
+
+def test_one_that_cannot_be_told_keeps_nothing_from_the_others(
+    city: Callable[[Test], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its @context takes a name in the entity for a prefix."""
+
+    async def test(c: City) -> None:
+        odd = {"Bus": f"{VOCAB}Bus", "urn": {"@id": "http://a.example/", "@prefix": True}}
+        body = {
+            "type": "Subscription",
+            "entities": [{"type": "Bus"}],
+            "notification": {"endpoint": {"uri": c.receiver.uri("/odd")}},
+            "@context": odd,
+        }
+        ld = {"Content-Type": "application/ld+json"}
+        assert (await c.client.post("subscriptions", json=body, headers=ld)).status_code == 201
+        await c.subscribe()
+        attrs: dict[str, Any] = {"urn:x": 1}
+        await c.create(**attrs)
+        assert [one.path for one in await c.receiver.wait(1)] == ["/notify"]
+        assert "could not be notified" in caplog.text
+
+    city(test)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from rynek.base.clock import to_iso
+from rynek.base.errors import TooComplexQuery
 from rynek.context.formats import Inliner, encode_body, render_entity, render_feature
 from rynek.context.formats.render import outer_value
 from rynek.context.formats.values import NONE
@@ -103,15 +105,10 @@ def _document(one: Subscription, delta: Delta, lookup: Lookup, deleted_at: int) 
     entity = delta.after
     if entity is None:
         return _gone(one, delta.subject, deleted_at)
-    ld, view = one.notify_ld, one.view
+    view = one.view
     if one.conformance is not None:
         entity = conforming(entity, one.conformance)
-    if one.join == "inline":
-        found = _reached([entity], one, lookup)
-        inliner = Inliner(ld, found, frozenset(), _MAX_LINKED)
-        document = inliner.render(entity, view, one.join_level)
-    else:
-        document = render_entity(entity, ld, view)
+    document = _rendered(one, entity, lookup)
     if one.show_changes:
         for attr, old, new in delta.updated:
             if view.instances(attr, [new]):
@@ -120,6 +117,15 @@ def _document(one: Subscription, delta: Delta, lookup: Lookup, deleted_at: int) 
         gone = [(attr, old) for attr, old in delta.deleted if view.instances(attr, [old])]
         _add_deleted(document, one, gone, deleted_at)
     return document
+
+
+def _rendered(one: Subscription, entity: Entity, lookup: Lookup) -> dict[str, Any]:
+    """The entity as it is; with linked ones inside unless those would be too many."""
+    if one.join == "inline":
+        inliner = Inliner(one.notify_ld, _reached([entity], one, lookup), frozenset(), _MAX_LINKED)
+        with contextlib.suppress(TooComplexQuery):
+            return inliner.render(entity, one.view, one.join_level)
+    return render_entity(entity, one.notify_ld, one.view)
 
 
 def _gone(one: Subscription, entity: Entity, deleted_at: int) -> dict[str, Any]:

@@ -142,8 +142,7 @@ class Notifier:
             seconds = min((one.expires - now) / 1e6 + 0.001, _LONGEST_TIMER)
             self._alarms[one.id] = loop.call_later(seconds, self._alarm, one.id)
         if active and one.time_interval is not None:
-            counters = self.deliveries.counters(target)
-            last = counters.last_notification if counters is not None else 0
+            last = self._last_notification(target)
             waited = (now - last) / 1e6 if last else 0.0
             self._intervals.set(one, max(one.time_interval - waited, 0.0))
         if active:
@@ -176,21 +175,33 @@ class Notifier:
                 if (one.expires is None or one.expires > now) and concerns(one, delta, txn.get):
                     matched.setdefault(one.id, (one, []))[1].append(delta)
         for one, deltas in matched.values():
-            self._notify(txn, one, deltas, now)
+            try:
+                self._notify(txn, one, deltas, now)
+            except Exception:
+                # One that cannot be written (its @context has no name for something, say) is
+                # no reason to tell the others nothing.
+                _logger.exception("%s could not be notified", one.id)
 
     def _notify(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         if one.throttling is not None:
             target = target_of(one.id)
-            counters = self.deliveries.counters(target)
-            last = counters.last_notification if counters is not None else 0
+            last = self._last_notification(target)
             if self._throttle.must_wait(target, now, one.throttling, last):
                 for delta in deltas:
                     self._throttle.hold(txn, target, delta.subject.id, delta.before)
                 return
         self._send(txn, one, deltas, now)
 
+    def _last_notification(self, target: str) -> int:
+        counters = self.deliveries.counters(target)
+        return 0 if counters is None else counters.last_notification
+
     def _send(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
-        """Put one notification into the outbox."""
+        """Put one notification into the outbox, or several when it tells of very many entities."""
+        for first in range(0, len(deltas), _MAX_ENTITIES):
+            self._send_one(txn, one, deltas[first : first + _MAX_ENTITIES], now)
+
+    def _send_one(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         about = pack_keys(zlib.crc32(delta.subject.id.encode()) for delta in deltas)
 
         def body(n: int) -> bytes:
@@ -214,15 +225,24 @@ class Notifier:
         one = self.all.get(target.removeprefix(_PREFIX))
         if one is None or one.status(self._clock()) != "active":
             return  # a paused one goes on when it is active again
+        left = self._throttle.left(
+            target, self._clock(), one.throttling or 0.0, self._last_notification(target)
+        )
+        if left > 0:
+            self._throttle.arm(target, left)
+            return
         taken: list[tuple[str, Entity | None]] = []
 
         def job(txn: Txn) -> None:
             now = self._clock()
+            before = self._throttle.last(target)
             taken[:] = self._throttle.take(txn, target, now)
             deltas = [Delta(before, txn.get(entity_id)) for entity_id, before in taken]
             told = [delta for delta in deltas if not delta.empty and concerns(one, delta, txn.get)]
             if told:
                 self._send(txn, one, told, now)
+            else:
+                self._throttle.nothing_told(target, before)
 
         try:
             await self._context.write(job)
@@ -235,9 +255,8 @@ class Notifier:
         if one.csf:
             return
         entities = await selected(self._context, one)
-        for first in range(0, len(entities), _MAX_ENTITIES):
-            some = entities[first : first + _MAX_ENTITIES]
-            await self._context.write(partial(self._send_all, one=one, entities=some))
+        if entities:
+            await self._context.write(partial(self._send_all, one=one, entities=entities))
 
     def _send_all(self, txn: Txn, one: Subscription, entities: Iterable[Entity]) -> None:
         self._send(txn, one, [Delta(entity, entity) for entity in entities], self._clock())

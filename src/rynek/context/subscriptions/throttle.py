@@ -46,12 +46,17 @@ class Throttle(Generic[T]):
     def must_wait(self, target: str, now: int, seconds: float, last: int) -> bool:
         """Whether a target is to wait at a time (epoch µs); `last` is when it was notified last,
         as far as the counters know. If it need not wait, it is notified now."""
-        last = max(last, self._last.get(target, 0))
-        if target in self._held or now < last + int(seconds * 1e6):
-            self._arm(target, (last - now) / 1e6 + seconds)
+        left = self.left(target, now, seconds, last)
+        if target in self._held or left > 0:
+            self._arm(target, left)
             return True
         self._last[target] = now
         return False
+
+    def left(self, target: str, now: int, seconds: float, last: int) -> float:
+        """How many seconds a target has to wait yet."""
+        last = max(last, self._last.get(target, 0))
+        return max((last - now) / 1e6 + seconds, 0.0)
 
     def hold(self, txn: Txn, target: str, entity_id: str, before: T | None) -> None:
         """Hold a change; of several to one entity the first says how it was before."""
@@ -59,6 +64,10 @@ class Throttle(Generic[T]):
         if entity_id not in held:
             held[entity_id] = None if before is None else self._encode(before)
             txn.later(_HOLD, (target, entity_id, held[entity_id]))
+
+    def last(self, target: str) -> int:
+        """When a target was notified last, as far as this process knows (epoch µs); 0 for never."""
+        return self._last.get(target, 0)
 
     def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, T | None]]:
         """What is held for a target, which is notified of it now."""
@@ -75,10 +84,14 @@ class Throttle(Generic[T]):
             held[entity_id] = None if before is None else self._encode(before)
         self._arm(target, 1.0)
 
-    def arm(self, target: str) -> None:
-        """See to it that what is held leaves: its target may be notified again."""
+    def arm(self, target: str, seconds: float = 0.0) -> None:
+        """See to it that what is held is released in so many seconds."""
         if target in self._held:
-            self._arm(target, 0.0)
+            self._arm(target, seconds)
+
+    def nothing_told(self, target: str, before: int) -> None:
+        """What was taken came to nothing: the last notification is still that of `before`."""
+        self._last[target] = before
 
     def forget(self, target: str) -> None:
         """Hold nothing for a target any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, paging
 from rynek.web.api.prospective import ProspectiveTenant
 
+_HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _OPTIONS: Final = frozenset(("sysAttrs", "count"))
 
 Known = Subscriptions | SourceSubscriptions
@@ -93,7 +95,9 @@ async def query(call: Call, kind: Kind) -> Reply:
 def own_url(call: Call, path: str) -> str:
     """A path of this service as a URL that others can use, by the name the client knows it by."""
     scheme = call.headers.get("x-forwarded-proto", "http")
-    host = call.headers.get("x-forwarded-host") or call.headers.get("host", "localhost")
+    host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
+    if _HOST.fullmatch(host) is None:
+        host = "localhost"
     return f"{'https' if scheme == 'https' else 'http'}://{host}{path}"
 
 
