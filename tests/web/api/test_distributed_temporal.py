@@ -73,6 +73,12 @@ def test_pages_of_the_past_of_many(tmp_path: Path) -> None:
         query = {"type": "Query", "entities": [{"type": "Room"}], "temporalQ": SINCE}
         posted = await here.client.post("temporal/entityOperations/query", json=query)
         assert len(posted.json()) == 4
+        deep = await here.get("temporal/entities", type="Room", offset=1000, **SINCE)
+        assert deep.status_code == 403
+        split = await here.get(
+            "temporal/entities", type="Room", q="a>1", splitEntities="true", **SINCE
+        )
+        assert split.status_code == 422
         old = {"timerel": "before", "timeAt": "2019-01-01T00:00:00Z"}
         assert (await here.get("temporal/entities", type="Room", **old)).json() == []
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rynek.base.errors import ResourceNotFound
+from rynek.base.errors import OperationNotSupported, ResourceNotFound, TooManyResults
 from rynek.context import (
     Entity,
     Match,
@@ -36,7 +36,7 @@ _PASSED_ON: Final = (
     "timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods",
     "aggrPeriodDuration", "options", "format", "lang",
 )  # fmt: skip
-_ALL: Final = Query()
+_FILTERS: Final = frozenset(("q", "georel", "scopeQ", "attrs"))
 _AT_ONCE: Final = 1000
 
 
@@ -132,7 +132,11 @@ async def _retrieved(call: Call, handler: Handler, matches: Sequence[Match]) -> 
 async def _queried(call: Call, handler: Handler, matches: Sequence[Match]) -> Reply:
     limits = call.limits
     page = paging(call.params, limits.default_limit, limits.max_limit)
-    wanted = min(page.offset + page.limit, max(_AT_ONCE, page.limit))
+    wanted = page.offset + page.limit
+    if wanted > min(_AT_ONCE, limits.max_limit):
+        raise TooManyResults(f"of several sources only the first {_AT_ONCE} entities are paged")
+    if call.params.get("splitEntities") == "true" and not _FILTERS.isdisjoint(call.params):
+        raise OperationNotSupported("splitEntities with filters is not supported for the past")
     whole = call.params | {"limit": str(max(wanted, 1)), "offset": "0", "count": "true"}
     ours = await handler(msgspec.structs.replace(call, params=whole, url_params=None))
     reader = reader_of(call)
