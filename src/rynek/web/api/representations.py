@@ -65,7 +65,8 @@ REPRESENTATIONS: Final[tuple[Representation, ...]] = (
     Representation("AttributeList, Attribute", "5.2.27, 5.2.28", _NO, _YES),
     Representation("EntityMap", "5.2.39", _YES, _YES),
     Representation("ContextSourceIdentity", "5.2.40", _NO, _YES),
-    Representation("Snapshot", "5.2.41", _LATER, _LATER),
+    Representation("Snapshot", "5.2.41", _YES, _YES),
+    Representation("SnapshotNotification", "5.3.4", _NO, _YES),
     Representation("@context, and what is known of one", "5.13", _YES, _YES),
     Representation("ProblemDetails", "5.5.3", _NO, _YES),
 )  # fmt: skip
@@ -79,7 +80,7 @@ HEADERS: Final[tuple[HeaderRow, ...]] = (
     HeaderRow("Link", "6.3.5, 6.3.6, 6.3.10", "the @context in and out; pages `next` and `prev`"),
     HeaderRow("NGSILD-Tenant", "6.3.14", "the tenant, sent back as it came"),
     HeaderRow("NGSILD-EntityMap", "6.4.3.2", "an entity map to read by; which one was used"),
-    HeaderRow("NGSILD-Snapshot", "6.3.22", "the snapshot that is read, sent back as it came"),
+    HeaderRow("NGSILD-Snapshot", "6.3.22", "the snapshot that is worked in, sent back as it came"),
     HeaderRow("NGSILD-Results-Count", "6.3.13", "the total"),
     HeaderRow("NGSILD-Warning", "6.3.17", "sources that could not answer"),
     HeaderRow("Via", "6.3.18", "brokers that a request came through: none is asked again"),
