@@ -202,7 +202,7 @@ def test_a_fetched_context_is_cached_listed_reloaded_and_deleted(serve: Serve) -
             assert told["lastUsage"] > told["createdAt"]
             assert len(other.asked) == 1
 
-            for name in (told["localId"], quote(other.url, safe="")):
+            for name in (told["localId"], quote(other.url, safe=""), other.url):
                 served = await client.get(f"jsonldContexts/{name}")
                 assert kind(served) == (422, "OperationNotSupported")
                 known = await client.get(f"jsonldContexts/{name}?details=true")
@@ -296,6 +296,25 @@ def test_an_array_in_an_answer_makes_an_implicit_context(serve: Serve) -> None:
         assert kind(answer) == (400, "BadRequestData")
         assert (await client.delete(f"jsonldContexts/{told['localId']}")).status_code == 204
         assert (await client.get(told["URL"])).status_code == 404
+
+    serve(test)
+
+
+def test_a_subscription_under_an_array_makes_an_implicit_context(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        url = "http://rynek.test" + await hosted(client)
+        for context in ([url, CORE], [url, {"x": "https://example.org/x"}], url, [url]):
+            subscription = {
+                "type": "Subscription",
+                "entities": [{"type": "Vehicle"}],
+                "notification": {"endpoint": {"uri": "https://receiver.example.org/"}},
+                "@context": context,
+            }
+            made = await client.post("subscriptions", json=subscription, headers=LD)
+            assert made.status_code == 201
+        implied = (await client.get("jsonldContexts?kind=ImplicitlyCreated")).json()
+        contents = [(await client.get(one)).json()["@context"] for one in implied]
+        assert contents == [[url, CORE], [url, {"x": "https://example.org/x"}]]
 
     serve(test)
 

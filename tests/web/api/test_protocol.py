@@ -124,6 +124,9 @@ def test_where_the_context_belongs(serve: Serve) -> None:
             "entities", json=lamp() | {"@context": CORE}, headers=LD | link(CORE)
         )
         assert kind(both) == (400, "BadRequestData")
+        for path, content in (("entities", lamp()), ("entityOperations/create", [lamp()])):
+            refused = await client.post(path, json=content, headers=LD | link(UNREACHABLE))
+            assert kind(refused) == (400, "BadRequestData")
         nothing = await client.post("entityOperations/create", json=[lamp()], headers=LD)
         assert kind(nothing) == (400, "BadRequestData")
         twice = [lamp() | {"@context": CORE}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -32,9 +33,10 @@ from rynek.web.api.params import PLAIN, geometry_property, wants_geojson
 
 _loads: Final = msgspec.json.Decoder().decode
 dumps: Final = msgspec.json.Encoder().encode
+_HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _MERGE_PATCH: Final = "application/merge-patch+json"
 _NO_CONTEXT: Final = "application/ld+json needs an @context in the body"
-_CONTEXT_TWICE: Final = "with application/ld+json the @context goes into the body, not into Link"
+CONTEXT_TWICE: Final = "with application/ld+json the @context goes into the body, not into Link"
 _CONTEXT_IN_JSON: Final = "application/json must not have an @context in the body"
 
 
@@ -105,7 +107,7 @@ async def read_list(call: Call) -> tuple[list[Any], str]:
         if having:
             raise BadRequestData(_CONTEXT_IN_JSON)
     elif call.ld_from_link:
-        raise BadRequestData(_CONTEXT_TWICE)
+        raise BadRequestData(CONTEXT_TWICE)
     elif not having and any(type(item) is dict for item in items):
         raise BadRequestData(_NO_CONTEXT)
     return items, media
@@ -118,7 +120,7 @@ async def context_of(call: Call, document: dict[str, Any], media: str) -> Compil
         if spec is None:
             raise BadRequestData(_NO_CONTEXT)
         if call.ld_from_link:
-            raise BadRequestData(_CONTEXT_TWICE)
+            raise BadRequestData(CONTEXT_TWICE)
         resolver = call.tenant.context.resolver
         cached: CompiledContext | None = resolver.resolve_cached(spec)
         if cached is not None:
@@ -149,6 +151,15 @@ def local_context_path(call: Call, ld: CompiledContext) -> str:
     """The path under which a @context that is no single URL is served here."""
     local_id = call.tenant.context.contexts.refer(ld)
     return f"{call.base_path}/ngsi-ld/v1/jsonldContexts/{local_id}"
+
+
+def own_url(call: Call, path: str) -> str:
+    """A path of this service as a URL that others can use, by the name the client knows it by."""
+    scheme = call.headers.get("x-forwarded-proto", "http")
+    host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
+    if _HOST.fullmatch(host) is None:
+        host = "localhost"
+    return f"{'https' if scheme == 'https' else 'http'}://{host}{path}"
 
 
 def entity_reply(call: Call, row: Row, view: View) -> Reply:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, OperationNotSupported, ResourceNotFound
 from rynek.context import ContextKind, ContextServer, StoredContext
-from rynek.web.api.bodies import context_headers, dumps, load_json, media_type
+from rynek.web.api.bodies import context_headers, dumps, load_json, media_type, own_url
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.params import flag
 from rynek.web.api.route import Route
@@ -78,13 +78,7 @@ def _path(call: Call, entry: StoredContext) -> str:
 
 def _url(call: Call, entry: StoredContext) -> str:
     """Where it came from (Cached), or where it is served, by the name that the client asked for."""
-    if entry.url is not None:
-        return entry.url
-    host = call.headers.get("host")
-    if not host:
-        return _path(call, entry)
-    scheme = call.headers.get("x-forwarded-proto", "http").partition(",")[0].strip()
-    return f"{'https' if scheme == 'https' else 'http'}://{host}{_path(call, entry)}"
+    return entry.url if entry.url is not None else own_url(call, _path(call, entry))
 
 
 def _details(call: Call, entry: StoredContext) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from zlib import crc32
 
 from rynek.base.errors import (
+    BadRequestData,
     LengthRequired,
     MethodNotAllowed,
     PayloadTooLarge,
@@ -22,7 +23,7 @@ from rynek.base.errors import (
 from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
 from rynek.web.api import scoping
-from rynek.web.api.bodies import dumps
+from rynek.web.api.bodies import CONTEXT_TWICE, dumps
 from rynek.web.api.call import JSON, Call, Header, Reply
 from rynek.web.api.conformance import conform, preferred_version
 from rynek.web.api.negotiation import accepted, takes_gzip
@@ -84,7 +85,7 @@ class Api:
         self, scope: Scope, method: str, headers: dict[str, str], receive: Receive
     ) -> Reply:
         path = scope["path"]
-        found = find(self._tree, _parts(scope))
+        found = find(self._tree, _parts(scope)) or find(self._tree, _with_url(scope))
         if found is None:
             raise ResourceNotFound(f"no such resource: {path[:200]}")
         leaf, args = found
@@ -105,13 +106,15 @@ class Api:
         if scoping.HEADER in headers:
             handler, creates = scoping.inside(handler, _parts(scope)[0]), False
         tenant = self._tenant(name, creates=creates)
+        link = headers.get("link")
+        url = parse_link_header(link) if link is not None else None
         body = b""
         if method in _BODY_METHODS:
             if "content-length" not in headers:
                 raise LengthRequired
+            if url is not None and "ld+json" in headers.get("content-type", "").lower():
+                raise BadRequestData(CONTEXT_TWICE)  # before anything is fetched for it (§6.3.5)
             body = await read_body(receive, headers, self._max_body)
-        link = headers.get("link")
-        url = parse_link_header(link) if link is not None else None
         context = tenant.context
         if context.expires:
             await context.settle()
@@ -192,6 +195,12 @@ def _parts(scope: Scope) -> list[str]:
     if not parts[-1]:
         parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
     return parts
+
+
+def _with_url(scope: Scope) -> list[str]:
+    """The parts of a path that ends in the URL of a @context, slashes and all (§5.13.4.3)."""
+    first, *rest = _parts(scope)[:20] or [""]
+    return [first, "/".join(rest)] if first == "jsonldContexts" and len(rest) > 2 else [""]
 
 
 async def read_body(receive: Receive, headers: dict[str, str], most: int) -> bytes:

@@ -228,7 +228,7 @@ WORDS: Final[tuple[Words, ...]] = (
     ),
     Words(("PATCH entities/*/attrs",), ("simplified", "keyValues"), ("simplified", "keyValues")),
     Words(("POST entityOperations/upsert",), ("replace", "update")),
-    Words(("POST entityOperations/update",), ("noOverwrite", "replace")),
+    Words(("POST entityOperations/update",), ("noOverwrite",)),
 )
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from rynek.base.errors import BadRequestData, LoopDetected, ResourceNotFound
 from rynek.context import (
+    CompiledContext,
     SourceSubscriptions,
     Subscription,
     Subscriptions,
     distribution,
     render_subscription,
 )
-from rynek.web.api.bodies import document_reply, list_reply, local_context_path, read_document
+from rynek.web.api.bodies import (
+    document_reply,
+    list_reply,
+    local_context_path,
+    own_url,
+    read_document,
+)
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, paging
 from rynek.web.api.prospective import ProspectiveTenant
 
-_HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _OPTIONS: Final = frozenset(("sysAttrs", "count"))
 
 Known = Subscriptions | SourceSubscriptions
@@ -45,7 +50,7 @@ async def create(call: Call, kind: Kind) -> Reply:
     if isinstance(call.tenant, ProspectiveTenant):
         kind.new(document, ld, link="", tenant=tenant, now=0)
         call.tenant = call.tenant.made()
-    link = ld.link or own_url(call, local_context_path(call, ld))
+    link = context_link(call, document, ld)
     made = await kind.of(call.tenant).create(
         document, ld, link=link, tenant=tenant, via=tuple(sorted(via))
     )
@@ -92,13 +97,18 @@ async def query(call: Call, kind: Kind) -> Reply:
     return list_reply(call, documents, headers)
 
 
-def own_url(call: Call, path: str) -> str:
-    """A path of this service as a URL that others can use, by the name the client knows it by."""
-    scheme = call.headers.get("x-forwarded-proto", "http")
-    host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
-    if _HOST.fullmatch(host) is None:
-        host = "localhost"
-    return f"{'https' if scheme == 'https' else 'http'}://{host}{path}"
+def context_link(call: Call, document: dict[str, Any], ld: CompiledContext) -> str:
+    """The URL under which notifications name the @context.
+
+    An array of several parts gets one of its own here (§5.13.1), also where the core context beside
+    a single URL is all of it and the URL is what notifications name.
+    """
+    if ld.link is None:
+        return own_url(call, local_context_path(call, ld))
+    given = document.get("@context")
+    if isinstance(given, list) and len(given) > 1:
+        call.tenant.context.contexts.refer_to(given)
+    return ld.link
 
 
 def _document(call: Call, known: Known, one: Subscription, *, sys_attrs: bool) -> dict[str, Any]:
