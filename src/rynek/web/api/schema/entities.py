@@ -162,7 +162,8 @@ _ENTITIES: Final[Schema] = {
         ],
     },
     "EntityTemporal": obj(
-        _ENTITY_MEMBERS,
+        _ENTITY_MEMBERS
+        | {"scope": {"description": "as now, or with its past like an attribute"}},
         (),
         "attributes with many instances, temporalValues or aggregatedValues (CIM 009 §5.2.20)",
         additionalProperties=True,
