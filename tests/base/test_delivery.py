@@ -273,3 +273,16 @@ def test_targets() -> None:
     assert parse_target("https://[2001:db8::1]:8443/x y").netloc == "[2001:db8::1]:8443"
     assert parse_target("http://a/x y?q=ü&r").path == "/x%20y?q=%C3%BC&r"
     assert parse_target("http://städte.example/").host == "xn--stdte-hra.example"
+
+
+def test_idle_connections_are_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rynek.base.delivery.IDLE_SECONDS", 0.05)
+
+    async def test(poster: Poster, target: Target) -> None:
+        assert await poster.post(target, HEAD, b"{}", 5.0) == 200
+        assert len(poster._origins) == 1
+        await asyncio.sleep(0.15)
+        assert poster._origins == {}
+        assert await poster.post(target, HEAD, b"{}", 5.0) == 200
+
+    assert run(answering(*[OK] * 9), test) == 2

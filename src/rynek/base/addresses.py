@@ -10,11 +10,11 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from rynek.base.errors import OutgoingRefused
 
-__all__ = ["allowed", "is_public", "resolve", "resolve_blocking"]
+__all__ = ["allowed", "is_public", "resolve"]
 
 _NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -22,27 +22,19 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 async def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     """The addresses of `host` that may be reached; OutgoingRefused (name, address) without any."""
+    if _is_literal(host):
+        return allowed(host, [host], allow_private=allow_private)
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise _nameless(host) from None
-    return allowed(host, found, allow_private=allow_private)
+    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+    return allowed(host, addresses, allow_private=allow_private)
 
 
-def resolve_blocking(host: str, port: int, *, allow_private: bool) -> list[str]:
-    """`resolve` for a thread."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise _nameless(host) from None
-    return allowed(host, found, allow_private=allow_private)
-
-
-def allowed(host: str, found: Iterable[tuple[Any, ...]], *, allow_private: bool) -> list[str]:
-    """Of what getaddrinfo found for `host`, each address once; OutgoingRefused where none may be
-    reached."""
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+def allowed(host: str, addresses: Iterable[str], *, allow_private: bool) -> list[str]:
+    """Those of the addresses of `host` that may be reached; OutgoingRefused where none may."""
     kept = [text for text in addresses if allow_private or is_public(_address(text))]
     if not kept:
         raise OutgoingRefused(
@@ -67,6 +59,15 @@ def is_public(address: Address) -> bool:
         address.is_multicast or address.is_reserved or address.is_unspecified
         or address.is_loopback or address.is_link_local or address.is_private
     )  # fmt: skip
+
+
+def _is_literal(host: str) -> bool:
+    """Whether a host is an address already: nothing has to be asked then."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _address(text: str) -> Address:

@@ -77,6 +77,7 @@ class Poster:
         self._connections = connections
         self._origins: dict[tuple[str, str, int], _Origin] = {}
         self._tls: ssl.SSLContext | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
 
     async def post(self, target: Target, head: bytes, body: bytes, timeout: float) -> int:
         """The status of the answer. `head` are the header lines, each ended by CRLF, with Host and
@@ -88,10 +89,28 @@ class Poster:
         request = b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (
             target.path.encode("ascii"), head, len(body), body,
         )  # fmt: skip
+        if self._sweeper is None:
+            self._sweep_later()
         return await origin.send(request, timeout)
+
+    def _sweep_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what was not used for a while; go on while anything is open."""
+        self._sweeper = None
+        for key, origin in list(self._origins.items()):
+            if origin.sweep():
+                del self._origins[key]
+        if self._origins:
+            self._sweep_later()
 
     async def aclose(self) -> None:
         """Close every connection, also those in use."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
         for origin in self._origins.values():
             origin.close()
         self._origins.clear()
@@ -192,6 +211,17 @@ class _Origin:
             connection.close()
             self._open -= 1
         return None
+
+    def sweep(self) -> bool:
+        """Close idle connections that nobody used for a while; whether none is left at all."""
+        now = asyncio.get_running_loop().time()
+        kept = [one for one in self._idle if one.usable and now - one.since < IDLE_SECONDS]
+        for connection in self._idle:
+            if connection not in kept:
+                connection.close()
+                self._open -= 1
+        self._idle = kept
+        return self._open == 0 and not self._waiting
 
     def _release(self, connection: _Connection) -> None:
         if connection.usable:

@@ -17,7 +17,7 @@ import aiomqtt
 import httpx
 import msgspec
 
-from rynek.base.addresses import resolve_blocking
+from rynek.base.addresses import resolve
 from rynek.base.errors import OutgoingRefused
 
 __all__ = ["MqttPublisher", "MqttTarget", "Version", "parse_mqtt_target"]
@@ -29,6 +29,7 @@ _PROTOCOL: Final[dict[str, aiomqtt.ProtocolVersion]] = {
 }
 _MAX_TOPIC: Final = 65_535
 _IDLE_SECONDS: Final = 120.0
+_HANDSHAKE_SECONDS: Final = 5.0
 # aiomqtt warns above 10 publishes under way, which are nothing unusual here.
 _quiet = logging.getLogger(f"{__name__}.client")
 _quiet.setLevel(logging.ERROR)
@@ -157,16 +158,40 @@ class _Link:
                 timeout=timeout,
                 logger=_quiet,
             )
-            refused = _connect_checked(client, allow_private=self._allow_private)
+            # Connecting is ours: the client would resolve the name itself, and block a thread.
+            connected = await self._connect()
+            inner: Any = client._client
+            inner._create_socket_connection = lambda: connected
+            inner._connect_timeout = connected.gettimeout()
             try:
                 await client.__aenter__()
-            except aiomqtt.MqttError:
-                if refused:
-                    raise refused[0] from None
+            except BaseException:
+                connected.close()
                 raise
             client._disconnected.add_done_callback(_look_at)
             self._client = client
             return client
+
+    async def _connect(self) -> socket.socket:
+        """A socket to a checked address of the broker; MqttError when none takes it."""
+        host, port = self._target.host, self._target.port
+        failure = OSError("no address")
+        for address in await resolve(host, port, allow_private=self._allow_private):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            made = socket.socket(family, socket.SOCK_STREAM)
+            made.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(made, (address, port))
+            except OSError as error:
+                made.close()
+                failure = error
+            except BaseException:
+                made.close()
+                raise
+            else:
+                made.settimeout(_HANDSHAKE_SECONDS)
+                return made
+        raise aiomqtt.MqttError(f"the connection failed: {failure}")
 
     async def drop(self) -> None:
         """Close the connection, if there is one."""
@@ -198,31 +223,6 @@ def _look_at(ended: asyncio.Future[None]) -> None:
     """Take note of why a connection ended, so that asyncio does not report it as overlooked."""
     if not ended.cancelled():
         ended.exception()
-
-
-def _connect_checked(client: aiomqtt.Client, *, allow_private: bool) -> list[OutgoingRefused]:
-    """Make the client below connect to checked addresses only: left alone it would resolve the
-    name itself. What was refused is put into the list that is returned."""
-    inner: Any = client._client
-    refused: list[OutgoingRefused] = []
-
-    def connect() -> socket.socket:
-        host, port, seconds = inner._host, inner._port, inner._connect_timeout
-        failure: OSError = OSError("no address")
-        try:
-            addresses = resolve_blocking(host, port, allow_private=allow_private)
-        except OutgoingRefused as problem:
-            refused.append(problem)
-            raise OSError(problem.detail) from None
-        for address in addresses:
-            try:
-                return socket.create_connection((address, port), timeout=seconds)
-            except OSError as error:
-                failure = error
-        raise failure
-
-    inner._create_socket_connection = connect
-    return refused
 
 
 def _tls() -> ssl.SSLContext:
