@@ -202,6 +202,8 @@ def test_paths_may_end_in_a_slash(serve: Serve) -> None:
         assert (await client.get(f"entities/{ID}/")).status_code == 200
         assert (await client.patch(f"entities/{ID}/attrs/", json={"power": 2})).status_code == 204
         assert (await client.get("entities//")).status_code == 404
+        for star in ("entities/*", "entities/%2A", f"entities/{ID}/attrs/*"):
+            assert (await client.delete(star)).status_code in (400, 404)
 
     serve(test)
 

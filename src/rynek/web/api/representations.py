@@ -24,7 +24,6 @@ class HeaderRow(NamedTuple):
 
 _YES: Final = "done"
 _NO: Final = "–"
-_LATER: Final = "not yet"
 
 REPRESENTATIONS: Final[tuple[Representation, ...]] = (
     Representation("entities: normalized", "4.5.1", _YES, _YES),

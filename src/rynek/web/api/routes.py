@@ -56,6 +56,10 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 
+VARIABLE: Final = None
+"""What a variable part has in the tree: no part that a client may send."""
+
+
 class Served(NamedTuple):
     """What the dispatcher needs of one operation."""
 
@@ -94,13 +98,13 @@ class Leaf:
         return ", ".join(sorted(methods))
 
 
-def build() -> dict[str, Any]:
-    """A tree of path parts: literal parts first, "*" for a variable one, "" holds the Leaf."""
-    root: dict[str, Any] = {}
+def build() -> dict[str | None, Any]:
+    """A tree of path parts: literal parts first, VARIABLE for a variable one, "" holds the Leaf."""
+    root: dict[str | None, Any] = {}
     for route in ROUTES:
         node = root
         for part in route.path.split("/"):
-            node = node.setdefault(part, {})
+            node = node.setdefault(VARIABLE if part == "*" else part, {})
         leaf = node.setdefault("", Leaf())
         for method in route.methods.split():
             leaf.routes[method] = Served(
@@ -116,14 +120,14 @@ def build() -> dict[str, Any]:
     return root
 
 
-def find(root: dict[str, Any], parts: list[str]) -> tuple[Leaf, tuple[str, ...]] | None:
+def find(root: dict[str | None, Any], parts: list[str]) -> tuple[Leaf, tuple[str, ...]] | None:
     """The leaf at a path and its variable parts; None when there is no such path."""
     node = root
     args: list[str] = []
     for part in parts:
         child = node.get(part) if part else None
         if child is None:
-            child = node.get("*")
+            child = node.get(VARIABLE)
             if child is None or not part:
                 return None
             args.append(part)
