@@ -42,7 +42,7 @@ class Fact(msgspec.Struct):
     dataset: str | None
     value: Any
     time: int
-    order: int
+    order: tuple[bool, int]
 
 
 class World:
@@ -70,9 +70,11 @@ class World:
         self.history._corrector.shutdown(wait=True)
         self.history._readers.shutdown(wait=True)
 
-    def note(self, entity: str, attr: str, dataset: str | None, value: Any, time: int) -> None:
+    def note(
+        self, entity: str, attr: str, dataset: str | None, value: Any, time: int, *, added: bool
+    ) -> None:
         self.order += 1
-        self.facts.append(Fact(entity, attr, dataset, value, time, self.order))
+        self.facts.append(Fact(entity, attr, dataset, value, time, (added, self.order)))
 
     def write(self, entity: str, attr: str, dataset: str | None, value: int, minute: int) -> None:
         """A change of the live picture."""
@@ -80,7 +82,7 @@ class World:
         self.log.write(
             change("update", entity, {attr: number(value, time, dataset_id=dataset)}, at=T0)
         )
-        self.note(entity, attr, dataset, value, time)
+        self.note(entity, attr, dataset, value, time, added=False)
 
     async def add(
         self, entity: str, attr: str, dataset: str | None, values: list[int], minute: int
@@ -94,7 +96,7 @@ class World:
         fragment = TemporalFragment({iri(attr): given}, types=[iri("Thing")])
         await self.history.edit.add(entity, fragment, None, now=T0, create=True)
         for value, time in zip(values, times, strict=True):
-            self.note(entity, attr, dataset, value, time)
+            self.note(entity, attr, dataset, value, time, added=True)
 
     async def instances(self, entity: str, attr: str) -> list[tuple[Fact, str]]:
         """The model's facts beside the ids that history gives them."""
@@ -106,7 +108,7 @@ class World:
 
     def of(self, entity: str, attr: str) -> list[Fact]:
         facts = [fact for fact in self.facts if (fact.entity, fact.attr) == (entity, attr)]
-        return sorted(facts, key=lambda fact: (fact.dataset or "~", fact.time, fact.order))
+        return sorted(facts, key=lambda fact: (fact.time, fact.order))
 
     async def check(self) -> None:
         """Every way of asking agrees with the list."""

@@ -96,6 +96,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_limit: Count = 1000
     max_batch: Count = 10_000
     max_value_indexes: Annotated[int, Meta(ge=0)] = 64
+    max_instances: Count = 10_000
+    max_answer_instances: Count = 100_000
     max_sorted: Count = 100_000
     max_linked: Count = 1000
     max_entity_maps: Count = 100

@@ -6,10 +6,11 @@ from .backup import TableFiles, table_files
 from .engine import EngineSettings
 from .follow import FollowerSettings
 from .history import History, HistorySettings, HistoryStats
+from .measures import METHODS, value_of
 from .merge import MergeSettings
 from .overlay import FILE as OVERLAY_FILE
 from .periods import parse_duration
-from .query import METHODS, AggregateQuery
+from .query import AggregateQuery
 from .reference import ParquetReference
 from .schema import Reading, to_readings
 from .select import Selection
@@ -33,4 +34,5 @@ __all__ = [
     "parse_duration",
     "table_files",
     "to_readings",
+    "value_of",
 ]

@@ -12,6 +12,7 @@ import msgspec
 
 from rynek.base.errors import TooComplexQuery
 
+from .measures import DERIVED
 from .schema import arrow_schema, to_table
 from .select import TAIL, Scan
 
@@ -90,11 +91,11 @@ class Engine:
                 self._shapes.move_to_end(shape)
                 return known
         import ibis
-        import pyarrow as pa
 
-        schema = arrow_schema().append(pa.field("us", pa.int64()))
-        schema = schema.append(pa.field("created", schema.field("at").type))
-        table = ibis.table(ibis.schema(schema), name=_NAME)
+        columns = dict(ibis.schema(arrow_schema()).items())
+        columns |= {"us": "int64", "created": columns["at"]}
+        columns |= {name: kind for name, (kind, _) in DERIVED.items()}
+        table = ibis.table(columns, name=_NAME)
         sql = str(ibis.to_sql(question(table), dialect="duckdb"))
         with self._lock:
             self._shapes[shape] = sql

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from rynek.base.errors import BadRequestData, TooComplexQuery
+from rynek.base.errors import TooComplexQuery
 
 from .engine import Engine
+from .measures import DERIVED, measures
 from .periods import Buckets, parse_duration
 from .schema import COLUMNS, DAY_US
 from .select import Selection, make_scan, moment_column, parts_of, rows_of
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-METHODS = (
-    "totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq",
-)  # fmt: skip
 Group = Literal["entity_id", "type", "attr", "dataset_id", "kind"]
 _MAX_BUCKETS = 1_000_000
 _WINDOWS = (1, 8, 64)
@@ -33,7 +31,8 @@ class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
     """Numbers over `select`, by `group` and time `bucket` (ISO 8601 duration; None = one).
 
     `origin` (epoch µs) is where the first bucket starts; without it buckets follow the
-    calendar of the tenant's zone.
+    calendar of the tenant's zone. `last_n` takes the newest N readings of each series only.
+    With `every` values of all data types count (see measures.py), else numbers alone.
     """
 
     select: Selection
@@ -41,6 +40,8 @@ class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
     group: tuple[Group, ...] = ("entity_id", "attr")
     bucket: str | None = None
     origin: int | None = None
+    last_n: int | None = None
+    every: bool = False
 
 
 class Questions:
@@ -120,12 +121,7 @@ class Questions:
     def aggregate(self, view: View, query: AggregateQuery) -> pa.Table:
         """One row per group and bucket: the group's columns, `start` and `end` of the bucket (µs;
         of the data where there is no bucket) and each method.
-
-        Numbers feed every method; other values only totalCount and distinctCount.
         """
-        for name in query.methods:
-            if name not in METHODS:
-                raise BadRequestData(f"Unknown aggregation method: {name[:64]!r}")
         buckets = self._buckets(query)
         span = self._range(view, query.select) if buckets is not None else (0, 0)
         # One attribute is the same in every row: a constant is cheaper than a group.
@@ -135,10 +131,12 @@ class Questions:
             return _aggregate(table, query, constant, buckets, span)
 
         shape = (
-            "aggregate", query.methods, query.group, query.bucket, query.origin, constant,
+            "aggregate", query.methods, query.group, query.bucket, query.origin, query.last_n,
+            query.every, constant,
             None if buckets is None else buckets.shape(*span),
         )  # fmt: skip
-        result = self._ask(view, query.select, shape, question)
+        scan = make_scan(self._folder, view, query.select, DERIVED if query.every else {})
+        result = self._engine.ask(scan, shape, question)
         return result if buckets is None else _with_start(result, buckets)
 
     def entities(self, view: View, select: Selection) -> pa.Table:
@@ -197,50 +195,28 @@ def _aggregate(
 ) -> ir.Table:
     import ibis
 
+    if query.last_n is not None:
+        newest = ibis.window(
+            group_by=["entity_id", "attr", "dataset_id"],
+            order_by=[ibis.desc(table.us), ibis.desc(table.seq)],
+        )
+        table = table.filter(ibis.row_number().over(newest) < query.last_n)
     group = [name for name in query.group if constant is None or name != "attr"]
     keys: list[Any] = [table[name] for name in group]
     if buckets is not None:
         us = table.us
         keys.append(buckets.index(us, *span).cast("int64").name("bucket"))
-    measures = {name: _measure(table, name) for name in query.methods}
+    columns = measures(table, query.methods, every=query.every)
     if buckets is None:
         us = table.us
-        measures |= {"start": us.min().cast("int64"), "end": us.max().cast("int64")}
-    grouped = table.group_by(keys).aggregate(**measures) if keys else table.aggregate(**measures)
+        columns |= {"start": us.min().cast("int64"), "end": us.max().cast("int64")}
+    grouped = table.group_by(keys).aggregate(**columns) if keys else table.aggregate(**columns)
     if len(group) < len(query.group):
         grouped = grouped.mutate(attr=ibis.literal(constant))
     order = [*query.group, "start"] if buckets is None else [*query.group, "bucket"]
     return grouped.select(
         *query.group, *[n for n in grouped.columns if n not in query.group]
     ).order_by(order)
-
-
-def _measure(table: ir.Table, method: str) -> Any:
-    number = table.number
-    match method:
-        case "totalCount":
-            return table.count()
-        case "distinctCount":
-            return _identity(table).nunique()
-        case "sum":
-            return number.sum()
-        case "avg":
-            return number.mean()
-        case "min":
-            return number.min()
-        case "max":
-            return number.max()
-        case "stddev":
-            return number.std(how="pop")
-        case "sumsq":
-            return (number * number).sum()
-    raise BadRequestData(f"Unknown aggregation method: {method[:64]!r}")
-
-
-def _identity(table: ir.Table) -> Any:
-    """Something equal for equal values, whatever column they are in."""
-    place = table.lon.cast("string") + "," + table.lat.cast("string")
-    return table.number.cast("string").coalesce(table.text, table.json, place)
 
 
 def _with_start(result: pa.Table, buckets: Buckets) -> pa.Table:

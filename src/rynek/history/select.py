@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -93,9 +94,14 @@ def rows_of(view: View, select: Selection) -> list[Reading]:
     ]
 
 
-def make_scan(folder: Path, view: View, select: Selection) -> Scan:
+def make_scan(
+    folder: Path,
+    view: View,
+    select: Selection,
+    derived: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> Scan:
     """The scan of a selection: the table's columns, and beside them `created` and `us`, the time
-    property that is asked for as epoch µs."""
+    property that is asked for as epoch µs, and those `derived` by SQL."""
     parts, rows = parts_of(view, select), rows_of(view, select)
     hidden: dict[str, pa.Table] = {}
     names = ", ".join(f'"{name}"' for name in COLUMNS)
@@ -114,7 +120,8 @@ def make_scan(folder: Path, view: View, select: Selection) -> Scan:
     union = " UNION ALL ".join(sources)
     moment = _MOMENTS[select.time_property]
     inner = f"SELECT *, {_CREATED} AS created FROM ({union})"
-    sql = f"SELECT *, epoch_us({moment}) AS us FROM ({inner}){where}"
+    more = "".join(f", {sql} AS {name}" for name, (_, sql) in derived.items())
+    sql = f"SELECT *, epoch_us({moment}) AS us{more} FROM ({inner}){where}"
     return Scan(sql, values, rows if tail else None, hidden)
 
 

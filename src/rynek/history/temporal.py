@@ -27,7 +27,7 @@ def to_selection(entity_ids: Sequence[str], query: TemporalQuery) -> Selection:
         start=query.start,
         end=query.end,
         time_property=query.time_property,
-        observed_only=query.observed_only and query.time_property == "observedAt",
+        observed_only=query.observed_only,
         deleted=query.deleted,
     )
 
@@ -44,6 +44,7 @@ def _entity(entity_id: str, rows: list[Reading], query: TemporalQuery) -> Tempor
     entity = TemporalEntity(entity_id, [rows[-1].type], {})
     rows = _within_bound(entity, rows, query)
     kinds = {(row.attr, row.dataset_id): row.kind for row in rows if row.kind}
+    rows.sort(key=lambda row: (row.attr, _moment(row, query), row.seq))
     for row in rows:
         if row.attr == ENTITY:
             entity.deleted_at = max(entity.deleted_at or row.time, row.time)

@@ -48,14 +48,7 @@ _BEYOND: Final = frozenset(
      "orderGeometry", "collation", "csf", "splitEntities", "jsonKeys")
 )  # fmt: skip
 # Those of them that temporal queries refuse, unless they ask for what is done anyway.
-_LATER: Final = {
-    "join": "@none",
-    "containedBy": None,
-    "entityMap": "false",
-    "orderBy": None,
-    "csf": None,
-    "splitEntities": "false",
-}
+_LATER: Final = {"entityMap": "false"}
 
 
 def parse_query_string(raw: bytes) -> dict[str, str]:

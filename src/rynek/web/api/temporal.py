@@ -9,17 +9,26 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
 import orjson
 
 from rynek.base.clock import to_iso
-from rynek.base.errors import InvalidRequest, ResourceNotFound, TooManyResults
-from rynek.context import Query, TemporalEntity, TemporalQuery
-from rynek.history import AggregateQuery, Selection
+from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound, TooManyResults
+from rynek.context import (
+    Entity,
+    Ordering,
+    Query,
+    TemporalEntity,
+    TemporalQuery,
+    sort_entities,
+)
+from rynek.history import AggregateQuery, Selection, value_of
 from rynek.web.api.bodies import context_headers, document_reply
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, entity_query, paging, refuse_later, require_filter
 from rynek.web.api.query_body import take_query
+from rynek.web.api.reading import check_sources, order_of
 from rynek.web.api.route import Route
 from rynek.web.api.temporal_form import TemporalView, head, render, render_aggregated
 from rynek.web.api.temporal_params import Aggregation, aggregation, temporal_query, temporal_view
@@ -37,13 +46,15 @@ async def retrieve_temporal(call: Call) -> Reply:
     view = temporal_view(call)
     wanted = aggregation(call, view.form)
     tenant = call.tenant
-    about = await tenant.history.edit.about(entity_id, tenant.context.get(entity_id))
+    current = tenant.context.get(entity_id)
+    about = await tenant.history.edit.about(entity_id, current)
     if about is None:
         raise ResourceNotFound(f"no entity {entity_id}, now or in the past")
-    match = Match(entity_id, about)
+    match = Match(entity_id, about, 1 if current is None else len(current.attrs))
     if wanted is not None:
         documents = await _aggregated(call, [match], query, view, wanted)
         return document_reply(call, documents[0])
+    query = _bounded(call, [match], query)
     found = await evolution(call, [match], Query(), query)
     entity = found.get(entity_id) or TemporalEntity(entity_id, about.types, {})
     document = await _calmly([entity], lambda: render(entity, about, call.ld, view))
@@ -66,6 +77,7 @@ async def query_temporal_by_post(call: Call) -> Reply:
 
 async def _query(call: Call) -> Reply:
     refuse_later(call.params)
+    check_sources(call)
     query = temporal_query(call.params, call.ld, required=True)
     selection = entity_query(call.params, call.ld)
     require_filter(call.params, selection)
@@ -73,7 +85,12 @@ async def _query(call: Call) -> Reply:
     wanted = aggregation(call, view.form)
     limits = call.limits
     page = paging(call.params, limits.default_limit, limits.max_limit)
+    ordering = order_of(call)
+    if ordering is not None and any(term.path.attr != "@id" for term in ordering.terms):
+        raise BadRequestData("orderBy: the past of entities can be ordered by id only")
     matched = await matching(call, selection, query)
+    if ordering is not None:
+        matched = await _ordered(call, matched, ordering)
     chosen = matched[page.offset : page.offset + page.limit]
     complete(call, chosen)
     more = len(matched) > page.offset + page.limit
@@ -81,6 +98,7 @@ async def _query(call: Call) -> Reply:
     if wanted is not None:
         documents = await _aggregated(call, chosen, query, view, wanted)
         return _list_reply(call, documents, headers)
+    query = _bounded(call, chosen, query)
     found = await evolution(call, chosen, selection, query)
     shown = [found.get(one.id) or TemporalEntity(one.id, one.about.types, {}) for one in chosen]
     documents = await _calmly(
@@ -91,6 +109,22 @@ async def _query(call: Call) -> Reply:
         ],
     )
     return _list_reply(call, documents, headers, _partial(shown, query))
+
+
+def _bounded(call: Call, matches: Sequence[Match], query: TemporalQuery) -> TemporalQuery:
+    """The query with a bound for each series, so that the answer as a whole has one too."""
+    attrs = len(query.attrs) or max((one.attrs for one in matches), default=1)
+    share = call.limits.max_answer_instances // max(1, attrs * len(matches))
+    bound = max(1, min(call.limits.max_instances, share))
+    return msgspec.structs.replace(query, bound=bound)
+
+
+async def _ordered(call: Call, matched: Sequence[Match], ordering: Ordering) -> list[Match]:
+    """The matches by id as the ordering has it (§4.23)."""
+    by_id = {one.id: one for one in matched}
+    entities = [Entity(one.id, one.about.types, {}) for one in matched]
+    ordered = await sort_entities(entities, ordering, call.ld.compact_iri)
+    return [by_id[one.id] for one in ordered]
 
 
 async def _calmly(entities: Sequence[TemporalEntity], work: Callable[[], T]) -> T:
@@ -120,18 +154,25 @@ async def _aggregated(
                 start=query.start,
                 end=query.end,
                 time_property=query.time_property,
-                observed_only=query.observed_only and query.time_property == "observedAt",
+                observed_only=query.observed_only,
             ),
             methods=wanted.methods,
             group=("entity_id", "attr", "dataset_id", "kind"),
             bucket=wanted.period,
             origin=query.start,
+            last_n=query.last_n,
+            every=True,
         )
     )
     if len(table) > wanted.most:
         raise TooManyResults(f"more than {wanted.most} periods; ask for longer ones")
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
+        row |= {method: value_of(row, method) for method in wanted.methods}
+        if wanted.period is None:
+            # The range of the query, as far as it names it (§4.5.19.1).
+            row["start"] = row["start"] if query.start is None else query.start
+            row["end"] = row["end"] if query.end is None else query.end
         rows.setdefault(row["entity_id"], []).append(row)
     _eligible(query, wanted, [row for found in rows.values() for row in found])
     return [

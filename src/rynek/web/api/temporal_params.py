@@ -16,6 +16,7 @@ from rynek.context import (
     TemporalQuery,
     TimeProperty,
     parse_attrs,
+    parse_moment,
     parse_projection,
 )
 from rynek.history import METHODS, parse_duration
@@ -72,7 +73,7 @@ def temporal_query(params: dict[str, str], ld: CompiledContext, *, required: boo
         attrs=_attributes(params, ld),
         dataset_ids=_datasets(params),
         last_n=last_n,
-        observed_only=relation is not None,
+        observed_only=relation is not None and name == "observedAt",
     )
 
 
@@ -94,11 +95,7 @@ def _interval(relation: str, params: dict[str, str]) -> tuple[int | None, int | 
 
 
 def _moment(name: str, params: dict[str, str]) -> int:
-    try:
-        # A "+" of an offset comes as a blank where it was not encoded.
-        return parse_iso(params[name].replace(" ", "+"))
-    except ValueError as error:
-        raise BadRequestData(f"{name}: {error}") from error
+    return parse_iso(parse_moment(name, params[name]))
 
 
 def _attributes(params: dict[str, str], ld: CompiledContext) -> tuple[str, ...]:

@@ -27,11 +27,12 @@ Span = tuple[int, int]
 
 
 class Match(msgspec.Struct):
-    """One entity that a query selects: `within` are the spans [start, end) in which its scopes
+    """One entity that a query selects, with how many attributes; `within` are the spans [start, end) in which its scopes
     match, with the instances of the scope that say so; None where scopes are not asked for."""
 
     id: str
     about: TemporalAbout
+    attrs: int = 1
     within: list[tuple[Span, TemporalInstance | None]] | None = None
 
 
@@ -66,16 +67,18 @@ async def _candidates(call: Call, query: Query, temporal: TemporalQuery) -> list
         )
     )
     several = types is not None and any(len(option) > 1 for option in types.alternatives())
-    plain = Query(query.ids, query.id_pattern, types if several else None)
+    several = several or bool(query.selectors)
+    plain = Query(
+        query.ids, query.id_pattern, types if several else None, selectors=query.selectors
+    )
     found = []
-    for entity_id, kind in zip(
-        known.column("entity_id").to_pylist(), known.column("type").to_pylist(), strict=True
-    ):
+    columns = (known.column(name).to_pylist() for name in ("entity_id", "type", "attrs"))
+    for entity_id, kind, attrs in zip(*columns, strict=True):
         about = TemporalAbout([kind])
         if several:
             about = _about(call, entity_id, kind)
         if plain.matches(Entity(entity_id, about.types, {})):
-            found.append(Match(entity_id, about))
+            found.append(Match(entity_id, about, len(attrs)))
     return found
 
 
@@ -190,7 +193,8 @@ async def evolution(
         if temporal.attrs and needs is not None
         else ()
     )
-    wide = msgspec.structs.replace(temporal, attrs=attrs, last_n=None, dataset_ids=None)
+    last_n = None if temporal.last_n is None else temporal.bound + 1
+    wide = msgspec.structs.replace(temporal, attrs=attrs, last_n=last_n, dataset_ids=None)
     found: dict[str, TemporalEntity] = await history.evolution(ids, wide)
     for one in matches:
         entity = found.setdefault(one.id, TemporalEntity(one.id, one.about.types, {}))
