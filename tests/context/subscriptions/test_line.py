@@ -297,3 +297,19 @@ def test_what_is_given_up_before_its_turn_makes_way(tmp_path: Path) -> None:
         await kiosk.until(lambda: kiosk.taken == [1, 4])
 
     test(tmp_path, body)
+
+
+def test_with_much_in_memory_a_line_keeps_only_a_few_there(tmp_path: Path) -> None:
+    async def body(context: Context) -> None:
+        kiosk = Kiosk(context)
+        kiosk.line.active = False
+        kiosk.tally.loaded = module.MEMORY_BYTES
+        await kiosk.put(module.FEW + 10, "a")
+        assert len(kiosk.line._items) == module.FEW
+        kiosk.line.active = True
+        kiosk.line.wake()
+        await kiosk.until(lambda: len(kiosk.taken) == module.FEW + 10)
+        assert kiosk.taken == sorted(kiosk.taken)
+        assert kiosk.tally.loaded == module.MEMORY_BYTES
+
+    test(tmp_path, body)

@@ -133,6 +133,7 @@ def test_an_id_is_made_where_there_is_none_and_none_is_taken_twice(serve: Serve)
         (subscription(jsonldContext="no uri"), ["jsonldContext"]),
         (subscription(ngsildConformance="1"), ["ngsildConformance"]),
         (subscription(localOnly=1), ["localOnly"]),
+        (subscription(localOnly=False, entities=[{"type": "*"}]), ["localOnly", "*"]),
         (subscription(subscriptionName=1), ["subscriptionName"]),
         (subscription(description="urn:ngsi-ld:null"), ["description"]),
         (subscription(notification=None), ["notification"]),

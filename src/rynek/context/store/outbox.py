@@ -84,11 +84,12 @@ class Outbox:
         """The statements to run with this commit."""
         if not self.unsettled:
             return []
-        settled = self._other
+        settled: Settled = []
         if self._gone:
             settled.append((_DELETE, self._gone))
         if self._buried:
             settled.append((_BURY, self._buried))
+        settled += self._other
         self._gone, self._buried, self._other = [], [], []
         return settled
 

@@ -229,10 +229,12 @@ class Deliveries:
 
     def _count(self) -> None:
         """Hand what became of messages to the next commit; drop the oldest of many dead letters."""
-        for line in self._lines.values():
-            if line.changed:
-                line.changed = False
-                self._outbox.later(_KEEP, (line.target, _encode(line.counters)))
+        moved, self._tally.moved = self._tally.moved, set()
+        for target in moved:
+            line = self._lines.get(target)
+            if line is None:
+                continue
+            self._outbox.later(_KEEP, (line.target, _encode(line.counters)))
             excess = line.dead - self._limits.max_dead
             if excess > 0:
                 line.dead -= excess

@@ -23,6 +23,9 @@ _logger = logging.getLogger(__name__)
 PARALLEL: Final = 16
 WINDOW: Final = 1_000
 WINDOW_BYTES: Final = 4 << 20
+# With so much in memory for all lines together, each keeps only a few messages there.
+MEMORY_BYTES: Final = 64 << 20
+FEW: Final = PARALLEL
 # A receiver that failed so often in a row, whatever it was sent, is left alone for a while.
 STREAK: Final = 20
 MAX_ATTEMPTS: Final = 60
@@ -45,9 +48,12 @@ class LineLimits(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """Bytes that wait in several lines together."""
+    """What several lines have together: bytes that wait, bytes of those that are in memory, and
+    the targets of lines whose numbers moved since somebody looked."""
 
     size: int = 0
+    loaded: int = 0
+    moved: set[str] = msgspec.field(default_factory=set)
 
 
 class Sender(Protocol):
@@ -88,7 +94,6 @@ class Line:
         self.size = 0
         self.dead = 0
         self.newest = 0
-        self.changed = False
         self._tally = tally
         self._outbox = outbox
         self._clock = clock
@@ -119,7 +124,7 @@ class Line:
         """A message that a commit has written."""
         self.waiting += 1
         self._weigh(len(message.body) + len(message.head))
-        if self._more or len(self._items) >= WINDOW or self._bytes >= WINDOW_BYTES:
+        if self._more or len(self._items) >= self._room or self._bytes >= WINDOW_BYTES:
             self._more = True
         else:
             self._push(message)
@@ -152,6 +157,7 @@ class Line:
         """Stop; what was not taken stays in the file."""
         self._closed = True
         self._weigh(-self.size)
+        self._tally.loaded -= self._bytes
         for timer in self._timers:
             timer.cancel()
         workers = list(self._workers)
@@ -168,6 +174,11 @@ class Line:
     def _paused(self) -> bool:
         return asyncio.get_running_loop().time() < self._paused_until
 
+    @property
+    def _room(self) -> int:
+        """How many messages may be in memory."""
+        return WINDOW if self._tally.loaded < MEMORY_BYTES else FEW
+
     def _weigh(self, size: int) -> None:
         self.size += size
         self._tally.size += size
@@ -176,15 +187,17 @@ class Line:
         item = Item(message, entity_keys(message.about))
         self._items[message.n] = item
         self._bytes += len(message.body)
+        self._tally.loaded += len(message.body)
         self._loaded = message.n
         if self._order.push(item):
             self._ready.append(item)
 
     def _refill(self) -> None:
         """Read on in the file where more waits than is in memory."""
-        if not self._more or len(self._items) > WINDOW // 2 or self._bytes > WINDOW_BYTES // 2:
+        room = self._room
+        if not self._more or len(self._items) > room // 2 or self._bytes > WINDOW_BYTES // 2:
             return
-        wanted = WINDOW - len(self._items)
+        wanted = room - len(self._items)
         found = self._outbox.read(self.target, self._loaded, wanted, size=WINDOW_BYTES)
         if not found:
             self._more = False
@@ -217,7 +230,7 @@ class Line:
             self._give_up(item, "it could not be delivered in time")
             return
         item.attempts += 1
-        self.changed = True
+        self._tally.moved.add(self.target)
         if item.attempts == 1:
             self.counters.sent(now)
         try:
@@ -287,10 +300,11 @@ class Line:
     def _leave(self, item: Item) -> None:
         """The item is settled: count it out, let those behind it move up."""
         item.gone = True
-        self.changed = True
+        self._tally.moved.add(self.target)
         message = item.message
         del self._items[message.n]
         self._bytes -= len(message.body)
+        self._tally.loaded -= len(message.body)
         self.waiting -= 1
         self._weigh(-len(message.body) - len(message.head))
         self.newest = max(self.newest, message.n)

@@ -162,7 +162,10 @@ def assemble(
 
 def _check_together(made: Subscription, given: dict[str, Member]) -> None:
     """The rules that several members make together (Table 5.2.12-1)."""
-    local = "localOnly" in given and given["localOnly"].value is True
+    told = given["localOnly"].value if "localOnly" in given else None
+    local = told is True
+    if told is False and any(one.types is None for one in made.selectors):
+        raise BadRequestData('localOnly: type "*" is for local entities, false contradicts it')
     if not local and not made.selectors and made.watched is None:
         raise BadRequestData("entities or watchedAttributes is needed, unless localOnly is true")
     if made.time_interval is None:
@@ -196,10 +199,14 @@ class _Reader:
 
     def value(self, name: str, check: Callable[[Any], Any]) -> Any:
         """A member that has no names in it."""
+        if name not in self._given:
+            return None
         return self.check(name, lambda value, _: check(value))
 
     def q(self, name: str, links: int) -> Any:
         """A query string (§4.9)."""
+        if name not in self._given:
+            return None
         expanded = str(self.value("expandValues", members.plain) or "").split(",")
 
         def parse(value: Any, ld: CompiledContext) -> Any:
