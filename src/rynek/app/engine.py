@@ -1,0 +1,167 @@
+"""Everything one process serves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rynek.app.tenant import Tenant
+from rynek.base.client import Client
+from rynek.base.clock import SystemClock
+from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
+from rynek.base.folder import DataFolder
+from rynek.base.http import Guard
+from rynek.base.ids import TENANT_NAME
+from rynek.base.progress import calm
+from rynek.base.settings import Settings
+from rynek.context import (
+    StoredContexts,
+    has_subscriptions,
+)
+from rynek.feeds import ReplayOptions, list_feeds
+from rynek.web import Access, TokenStore
+
+_logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Everything one process serves: settings, tenants, tokens, the outgoing guard."""
+
+    def __init__(self, settings: Settings, *, replay: ReplayOptions | None = None) -> None:
+        self.settings = settings
+        self.replay = replay
+        self.folder = DataFolder(Path(settings.data.path))
+        self.guard = Guard(
+            allow_private=settings.network.allow_private,
+            timeout=settings.network.timeout_seconds,
+            max_bytes=settings.network.max_bytes,
+            max_redirects=settings.network.max_redirects,
+        )
+        self.clock = SystemClock()
+        self.default_tenant = settings.tenants.default
+        self.stopping = asyncio.Event()
+        self.started = time.monotonic()
+        self.client = Client(allow_private=settings.network.allow_private)
+        self.places = asyncio.Semaphore(settings.federation.max_parallel)
+        self._tenants: dict[str, Tenant] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def tenants(self) -> Mapping[str, Tenant]:
+        """Tenants by name."""
+        return self._tenants
+
+    @property
+    def public_url(self) -> str:
+        """How others reach the service, without a slash at the end."""
+        server = self.settings.server
+        if server.public_url:
+            return server.public_url.rstrip("/")
+        host = "127.0.0.1" if server.host in ("", "0.0.0.0", "::") else server.host  # noqa: S104
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{server.port}{server.base_path}"
+
+    @cached_property
+    def alias(self) -> str:
+        """The pseudonym of the default tenant: as set, or from the data folder's own id."""
+        return self.settings.federation.alias or f"rynek-{self.folder.identity}"
+
+    def default_contexts(self) -> StoredContexts:
+        """The @contexts of the default tenant: others may use what it hosts."""
+        return self.tenant(self.default_tenant).context.stored_contexts
+
+    def open(self) -> None:
+        """Take the data folder and look at its tenants; FolderError when that can't be."""
+        self.folder.open()
+        self.tokens = TokenStore(self.folder.path / "system.db")
+        self.access = Access(self.settings.access.anonymous, self.tokens)
+        for path in sorted(self.folder.tenants.iterdir()):
+            if path.is_dir() and TENANT_NAME.fullmatch(path.name):
+                self._tenants[path.name] = Tenant(path.name, path, self)
+        if self.default_tenant not in self._tenants:
+            self._add(self.default_tenant)
+
+    async def start(self) -> None:
+        """Open the default tenant and all that have feeds or subscriptions; their feeds begin right after, one
+        tenant at a time, so that the first pages need not wait. Errors of one stop no other."""
+        begun = [
+            tenant
+            for tenant in self._tenants.values()
+            if tenant.name == self.default_tenant
+            or list_feeds(tenant.folder / "feeds")
+            or has_subscriptions(tenant.folder)
+        ]
+        begun.sort(key=lambda tenant: tenant.name != self.default_tenant)
+        for tenant in begun:
+            tenant.begun = True
+            await self._guarded(tenant, tenant.follow)
+        self._later(self._run_feeds(begun))
+
+    async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
+        for tenant in tenants:
+            await self._guarded(tenant, tenant.run_feeds)
+            await calm()
+
+    def tenant(self, name: str, *, create: bool = False) -> Tenant:
+        """The tenant, made on its first write where `create`; NonexistentTenant otherwise."""
+        found = self._tenants.get(name)
+        if found is not None:
+            self._begin(found)
+            return found
+        if not TENANT_NAME.fullmatch(name):
+            raise BadRequestData("a tenant's name has up to 64 letters, digits and . _ -")
+        if not create:
+            raise NonexistentTenant(f"no tenant {name!r}")
+        if len(self._tenants) >= self.settings.tenants.max:
+            raise Forbidden(f"there are {len(self._tenants)} tenants, no more are allowed")
+        made = self._add(name)
+        self._begin(made)
+        return made
+
+    def _begin(self, tenant: Tenant) -> None:
+        """Start a tenant once, however many requests come for it at the same time."""
+        if not tenant.begun:
+            tenant.begun = True
+            self._later(self._start(tenant))
+
+    def _add(self, name: str) -> Tenant:
+        folder = self.folder.tenants / name
+        folder.mkdir(parents=True, exist_ok=True)
+        tenant = self._tenants[name] = Tenant(name, folder, self)
+        return tenant
+
+    async def _start(self, tenant: Tenant) -> None:
+        await self._guarded(tenant, tenant.start)
+
+    async def _guarded(self, tenant: Tenant, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:
+            tenant.begun = False
+            _logger.exception("tenant %s did not start", tenant.name)
+
+    def _later(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """End streams, stop every tenant, give the folder back."""
+        self.stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        stops = (tenant.stop() for tenant in self._tenants.values())
+        await asyncio.gather(*stops, return_exceptions=True)
+        await self.guard.aclose()
+        await self.client.aclose()
+        self.tokens.close()
+        self.folder.close()
+
+
+__all__ = ["Engine"]
