@@ -246,10 +246,11 @@ def _tagged(reply: Reply, headers: dict[str, str]) -> Reply:
     """The reply with an ETag; 304 without a body where the client has just that (RFC 9110 §13)."""
     if reply.status != 200:
         return reply
-    tag = b'W/"%08x-%x"' % (crc32(reply.body), len(reply.body))
-    held = headers.get("if-none-match")
-    if held is not None and (held.strip() == "*" or tag.decode()[2:] in held):
-        return Reply(304, headers=[*reply.headers, (b"etag", tag)])
+    tag = b'W/"%x"' % crc32(reply.body)
+    if "if-none-match" in headers:
+        held = headers["if-none-match"]
+        if held.strip() == "*" or tag.decode()[2:] in held:
+            return Reply(304, headers=[*reply.headers, (b"etag", tag)])
     reply.headers = [*reply.headers, (b"etag", tag)]
     return reply
 
