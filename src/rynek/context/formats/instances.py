@@ -41,6 +41,7 @@ __all__ = ["KIND_OF", "MAX_DEPTH", "Reader", "Stored", "is_geometry"]
 
 MAX_DEPTH: Final = 16
 MAX_INSTANCES: Final = 10_000
+MAX_ATTRIBUTES: Final = 5_000
 _UNSET: Final = msgspec.UNSET
 _SCALARS: Final = frozenset((str, int, float, bool))
 _CONTEXT_INSIDE: Final = "an @context inside of an attribute (§5.5.7)"
@@ -193,6 +194,8 @@ class Reader:
             raise Invalid(f"a {kind or 'attribute'} has no member {name!r}")
         if depth >= MAX_DEPTH:
             raise Invalid(f"attributes of attributes nest more than {MAX_DEPTH} deep")
+        if len(subs) >= MAX_ATTRIBUTES:
+            raise Invalid(f"more than {MAX_ATTRIBUTES} attributes of an attribute")
         try:
             iri = self.ctx.subs.get(name) or name_iri(self.ctx.sub_attribute, "name", name)
             if iri in subs:

@@ -7,13 +7,14 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.context.formats.instances import MAX_DEPTH, Reader, Stored
+from rynek.context.formats.instances import MAX_ATTRIBUTES, MAX_DEPTH, Reader, Stored
 from rynek.context.formats.members import GEO_ATTRIBUTES
 from rynek.context.formats.values import Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 
 __all__ = [
+    "MAX_ATTRIBUTES",
     "MAX_DEPTH",
     "Fragment",
     "is_null",
@@ -156,6 +157,8 @@ def _named(error: Invalid, name: str) -> BadRequestData:
 def _read(doc: Any, reader: Reader) -> Fragment:
     if type(doc) is not dict:
         raise BadRequestData("not a JSON object")
+    if len(doc) > MAX_ATTRIBUTES:
+        raise BadRequestData(f"more than {MAX_ATTRIBUTES} attributes")
     attrs: dict[str, list[Instance]] = {}
     fragment = Fragment(attrs)
     known = reader.ctx.attributes

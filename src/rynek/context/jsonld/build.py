@@ -53,8 +53,11 @@ def compile_context(
     for part in parts:
         if part is None:
             builder = _Builder()
-        else:
+            continue
+        try:
             builder.apply(part)
+        except RecursionError:
+            raise BadRequestData("the @context defines terms through too many others") from None
     builder.apply(core_terms(), core=True)
     return CompiledContext(Snapshot(builder.vocab, builder.terms, source))
 

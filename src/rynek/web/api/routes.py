@@ -125,7 +125,7 @@ def find(root: dict[str | None, Any], parts: list[str]) -> tuple[Leaf, tuple[str
     node = root
     args: list[str] = []
     for part in parts:
-        child = node.get(part) if part else None
+        child = node.get(part) if part and part != "*" else None
         if child is None:
             child = node.get(VARIABLE)
             if child is None or not part:
