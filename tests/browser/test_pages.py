@@ -201,3 +201,21 @@ def test_nothing_is_logged_as_an_error(browser: Browser, address: str) -> None:
         page.wait_for_load_state("networkidle")
     assert errors == []
     context.close()
+
+
+def test_changes_come_in_live(browser: Browser, address: str) -> None:
+    page = visit(browser, address + "/c/oslo/developers")
+    page.get_by_role("button", name="Follow live").click()
+    tenant = {"NGSILD-Tenant": "oslo"}
+    for name in ("urn:ngsi-ld:Thing:live", "urn:ngsi-ld:Thing:<b>"):
+        body = [{"id": name.replace("<b>", "b"), "type": "Thing", "colour": {"value": "<i>"}}]
+        answer = page.request.post(
+            address + "/ngsi-ld/v1/entityOperations/upsert", data=body, headers=tenant
+        )
+        assert answer.ok
+    page.wait_for_function("document.querySelector('[role=status]').textContent.startsWith('2')")
+    first = page.locator(".changes tbody tr").first
+    assert first.locator("th a").get_attribute("href") == "/c/oslo/entities/urn:ngsi-ld:Thing:b"
+    assert "created" in first.inner_text()
+    assert violations(page) == []
+    page.context.close()

@@ -70,6 +70,8 @@ class Changes(msgspec.Struct):
     older: str
     newer: str
     missed: bool
+    last: int
+    words: dict[str, str]
 
 
 async def show(page: Page) -> Response:
@@ -132,6 +134,8 @@ async def _changes(page: Page) -> Changes:
         older=_part(page, max(oldest - 1, first - 1 - _ROWS)) if first > oldest else "",
         newer=_part(page, last) if last < newest else "",
         missed=given and start + 1 < oldest,
+        last=last,
+        words={name: page.t(word) for name, word in _OPS.items()},
     )
 
 
