@@ -386,3 +386,44 @@ def test_a_table_that_cannot_be_opened_is_tried_again(
         pytest.fail("the history did not open")
 
     with_history(tmp_path, test, log)
+
+
+def test_a_log_that_begins_above_its_numbers_holds_up_nothing(tmp_path: Path) -> None:
+    """That of a snapshot; and one of which everything was trimmed."""
+    log = ListLog()
+    log._last = 500
+
+    async def test(history: History) -> None:
+        await asyncio.wait_for(history.ready(), 5)
+        assert await asyncio.wait_for(numbers(history), 5) == []
+        log.write(change("create", BUS, {"speed": number(1, T0)}))
+        assert await numbers(history) == [1]
+
+    with_history(tmp_path, test, log)
+
+
+def test_readings_of_another_history_are_taken_as_they_are(tmp_path: Path) -> None:
+    log, other = ListLog(), ListLog()
+    other._last = 2
+    for value in (1, 2):
+        log.write(change("update", BUS, {"speed": number(value, T0 + value * MINUTE)}))
+
+    async def test(history: History) -> None:
+        rows = await history.rows(Selection(entity_ids=(BUS,)))
+
+        async def inside(copy: History) -> None:
+            await copy.take(rows)
+            await copy.take(rows.slice(0, 0))
+            other.write(change("update", BUS, {"speed": number(3, T0 + 3 * MINUTE)}))
+            assert await numbers(copy) == [1, 2, 3]
+            again = await copy.rows(Selection(entity_ids=(BUS,)))
+            assert again.column("seq").to_pylist() == [1, 2, 3]
+
+        copied = History(tmp_path / "copy", other, SLOW, "UTC")
+        await copied.start()
+        try:
+            await inside(copied)
+        finally:
+            await copied.stop()
+
+    with_history(tmp_path, test, log)

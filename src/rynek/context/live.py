@@ -20,7 +20,7 @@ from rynek.context.operations import IngestReport, ingest
 from rynek.context.query import Ordering, Query
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Page, Row, Store, Txn, TypeSummary
-from rynek.context.store.sqlite import SqliteStore, StoreLimits
+from rynek.context.store.sqlite import SqliteStore, StoreLimits, prepare_store
 
 T = TypeVar("T")
 
@@ -161,6 +161,7 @@ def open_inside(
     parent: Context, folder: Path, limits: StoreLimits, maps: MapLimits | None = None
 ) -> Context:
     """A store of its own in `folder` that shares the @contexts and the clock of `parent`: what a
-    snapshot holds."""
+    snapshot holds. Its changes are numbered after those of `parent` at the time when it is made."""
+    prepare_store(folder, parent.changes.head())
     store = SqliteStore(folder, parent.clock, limits)
     return Context(store, parent.stored_contexts, parent.resolver, parent.clock, maps, parent)

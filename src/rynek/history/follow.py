@@ -161,6 +161,8 @@ class Follower:
                 self._check_room()
                 changes = self._changes.read(self._tail.seq, _PAGE)
                 if not changes:
+                    # Numbers that no row has: a log that began above them, or is all trimmed.
+                    self._tail.extend((), target)
                     break
                 self._note_gap(changes[0].seq)
                 for change in changes:

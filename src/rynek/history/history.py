@@ -155,6 +155,12 @@ class History:
             lambda view: self._questions.rows(view, select, last_n=last_n, limit=limit)
         )
 
+    async def take(self, rows: pa.Table) -> None:
+        """Store readings of another history (as `rows` has them) as they are: what a snapshot
+        holds. Durable on return."""
+        await self.ready()
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._lake.take, rows)
+
     async def series(
         self,
         entity_id: str,

@@ -26,12 +26,13 @@ from .files import (
     to_parts,
     write_part,
 )
-from .schema import FORMAT, PARTITION, arrow_schema
+from .schema import ADDED, FORMAT, PARTITION, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FOLLOWER = "follower"
+_TAKEN = 1 << 61
 OVERLAY = "overlay"
 """The application transaction that says which added readings of the overlay the table holds."""
 
@@ -140,6 +141,22 @@ class Lake:
             days = by_day(rows, is_sorted=is_sorted)
             parts = [write_part(self.folder, day, part) for day, part in days]
             return self._commit(parts, (), transactions, data_change=True)
+
+    def take(self, rows: pa.Table) -> None:
+        """Store rows of another table. Those that clients added there get numbers that nothing here
+        will have."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not len(rows):
+            return
+        seq = rows.column("seq")
+        own = pc.subtract(pa.scalar(ADDED - _TAKEN), seq)
+        seq = pc.if_else(pc.greater(seq, ADDED), own, seq)
+        index = rows.schema.get_field_index("seq")
+        table = rows.set_column(index, "seq", seq)
+        schema = arrow_schema()
+        self.append(in_order(table.select(schema.names).cast(schema)), {})
 
     def mark(self, seq: int) -> Snapshot:
         """Set the follower's cursor without touching rows: changes without readings, or back,

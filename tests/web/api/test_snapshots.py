@@ -469,3 +469,92 @@ def test_subscriptions_inside_a_snapshot(serve: Serve) -> None:
             assert snapshots._open  # someone waits for notifications
 
     serve(test, network__allow_private=True, snapshots__idle_seconds=0.05)
+
+
+EVER = {"timerel": "after", "timeAt": "2000-01-01T00:00:00Z"}
+
+
+def seen(value: int, minute: int) -> dict[str, Any]:
+    return {"type": "Property", "value": value, "observedAt": f"2026-05-01T10:{minute:02}:00Z"}
+
+
+async def values(client: httpx.AsyncClient, entity: str, headers: dict[str, str]) -> list[int]:
+    found = await client.get(
+        f"temporal/entities/{entity}", params=EVER | {"options": "temporalValues"}, headers=headers
+    )
+    assert found.status_code == 200, found.text
+    return [value for value, _ in found.json()["power"]["values"]]
+
+
+def test_the_past_is_frozen_and_goes_on_inside(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        for minute in range(5):
+            for number in (1, 2):
+                await client.post(
+                    "entityOperations/upsert",
+                    json=[lamp(number, power=seen(10 * number + minute, minute))],
+                )
+        past = lamps(
+            q="power<20",
+            temporalQ={
+                "timerel": "between",
+                "timeAt": "2026-05-01T10:01:00Z",
+                "endTimeAt": "2026-05-01T10:04:00Z",
+            },
+        )
+        nothing = lamps(temporalQ={"timerel": "before", "timeAt": "2001-01-01T00:00:00Z"})
+        where, one = await made(client, lamps(), snapshotTemporalQueries=[past, nothing])
+        status = (await client.get(HOST + where)).json()
+        assert [d["resultStatus"] for d in status["snapshotTemporalQueriesDetails"]] == [
+            "success",
+            "empty",
+        ]
+        inside = {IN: one}
+        assert await values(client, "urn:Lamp:1", inside) == [11, 12, 13]
+        # What happens outside is not seen, what happens inside is, under numbers of its own.
+        await client.patch("entities/urn:Lamp:1", json={"power": seen(99, 30)})
+        assert await values(client, "urn:Lamp:1", inside) == [11, 12, 13]
+        await client.patch("entities/urn:Lamp:1", json={"power": seen(55, 31)}, headers=inside)
+        assert await values(client, "urn:Lamp:1", inside) == [11, 12, 13, 55]
+        found = await client.get("temporal/entities/urn:Lamp:1", params=EVER, headers=inside)
+        ids = [x["instanceId"] for x in found.json()["power"]]
+        assert len(set(ids)) == 4
+        outside = (await client.get("temporal/entities/urn:Lamp:1", params=EVER)).json()["power"]
+        assert ids[:3] == [x["instanceId"] for x in outside[1:4]]
+        assert await values(client, "urn:Lamp:1", {}) == [10, 11, 12, 13, 14, 99]
+        cloned = await client.post(HOST + where + "/clone", json={"type": "Snapshot"})
+        copy = await ready(client, cloned.headers["location"])
+        assert await values(client, "urn:Lamp:1", {IN: copy["id"]}) == [11, 12, 13, 55]
+        few = {"type": "Snapshot", "snapshotTemporalQueries": [lamps(temporalQ=EVER)]}
+        many = await client.post("snapshots", json=few)
+        told = await ready(client, many.headers["location"])
+        assert told["snapshotStatus"] == "failure"
+        assert engine.clock.now()
+
+    serve(test, snapshots__max_readings=8)
+
+
+def test_the_past_of_sources_is_frozen(tmp_path: Path) -> None:
+    async def test(here: Broker, there: Broker) -> None:
+        for value in (1, 2):
+            await here.client.post(
+                "entityOperations/upsert?local=true",
+                json=[room(1, power=seen(value, value))],
+            )
+            await there.client.post(
+                "entityOperations/upsert", json=[room(1, power=seen(value + 10, value + 10))]
+            )
+        await here.register(there.url, operations=["queryTemporal"],
+                            observationInterval={"startAt": "2020-01-01T00:00:00Z"})  # fmt: skip
+        body = {
+            "type": "Snapshot",
+            "snapshotTemporalQueries": [
+                {"type": "Query", "entities": [{"type": "Room"}], "temporalQ": EVER}
+            ],
+        }
+        answer = await here.client.post("snapshots", json=body)
+        told = await ready(here.client, answer.headers["location"])
+        assert told["snapshotStatus"] == "success", told
+        assert await values(here.client, "urn:ngsi-ld:Room:1", {IN: told["id"]}) == [1, 2, 11, 12]
+
+    run(tmp_path, test)

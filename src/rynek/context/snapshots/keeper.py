@@ -9,7 +9,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -48,6 +48,11 @@ class Scope(Protocol):
     @property
     def context(self) -> Context:
         """Its entities."""
+        ...
+
+    @property
+    def history(self) -> Any:
+        """Its past."""
         ...
 
     @property

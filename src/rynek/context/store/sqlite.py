@@ -220,5 +220,19 @@ class SqliteStore:
         return sql, (free, head - self.limits.keep_rows, old)
 
 
+def prepare_store(folder: Path, seq: int) -> None:
+    """Make the store in `folder`, if there is none, such that its changes begin above `seq`."""
+    path = folder / "state.db"
+    if path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    connection = connect(path)
+    try:
+        migrate(connection, MIGRATIONS, f"the data in {folder.name}")
+        connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('change', ?)", (seq,))
+    finally:
+        connection.close()
+
+
 def _later(sql: str, args: tuple[object, ...], txn: GroupTxn) -> None:
     txn.later(sql, args)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rynek.base.errors import OperationNotSupported, Problem, TooManyResults
+from rynek.base.errors import Problem, TooManyResults
 from rynek.context import (
     CompiledContext,
     Context,
@@ -24,16 +24,15 @@ from rynek.context import (
 )
 from rynek.web.api import selecting
 from rynek.web.api.call import Call
+from rynek.web.api.freezing_past import asking_call, copy_past, read_past, run_past
 from rynek.web.api.linking import Links
 from rynek.web.api.params import Paging, entity_query, require_filter, view_of
-from rynek.web.api.query_body import query_params, temporal_params
+from rynek.web.api.query_body import query_params
 from rynek.web.api.reading import Join, check_sources, join_of
-from rynek.web.api.temporal_params import temporal_query
 
 Fill = Callable[[Snapshot], Awaitable[Snapshot]]
 
 _CHUNK: Final = 500
-_PASSED_ON: Final = ("ngsild-tenant", "authorization", "via")
 _PATH: Final = "/ngsi-ld/v1/entityOperations/query"
 
 
@@ -50,16 +49,15 @@ def prepared(call: Call, ld: CompiledContext, one: Snapshot) -> Fill:
     """What fills a snapshot with the results of its queries. BadRequestData when one of them is no
     query; what goes wrong later stands in the snapshot's details."""
     asked = [_read(call, ld, document) for document in one.queries or ()]
-    for document in one.temporal_queries or ():
-        _check_temporal(ld, document)
+    past = [read_past(call, ld, document) for document in one.temporal_queries or ()]
     snapshots: Snapshots = call.tenant.snapshots
 
     async def fill(one: Snapshot) -> Snapshot:
         async with snapshots.opened(one) as scope:
             room = snapshots.limits.max_entities
             details = [await _run(one, scope.context, room) for one in asked]
-        unsupported = failed(OperationNotSupported("temporal queries do not fill snapshots yet"))
-        temporal = [unsupported for _ in one.temporal_queries or ()]
+            most = snapshots.limits.max_readings
+            temporal = [await run_past(one, scope, most) for one in past]
         return msgspec.structs.replace(
             one,
             status=status_of([*details, *temporal]),
@@ -76,6 +74,7 @@ def copied(snapshots: Snapshots, original: Snapshot) -> Fill:
     async def fill(one: Snapshot) -> Snapshot:
         async with snapshots.opened(original) as source, snapshots.opened(one) as scope:
             await _copy(source.context, scope.context)
+            await copy_past(source, scope)
         kept = snapshots.get(original.id)
         return msgspec.structs.replace(
             one,
@@ -102,18 +101,7 @@ async def _copy(source: Context, target: Context) -> None:
 
 
 def _read(call: Call, ld: CompiledContext, document: Mapping[str, Any]) -> _Asked:
-    asking = Call(
-        "POST",
-        _PATH,
-        (),
-        query_params(dict(document)),
-        {name: call.headers[name] for name in _PASSED_ON if name in call.headers},
-        b"",
-        call.tenant,
-        ld,
-        base_path=call.base_path,
-        limits=call.limits,
-    )
+    asking = asking_call(call, ld, "POST", _PATH, query_params(dict(document)))
     check_sources(asking)
     join = join_of(asking.params)
     links = join.level if join else 0
@@ -121,12 +109,6 @@ def _read(call: Call, ld: CompiledContext, document: Mapping[str, Any]) -> _Aske
     query = entity_query(asking.params, ld, links)
     require_filter(asking.params, query)
     return _Asked(asking, query, view, join)
-
-
-def _check_temporal(ld: CompiledContext, document: Mapping[str, Any]) -> None:
-    params = query_params(dict(document)) | temporal_params(dict(document))
-    require_filter(params, entity_query(params, ld))
-    temporal_query(params, ld, required=True)
 
 
 async def _run(asked: _Asked, context: Context, room: int) -> Detail:
