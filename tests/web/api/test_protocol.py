@@ -96,6 +96,9 @@ def test_what_is_accepted(serve: Serve) -> None:
         assert await media("application/geo+json, application/json;q=0.1", "types") == (
             "application/json"
         )
+        assert await media("text/html", "subscriptions") == "406"
+        page = {"Accept": "text/html"}
+        assert (await client.delete("entityMaps/urn:x:1", headers=page)).status_code == 404
         refused = await client.get("types", headers={"Accept": "application/geo+json"})
         assert refused.json()["available"] == ["application/json", "application/ld+json"]
         # Of equals the first in the standard's order; the most specific range tells the weight.

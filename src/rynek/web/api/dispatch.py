@@ -94,8 +94,8 @@ class Api:
         served = leaf.routes.get("GET" if method == "HEAD" else method)
         if served is None:
             return _method_not_allowed(leaf, method)
-        handler, right, geojson, creates, tenant_in_path, tagged, entities, takes = served
-        accept = accepted(headers.get("accept"), geojson=geojson, strict=right == "read")
+        handler, right, geojson, creates, tenant_in_path, answers, tagged, entities, takes = served
+        accept = accepted(headers.get("accept"), geojson=geojson, strict=answers)
         name = headers.get("ngsild-tenant") or self._engine.default_tenant
         if tenant_in_path and "ngsild-tenant" not in headers:
             name = context_namespace(args[0]) or name

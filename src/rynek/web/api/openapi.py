@@ -243,7 +243,7 @@ def _answer(operation: Operation, answer: Answer) -> Document:
         }
     if answer.schema is not None:
         content: Document = {_JSON: {"schema": answer.schema}}
-        if answer.status != 207 and operation.route.right == "read":
+        if answer.status != 207 and (operation.method == "GET" or operation.route.right == "read"):
             content[_LD] = {"schema": answer.schema}
         if answer.geojson is not None and operation.route.geojson:
             content[_GEO] = {"schema": answer.geojson}

@@ -61,13 +61,15 @@ VARIABLE: Final = None
 
 
 class Served(NamedTuple):
-    """What the dispatcher needs of one operation."""
+    """What the dispatcher needs of one operation; `answers` says that there is something to be
+    accepted (§6.3.4), `tagged` that it has an ETag, `entities` that it sends those."""
 
     handler: Handler
     right: Right
     geojson: bool
     creates: bool
     tenant_in_path: bool
+    answers: bool
     tagged: bool
     entities: bool
     takes: Allowed
@@ -113,6 +115,7 @@ def build() -> dict[str | None, Any]:
                 route.geojson,
                 route.creates,
                 route.tenant_in_path,
+                method == "GET" or (method == "POST" and route.right == "read"),
                 method == "GET" and route.path in _TAGGED,
                 f"{method} {route.path}" in _ENTITIES,
                 allowed(f"{method} {route.path}"),

@@ -79,7 +79,8 @@ def _wrapped(handler: Handler, operation: str) -> Handler:
 
 async def _read(call: Call, operation: str) -> _Write:
     args = call.path_args
-    document, ld = await read_document(call) if call.body else (None, call.ld)
+    bodiless = call.method == "DELETE"
+    document, ld = (None, call.ld) if bodiless else await read_document(call)
     entity_id = args[0] if args else (document or {}).get("id")
     if not isinstance(entity_id, str) or not is_uri(entity_id):
         raise BadRequestData("the id of the entity is no URI")

@@ -10,7 +10,7 @@ import msgspec
 
 from rynek.web.pages.shell import Page
 
-__all__ = ["Card", "contexts", "dead_letters", "sources", "subscriptions"]
+__all__ = ["Card", "contexts", "dead_letters", "first", "sources", "subscriptions", "summary"]
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark, don't translate"
@@ -94,6 +94,14 @@ def _subscription(page: Page, health: Any, kind: str) -> Card:
         backlog=health.backlog,
         kind=kind,
     )
+
+
+def summary(cards: Sequence[Card]) -> list[tuple[str, str, int]]:
+    """Icon, word and number of each state: what those see who may not look at subscriptions."""
+    counts: dict[tuple[str, str], int] = {}
+    for card in cards:
+        counts[card.icon, card.word] = counts.get((card.icon, card.word), 0) + 1
+    return [(icon, word, count) for (icon, word), count in counts.items()]
 
 
 def dead_letters(page: Page, subscription_id: str) -> Card | None:
