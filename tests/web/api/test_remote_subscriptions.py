@@ -36,7 +36,7 @@ async def subscribe(here: Broker, document: dict[str, Any], **headers: str) -> N
 
 async def until(done: Callable[[], Awaitable[Any]]) -> Any:
     """What comes of it, once something does."""
-    for _ in range(300):
+    for _ in range(1500):
         found = await done()
         if found:
             return found
