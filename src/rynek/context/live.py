@@ -121,11 +121,10 @@ class Context:
         writes nothing. A document that is no entity is rejected with its reason."""
         ctx = await self.default_ld()
         report = IngestReport()
-        now = self.clock.now()
         batch: list[Entity] = []
         for document in documents:
             try:
-                batch.append(parse_entity(document, ctx, now=now, lenient=True))
+                batch.append(parse_entity(document, ctx, now=0, lenient=True))
             except Problem as problem:
                 report.rejected.append((str(document.get("id", "?"))[:200], problem.detail))
         if batch:

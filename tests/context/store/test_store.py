@@ -316,6 +316,38 @@ def test_ingest_writes_only_what_is_new(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_ingest_keeps_the_time_of_creation(tmp_path: Path) -> None:
+    """createdAt is of the first document, modifiedAt of the last that changed the value (§4.8)."""
+
+    def doc(speed: float, time: str) -> dict[str, Any]:
+        sure = {"value": 1, "observedAt": time}
+        return bus(1, speed={"value": speed, "observedAt": time, "sure": sure})
+
+    async def test(context: Context) -> None:
+        def times() -> list[tuple[int, int]]:
+            entity = context.get("urn:ngsi-ld:Vehicle:1")
+            assert entity is not None
+            speed = entity.attrs[EXPAND("speed")][0]
+            assert speed.subs is not None
+            (sure,) = speed.subs[EXPAND("sure")]
+            return [(one.created_at, one.modified_at) for one in (entity, speed, sure)]
+
+        await context.ingest([doc(5, "2026-01-01T10:01:00Z")], "feed:a")
+        first = times()
+        assert len({time for pair in first for time in pair}) == 1
+        await context.ingest([doc(5, "2026-01-01T10:02:00Z")], "feed:a")
+        assert times() == first
+        await context.ingest([doc(6, "2026-01-01T10:03:00Z")], "feed:a")
+        (created, changed), speed, _ = times()
+        assert created == first[0][0] < changed
+        assert speed == (created, changed)
+        more = doc(6, "2026-01-01T10:03:00Z") | {"type": ["Vehicle", "Bus"]}
+        await context.ingest([more], "feed:a")
+        assert times()[0][1] > changed
+
+    run(tmp_path, test)
+
+
 def test_queries_over_a_small_and_a_large_type_and_over_many_scopes(tmp_path: Path) -> None:
     async def test(context: Context) -> None:
         large = [bus(n, speed={"value": n}, scope=f"/line/l{n % 40}/x") for n in range(400)]

@@ -38,7 +38,8 @@ class _Difference(msgspec.Struct):
 def ingest(
     txn: Txn, batch: Sequence[Entity], ctx: CompiledContext, source: str, report: IngestReport
 ) -> IngestReport:
-    """Create or update each entity; attributes that a document leaves out stay as they are.
+    """Create or update each entity, parsed with 0 for the time of the write; attributes that a
+    document leaves out stay as they are.
 
     A reading older than the stored one (by observedAt) never replaces it.
     """
@@ -69,8 +70,9 @@ def _update(
     now = txn.now
     merged = msgspec.structs.replace(old, types=types, attrs=dict(old.attrs))
     for attr, instances in found.changed.items():
-        entities.stamp_all(instances, now)
+        entities.stamp_new(instances, now)
         merged.attrs[attr] = _merged(merged.attrs.get(attr, []), instances)
+    if found.changed or types != old.types:
         merged.modified_at = now
     for attr, instances in found.observed.items():
         merged.attrs[attr] = _merged(merged.attrs.get(attr, []), instances)
@@ -101,9 +103,17 @@ def _compare(old: Entity, new: Entity) -> _Difference:
                 found.changed.setdefault(attr, []).append(one)
             elif one.observed_at != before.observed_at and one.observed_at:
                 # Only the time of observation moves; modifiedAt stays that of the last change.
-                one.created_at, one.modified_at = before.created_at, before.modified_at
+                _date(one, before)
                 found.observed.setdefault(attr, []).append(one)
     return found
+
+
+def _date(one: Instance, before: Instance) -> None:
+    """Give an instance, and its attributes, the system's times of the one it repeats."""
+    one.created_at, one.modified_at = before.created_at, before.modified_at
+    for subs in (one.subs or {}).values():
+        for sub in subs:
+            _date(sub, before)
 
 
 def _of_dataset(instances: list[Instance], dataset_id: str | None) -> Instance | None:
