@@ -179,8 +179,11 @@ class Deliveries:
         are; how many those were."""
         line = self._lines.get(target) or self._make(target)
         replayed = 0
+        # What is put in line again may be given up again meanwhile, under a higher number.
+        last = self._outbox.head
         while True:
             found = self._outbox.read(target, after, _REPLAY_BATCH, dead=True)
+            found = [message for message in found if message.n <= last]
             if not found:
                 return replayed
             after = found[-1].n
