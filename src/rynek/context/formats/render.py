@@ -18,6 +18,7 @@ from rynek.context.query import Projection
 Form = Literal["normalized", "concise", "simplified"]
 _LIKE_INSTANCE: Final = frozenset(KIND_OF) | {"dataset"}
 # What would make an object that is a value look like something else than a value (§4.5.2.3).
+_TYPED_VALUE: Final = frozenset(("@value", "@type", "@language", "@direction"))
 _TELLING: Final = _LIKE_INSTANCE | {"type", "@type", "@context"}
 _BARE_IN_SIMPLIFIED: Final = frozenset(
     ("Property", "GeoProperty", "Relationship", "ListProperty", "ListRelationship")
@@ -236,7 +237,11 @@ def _sealed(sealed: dict[str, str], ctx: CompiledContext) -> dict[str, str]:
 def _stands_bare(value: Any) -> bool:
     """Whether a concise value without metadata needs no {"value": …} around it to be read again."""
     if type(value) is dict:
-        return value.keys().isdisjoint(_TELLING) or is_geometry(value)
+        return (
+            value.keys().isdisjoint(_TELLING)
+            or is_geometry(value)
+            or ("@value" in value and value.keys() <= _TYPED_VALUE)
+        )
     return type(value) is not list or not value or not are_instances(value)
 
 

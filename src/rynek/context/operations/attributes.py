@@ -183,14 +183,13 @@ def partial_update(
     dataset id. ResourceNotFound without it; BadRequestData when the kind would change."""
 
     draft = _Draft(existing(txn, entity_id), txn.now)
-    old = _instance(draft.old, attr, part.dataset_id, ctx)
+    old = _instance(draft.old, attr, part.dataset_id)
     if is_null(part):
         draft.drop(attr, part.dataset_id)
     else:
         if part.kind and part.kind != old.kind:
             raise BadRequestData(
-                f"{ctx.compact_iri(attr)} is a {old.kind}: a partial update cannot make it"
-                f" a {part.kind}"
+                f"{attr} is a {old.kind}: a partial update cannot make it a {part.kind}"
             )
         draft.put(attr, [merged_instance(old, part, deep=False)])
     draft.write(txn, ctx, source)
@@ -207,7 +206,7 @@ def replace_attribute(
     """Replace Attribute (§5.6.19). ResourceNotFound when the entity has no such attribute."""
     draft = _Draft(existing(txn, entity_id), txn.now)
     for one in instances:
-        _instance(draft.old, attr, one.dataset_id, ctx)
+        _instance(draft.old, attr, one.dataset_id)
     draft.put(attr, instances)
     draft.write(txn, ctx, source)
 
@@ -225,7 +224,7 @@ def delete_attribute(
     """Delete Attribute (§5.6.5): one instance, or all with `delete_all`."""
     draft = _Draft(existing(txn, entity_id), txn.now)
     if not draft.drop(attr, dataset_id, every=delete_all):
-        raise _no_attribute(entity_id, attr, dataset_id, ctx)
+        raise _no_attribute(entity_id, attr, dataset_id)
     draft.write(txn, ctx, source)
 
 
@@ -281,16 +280,14 @@ def merge(
     draft.write(txn, ctx, source)
 
 
-def _instance(entity: Entity, attr: str, dataset_id: str | None, ctx: CompiledContext) -> Instance:
+def _instance(entity: Entity, attr: str, dataset_id: str | None) -> Instance:
     for one in entity.attrs.get(attr, ()):
         if one.dataset_id == dataset_id:
             return one
-    raise _no_attribute(entity.id, attr, dataset_id, ctx)
+    raise _no_attribute(entity.id, attr, dataset_id)
 
 
-def _no_attribute(
-    entity_id: str, attr: str, dataset_id: str | None, ctx: CompiledContext
-) -> ResourceNotFound:
-    name = ctx.compact_iri(attr)
+def _no_attribute(entity_id: str, attr: str, dataset_id: str | None) -> ResourceNotFound:
+    """The attribute by its full name, as errors have no @context (§6.3.6)."""
     which = f" with datasetId {dataset_id}" if dataset_id else ""
-    return ResourceNotFound(f"{entity_id} has no attribute {name}{which}")
+    return ResourceNotFound(f"{entity_id} has no attribute {attr}{which}")
