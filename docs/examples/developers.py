@@ -41,7 +41,7 @@ def run_all(address: str) -> None:
         "RECEIVER": "http://127.0.0.1:9/nobody",
     }
     folder = Path(str(files("rynek.web") / "examples"))
-    for path in sorted(folder.iterdir(), reverse=True):  # first write, then follow
+    for path in sorted(folder.glob("[a-z]*.*"), reverse=True):  # first write, then follow
         shell = [sys.executable] if path.suffix == ".py" else ["sh"]
         done = subprocess.run(
             [*shell, str(path)],

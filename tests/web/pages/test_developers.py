@@ -213,7 +213,7 @@ def test_events_go_on_where_a_client_left(serve: Serve) -> None:
 
 def test_examples_have_the_addresses_of_the_city_that_shows_them() -> None:
     shown = examples("https://city.example.org/rynek", "oslo")
-    assert len(shown) == len(list(EXAMPLES.iterdir())) == 6
+    assert len(shown) == len(list(EXAMPLES.glob("[a-z]*.*"))) == 6
     for one in shown:
         assert "https://city.example.org/rynek/" in one.text
         assert "oslo" in one.text

@@ -84,11 +84,7 @@ class Api:
     async def _answer(
         self, scope: Scope, method: str, headers: dict[str, str], receive: Receive
     ) -> Reply:
-        path = scope["path"]
-        found = find(self._tree, _parts(scope)) or find(self._tree, _with_url(scope))
-        if found is None:
-            raise ResourceNotFound(f"no such resource: {path[:200]}")
-        leaf, args = found
+        leaf, args = find(self._tree, _parts(scope)) or self._by_url(scope)
         if method == "OPTIONS":
             return _options(leaf)
         served = leaf.routes.get("GET" if method == "HEAD" else method)
@@ -106,26 +102,20 @@ class Api:
         if scoping.HEADER in headers:
             handler, creates = scoping.inside(handler, _parts(scope)[0]), False
         tenant = self._tenant(name, creates=creates)
-        link = headers.get("link")
-        url = parse_link_header(link) if link is not None else None
+        url = parse_link_header(headers["link"]) if "link" in headers else None
+        linked = url is not None
         body = b""
         if method in _BODY_METHODS:
-            if "content-length" not in headers:
-                raise LengthRequired
-            if url is not None and "ld+json" in headers.get("content-type", "").lower():
-                raise BadRequestData(CONTEXT_TWICE)  # before anything is fetched for it (§6.3.5)
-            body = await read_body(receive, headers, self._max_body)
+            body = await self._body(receive, headers, linked=linked)
         context = tenant.context
         if context.expires:
             await context.settle()
         resolver = context.resolver
-        ld = resolver.resolve_cached(url)
-        if ld is None:
-            ld = await resolver.resolve(url)
+        ld = resolver.resolve_cached(url) or await resolver.resolve(url)
         reply = await handler(
             Call(
                 method,
-                path,
+                scope["path"],
                 args,
                 params,
                 headers,
@@ -133,7 +123,7 @@ class Api:
                 tenant,
                 ld,
                 accept,
-                url is not None,
+                linked,
                 self._base_path,
                 self._limits,
             )
@@ -141,6 +131,25 @@ class Api:
         if tagged or "prefer" in headers:
             reply = _shaped(reply, headers, params, tagged=tagged, entities=entities)
         return reply
+
+    def _by_url(self, scope: Scope) -> tuple[Leaf, tuple[str, ...]]:
+        """The resource of a path that ends in the URL of a @context, slashes and all (§5.13.4.3);
+        ResourceNotFound for every other path that leads nowhere."""
+        first, *rest = _parts(scope)[:20] or [""]
+        found = None
+        if first == "jsonldContexts" and len(rest) > 2:
+            found = find(self._tree, [first, "/".join(rest)])
+        if found is None:
+            raise ResourceNotFound(f"no such resource: {scope['path'][:200]}")
+        return found
+
+    async def _body(self, receive: Receive, headers: dict[str, str], *, linked: bool) -> bytes:
+        """The body; LengthRequired without its length (§6.3.4)."""
+        if "content-length" not in headers:
+            raise LengthRequired
+        if linked and "ld+json" in headers.get("content-type", "").lower():
+            raise BadRequestData(CONTEXT_TWICE)  # before anything is fetched for it (§6.3.5)
+        return await read_body(receive, headers, self._max_body)
 
     def _tenant(self, name: str, *, creates: bool) -> Any:
         engine = self._engine
@@ -195,12 +204,6 @@ def _parts(scope: Scope) -> list[str]:
     if not parts[-1]:
         parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
     return parts
-
-
-def _with_url(scope: Scope) -> list[str]:
-    """The parts of a path that ends in the URL of a @context, slashes and all (§5.13.4.3)."""
-    first, *rest = _parts(scope)[:20] or [""]
-    return [first, "/".join(rest)] if first == "jsonldContexts" and len(rest) > 2 else [""]
 
 
 async def read_body(receive: Receive, headers: dict[str, str], most: int) -> bytes:
