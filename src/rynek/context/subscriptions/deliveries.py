@@ -179,6 +179,7 @@ class Deliveries:
         are; how many those were."""
         line = self._lines.get(target) or self._make(target)
         replayed = 0
+        await self._flush()
         # What is put in line again may be given up again meanwhile, under a higher number.
         last = self._outbox.head
         while True:
