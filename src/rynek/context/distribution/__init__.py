@@ -7,7 +7,7 @@ and query are reads of several.
 
 from rynek.context.distribution.answer import Answer
 from rynek.context.distribution.batch import LADDERS, Entry, send_batch
-from rynek.context.distribution.candidates import candidates
+from rynek.context.distribution.candidates import candidates, mapped
 from rynek.context.distribution.forward import Forwarder, Limits, Origin, Outbound
 from rynek.context.distribution.narrow import is_registered, narrowed_params
 from rynek.context.distribution.provision import Outcome, part_of_document, send_parts
@@ -48,6 +48,7 @@ __all__ = [
     "evolutions",
     "is_endless",
     "is_registered",
+    "mapped",
     "merge_evolutions",
     "narrowed_params",
     "part_of_document",

@@ -13,9 +13,10 @@ from rynek.context.distribution.query import Inquiry, SelectLocal, all_local, al
 from rynek.context.distribution.reading import Asked, Reader
 from rynek.context.maps import LOCAL
 
-__all__ = ["candidates"]
+__all__ = ["candidates", "mapped"]
 
 _OPERATION: Final = "createEntityMapQueryEntity"
+_OF_PAST: Final = "createEntityMapQueryTemporal"
 _loads: Final = msgspec.json.Decoder().decode
 
 
@@ -28,7 +29,7 @@ async def candidates(
     Sources that make entity maps are asked for one; the others, and those that turn out not to,
     are asked for the entities. TooManyResults beyond `most` of one source.
     """
-    maps, linked = await _mapped(reader, inquiry.asked, most)
+    maps, linked = await mapped(reader, inquiry.asked, most)
     rest = [one for one in inquiry.asked if one.match.registration.id not in maps]
     ours = await all_local(inquiry, select, most)
     theirs = await all_remote(reader, msgspec.structs.replace(inquiry, asked=rest), most)
@@ -42,14 +43,15 @@ async def candidates(
     return found, linked
 
 
-async def _mapped(
-    reader: Reader, asked: Sequence[Asked], most: int
+async def mapped(
+    reader: Reader, asked: Sequence[Asked], most: int, *, of_past: bool = False
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The ids in the map that each source made, and the ids of the maps, by registration."""
-    able = [one for one in asked if one.match.registration.supports(_OPERATION)]
-    requests = [
-        Asked(one.match, Outbound("GET", ("entityMaps",), one.request.params)) for one in able
-    ]
+    """The ids in the map that each source made, and the ids of the maps, by registration; of
+    those only that make maps (of the past)."""
+    operation = _OF_PAST if of_past else _OPERATION
+    path = ("temporal", "entityMaps") if of_past else ("entityMaps",)
+    able = [one for one in asked if one.match.registration.supports(operation)]
+    requests = [Asked(one.match, Outbound("GET", path, one.request.params)) for one in able]
     maps: dict[str, list[str]] = {}
     linked: dict[str, str] = {}
     for one, answer in zip(able, await reader.ask(requests, quiet=True), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rynek.base.clock import parse_iso, to_iso
@@ -133,9 +134,13 @@ async def create_map(call: Call) -> Reply:
     query = entity_query(params, call.ld, links)
     require_filter(params, query)
     ordering = order_of(call)
-    made, headers = await _make(call, query, ordering, map_wish(call))
-    reply = document_reply(call, _document(made), _CREATED)
-    reply.headers = [*reply.headers, *headers, location(call, made)]
+    return created(call, *await _make(call, query, ordering, map_wish(call)))
+
+
+def created(call: Call, entity_map: EntityMap, headers: Sequence[Header]) -> Reply:
+    """The answer to a request for a map (§6.34.3.1, §6.35.3.1)."""
+    reply = document_reply(call, _document(entity_map), _CREATED)
+    reply.headers = [*reply.headers, *headers, location(call, entity_map)]
     return reply
 
 

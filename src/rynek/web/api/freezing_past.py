@@ -18,7 +18,7 @@ from rynek.context import (
     parse_temporal,
 )
 from rynek.history import Selection
-from rynek.web.api import sources, temporal, temporal_sources
+from rynek.web.api import sources, temporal_sources
 from rynek.web.api.bodies import load_json
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.params import entity_query, require_filter
@@ -29,11 +29,6 @@ from rynek.web.api.temporal_select import matching
 _PATH: Final = "/ngsi-ld/v1/temporal/entities"
 _PASSED_ON: Final = ("ngsild-tenant", "authorization", "via")
 _PAGE: Final = 20
-_ROUTES: Final = {
-    route.path: route.handler
-    for route in temporal_sources.shared(temporal.ROUTES)
-    if route.methods == "GET"
-}
 
 
 class Past(msgspec.Struct):
@@ -114,7 +109,7 @@ async def _put_documents(past: Past, scope: Scope, most: int) -> int:
     while more:
         page = {"limit": str(_PAGE), "offset": str(count), "count": "true"}
         asked = msgspec.structs.replace(past.call, params=past.call.params | page)
-        reply: Reply = await _ROUTES["temporal/entities"](asked)
+        reply: Reply = await temporal_sources.query(asked)
         documents = load_json(reply.body)
         if reply.status not in (200, 206) or not isinstance(documents, list):
             raise Problem("the temporal query was not answered with a list")

@@ -165,10 +165,9 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter("entityMapLifetime", "6.4.3.2", ENTITY + _QUERIES, _DURATION,
               "how long the entity map should live"),
     Parameter("entityMap", "6.18.3.2", EVOLUTION + _TIMES, _FLAG,
-              "make an entity map; its place comes in NGSILD-EntityMap",
-              "not yet: OperationNotSupported unless false"),
+              "make an entity map; its place comes in NGSILD-EntityMap"),
     Parameter("entityMapLifetime", "6.18.3.2", EVOLUTION + _TIMES, _DURATION,
-              "how long the entity map should live", "not yet, see entityMap"),
+              "how long the entity map should live"),
     # Time
     Parameter("timerel", "4.11", EVOLUTION + _TIMES + SOURCES, _one_of("before", "after", "between"),
               "how times lie to timeAt"),

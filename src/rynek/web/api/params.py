@@ -12,7 +12,6 @@ import msgspec
 from rynek.base.errors import (
     BadRequestData,
     InvalidRequest,
-    OperationNotSupported,
     TooManyResults,
 )
 from rynek.base.ids import is_uri
@@ -47,8 +46,6 @@ _BEYOND: Final = frozenset(
     ("join", "joinLevel", "containedBy", "entityMap", "entityMapLifetime", "orderBy", "orderFrom",
      "orderGeometry", "collation", "csf", "splitEntities", "jsonKeys")
 )  # fmt: skip
-# Those of them that temporal queries refuse, unless they ask for what is done anyway.
-_LATER: Final = {"entityMap": "false"}
 
 
 def parse_query_string(raw: bytes) -> dict[str, str]:
@@ -196,13 +193,6 @@ def require_filter(params: dict[str, str], query: Query) -> None:
 def is_beyond(call: Call) -> bool:
     """Whether a read asks for more than the stored entities, so that it leaves the fast path."""
     return not _BEYOND.isdisjoint(call.params) or "ngsild-entitymap" in call.headers
-
-
-def refuse_later(params: dict[str, str]) -> None:
-    """What a temporal query cannot do is refused, never ignored."""
-    for name, harmless in _LATER.items():
-        if name in params and params[name] != harmless:
-            raise OperationNotSupported(f"the parameter {name} is not supported yet")
 
 
 def types_wanted(params: dict[str, str], ld: CompiledContext) -> TypeExpr | None:

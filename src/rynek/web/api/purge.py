@@ -7,7 +7,7 @@ from typing import Any, Final
 from rynek.context import CompiledContext, Query, Txn, decode, operations, parse_attrs
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.forwarding_purge import is_local, purge_elsewhere, purge_reply
-from rynek.web.api.params import entity_query, refuse_later, require_filter
+from rynek.web.api.params import entity_query, require_filter
 from rynek.web.api.route import Route
 
 _CHUNK: Final = 500
@@ -16,7 +16,6 @@ _CHUNK: Final = 500
 async def purge_entities(call: Call) -> Reply:
     """Purge Entities (§5.6.21): what a query selects is deleted, or with `keep` or `drop` loses
     attributes. What comes to match while it runs may stay."""
-    refuse_later(call.params)
     query = entity_query(call.params, call.ld)
     require_filter(call.params, query)
     keep, drop = _attributes(call, "keep"), _attributes(call, "drop")

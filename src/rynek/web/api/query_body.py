@@ -31,6 +31,8 @@ async def take_query(call: Call, *, temporal: bool) -> None:
     params = query_params(document)
     if temporal:
         params |= temporal_params(document)
+        if params.get("join", "@none") != "@none":
+            raise BadRequestData("join: the past has no linked entities (§5.7.4.4)")
     elif "temporalQ" in document or "aggrParams" in document:
         raise BadRequestData("temporalQ is for /temporal/entityOperations/query")
     call.ld = ld

@@ -19,9 +19,8 @@ from rynek.web.api import (
     snapshots,
     source_subscriptions,
     subscriptions,
-    temporal,
     temporal_forwarding,
-    temporal_sources,
+    temporal_maps,
     temporal_writes,
 )
 from rynek.web.api.parameters import (
@@ -45,7 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *entity_maps.ROUTES,
     *contexts.ROUTES,
     *description.ROUTES,
-    *temporal_sources.shared(temporal.ROUTES),
+    *temporal_maps.ROUTES,
     *temporal_forwarding.shared(temporal_writes.ROUTES),
     *registrations.ROUTES,
     *snapshots.ROUTES,

@@ -1,4 +1,4 @@
-"""Handlers of GET /temporal/entities and /temporal/entities/{id} (CIM 009 §5.7.3, §5.7.4, §6.18-20).
+"""The past of entities as it is held here (CIM 009 §5.7.3, §5.7.4).
 
 docs/history.md says what of the clauses is not supported; that answers with an error.
 """
@@ -26,10 +26,8 @@ from rynek.history import AggregateQuery, Selection, value_of
 from rynek.web.api.bodies import context_headers, document_reply
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.consumption import page_headers
-from rynek.web.api.params import entity_id_of, entity_query, paging, refuse_later, require_filter
-from rynek.web.api.query_body import take_query
+from rynek.web.api.params import entity_id_of, entity_query, paging, require_filter
 from rynek.web.api.reading import check_sources, order_of
-from rynek.web.api.route import Route
 from rynek.web.api.temporal_form import TemporalView, head, render, render_aggregated
 from rynek.web.api.temporal_params import Aggregation, aggregation, temporal_query, temporal_view
 from rynek.web.api.temporal_select import Match, complete, evolution, matching
@@ -39,9 +37,8 @@ _LARGE: Final = 2_000
 
 
 async def retrieve_temporal(call: Call) -> Reply:
-    """Retrieve Temporal Evolution of an Entity (§5.7.3): GET /temporal/entities/{id}."""
+    """The temporal evolution of the entity that the call's path names (§5.7.3)."""
     entity_id = entity_id_of(call)
-    refuse_later(call.params)
     query = temporal_query(call.params, call.ld, required=False)
     view = temporal_view(call)
     wanted = aggregation(call, view.form)
@@ -64,47 +61,63 @@ async def retrieve_temporal(call: Call) -> Reply:
     return reply
 
 
-async def query_temporal(call: Call) -> Reply:
-    """Query Temporal Evolution of Entities (§5.7.4): GET /temporal/entities."""
-    return await _query(call)
+class Inquiry(msgspec.Struct, frozen=True):
+    """What a temporal query asks for: which time, which entities, how they are shown."""
+
+    query: TemporalQuery
+    selection: Query
+    view: TemporalView
+    aggregation: Aggregation | None
+    ordering: Ordering | None
 
 
-async def query_temporal_by_post(call: Call) -> Reply:
-    """Query Temporal Evolution of Entities by POST (§6.24): a Query (§5.2.23) as body."""
-    await take_query(call, temporal=True)
-    return await _query(call)
-
-
-async def _query(call: Call) -> Reply:
-    refuse_later(call.params)
+def read_inquiry(call: Call) -> Inquiry:
+    """BadRequestData when something of it is not as §5.7.4.4 has it."""
     check_sources(call)
     query = temporal_query(call.params, call.ld, required=True)
     selection = entity_query(call.params, call.ld)
     require_filter(call.params, selection)
     view = temporal_view(call)
     wanted = aggregation(call, view.form)
-    limits = call.limits
-    page = paging(call.params, limits.default_limit, limits.max_limit)
     ordering = order_of(call)
     if ordering is not None and any(term.path.attr != "@id" for term in ordering.terms):
         raise BadRequestData("orderBy: the past of entities can be ordered by id only")
-    matched = await matching(call, selection, query)
-    if ordering is not None:
-        matched = await _ordered(call, matched, ordering)
+    return Inquiry(query, selection, view, wanted, ordering)
+
+
+async def selected(call: Call, inquiry: Inquiry) -> list[Match]:
+    """The entities that are held here and fit, in order."""
+    matched = await matching(call, inquiry.selection, inquiry.query)
+    if inquiry.ordering is None:
+        return matched
+    by_id = {one.id: one for one in matched}
+    entities = [Entity(one.id, one.about.types, {}) for one in matched]
+    ordered = await sort_entities(entities, inquiry.ordering, call.ld.compact_iri)
+    return [by_id[one.id] for one in ordered]
+
+
+async def query_temporal(call: Call) -> Reply:
+    """The temporal evolution of the entities that the call's parameters select (§5.7.4)."""
+    inquiry = read_inquiry(call)
+    limits = call.limits
+    page = paging(call.params, limits.default_limit, limits.max_limit)
+    matched = await selected(call, inquiry)
     chosen = matched[page.offset : page.offset + page.limit]
     complete(call, chosen)
     more = len(matched) > page.offset + page.limit
     headers = page_headers(call, page, len(matched) if page.count else None, more)
-    if wanted is not None:
-        documents = await _aggregated(call, chosen, query, view, wanted)
+    if inquiry.aggregation is not None:
+        documents = await _aggregated(
+            call, chosen, inquiry.query, inquiry.view, inquiry.aggregation
+        )
         return _list_reply(call, documents, headers)
-    query = _bounded(call, chosen, query)
-    found = await evolution(call, chosen, selection, query)
+    query = _bounded(call, chosen, inquiry.query)
+    found = await evolution(call, chosen, inquiry.selection, query)
     shown = [found.get(one.id) or TemporalEntity(one.id, one.about.types, {}) for one in chosen]
     documents = await _calmly(
         shown,
         lambda: [
-            render(entity, one.about, call.ld, view)
+            render(entity, one.about, call.ld, inquiry.view)
             for entity, one in zip(shown, chosen, strict=True)
         ],
     )
@@ -117,14 +130,6 @@ def _bounded(call: Call, matches: Sequence[Match], query: TemporalQuery) -> Temp
     share = call.limits.max_answer_instances // max(1, attrs * len(matches))
     bound = max(1, min(call.limits.max_instances, share))
     return msgspec.structs.replace(query, bound=bound)
-
-
-async def _ordered(call: Call, matched: Sequence[Match], ordering: Ordering) -> list[Match]:
-    """The matches by id as the ordering has it (§4.23)."""
-    by_id = {one.id: one for one in matched}
-    entities = [Entity(one.id, one.about.types, {}) for one in matched]
-    ordered = await sort_entities(entities, ordering, call.ld.compact_iri)
-    return [by_id[one.id] for one in ordered]
 
 
 async def _calmly(entities: Sequence[TemporalEntity], work: Callable[[], T]) -> T:
@@ -221,10 +226,3 @@ def _list_reply(
         call.accept,
         [*context_headers(call), *headers, *partial],
     )
-
-
-ROUTES: Final = (
-    Route("GET", "temporal/entities", query_temporal, "read"),
-    Route("GET", "temporal/entities/*", retrieve_temporal, "read"),
-    Route("POST", "temporal/entityOperations/query", query_temporal_by_post, "read"),
-)

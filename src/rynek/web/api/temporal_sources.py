@@ -1,20 +1,21 @@
 """Temporal reads that other context sources take part in (CIM 009 §5.7.3, §5.7.4).
 
-Handlers answer from what is held here; `shared` puts around them what sources have, as documents
-of the representation that the client asked for.
+temporal.py answers from what is held here; to that comes what sources have, as documents of the
+representation that the client asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from rynek.base.errors import OperationNotSupported, ResourceNotFound, TooManyResults
 from rynek.context import (
+    LOCAL,
     Entity,
+    EntityMap,
     Match,
     Query,
     RegistrationSpec,
@@ -22,13 +23,13 @@ from rynek.context import (
     distribution,
 )
 from rynek.context.distribution import Asked, InvalidAnswer, Outbound, Reader
+from rynek.web.api import temporal
 from rynek.web.api.bodies import context_headers, document_reply, dumps, load_json
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.distributed import is_local, matches_of, reader_of, spec_of
 from rynek.web.api.params import entity_query, paging
-from rynek.web.api.query_body import take_query
-from rynek.web.api.route import Handler, Route
+from rynek.web.api.sources import Candidates
 from rynek.web.api.temporal_params import temporal_query, temporal_view
 
 Document = dict[str, Any]
@@ -38,41 +39,92 @@ _PASSED_ON: Final = (
 )  # fmt: skip
 _FILTERS: Final = frozenset(("q", "georel", "scopeQ", "attrs"))
 _AT_ONCE: Final = 1000
+_PAGE: Final = 100
+_PATH: Final = ("temporal", "entities")
 
 
-def shared(routes: Sequence[Route]) -> list[Route]:
-    """The routes of temporal reads, carried out over sources too."""
-    return [one._replace(handler=_WRAPPERS[one.path](one.handler))
-            if one.path in _WRAPPERS else one for one in routes]  # fmt: skip
+async def retrieve(call: Call, entity_map: EntityMap | None = None) -> tuple[Reply, list[str]]:
+    """The temporal evolution of one entity, of all that have a part of it (with a map: of those
+    that it names), and who that was: registrations, or LOCAL."""
+    entity_id = call.path_args[0]
+    matches = [] if is_local(call) else _matches(call, "retrieveTemporal", entity_id)
+    if entity_map is not None:
+        matches = _behind(matches, entity_map, [entity_id])
+    if not matches:
+        return await temporal.retrieve_temporal(call), [LOCAL]
+    return await _retrieved(call, matches, entity_map)
 
 
-def _retrieval(handler: Handler) -> Handler:
-    @wraps(handler)
-    async def retrieve(call: Call) -> Reply:
-        matches = [] if is_local(call) else _matches(call, "retrieveTemporal", call.path_args[0])
-        return await _retrieved(call, handler, matches) if matches else await handler(call)
-
-    return retrieve
-
-
-def _inquiry(handler: Handler) -> Handler:
-    @wraps(handler)
-    async def query(call: Call) -> Reply:
-        if is_local(call):
-            return await handler(call)
-        if call.method == "POST":
-            await take_query(call, temporal=True)
-        matches = _matches(call, "queryTemporal")
-        return await _queried(call, handler, matches) if matches else await handler(call)
-
-    return query
+async def query(call: Call, entity_map: EntityMap | None = None) -> Reply:
+    """One page of the temporal evolution of the entities that the call's parameters select, of
+    all that have a part of it; with a map, of those that it names."""
+    matches = [] if is_local(call) else _matches(call, "queryTemporal")
+    if entity_map is not None and matches:
+        ids = entity_query(call.params, call.ld).ids
+        matches = _behind(matches, entity_map, ids or entity_map.entities)
+    if not matches:
+        return await temporal.query_temporal(call)
+    return await _queried(call, matches, entity_map)
 
 
-_WRAPPERS: Final[dict[str, Callable[[Handler], Handler]]] = {
-    "temporal/entities/*": _retrieval,
-    "temporal/entities": _inquiry,
-    "temporal/entityOperations/query": _inquiry,
-}
+async def candidates(call: Call) -> Candidates:
+    """The entities that sources have of a temporal query: with the registrations behind each, and
+    the maps that the sources made (§5.14.5.4). Those that make none are asked for the entities."""
+    matches = [] if is_local(call) else _matches(call, "queryTemporal")
+    if not matches:
+        return Candidates({})
+    reader, most = reader_of(call), call.tenant.forwarder.limits.max_candidates
+    selection = entity_query(call.params, call.ld)
+    asked = [_asked(call, match, _PATH, selection) for match in matches]
+    maps, linked = await distribution.mapped(reader, asked, most, of_past=True)
+    rest = [one for one in asked if one.match.registration.id not in maps]
+    maps |= await _ids(call, reader, rest, most)
+    found: dict[str, list[str]] = {}
+    for one in asked:
+        source = one.match.registration.id
+        for entity_id in maps[source]:
+            found.setdefault(entity_id, []).append(source)
+    return Candidates(found, linked, reader.headers())
+
+
+async def _ids(
+    call: Call, reader: Reader, asked: Sequence[Asked], most: int
+) -> dict[str, list[str]]:
+    """The ids of the entities that each source has, asked for page after page."""
+    found: dict[str, list[str]] = {one.match.registration.id: [] for one in asked}
+    left, offset = list(asked), 0
+    while left:
+        if offset >= most:
+            raise TooManyResults(f"one source has more than {most} entities for one map")
+        page = {"limit": str(_PAGE), "offset": str(offset), "lastN": "1"}
+        full: set[str] = set()
+        requests = [_with(one, page) for one in left]
+        for one, documents in await _evolutions(call, reader, requests):
+            source = one.match.registration.id
+            found[source] += [
+                str(document["id"]) for document in documents
+                if _is_registered(call, one.match, document)
+            ]  # fmt: skip
+            if len(documents) >= _PAGE:
+                full.add(source)
+        left = [one for one in left if one.match.registration.id in full]
+        offset += _PAGE
+    return found
+
+
+def _behind(matches: Sequence[Match], entity_map: EntityMap, ids: Iterable[str]) -> list[Match]:
+    """Those of the registrations that have one of the entities."""
+    sources = {source for one in ids for source in entity_map.entities.get(one, ())}
+    return [one for one in matches if one.registration.id in sources]
+
+
+def _with(asked: Asked, params: Mapping[str, str], own_map: str | None = None) -> Asked:
+    """A request with more parameters, and with the source's own map."""
+    request = asked.request
+    return Asked(
+        asked.match,
+        msgspec.structs.replace(request, params=request.params | dict(params), entity_map=own_map),
+    )
 
 
 def _matches(call: Call, operation: str, entity_id: str | None = None) -> list[Match]:
@@ -108,17 +160,21 @@ def _asked(call: Call, match: Match, path: tuple[str, ...], query: Query) -> Ask
     return Asked(match, Outbound("GET", path, asked))
 
 
-async def _retrieved(call: Call, handler: Handler, matches: Sequence[Match]) -> Reply:
+async def _retrieved(
+    call: Call, matches: Sequence[Match], entity_map: EntityMap | None
+) -> tuple[Reply, list[str]]:
     entity_id = call.path_args[0]
-    ours = await _or_nothing(handler(call))
+    ours = await _or_nothing(temporal.retrieve_temporal(call))
     reader = reader_of(call)
-    query = Query(attrs=entity_query(call.params, call.ld).attrs)
-    asked = [_asked(call, one, ("temporal", "entities", entity_id), query) for one in matches]
+    attrs = Query(attrs=entity_query(call.params, call.ld).attrs)
+    asked = _to_ask(call, matches, (*_PATH, entity_id), attrs, entity_map)
     parts: list[Document] = [] if ours is None else [load_json(ours.body)]
     extras: list[Document] = []
+    who = [] if ours is None else [LOCAL]
     for one, document in await _documents(call, reader, asked):
         if document.get("id") == entity_id:
             (extras if one.auxiliary else parts).append(document)
+            who.append(one.match.registration.id)
     if not parts and not extras:
         missing = ResourceNotFound(f"nothing is known of the past of {entity_id}")
         missing.headers = reader.headers()
@@ -126,10 +182,25 @@ async def _retrieved(call: Call, handler: Handler, matches: Sequence[Match]) -> 
     document = _together(call, parts or extras[:1], extras)
     reply = document_reply(call, document, 200 if ours is None else ours.status)
     reply.headers = [*reply.headers, *_ranges(ours), *reader.headers()]
-    return reply
+    return reply, who
 
 
-async def _queried(call: Call, handler: Handler, matches: Sequence[Match]) -> Reply:
+def _to_ask(
+    call: Call,
+    matches: Sequence[Match],
+    path: tuple[str, ...],
+    selection: Query,
+    entity_map: EntityMap | None,
+    params: Mapping[str, str] | None = None,
+) -> list[Asked]:
+    linked: Mapping[str, str] = {} if entity_map is None else entity_map.linked
+    return [
+        _with(_asked(call, one, path, selection), params or {}, linked.get(one.registration.id))
+        for one in matches
+    ]
+
+
+async def _queried(call: Call, matches: Sequence[Match], entity_map: EntityMap | None) -> Reply:
     limits = call.limits
     page = paging(call.params, limits.default_limit, limits.max_limit)
     wanted = page.offset + page.limit
@@ -138,14 +209,11 @@ async def _queried(call: Call, handler: Handler, matches: Sequence[Match]) -> Re
     if call.params.get("splitEntities") == "true" and not _FILTERS.isdisjoint(call.params):
         raise OperationNotSupported("splitEntities with filters is not supported for the past")
     whole = call.params | {"limit": str(max(wanted, 1)), "offset": "0", "count": "true"}
-    ours = await handler(msgspec.structs.replace(call, params=whole, url_params=None))
+    ours = await temporal.query_temporal(msgspec.structs.replace(call, params=whole))
     reader = reader_of(call)
-    query = entity_query(call.params, call.ld)
+    selection = entity_query(call.params, call.ld)
     paged = {"limit": str(wanted)} if "limit" in call.params or page.offset else {}
-    asked = [
-        Asked(one.match, msgspec.structs.replace(one.request, params=one.request.params | paged))
-        for one in (_asked(call, match, ("temporal", "entities"), query) for match in matches)
-    ]
+    asked = _to_ask(call, matches, _PATH, selection, entity_map, paged)
     found: dict[str, tuple[list[Document], list[Document]]] = {}
     for document in load_json(ours.body):
         found[document["id"]] = ([document], [])
@@ -158,10 +226,17 @@ async def _queried(call: Call, handler: Handler, matches: Sequence[Match]) -> Re
     documents = [_together(call, parts or extras[:1], extras) for parts, extras in shown]
     more = total > page.offset + page.limit
     headers = page_headers(call, page, total if page.count else None, more)
+    headers = [*headers, *_ranges(ours), *reader.headers()]
+    return list_reply(call, documents, headers, ours.status)
+
+
+def list_reply(
+    call: Call, documents: list[Document], headers: Sequence[Header], status: int
+) -> Reply:
+    """A list of temporal evolutions, which are in the client's names already."""
     if call.accept == JSON_LD:
         documents = [one | {"@context": call.ld.member} for one in documents]
-    headers = [*context_headers(call), *headers, *_ranges(ours), *reader.headers()]
-    return Reply(ours.status, dumps(documents), call.accept, headers)
+    return Reply(status, dumps(documents), call.accept, [*context_headers(call), *headers])
 
 
 async def _or_nothing(answer: Awaitable[Reply]) -> Reply | None:
@@ -181,7 +256,19 @@ async def _documents(
 ) -> list[tuple[Asked, Document]]:
     """Every evolution that a source sent, in our names, and of that only what it is registered
     for and the client wants to see."""
-    found: list[tuple[Asked, Document]] = []
+    return [
+        (one, _shown(call, one.match, document))
+        for one, documents in await _evolutions(call, reader, asked)
+        for document in documents
+        if _is_registered(call, one.match, document)
+    ]
+
+
+async def _evolutions(
+    call: Call, reader: Reader, asked: Sequence[Asked]
+) -> list[tuple[Asked, list[Document]]]:
+    """All that each source sent, in our names; those that sent none are told in the headers."""
+    found: list[tuple[Asked, list[Document]]] = []
     for one, answer in zip(asked, await reader.ask(asked), strict=True):
         if not answer.ok:
             continue
@@ -190,8 +277,7 @@ async def _documents(
         except InvalidAnswer as error:
             reader.invalid(answer, error)
             continue
-        found += [(one, _shown(call, one.match, document)) for document in documents
-                  if _is_registered(call, one.match, document)]  # fmt: skip
+        found.append((one, documents))
     return found
 
 
