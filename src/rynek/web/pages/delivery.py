@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import msgspec
 
 from rynek.web.pages.shell import Page
 
-__all__ = ["Card", "contexts", "dead_letters", "first", "sources", "subscriptions", "summary"]
+__all__ = ["Card", "Told", "contexts", "dead_letters", "sources", "subscriptions"]
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark, don't translate"
@@ -52,26 +53,46 @@ class Card(msgspec.Struct):
     error: str = ""
     dead: int = 0
     dead_text: str = ""
-    backlog: int = 0
     kind: str = ""
 
 
-def subscriptions(page: Page) -> list[Card]:
+class Told(msgspec.Struct):
+    """What a section shows: cards of the first, how many more there are, and how many fare how."""
+
+    cards: list[Card]
+    more: int
+    summary: list[tuple[str, str, str]]
+
+
+def subscriptions(page: Page) -> Told:
     """Those of entities and those of registrations, the troubled first."""
-    cards = [_subscription(page, each, "") for each in page.tenant.subscriptions.health()]
+    known = [(_state_of(one), one, "") for one in page.tenant.subscriptions.health()]
     of_sources = page.t("of context sources")
     others = page.tenant.source_subscriptions.health()
-    cards += [_subscription(page, each, of_sources) for each in others]
-    return sorted(cards, key=_urgency)
+    known += [(_state_of(one), one, of_sources) for one in others]
+    known.sort(key=lambda one: (one[0] != "failed", not one[1].dead, one[1].id))
+    cards = [_subscription(page, health, kind) for _, health, kind in known[:MOST]]
+    return Told(cards, len(known) - len(cards), _summary(page, [state for state, _, _ in known]))
 
 
-def _urgency(card: Card) -> tuple[bool, bool, str]:
-    return card.icon != "bad", not card.dead, card.title.casefold()
+def _state_of(health: Any) -> str:
+    return str(
+        health.status if health.status != "active" else health.notification_status or "active"
+    )
+
+
+def _summary(page: Page, states: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Icon, word and number of each state."""
+    return [
+        (icon, page.t(word), page.t.number(count))
+        for state, count in sorted(Counter(states).items())
+        for icon, word in (_STATES.get(state, ("wait", state)),)
+    ]
 
 
 def _subscription(page: Page, health: Any, kind: str) -> Card:
     t = page.t
-    state = health.status if health.status != "active" else health.notification_status or "active"
+    state = _state_of(health)
     icon, word = _STATES.get(state, ("wait", state))
     facts = [
         (t("Sent"), t.number(health.times_sent, 0), ""),
@@ -91,31 +112,26 @@ def _subscription(page: Page, health: Any, kind: str) -> Card:
         error=health.last_error if state == "failed" else "",
         dead=health.dead,
         dead_text=t.n("%(num)s dead letter", "%(num)s dead letters", health.dead),
-        backlog=health.backlog,
         kind=kind,
     )
 
 
-def summary(cards: Sequence[Card]) -> list[tuple[str, str, int]]:
-    """Icon, word and number of each state: what those see who may not look at subscriptions."""
-    counts: dict[tuple[str, str], int] = {}
-    for card in cards:
-        counts[card.icon, card.word] = counts.get((card.icon, card.word), 0) + 1
-    return [(icon, word, count) for (icon, word), count in counts.items()]
-
-
 def dead_letters(page: Page, subscription_id: str) -> Card | None:
     """The subscription with that id where it has dead letters."""
-    return next(
-        (card for card in subscriptions(page) if card.id == subscription_id and card.dead), None
-    )
+    for owner in (page.tenant.subscriptions, page.tenant.source_subscriptions):
+        for health in owner.health():
+            if health.id == subscription_id and health.dead:
+                return _subscription(page, health, "")
+    return None
 
 
-def sources(page: Page) -> list[Card]:
+def sources(page: Page) -> Told:
     """The registered context sources, the troubled first."""
-    return sorted(
-        (_source(page, each) for each in page.tenant.registrations.health()), key=_urgency
-    )
+    known = page.tenant.registrations.health()
+    known.sort(key=lambda one: (one.status != "failed", one.id))
+    cards = [_source(page, one) for one in known[:MOST]]
+    states = [one.status or "unasked" for one in known]
+    return Told(cards, len(known) - len(cards), _summary(page, states))
 
 
 def _source(page: Page, health: Any) -> Card:
@@ -167,7 +183,7 @@ def contexts(page: Page) -> list[Context]:
             last=_when(page, one.last_used)[0],
             size=f"{t.number(one.size / 1024, 1)} KiB",
         )
-        for one in stored
+        for one in stored[:MOST]
     ]
 
 
@@ -177,8 +193,3 @@ def _when(page: Page, micros: int | None) -> tuple[str, str]:
         return page.t("not yet"), ""
     age = page.t.age(max(0, time.time_ns() // 1000 - micros))
     return age, page.t.moment(micros, page.zone)
-
-
-def first(cards: Sequence[Card]) -> Sequence[Card]:
-    """As many as one page shows."""
-    return cards[:MOST]
