@@ -10,6 +10,7 @@ import pytest
 
 from rynek.base.errors import BadRequestData, LdContextNotAvailable
 from rynek.base.http import Guard
+from rynek.context import Freshness, contexts
 from rynek.context.contexts import ContextResolver, Spec
 from rynek.context.jsonld import CORE_URL, CompiledContext, core_context
 
@@ -199,6 +200,39 @@ def test_a_remote_context_is_fetched_once_kept_and_never_fetched_again() -> None
         server.close()
         again = await ContextResolver(cache, guard).resolve(url)
         assert again.id == first.id
+        await guard.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_stale_context_waits_for_no_slow_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contexts, "STALE_SECONDS", 0.05)
+
+    async def run() -> None:
+        go = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await go.wait()
+            body = _doc({"x": "http://ex.org/new"})
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/c.jsonld"
+        cache, guard = Kept(), Guard(allow_private=True)
+        cache.put(url, _doc({"x": "http://ex.org/old"}), Freshness(0))
+        resolver = ContextResolver(cache, guard)
+        assert (await resolver.resolve(url)).expand_term("x") == "http://ex.org/old"
+        go.set()
+        for _ in range(100):
+            if (await resolver.resolve(url)).expand_term("x") == "http://ex.org/new":
+                break
+            await asyncio.sleep(0.01)
+        assert (await resolver.resolve(url)).expand_term("x") == "http://ex.org/new"
+        server.close()
         await guard.aclose()
 
     asyncio.run(run())

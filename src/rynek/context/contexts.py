@@ -29,6 +29,7 @@ MAX_PARTS: Final = 50
 MAX_BYTES: Final = 1 << 20
 MAX_INLINE: Final = 1 << 20
 FETCH_SECONDS: Final = 10.0
+STALE_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 30.0
 MEMORY: Final = 512
 _ACCEPT: Final = {"Accept": "application/ld+json, application/json;q=0.9, */*;q=0.1"}
@@ -154,11 +155,18 @@ class ContextResolver:
         return url, content_of(url, body)
 
     async def _again(self, url: str, body: bytes) -> Any:
-        """A document that is no longer fresh: asked for anew, kept as it is when that fails."""
+        """A document that is no longer fresh: asked for anew, used as it is when that fails or
+        takes long; what comes late counts for the next request."""
         try:
-            return content_of(url, await self._fetch(url))
+            async with asyncio.timeout(STALE_SECONDS):
+                return content_of(url, await self._fetch(url))
+        except TimeoutError:
+            task = self._fetching.get(url)
+            if task is not None:
+                task.add_done_callback(lambda _: self.forget(url))
         except (LdContextNotAvailable, BadRequestData):
-            return content_of(url, body)
+            pass
+        return content_of(url, body)
 
     async def _fetch(self, url: str) -> bytes:
         """Fetch once however many ask at the same time; after a failure not at once again."""
