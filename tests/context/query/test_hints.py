@@ -61,16 +61,18 @@ def test_disjunctions_are_unions_only_when_every_branch_is_indexable() -> None:
 
 def test_index_keys() -> None:
     assert index_keys(Instance("Property", 5), ()) == [5]
-    assert index_keys(Instance("Property", [1, "a", True, None, {}]), ()) == [1, "a", b"\x01"]
+    several = Instance("Property", [1, "a", True, None, {}])
+    assert index_keys(several, ()) == [1, "a", b"\x01", b"\x05"]
     assert index_keys(Instance("Property", {"x": {"y": 2}}), ("[x", "[y")) == [2]
-    assert index_keys(Instance("Property", {"x": 1}), ()) == []
+    assert index_keys(Instance("Property", {"x": 1}), ()) == [b"\x05"]
+    assert index_keys(Instance("Property", {"x": 1}), ("[y",)) == []
     text, moment = index_keys(Instance("Property", "1970-01-01T00:00:00Z"), ())
     assert (text, moment) == ("1970-01-01T00:00:00Z", b"\x02\x80" + bytes(7))
     assert index_keys(Instance("LanguageProperty", {"en": "red", "de": ["rot"]}), ()) == [
         "red",
         "rot",
     ]
-    assert index_keys(Instance("Relationship", ["urn:a:1"]), ()) == ["urn:a:1"]
+    assert index_keys(Instance("Relationship", ["urn:a:1"]), ()) == ["urn:a:1", b"\x05"]
     sub = Instance("Property", 1, subs={expand("f"): [Instance("Property", 2)]})
     assert index_keys(sub, ("." + expand("f"),)) == [2]
     assert index_keys(Instance("Property", 10**400), ()) == [float("inf")]

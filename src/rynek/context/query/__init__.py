@@ -18,6 +18,7 @@ from rynek.context.query.hints import (
 from rynek.context.query.linked import linked_ids, object_ids, wanted_links
 from rynek.context.query.literals import BOOLEAN, NUMBER, Literal
 from rynek.context.query.match import Predicate, compile_q
+from rynek.context.query.ordering import NUMBER as NUMBER_RANK
 from rynek.context.query.ordering import Ordering, OrderTerm, Rank, parse_ordering
 from rynek.context.query.paths import Path
 from rynek.context.query.projection import (
@@ -35,6 +36,7 @@ __all__ = [
     "BOOLEAN",
     "ENTITY_MEMBERS",
     "NUMBER",
+    "NUMBER_RANK",
     "And",
     "AnyOf",
     "Comparison",

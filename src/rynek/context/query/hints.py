@@ -4,7 +4,9 @@ The key space is SQLite's order: numbers < text < blobs.
 - numbers as int (64 bit) or float, texts cut to 200 characters,
 - booleans as one byte, 0 or 1,
 - date-times as the byte 2 and times of day as the byte 3, each followed by 8 bytes, big-endian:
-  microseconds + 2**63. A text that says one is held as text and as that.
+  microseconds + 2**63. A text that says one is held as text and as that,
+- an attribute's array or object (beside what is in it) as the byte 5, which no lookup asks for:
+  where nothing from the texts on is held, every instance is a number.
 An index lookup finds a superset of what matches; the exact test runs afterwards.
 """
 
@@ -58,6 +60,7 @@ _TEXT_END: Final = b""
 _MOMENT: Final = b"\x02"
 _TIME: Final = b"\x03"
 _TIME_END: Final = b"\x04"
+_COMPOUND: Final = b"\x05"
 _LITERAL_START: Final = re.compile(r"\^([A-Za-z0-9 _:/-]+)(.?)", re.DOTALL)
 
 
@@ -135,7 +138,7 @@ def index_path(path: Path) -> tuple[str, ...]:
 def index_keys(instance: Instance, path: Sequence[str]) -> list[Key]:
     """The keys an index on `path` holds for one instance of the attribute, each once.
 
-    Arrays give a key for each element, language maps one for each text, objects none.
+    Arrays give a key for each element, language maps one for each text.
     """
     value = instance.value
     if not path and (type(value) is int or type(value) is float) and instance.value_type is None:
@@ -146,6 +149,8 @@ def index_keys(instance: Instance, path: Sequence[str]) -> list[Key]:
         for target in targets(last, member, trail):
             for one in target if type(target) is list else (target,):
                 keys.update(dict.fromkeys(_keys(one)))
+    if not path and (type(value) is list or not keys):
+        keys[_COMPOUND] = None
     return list(keys)
 
 

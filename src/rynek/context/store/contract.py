@@ -182,7 +182,7 @@ class Store(Protocol):
         """One page in an order, and the number of matches; equal ones come as in `select`.
 
         `compact` turns type IRIs into the names they are sorted by. TooComplexQuery when more
-        than `most` entities match.
+        than `most` entities would have to be sorted.
         """
         ...
 

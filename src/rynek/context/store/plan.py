@@ -108,6 +108,19 @@ def is_small(indexes: Indexes, connection: Connection, t: int) -> bool:
     return small
 
 
+def is_bare(query: Query) -> bool:
+    """Whether nothing but the types decides."""
+    return (
+        query.ids is None
+        and query.q is None
+        and query.geo is None
+        and query.scope is None
+        and not query.attrs
+        and query.id_pattern is None
+        and not query.selectors
+    )
+
+
 class Planner:
     """Chooses how to find the candidates of a query."""
 
@@ -165,15 +178,7 @@ class Planner:
         return [one for one in found if all(one)]
 
     def _by_type(self, query: Query, types: list[list[int]]) -> Plan:
-        bare = (
-            query.q is None
-            and query.geo is None
-            and query.scope is None
-            and not query.attrs
-            and query.id_pattern is None
-            and not query.selectors
-        )
-        exact = bare and all(len(one) == 1 for one in types)
+        exact = is_bare(query) and all(len(one) == 1 for one in types)
         if len(types) == 1:
             source = "entity_type x CROSS JOIN entity e ON e.n = x.n WHERE x.t = ?"
             counting = "SELECT count(*) FROM entity_type WHERE t = ?"

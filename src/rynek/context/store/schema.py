@@ -90,4 +90,10 @@ _V4: Final = """
 UPDATE entity SET expires = 0 WHERE instr(CAST(body AS TEXT), '"expiresAt"');
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3, _V4)
+_V5: Final = """
+-- Value indexes tell arrays and objects apart from numbers now; they are built again when asked for.
+DELETE FROM value_index;
+DELETE FROM value_key;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3, _V4, _V5)

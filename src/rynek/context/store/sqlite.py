@@ -25,6 +25,7 @@ from rynek.context.store.log import SqliteChangeLog
 from rynek.context.store.ordered import Gatherer
 from rynek.context.store.outbox import Outbox
 from rynek.context.store.plan import Planner, wanted_indexes
+from rynek.context.store.ranked import Walker, wanted_order
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.select import Readers, Selector
 from rynek.context.store.writer import GroupTxn, Writer
@@ -64,6 +65,7 @@ class SqliteStore:
         planner, self._readers = Planner(self._indexes), Readers(self._open_reader)
         self._selector = Selector(self._reading, self._indexes, planner, self._readers)
         self._gatherer = Gatherer(self._reading, self._indexes, planner, self._readers)
+        self._walker = Walker(self._indexes, self._readers)
         self._builder = IndexBuilder(self._writer, self._indexes, self.limits.max_value_indexes)
         self._clock = clock
         self._upkeep: asyncio.Task[None] | None = None
@@ -113,6 +115,12 @@ class SqliteStore:
         compact: Callable[[str], str],
     ) -> Page:
         """One page in an order, and the number of matches."""
+        wanted = wanted_order(query, ordering, self._indexes, self._reading)
+        if wanted is not None and offset + limit <= most:
+            await self._builder.ensure([wanted])
+            page = await self._walker.page(wanted, ordering, compact, limit, offset)
+            if page is not None:
+                return page
         await self._prepare(query)
         return await self._gatherer.ordered(
             query, ordering, limit=limit, offset=offset, most=most, compact=compact
