@@ -90,7 +90,7 @@ async def entity_from(remote: RemoteEntity, ld: CompiledContext, resolve: Resolv
         spec = document.get("@context")
         if spec is not None and spec not in (ld.member, ld.link_value):
             ld = await resolve(spec)
-        entity = parse_entity(document, ld, now=0)
+        entity = parse_entity(document, ld, now=0, lenient=True)
     except Problem as problem:
         raise InvalidAnswer(f"{remote.id[:200]}: {problem.detail}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

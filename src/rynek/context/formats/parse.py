@@ -75,6 +75,7 @@ def parse_fragment(
     allow_null: bool = False,
     partial: bool = False,
     simplified: bool = False,
+    lenient: bool = False,
     stored: Stored | None = None,
     lang: str | None = None,
 ) -> Fragment:
@@ -82,7 +83,7 @@ def parse_fragment(
 
     `allow_null`: the NGSI-LD Null is legal and means "delete". `partial`: instances may lack
     their value member. `simplified`: the body is in simplified form (options=keyValues), so an
-    object without a value member is a value. `stored`: an instance of an attribute (by IRI) that
+    object without a value member is a value. `lenient`: see Reader. `stored`: an instance of an attribute (by IRI) that
     the entity has, so that a bare value stays of its kind. `lang`: the language of bare texts for
     LanguageProperties.
     """
@@ -93,6 +94,7 @@ def parse_fragment(
         deep_nulls=allow_null and partial,
         partial=partial,
         simplified=simplified,
+        lenient=lenient,
         stored=stored,
         lang=lang,
     )

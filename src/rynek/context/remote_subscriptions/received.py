@@ -134,7 +134,7 @@ class Part(msgspec.Struct):
 
 def part_of(document: dict[str, Any], ld: CompiledContext) -> Part:
     """An entity in a notification; BadRequestData when it is none."""
-    fragment = parse_fragment(document, ld, now=0, allow_null=True)
+    fragment = parse_fragment(document, ld, now=0, allow_null=True, lenient=True)
     if fragment.id is None or fragment.types is None:
         raise BadRequestData("an entity in data has no id or type")
     deleted = [
