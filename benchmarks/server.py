@@ -15,6 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+_PROCESSES: dict[int, int] = {}
+
+
+def cpu_seconds(port: int) -> float:
+    """The processor time that the server on `port` has used so far."""
+    fields = Path(f"/proc/{_PROCESSES[port]}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -40,6 +47,7 @@ def _running(command: list[str], port: int, path: str, env: dict[str, str]) -> I
             stderr=subprocess.STDOUT,
             preexec_fn=_pin,  # noqa: PLW1509  one thread so far
         )
+        _PROCESSES[port] = process.pid
         try:
             wait(process, f"http://127.0.0.1:{port}{path}")
             yield port

@@ -24,14 +24,20 @@ def run(options: argparse.Namespace) -> int:
             entities.fill(port, options.entities)
         subscribe(having, several(SUBSCRIPTIONS, taking.uri))
         rates: dict[int, list[float]] = {without: [], having: []}
+        used: dict[int, list[float]] = {without: [], having: []}
         for _ in range(options.rounds):
             for port, found in rates.items():
+                before = server.cpu_seconds(port)
                 load = drive(port, requests, options.connections, options.seconds)
                 failed += load.failed
                 found.append(load.per_second)
+                spent = server.cpu_seconds(port) - before
+                used[port].append(spent / (load.per_second * options.seconds))
         bare, busy = (statistics.median(found) for found in rates.values())
+        costs = [statistics.median(found) * 1e6 for found in used.values()]
         taken = taking.look()[0]
     print(f"| patch, no subscription | {bare:,.0f} | | | | |")
     print(f"| patch, {SUBSCRIPTIONS:,} subscriptions, one matches | {busy:,.0f} | | | | |")
+    print(f"| µs of processor a patch, without and with | {costs[0]:.0f}, {costs[1]:.0f} | | | | |")
     print(f"| share; notifications taken | {busy / bare:.0%}; {taken:,} | | | | |")
     return failed

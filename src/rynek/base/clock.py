@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 _ISO = re.compile(
@@ -38,8 +39,14 @@ class SystemClock:
 def to_iso(micros: int) -> str:
     """Epoch microseconds → `2026-11-22T10:00:00.123456Z` (fraction left out where zero)."""
     seconds, fraction = divmod(micros, MICRO)
-    base = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    base = _second(seconds)
     return f"{base}.{fraction:06d}Z" if fraction else f"{base}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    """Remembered: what happens at about the same time is told about the same time."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def parse_iso(text: str) -> int:

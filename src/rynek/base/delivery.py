@@ -262,6 +262,8 @@ class _Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpResponseParser(self)
         self._status = 0
         self._received = 0
+        self._timeout = self._deadline = self._armed = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     async def send(self, request: bytes, timeout: float) -> int:
         """The status of the answer to `request`."""
@@ -271,12 +273,14 @@ class _Connection(asyncio.Protocol):
             raise _Stale
         self._status = self._received = 0
         answer = self._answer = loop.create_future()
-        timer = loop.call_later(timeout, self._expire, timeout)
+        self._timeout = timeout
+        self._deadline = loop.time() + timeout
+        if self._timer is None or self._deadline < self._armed:
+            self._arm(loop)
         self._transport.write(request)
         try:
             status: int = await answer
         finally:
-            timer.cancel()
             if not answer.done() or answer.cancelled():
                 self.close()
             self._answer = None
@@ -285,11 +289,28 @@ class _Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once; a request under way fails."""
         self.usable = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._transport is not None:
             self._transport.abort()
 
-    def _expire(self, timeout: float) -> None:
-        self._end(_refused("timeout", f"no answer within {timeout:g} s"))
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look again at the deadline. One timer serves many requests: most end long before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = self._deadline
+        self._timer = loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._deadline:
+            self._arm(loop)
+        else:
+            self._end(_refused("timeout", f"no answer within {self._timeout:g} s"))
 
     def _end(self, error: Exception) -> None:
         """Stop reading: the status counts where it came, whatever is wrong with the rest."""

@@ -53,9 +53,10 @@ def notification_body(
     """A Notification (§5.3.1) about these changes, as bytes. `lookup` finds linked entities;
     `deleted_at` is when what is gone was deleted; `encoded` gives an entity as it is stored."""
     ld = one.notify_ld
-    head = b'{"id":"%b","type":"Notification","subscriptionId":%b,"notifiedAt":"%b","data":' % (
-        notification_id.encode(), _dumps(one.id), to_iso(notified_at).encode(),
-    )  # fmt: skip
+    head = (
+        f'{{"id":"{notification_id}","type":"Notification","subscriptionId":{one.id_json},'
+        f'"notifiedAt":"{to_iso(notified_at)}","data":'
+    ).encode()
     media = one.endpoint.media
     if media == GEO_JSON:
         return head + _dumps(_collection(one, deltas, lookup, deleted_at)) + b"}"

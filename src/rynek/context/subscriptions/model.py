@@ -45,6 +45,12 @@ class Selector(msgspec.Struct, frozen=True, dict=True):
     id_pattern: str | None = None
 
     @cached_property
+    def _single(self) -> str | None:
+        """The only type, where just one is asked for."""
+        options = self.types.options if self.types is not None else ()
+        return next(iter(options[0])) if len(options) == 1 == len(options[0]) else None
+
+    @cached_property
     def _found(self) -> Callable[[str], bool]:
         assert self.id_pattern is not None
         return pattern.search(self.id_pattern, "idPattern")
@@ -57,7 +63,11 @@ class Selector(msgspec.Struct, frozen=True, dict=True):
 
     def matches(self, entity: Entity) -> bool:
         """Whether the entity is one of them; an id takes precedence over a pattern."""
-        if self.types is not None and not self.types.matches(entity.types):
+        single = self._single
+        if single is not None:
+            if single not in entity.types:
+                return False
+        elif self.types is not None and not self.types.matches(entity.types):
             return False
         return self.takes_id(entity.id)
 
@@ -139,7 +149,15 @@ class Subscription(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     def selects(self, entity: Entity) -> bool:
         """Whether the entity is among those subscribed to, whatever its attributes are."""
-        return not self.selectors or any(one.matches(entity) for one in self.selectors)
+        for one in self.selectors:
+            if one.matches(entity):
+                return True
+        return not self.selectors
+
+    @cached_property
+    def id_json(self) -> str:
+        """The id as it stands in JSON."""
+        return msgspec.json.encode(self.id).decode()
 
     @cached_property
     def plain(self) -> bool:
