@@ -109,6 +109,13 @@ class EntityMaps:
         entity_map.entities = left
         await self._keep(entity_map, ())
 
+    async def relink(self, entity_map: EntityMap, used: Mapping[str, str]) -> None:
+        """Note the maps that sources used, by registration (§5.7.1.4); written where it is new."""
+        linked = entity_map.linked | dict(used)
+        if linked != entity_map.linked:
+            entity_map.linked = linked
+            await self._keep(entity_map, ())
+
     async def extend(self, map_id: str, expires_at: int) -> None:
         """Let a map expire at another time, as late as the limits allow. ResourceNotFound."""
         found = self.get(map_id)

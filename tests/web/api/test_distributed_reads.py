@@ -510,6 +510,44 @@ def test_a_source_s_own_map_goes_along_and_others_are_not_asked(tmp_path: Path) 
     run(tmp_path, test, 1)
 
 
+def test_a_retrieval_keeps_to_the_map_and_notes_the_maps_of_sources(tmp_path: Path) -> None:
+    async def test(here: Broker) -> None:
+        theirs = {"id": "urn:m:1", "type": "EntityMap", "entityMap": {R1: ["@none"]}}
+        anew = {"NGSILD-EntityMap": "/ngsi-ld/v1/entityMaps/urn:m:2"}
+
+        def respond(_: str, path: str, __: bytes) -> tuple[int, dict[str, str], bytes]:
+            if "/entityMaps?" in path:
+                return 201, {}, json.dumps(theirs).encode()
+            one = room(1, a=1)
+            return (
+                200,
+                anew,
+                json.dumps(one if path.split("?", maxsplit=1)[0].endswith("1") else [one]).encode(),
+            )
+
+        async with odd(respond) as source, odd(says(room(1, b=2))) as other:
+            mapped = await here.register(source.url)
+            made = await here.get("entityMaps", type="Room")
+            assert made.json()["entityMap"] == {R1: [mapped]}
+            await here.register(other.url)
+            use = {"NGSILD-EntityMap": made.headers["ngsild-entitymap"]}
+            one = await here.client.get(f"entities/{R1}", headers=use)
+            assert one.json() == room(1, a=1)
+            assert one.headers["ngsild-entitymap"] == made.headers["ngsild-entitymap"]
+            assert other.asked == []
+            assert source.asked[-1][2]["ngsild-entitymap"] == "urn:m:1"
+            where = made.headers["ngsild-entitymap"].rpartition("/")[2]
+            assert (await here.get(f"entityMaps/{where}")).json()["linkedMaps"] == {
+                mapped: "urn:m:2"
+            }
+            await here.client.get("entities?type=Room", headers=use)
+            assert source.asked[-1][2]["ngsild-entitymap"] == "urn:m:2"
+            missing = await here.client.get("entities/urn:ngsi-ld:Room:9", headers=use)
+            assert missing.status_code == 404
+
+    run(tmp_path, test, 1)
+
+
 def test_more_ids_than_a_default_page_are_asked_for_at_once(tmp_path: Path) -> None:
     async def test(here: Broker, there: Broker) -> None:
         batch = [room(n, a=n) for n in range(60)]

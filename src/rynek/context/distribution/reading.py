@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -50,12 +51,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Asks sources in parallel and keeps what is to be warned of."""
+    """Asks sources in parallel and keeps what is to be warned of, and in `maps` the id of the
+    entity map that each of them (by registration) says it used."""
 
     def __init__(self, forwarder: Forwarder, origin: Origin, resolve: Resolve, now: int) -> None:
         self.now = now
         self.resolve = resolve
         self.warnings: list[Warn] = []
+        self.maps: dict[str, str] = {}
         self._relayed: list[bytes] = []
         self._forwarder = forwarder
         self._origin = origin
@@ -66,8 +69,12 @@ class Reader:
         sent = [self._forwarder.ask(one.match.registration, one.request, self._origin)
                 for one in asked]  # fmt: skip
         answers = await asyncio.gather(*sent) if len(sent) > 1 else [await sent[0]] if sent else []
-        for answer in () if quiet else answers:
-            self._look(answer)
+        for one, answer in zip(asked, answers, strict=True):
+            used = answer.headers.get("ngsild-entitymap")
+            if used and answer.ok:
+                self.maps[one.match.registration.id] = unquote(used.rpartition("/entityMaps/")[2])
+            if not quiet:
+                self._look(answer)
         return answers
 
     def headers(self) -> list[tuple[bytes, bytes]]:

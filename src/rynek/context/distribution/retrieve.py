@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -20,7 +20,8 @@ __all__ = ["Retrieval", "retrieve"]
 
 class Retrieval(msgspec.Struct, frozen=True):
     """What of an entity is wanted: attributes (IRIs, None for all), `type` as the client gave it,
-    dataset ids, and whether system times are."""
+    dataset ids, and whether system times are. `maps` are the entity maps of sources, by
+    registration, that they are to use."""
 
     entity_id: str
     ld: CompiledContext
@@ -28,6 +29,7 @@ class Retrieval(msgspec.Struct, frozen=True):
     type: str | None = None
     dataset_ids: Collection[str] | None = None
     sys_attrs: bool = False
+    maps: Mapping[str, str] = {}
 
 
 async def retrieve(
@@ -64,7 +66,8 @@ def _request(wanted: Retrieval, match: Match) -> Outbound:
         params["datasetId"] = dataset_ids
     if wanted.sys_attrs:
         params["options"] = "sysAttrs"
-    return Outbound("GET", ("entities", wanted.entity_id), params)
+    own_map = wanted.maps.get(match.registration.id)
+    return Outbound("GET", ("entities", wanted.entity_id), params, entity_map=own_map)
 
 
 async def _parts(

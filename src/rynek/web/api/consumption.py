@@ -47,15 +47,16 @@ async def _retrieve_beyond(call: Call, entity_id: str) -> Reply:
     check_sources(call)
     join = join_of(call.params)
     view = view_of(call, join.level if join else 0)
-    entity, headers = await sources.retrieve(call, entity_id)
+    wish = map_wish(call)
+    found = entity_maps.find(call, wish, temporal=False)
+    entity, headers = await sources.retrieve(call, entity_id, found)
     if entity is None:
         missing = ResourceNotFound(f"no entity {entity_id}")
         missing.headers = headers  # which sources could not say
         raise missing
     _check_shown(call, entity_id, view, lambda _: entity)
-    wish = map_wish(call)
     if wish.given:
-        headers = headers + await entity_maps.of_entity(call, entity_id, wish)
+        headers = headers + await entity_maps.of_entity(call, entity_id, wish, found)
     return await entity_answer(call, entity, view, join, headers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -93,11 +93,16 @@ def reader_of(call: Call) -> Reader:
     )
 
 
-async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Header]]:
-    """One entity, merged from all that have a part of it (§5.7.1.4)."""
+async def retrieve(
+    call: Call, entity_id: str, entity_map: EntityMap | None = None
+) -> tuple[Entity | None, list[Header]]:
+    """One entity, merged from all that have a part of it (§5.7.1.4); with a map, from those that
+    it has behind the entity."""
     params = call.params
     local = call.tenant.context.get(entity_id)
     matches = _entity_matches(call, entity_id)
+    if entity_map is not None:
+        matches = behind(entity_map, [entity_id], matches)
     if not matches:
         return local, []
     wanted = Retrieval(
@@ -107,10 +112,19 @@ async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Head
         params.get("type"),
         _datasets(params),
         sys_attrs="sysAttrs" in call.options,
+        maps={} if entity_map is None else entity_map.linked,
     )
     reader = reader_of(call)
     entity = await distribution.retrieve(reader, wanted, local, matches)
+    if entity_map is not None:
+        await call.tenant.context.entity_maps.relink(entity_map, reader.maps)
     return entity, reader.headers()
+
+
+def behind(entity_map: EntityMap, ids: Iterable[str], matches: Iterable[Match]) -> list[Match]:
+    """Those of the registrations that the map has behind one of the entities."""
+    sources = {who for one in ids for who in entity_map.entities.get(one, ())}
+    return [one for one in matches if one.registration.id in sources]
 
 
 def _entity_matches(call: Call, entity_id: str) -> list[Match]:
@@ -175,14 +189,11 @@ async def select(
     """One page of what we and the sources have (§5.7.2.4); None when no source takes part. With a
     map of the entities asked for, those take part that it has behind them."""
     matches = _query_matches(call, query)
-    linked: Mapping[str, str] = {}
     if entity_map is not None:
-        linked = entity_map.linked
-        behind = {who for one in query.ids or () for who in entity_map.entities.get(one, ())}
-        matches = [one for one in matches if one.registration.id in behind]
+        matches = behind(entity_map, query.ids or (), matches)
     if not matches:
         return None
-    return await _queried(call, matches, query, call.params, page, linked)
+    return await _queried(call, matches, query, call.params, page, entity_map)
 
 
 def _query_matches(call: Call, query: Query) -> list[Match]:
@@ -216,11 +227,11 @@ async def _queried(
     query: Query,
     params: Mapping[str, str],
     page: Paging,
-    linked: Mapping[str, str] | None = None,
+    entity_map: EntityMap | None = None,
 ) -> tuple[distribution.Found, list[Header]]:
     inquiry = _inquiry(call, matches, query, params, page)
-    if linked:
-        asked = [_with_map(one, linked) for one in inquiry.asked]
+    if entity_map is not None:
+        asked = [_with_map(one, entity_map.linked) for one in inquiry.asked]
         inquiry = msgspec.structs.replace(inquiry, asked=asked)
     reader = reader_of(call)
     select_here = call.tenant.context.select
@@ -229,6 +240,8 @@ async def _queried(
         found = await distribution.query_split(reader, inquiry, query, select_here, most)
     else:
         found = await distribution.query(reader, inquiry, select_here)
+    if entity_map is not None:
+        await call.tenant.context.entity_maps.relink(entity_map, reader.maps)
     return found, reader.headers()
 
 

@@ -33,15 +33,14 @@ async def select(
 ) -> tuple[Selected, int]:
     """One page of the entities of a map, and the status: 201 where the map had to be made. Those
     that no longer match leave it, and the page is filled from what follows (§5.5.9.3)."""
-    maps = call.tenant.context.entity_maps
-    found = maps.find(wish.use) if wish.use is not None else None
+    found = find(call, wish, temporal=False)
     status = 200
     headers: list[Header] = []
     if found is None:
         found, headers = await _make(call, query, ordering, wish)
         status = _CREATED
-    elif found.ld != call.ld.id or found.temporal:
-        raise BadRequestData("the entity map was made with another @context, or for another query")
+    elif found.ld != call.ld.id:
+        raise BadRequestData("the entity map was made with another @context")
     selected = await _page(call, found, query, page)
     selected.headers = [*selected.headers, *headers, location(call, found)]
     return selected, status
@@ -89,10 +88,20 @@ async def _page(call: Call, entity_map: EntityMap, query: Query, page: Paging) -
     return Selected(kept[: page.limit], count if page.count else None, more, headers)
 
 
-async def of_entity(call: Call, entity_id: str, wish: MapWish) -> list[Header]:
-    """The header of the map that the retrieval of one entity uses, made where there is none."""
-    maps = call.tenant.context.entity_maps
-    found = maps.find(wish.use) if wish.use is not None else None
+def find(call: Call, wish: MapWish, *, temporal: bool) -> EntityMap | None:
+    """The map to use; None when there is none (any more), so that one has to be made."""
+    found: EntityMap | None = None
+    if wish.use is not None:
+        found = call.tenant.context.entity_maps.find(wish.use)
+    if found is not None and found.temporal != temporal:
+        raise BadRequestData("the entity map was made for another kind of query")
+    return found
+
+
+async def of_entity(
+    call: Call, entity_id: str, wish: MapWish, found: EntityMap | None
+) -> list[Header]:
+    """The header of the map that the retrieval of one entity used, made where none was found."""
     if found is not None:
         return [location(call, found)]
     made, headers = await _make(call, Query(ids=[entity_id]), None, wish)

@@ -47,11 +47,14 @@ class Candidates(msgspec.Struct):
     headers: list[Header] = []
 
 
-async def retrieve(call: Call, entity_id: str) -> tuple[Entity | None, list[Header]]:
-    """One entity, merged from all that have a part of it; None where there is none."""
+async def retrieve(
+    call: Call, entity_id: str, entity_map: EntityMap | None = None
+) -> tuple[Entity | None, list[Header]]:
+    """One entity, merged from all that have a part of it, or with a map from those that it names;
+    None where there is none."""
     if is_local(call):
         return call.tenant.context.get(entity_id), []
-    return await distributed.retrieve(call, entity_id)
+    return await distributed.retrieve(call, entity_id, entity_map)
 
 
 async def retrieve_many(

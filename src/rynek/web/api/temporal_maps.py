@@ -13,7 +13,7 @@ from rynek.web.api import temporal, temporal_sources
 from rynek.web.api.bodies import load_json
 from rynek.web.api.call import Call, Header, Reply
 from rynek.web.api.consumption import page_headers
-from rynek.web.api.entity_maps import created, location
+from rynek.web.api.entity_maps import created, find, location
 from rynek.web.api.params import paging
 from rynek.web.api.query_body import take_query
 from rynek.web.api.reading import MapWish, map_wish
@@ -39,7 +39,7 @@ async def retrieve_temporal(call: Call) -> Reply:
     wish = map_wish(call)
     if not wish.given:
         return (await temporal_sources.retrieve(call))[0]
-    found = _find(call, wish)
+    found = find(call, wish, temporal=True)
     reply, who = await temporal_sources.retrieve(call, found)
     if found is None:
         found = await _keep(call, {call.path_args[0]: who}, {}, wish)
@@ -75,14 +75,6 @@ async def create_map_by_post(call: Call) -> Reply:
     return await create_map(call)
 
 
-def _find(call: Call, wish: MapWish) -> EntityMap | None:
-    """The map to use; None when there is none (any more), so that one has to be made."""
-    found = call.tenant.context.entity_maps.find(wish.use) if wish.use is not None else None
-    if found is not None and (found.ld != call.ld.id or not found.temporal):
-        raise BadRequestData("the entity map was made with another @context, or for another query")
-    return found
-
-
 async def _make(
     call: Call, inquiry: temporal.Inquiry, wish: MapWish
 ) -> tuple[EntityMap, list[Header]]:
@@ -111,11 +103,13 @@ async def _page_of_map(call: Call, wish: MapWish) -> Reply:
     no more leave it, and the page is filled from what follows (§5.5.9.3)."""
     inquiry = temporal.read_inquiry(call)
     page = paging(call.params, call.limits.default_limit, call.limits.max_limit)
-    found = _find(call, wish)
+    found = find(call, wish, temporal=True)
     made = found is None
     headers: list[Header] = []
     if found is None:
         found, headers = await _make(call, inquiry, wish)
+    elif found.ld != call.ld.id:
+        raise BadRequestData("the entity map was made with another @context")
     ids = list(found.entities)
     if inquiry.selection.ids is not None:
         asked = frozenset(inquiry.selection.ids)

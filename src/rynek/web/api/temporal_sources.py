@@ -6,7 +6,7 @@ representation that the client asked for.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +27,7 @@ from rynek.web.api import temporal
 from rynek.web.api.bodies import context_headers, document_reply, dumps, load_json
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.consumption import page_headers
-from rynek.web.api.distributed import is_local, matches_of, reader_of, spec_of
+from rynek.web.api.distributed import behind, is_local, matches_of, reader_of, spec_of
 from rynek.web.api.params import entity_query, paging
 from rynek.web.api.sources import Candidates
 from rynek.web.api.temporal_params import temporal_query, temporal_view
@@ -49,7 +49,7 @@ async def retrieve(call: Call, entity_map: EntityMap | None = None) -> tuple[Rep
     entity_id = call.path_args[0]
     matches = [] if is_local(call) else _matches(call, "retrieveTemporal", entity_id)
     if entity_map is not None:
-        matches = _behind(matches, entity_map, [entity_id])
+        matches = behind(entity_map, [entity_id], matches)
     if not matches:
         return await temporal.retrieve_temporal(call), [LOCAL]
     return await _retrieved(call, matches, entity_map)
@@ -61,7 +61,7 @@ async def query(call: Call, entity_map: EntityMap | None = None) -> Reply:
     matches = [] if is_local(call) else _matches(call, "queryTemporal")
     if entity_map is not None and matches:
         ids = entity_query(call.params, call.ld).ids
-        matches = _behind(matches, entity_map, ids or entity_map.entities)
+        matches = behind(entity_map, ids or entity_map.entities, matches)
     if not matches:
         return await temporal.query_temporal(call)
     return await _queried(call, matches, entity_map)
@@ -110,12 +110,6 @@ async def _ids(
         left = [one for one in left if one.match.registration.id in full]
         offset += _PAGE
     return found
-
-
-def _behind(matches: Sequence[Match], entity_map: EntityMap, ids: Iterable[str]) -> list[Match]:
-    """Those of the registrations that have one of the entities."""
-    sources = {source for one in ids for source in entity_map.entities.get(one, ())}
-    return [one for one in matches if one.registration.id in sources]
 
 
 def _with(asked: Asked, params: Mapping[str, str], own_map: str | None = None) -> Asked:
@@ -179,6 +173,8 @@ async def _retrieved(
         missing = ResourceNotFound(f"nothing is known of the past of {entity_id}")
         missing.headers = reader.headers()
         raise missing
+    if entity_map is not None:
+        await call.tenant.context.entity_maps.relink(entity_map, reader.maps)
     document = _together(call, parts or extras[:1], extras)
     reply = document_reply(call, document, 200 if ours is None else ours.status)
     reply.headers = [*reply.headers, *_ranges(ours), *reader.headers()]
@@ -222,6 +218,8 @@ async def _queried(call: Call, matches: Sequence[Match], entity_map: EntityMap |
         parts, extras = found.setdefault(str(document.get("id")), ([], []))
         total += not parts and not extras
         (extras if one.auxiliary else parts).append(document)
+    if entity_map is not None:
+        await call.tenant.context.entity_maps.relink(entity_map, reader.maps)
     shown = list(found.values())[page.offset : page.offset + page.limit]
     documents = [_together(call, parts or extras[:1], extras) for parts, extras in shown]
     more = total > page.offset + page.limit
