@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from rynek.app import Engine
@@ -337,5 +339,29 @@ def test_what_is_written_again_unchanged_makes_no_reading(
         after = (await read(client, "?options=sysAttrs"))["owner"]
         assert after["createdAt"] == before["createdAt"]
         assert after["modifiedAt"] > before["modifiedAt"]
+
+    serve(test)
+
+
+def test_an_attribute_that_a_later_context_cannot_name_harms_nobody(serve: Serve) -> None:
+    """A @context may take the scheme of an attribute's IRI for a prefix of its own."""
+
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        full = {"urn:example:level": {"type": "Property", "value": 1}}
+        await client.post("entities", json=parking(**full))
+        other = parking() | {"id": ID + "0"}
+        body = {
+            "level": {"type": "Property", "value": 2},
+            "@context": {"urn": "https://example.org/", "level": "https://example.org/level"},
+        }
+        kind = {"Content-Type": "application/ld+json"}
+        answers = await asyncio.gather(
+            client.patch(AT + "/attrs", content=msgspec.json.encode(body), headers=kind),
+            client.post("entities", json=other),
+        )
+        assert [answer.status_code for answer in answers] == [204, 201]
+        found = await read(client)
+        assert found["urn:example:level"]["value"] == 1
+        assert found["https://example.org/level"]["value"] == 2
 
     serve(test)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import msgspec
 
 from rynek.base.clock import parse_iso
+from rynek.base.errors import BadRequestData
 from rynek.base.sqlite import Connection
 from rynek.context.formats import decode, encode_body, encode_times, expiries
-from rynek.context.jsonld import CompiledContext
+from rynek.context.jsonld import CompiledContext, core_context
 from rynek.context.model import Entity, Instance
 from rynek.context.store.places import Places, geometries_of, inside, padded
 from rynek.context.store.terms import Contexts, Terms
@@ -35,7 +36,13 @@ class Pending(msgspec.Struct):
         if self.body_of is not after:
             assert after is not None
             assert self.ctx is not None  # put() always gives one
-            self.body = encode_body(after, self.ctx)
+            try:
+                self.body = encode_body(after, self.ctx)
+            except BadRequestData:
+                # An attribute from before, which this @context would take for something else:
+                # under the core context every name stands in full.
+                self.ctx = core_context()
+                self.body = encode_body(after, self.ctx)
             self.body_of = after
         return self.body
 
@@ -164,6 +171,7 @@ class Indexes:
         else:
             assert one.ctx is not None  # put() always gives one
             expiring = expiries(after)
+            body = one.encoded()  # settles under which @context it stands
             rows.entity.append(
                 (
                     n,
@@ -172,7 +180,7 @@ class Indexes:
                     after.created_at,
                     after.modified_at,
                     self._first(expiring),
-                    one.encoded(),
+                    body,
                     encode_times(after, expiring),
                 )
             )
