@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -136,7 +137,12 @@ def context_headers(call: Call) -> list[Header]:
     """The Link header that names the @context of a plain JSON answer (§6.3.6)."""
     if call.accept == JSON_LD:
         return []
-    return [(b"link", link_header(context_url(call)).encode())]
+    return [_link(context_url(call))]
+
+
+@lru_cache(maxsize=512)
+def _link(url: str) -> Header:
+    return b"link", link_header(url).encode()
 
 
 def context_url(call: Call) -> str:

@@ -208,6 +208,8 @@ def view_of(call: Call, links: int = 0) -> View:
     """How the client wants entities shown (§6.3.7, §6.3.11, §4.21, §4.15), and those that
     relationships lead to, `links` deep."""
     params = call.params
+    if not params:
+        return PLAIN
     options = call.options
     form = "normalized"
     for word in options:
