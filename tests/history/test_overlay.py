@@ -27,7 +27,7 @@ from rynek.history import (
 )
 
 SLOW = HistorySettings(
-    follower=FollowerSettings(flush_seconds=3600), merge=MergeSettings(seconds=3600)
+    follower=FollowerSettings(flush_seconds=3600, recent_rows=6), merge=MergeSettings(seconds=3600)
 )
 ENTITIES = ("urn:x:a", "urn:x:b")
 ATTRS = ("p", "q")
@@ -115,14 +115,16 @@ class World:
         for entity in ENTITIES:
             for attr in ATTRS:
                 await self.instances(entity, attr)
-                newest: dict[str | None, Any] = {}
-                for fact in self.of(entity, attr):
-                    newest[fact.dataset] = fact.value
-                last = await self.history.evolution(
-                    [entity], TemporalQuery(attrs=(iri(attr),), last_n=1)
-                )
-                shown = last[entity].attrs[iri(attr)] if entity in last else []
-                assert {one.instance.dataset_id: one.instance.value for one in shown} == newest
+                await self.newest(entity, (attr,), 1)
+                await self.newest(entity, (attr,), 2)
+                for minute in (0, 500, 3000):
+                    start = T0 + minute * MINUTE
+                    since = TemporalQuery(start=start, attrs=(iri(attr),))
+                    found = await self.history.evolution([entity], since)
+                    shown = found[entity].attrs[iri(attr)] if entity in found else []
+                    wanted = [fact.value for fact in self.of(entity, attr) if fact.time >= start]
+                    assert [one.instance.value for one in shown] == wanted
+            await self.newest(entity, (), 1)
         query = AggregateQuery(
             select=Selection(), methods=("totalCount", "sum"), group=("entity_id",)
         )
@@ -132,6 +134,18 @@ class World:
             count, total = sums.get(fact.entity, (0, 0))
             sums[fact.entity] = (count + 1, total + fact.value)
         assert {row["entity_id"]: (row["totalCount"], row["sum"]) for row in rows} == sums
+
+    async def newest(self, entity: str, attrs: tuple[str, ...], n: int) -> None:
+        """The last N of each series."""
+        query = TemporalQuery(attrs=tuple(iri(attr) for attr in attrs), last_n=n)
+        found = await self.history.evolution([entity], query)
+        for attr in attrs or ATTRS:
+            shown = found[entity].attrs.get(iri(attr), []) if entity in found else []
+            facts = self.of(entity, attr)
+            for dataset in DATASETS:
+                wanted = [fact.value for fact in facts if fact.dataset == dataset][-n:]
+                series = [one for one in shown if one.instance.dataset_id == dataset]
+                assert [one.instance.value for one in series] == wanted
 
 
 entities, attrs, datasets = (st.sampled_from(of) for of in (ENTITIES, ATTRS, DATASETS))

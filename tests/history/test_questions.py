@@ -16,7 +16,7 @@ import pytest
 from tests.history.support import HOUR, T0, ListLog, change, iri, number
 from tests.history.test_follow import with_history
 
-from rynek.base.errors import BadRequestData
+from rynek.base.errors import BadRequestData, TooComplexQuery
 from rynek.history import AggregateQuery, History, Selection, UpkeepSettings, to_readings
 
 ZONE = ZoneInfo("Europe/Prague")
@@ -201,6 +201,31 @@ def test_months_and_days_follow_the_zone_through_the_change_of_clocks(tmp_path: 
     with_history(tmp_path, test, log)
 
 
+def test_periods_of_months_and_less_together_start_at_the_origin(tmp_path: Path) -> None:
+    log = ListLog()
+
+    def micros(year: int, month: int, day: int) -> int:
+        return int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1_000_000
+
+    async def test(history: History) -> None:
+        first = micros(2026, 1, 31)
+        bounds = [first, micros(2026, 3, 1), micros(2026, 4, 2), micros(2026, 5, 3)]
+        times = [first, bounds[1] - 1, bounds[1], bounds[2] - 1, bounds[2], bounds[3] - 1]
+        for time in times:
+            log.write(change("update", "urn:x:1", {"load": number(1, time)}, at=time))
+        select = Selection(attrs=(iri("load"),), start=first)
+        query = AggregateQuery(select=select, methods=("totalCount",), bucket="P1M1D", origin=first)
+        rows = (await history.aggregate(query)).to_pylist()
+        assert [(row["start"], row["end"], row["totalCount"]) for row in rows] == [
+            (bounds[0], bounds[1], 2), (bounds[1], bounds[2], 2), (bounds[2], bounds[3], 2),
+        ]  # fmt: skip
+        far = AggregateQuery(select=Selection(), bucket="P1M1D", origin=-(10**16))
+        with pytest.raises(TooComplexQuery):
+            await history.aggregate(far)
+
+    with_history(tmp_path, test, log)
+
+
 def _local(micros: int) -> datetime:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
     return moment.astimezone(ZoneInfo("Europe/Warsaw"))
@@ -211,7 +236,7 @@ def test_unknown_methods_and_lengths_are_refused(tmp_path: Path) -> None:
         for query in (
             AggregateQuery(select=Selection(), methods=("median",)),
             AggregateQuery(select=Selection(), bucket="an hour"),
-            AggregateQuery(select=Selection(), bucket="P1MT1H"),
+            AggregateQuery(select=Selection(), bucket="P1M1"),
         ):
             with pytest.raises(BadRequestData):
                 await history.aggregate(query)

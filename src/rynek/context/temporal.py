@@ -26,7 +26,7 @@ class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
     `attrs` empty means all. `last_n` keeps the newest N instances of each (attribute, dataset);
     an answer never holds more than `bound` instances of one (attribute, dataset).
     `observed_only` leaves out instances that had no observedAt; `deleted` lets in the marks of
-    deleted attributes.
+    deleted attributes; `gone` asks also when the entities themselves were deleted.
     """
 
     start: int | None = None
@@ -38,6 +38,7 @@ class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
     bound: int = 10_000
     observed_only: bool = False
     deleted: bool = True
+    gone: bool = False
 
 
 class TemporalInstance(msgspec.Struct):

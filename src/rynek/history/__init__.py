@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .aggregate import AggregateQuery
 from .backup import TableFiles, table_files
 from .engine import EngineSettings
 from .follow import FollowerSettings
@@ -10,7 +11,6 @@ from .measures import METHODS, value_of
 from .merge import MergeSettings
 from .overlay import FILE as OVERLAY_FILE
 from .periods import parse_duration
-from .query import AggregateQuery
 from .reference import ParquetReference
 from .schema import Reading, to_readings
 from .select import Selection

@@ -41,7 +41,8 @@ class Asked(Protocol):
 class Editor:
     """Writes to one tenant's past, one at a time; each returns once it is on disk.
 
-    `mark` reads the log to its head and returns the newest change read. `current` is the entity
+    `mark` reads the log to its head and returns the newest change read; `corrected` hears whose past
+    is about to be corrected, and up to which change. `current` is the entity
     of the live picture, where there is one; `now` is the tenant's time (epoch µs).
     """
 
@@ -51,11 +52,13 @@ class Editor:
         asked: Asked,
         mark: Callable[[], Awaitable[int]],
         writer: ThreadPoolExecutor,
+        corrected: Callable[[str, int], None],
     ) -> None:
         self._overlay = overlay
         self._asked = asked
         self._mark = mark
         self._writer = writer
+        self._corrected = corrected
         self._lock = asyncio.Lock()
 
     def known(self, entity_id: str, current: Entity | None, kind: str) -> TemporalAbout:
@@ -164,8 +167,7 @@ class Editor:
                 created=created_at(row),
             )
             changed.previous_count, changed.previous_until = row.previous_count, row.previous_until
-            known = self._touched(entity_id, now)
-            await self._write(lambda: self._overlay.patch(entity_id, key_of(row), changed, known))
+            await self._patch(row, changed, now)
 
     async def delete_instance(
         self, entity_id: str, attr: str, instance_id: str, *, now: int
@@ -173,8 +175,7 @@ class Editor:
         """Remove one instance."""
         async with self._lock:
             row = await self._find(entity_id, attr, instance_id)
-            known = self._touched(entity_id, now)
-            await self._write(lambda: self._overlay.patch(entity_id, key_of(row), None, known))
+            await self._patch(row, None, now)
 
     async def _find(self, entity_id: str, attr: str, instance: str) -> Reading:
         """The reading behind an instanceId; ResourceNotFound."""
@@ -191,10 +192,16 @@ class Editor:
         self, entity_id: str, attr: str | None, dataset: str | None, now: int, known: Known
     ) -> None:
         seq = await self._mark()
+        self._corrected(entity_id, seq)
         at = max(now, time.time_ns() // 1000)
         await self._write(
             lambda: self._overlay.bury(entity_id, attr, dataset, seq=seq, at=at, known=known)
         )
+
+    async def _patch(self, row: Reading, new: Reading | None, now: int) -> None:
+        self._corrected(row.entity_id, await self._mark())
+        known = self._touched(row.entity_id, now)
+        await self._write(lambda: self._overlay.patch(row.entity_id, key_of(row), new, known))
 
     def _touched(self, entity_id: str, now: int) -> Known:
         known = self._overlay.known.get(entity_id, Known())

@@ -14,7 +14,7 @@ from rynek.base.errors import TooComplexQuery
 
 from .measures import DERIVED
 from .schema import arrow_schema, to_table
-from .select import TAIL, Scan
+from .select import NUMBER, TAIL, Scan
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -53,7 +53,7 @@ class Engine:
     ) -> pa.Table:
         """The answer to `question` over the scan's readings; equal shapes mean equal questions."""
         statement = f"WITH {_NAME} AS ({scan.sql}) SELECT * FROM ({self._sql(shape, question)})"
-        tables = scan.hidden if scan.rows is None else scan.hidden | {TAIL: to_table(scan.rows)}
+        tables = scan.tables if scan.rows is None else scan.tables | {TAIL: to_table(scan.rows)}
         return self.run(statement, scan.values, tables)
 
     def run(self, statement: str, values: list[Any], tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -93,7 +93,7 @@ class Engine:
         import ibis
 
         columns = dict(ibis.schema(arrow_schema()).items())
-        columns |= {"us": "int64", "created": columns["at"]}
+        columns |= {"us": "int64", "created": columns["at"], NUMBER: "int32"}
         columns |= {name: kind for name, (kind, _) in DERIVED.items()}
         table = ibis.table(columns, name=_NAME)
         sql = str(ibis.to_sql(question(table), dialect="duckdb"))

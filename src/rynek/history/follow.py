@@ -26,6 +26,7 @@ from .decode import Run, SeriesKey, readings
 from .lake import FOLLOWER, Lake
 from .merge import Merger
 from .overlay import Overlay
+from .recent import Recent
 from .schema import to_table
 from .tail import Tail, View
 
@@ -42,13 +43,15 @@ class FollowerSettings(msgspec.Struct, kw_only=True):
     """When the tail goes to the table: after `flush_seconds` or at `flush_rows` rows.
 
     Above `max_rows` (the table cannot be written) nothing more is read from the log, and
-    questions fail instead of answering with less than what was acknowledged.
+    questions fail instead of answering with less than what was acknowledged. `recent_rows` stay in
+    memory after they were written.
     """
 
     flush_seconds: float = 15.0
     flush_rows: int = 50_000
     runs_seconds: float = 60.0
     max_rows: int = 1_000_000
+    recent_rows: int = 100_000
 
 
 class Follower:
@@ -63,6 +66,7 @@ class Follower:
         overlay: Overlay,
         merger: Merger,
         upkeep: Callable[[], None],
+        ahead: Callable[[], dict[str, int]],
     ) -> None:
         self._changes = changes
         self._lake = lake
@@ -71,6 +75,7 @@ class Follower:
         self._overlay = overlay
         self._merger = merger
         self._upkeep = upkeep
+        self._ahead = ahead
         self._runs_path = Path(lake.folder).parent / "runs.msgpack"
         self._runs: dict[SeriesKey, Run] = {}
         self._flushing: Tail | None = None
@@ -84,6 +89,7 @@ class Follower:
         self._failing = self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._muted_above: int | None = None
+        self.recent = Recent(settings.recent_rows)
         self.lost = 0
 
     async def start(self) -> None:
@@ -226,6 +232,8 @@ class Follower:
             # The snapshot says whether it is in the table, whatever interrupted the wait.
             if self._lake.snapshot.seq < tail.seq:
                 self._tail = tail.before(self._tail)
+            else:
+                self.recent.keep(tail)
             self._table_seq = self._lake.snapshot.seq
             self._flushing = None
 
@@ -257,6 +265,11 @@ class Follower:
         if saved is not None and saved[0] <= head:
             start, self._runs = saved
         self._tail = Tail(start)
+        later = await loop.run_in_executor(self._writer, self._ahead)
+        newest = max((part.max_time for part in self._lake.snapshot.parts()), default=0)
+        self.recent.begin(self._table_seq, min(newest, _now()), later)
+        for entity_id in self._overlay.frozen():
+            self.recent.corrected(entity_id, head)
         self._closed_out = False
         self._ready.set()
 
@@ -294,3 +307,7 @@ class Follower:
                     log.exception("history: writing failed; trying again")
                 self._failing = True
                 await asyncio.sleep(_WAIT)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

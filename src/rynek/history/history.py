@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,19 +14,21 @@ import msgspec
 
 from rynek.context import ChangeLog, TemporalEditor, TemporalEntity, TemporalQuery
 
+from .aggregate import AggregateQuery
 from .edit import Editor
 from .engine import Engine, EngineSettings
 from .follow import Follower, FollowerSettings
 from .lake import Lake
 from .merge import Merger, MergeSettings
 from .overlay import Overlay
-from .query import AggregateQuery, Questions
+from .query import Questions
+from .recent import LAST_N
 from .reference import ParquetReference
-from .schema import DAY_US
+from .schema import DAY_US, ENTITY, Reading, to_readings
 from .select import Selection
 from .sink import LakeSink
 from .tail import View
-from .temporal import to_entities, to_selection
+from .temporal import by_entity, newest, note_deletions, to_entities, to_selection
 from .upkeep import Upkeep, UpkeepSettings
 
 if TYPE_CHECKING:
@@ -83,7 +86,9 @@ class History:
         self._overlay = Overlay(folder)
         engine = Engine(self._lake.folder, self._settings.engine)
         self.upkeep = Upkeep(self._lake, self._settings.upkeep)
-        self._merger = Merger(self._lake, self._overlay, engine, self._settings.merge)
+        self._merger = Merger(
+            self._lake, self._overlay, engine, self._settings.merge, self._written
+        )
         self._follower = Follower(
             changes,
             self._lake,
@@ -92,11 +97,25 @@ class History:
             self._overlay,
             self._merger,
             self._step,
+            self._ahead,
         )
         self._questions = Questions(self._lake.folder, engine, self.zone)
-        self.edit: TemporalEditor = Editor(self._overlay, self, self._mark, self._corrector)
-        self.sink = LakeSink(self._lake, self._writer)
+        self.edit: TemporalEditor = Editor(
+            self._overlay, self, self._mark, self._corrector, self._follower.recent.corrected
+        )
+        self.sink = LakeSink(self._lake, self._writer, self._written)
         self.reference = ParquetReference(folder.parent / "reference")
+
+    def _written(self, newest: Mapping[str, int]) -> None:
+        """Past the log, readings are about to be written: their newest times by entity."""
+        for entity_id, moment in newest.items():
+            self._follower.recent.raise_floor(entity_id, moment)
+
+    def _ahead(self) -> dict[str, int]:
+        """The entities with readings from the future, and the newest of them."""
+        now = time.time_ns() // 1000
+        parts = [part for part in self._lake.snapshot.parts() if part.max_time > now]
+        return self._questions.newest(parts, now) if parts else {}
 
     def _step(self) -> None:
         self._merger.step()
@@ -202,11 +221,39 @@ class History:
         last_n = None if query.last_n is None else min(query.last_n, most)
         limit = most if last_n is None else None
 
-        def question(view: View) -> dict[str, TemporalEntity]:
-            rows = self._questions.rows(view, select, last_n=last_n, limit=limit)
-            return to_entities(rows, query)
+        await self._follower.drain()
+        view = self._follower.view()
+        held = self._held(view, select, query, last_n)
+        if held is not None:
+            return to_entities(newest(held, query, last_n, limit), query)
+        seq = self._follower.seq
+        more = LAST_N if last_n is not None and last_n <= LAST_N else last_n
 
-        return await self._ask(question)
+        def question() -> tuple[list[Reading], dict[str, TemporalEntity]]:
+            rows = to_readings(self._questions.rows(view, select, last_n=more, limit=limit))
+            held = by_entity(rows)
+            found = to_entities(newest(held, query, last_n, limit), query)
+            if query.gone and query.attrs:
+                marks = msgspec.structs.replace(select, attrs=(ENTITY,), dataset_ids=None)
+                note_deletions(found, to_readings(self._questions.rows(view, marks)))
+            return rows, found
+
+        rows, found = await asyncio.get_running_loop().run_in_executor(self._readers, question)
+        if more == LAST_N:
+            self._follower.recent.remember(view, select, seq, rows)
+        return found
+
+    def _held(
+        self, view: View, select: Selection, query: TemporalQuery, last_n: int | None
+    ) -> dict[str, list[Reading]] | None:
+        """The readings from memory, where they are all there."""
+        if query.gone and query.attrs:
+            return None
+        recent = self._follower.recent
+        held = recent.rows(view, select, last_n)
+        if held is None and last_n is not None and last_n <= LAST_N:
+            held = recent.remembered(view, select)
+        return held
 
     async def entities(self, select: Selection) -> pa.Table:
         """Which entities have readings in the selection: entity_id, type, attrs (a list)."""

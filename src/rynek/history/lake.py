@@ -39,12 +39,18 @@ OVERLAY = "overlay"
 
 class Snapshot(msgspec.Struct, frozen=True):
     """One state of the table: its version, the log's seq and the overlay's number up to which it
-    holds readings, and its files by day."""
+    holds readings, and its files by day.
+
+    `epoch` changes with every commit that is not the log's: recordings, corrections, retention.
+    `plain` says that no reading has a dataset id.
+    """
 
     version: int
     seq: int
     days: Mapping[int, tuple[Part, ...]]
     merged: int = 0
+    epoch: int = 0
+    plain: bool = False
 
     def parts(self) -> list[Part]:
         """Every file, oldest day first."""
@@ -219,6 +225,7 @@ class Lake:
             self._days_after(new, old),
             transactions.get(FOLLOWER, held.seq),
             transactions.get(OVERLAY, held.merged),
+            held.epoch + (data_change and FOLLOWER not in transactions),
         )
         return self._snapshot
 
@@ -232,8 +239,11 @@ class Lake:
             days[part.day] = (*days.get(part.day, ()), part)
         return {day: parts for day, parts in days.items() if parts}
 
-    def _publish(self, days: Mapping[int, tuple[Part, ...]], seq: int, merged: int) -> None:
-        self._snapshot = Snapshot(self._opened().version(), seq, days, merged)
+    def _publish(
+        self, days: Mapping[int, tuple[Part, ...]], seq: int, merged: int, epoch: int = 0
+    ) -> None:
+        plain = all(part.plain for parts in days.values() for part in parts)
+        self._snapshot = Snapshot(self._opened().version(), seq, days, merged, epoch, plain)
 
     def vacuum(self, hours: int = 24) -> int:
         """Delete the bytes of files that left the table more than `hours` ago; how many."""
@@ -243,7 +253,7 @@ class Lake:
             )
             self._table.update_incremental()
             held = self._snapshot
-            self._publish(held.days, held.seq, held.merged)
+            self._publish(held.days, held.seq, held.merged, held.epoch)
             return len(gone)
 
 

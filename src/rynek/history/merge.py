@@ -7,6 +7,7 @@ that was rewritten by a patch or a tombstone is not touched by it again.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,12 +39,18 @@ class Merger:
     """Runs on the thread that writes the table."""
 
     def __init__(
-        self, lake: Lake, overlay: Overlay, engine: Engine, settings: MergeSettings
+        self,
+        lake: Lake,
+        overlay: Overlay,
+        engine: Engine,
+        settings: MergeSettings,
+        written: Callable[[Mapping[str, int]], None],
     ) -> None:
         self._lake = lake
         self._overlay = overlay
         self._engine = engine
         self._settings = settings
+        self._written = written
         self._since: float | None = None
         self._taken: Amendments = {}
         self._clean: set[str] = set()
@@ -80,6 +87,7 @@ class Merger:
         if not taken:
             return
         number = max(row.seq for held in taken.values() for row in held.added) - ADDED
+        self._written(_newest(rows))
         self._lake.append(to_table(rows), {OVERLAY: number})
         self._overlay.merged(number, taken)
 
@@ -146,12 +154,21 @@ class Merger:
             if patch is not None and patch.row is not None:
                 rows.append(patch.row)
         before = set(self._paths())
+        self._written(_newest(rows))
         self._lake.replace([part], _as_stored(kept), to_table(rows))
         self._clean |= set(self._paths()) - before
         return True
 
     def _paths(self) -> list[str]:
         return [part.path for part in self._lake.snapshot.parts()]
+
+
+def _newest(rows: Iterable[Reading]) -> dict[str, int]:
+    """The newest time of each entity."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.entity_id] = max(found.get(row.entity_id, row.time), row.time)
+    return found
 
 
 def _visible(held: Amended) -> list[Reading]:

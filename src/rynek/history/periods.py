@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from rynek.base.errors import BadRequestData
+from rynek.base.errors import BadRequestData, TooComplexQuery
 
 from .schema import DAY_US
 
@@ -23,6 +24,7 @@ _DURATION = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
+_MAX_MIXED = 1_000
 _MONDAY = 4
 """1970-01-05 was a Monday: day numbers of Mondays leave 4 when divided by 7."""
 
@@ -58,39 +60,80 @@ class Buckets:
     """Buckets of one length. Without `origin` they follow the calendar of `zone`: months and
     years, days from local midnight, weeks from Monday; hours and less are those of UTC. With
     `origin` (epoch µs) the first starts there and a day is 24 hours, a month a calendar month.
+    Months together with days or less start at the origin, or at `start`.
+
+    [start, end) is the span of time that they are for.
     """
 
-    def __init__(self, length: Duration, zone: ZoneInfo, origin: int | None = None) -> None:
-        if length.months and (length.days or length.micros):
-            raise BadRequestData("A bucket is of months and years, or of days and less; not both")
+    def __init__(
+        self, length: Duration, zone: ZoneInfo, span: tuple[int, int], origin: int | None = None
+    ) -> None:
         if length.whole:
             raise BadRequestData("A bucket of no length")
         self.length = length
         self.zone = zone
+        self.span = span
         self.origin = origin
         self._by_day = bool(length.days) and not length.micros and origin is None
         self._width = length.days * DAY_US + length.micros
+        self._bounds: list[int] = []
+        if length.months and self._width:
+            self._bounds = self._mixed(span[0] if origin is None else origin, span[1])
 
-    def index(self, us: ir.IntegerColumn, start: int, end: int) -> Any:
-        """The number of the bucket of each time in [start, end), as an Ibis expression."""
+    def _mixed(self, first: int, end: int) -> list[int]:
+        """Where the buckets start, and the end of the last."""
+        bounds = [first]
+        while bounds[-1] < end:
+            if len(bounds) > _MAX_MIXED:
+                raise TooComplexQuery(f"More than {_MAX_MIXED} periods; ask for longer ones")
+            number = len(bounds)
+            month = add_months(first, number * self.length.months)
+            bounds.append(month + number * self._width)
+        return bounds
+
+    def key(self, us: ir.IntegerColumn) -> Any:
+        """Something equal for times of one bucket and rising with them, as an Ibis expression."""
+        if self._bounds:
+            import ibis
+
+            later = [(us < bound, number) for number, bound in enumerate(self._bounds[1:-1])]
+            last = len(self._bounds) - 2
+            return ibis.cases(*later, else_=last) if later else ibis.literal(0)
         if self.length.months:
             base = 0 if self.origin is None else self._within_month(self.origin)
-            moment = ((self._local(us, start, end) - base) // 1000).as_timestamp("ms")
+            moment = ((self._local(us) - base) // 1000).as_timestamp("ms")
             return (moment.year() * 12 + moment.month() - 1) // self.length.months
         if self._by_day:
-            day = self._local(us, start, end) // DAY_US
+            day = self._local(us) // DAY_US
             return (day - self._day_shift()) // self.length.days
-        return (us - (self.origin or 0)) // self._width
+        # A remainder of whole numbers: dividing them would be done with fractions.
+        return us - (us - self._low) % self._width
 
-    def shape(self, start: int, end: int) -> tuple[object, ...]:
-        """What `index` depends on besides the length: equal shapes give equal expressions."""
+    @property
+    def _low(self) -> int:
+        """The start of some bucket not after the span."""
+        origin = self.origin or 0
+        return origin + (self.span[0] - origin) // self._width * self._width
+
+    def shape(self) -> tuple[object, ...]:
+        """What `key` depends on besides the length: equal shapes give equal expressions."""
+        if self._bounds:
+            return tuple(self._bounds)
         if self.length.months or self._by_day:
-            changes = offsets(self.zone, start, end)
+            changes = offsets(self.zone, *self.span)
             return (self.zone.key, self.origin, changes[0][1], *changes[1:])
-        return (self.origin,)
+        return (self._low,)
+
+    def bounds(self, key: int) -> tuple[int, int]:
+        """Start and end of the bucket with this key, in epoch µs."""
+        if self._bounds:
+            return self._bounds[key], self._bounds[key + 1]
+        if self.length.months or self._by_day:
+            return self.start(key), self.start(key + 1)
+        return key, key + self._width
 
     def start(self, index: int) -> int:
-        """Where bucket `index` starts, in epoch µs."""
+        """Where a bucket of the calendar starts, in epoch µs."""
         if self.length.months:
             year, month = divmod(index * self.length.months, 12)
             base = 0 if self.origin is None else self._within_month(self.origin)
@@ -99,7 +142,7 @@ class Buckets:
         if self._by_day:
             day = index * self.length.days + self._day_shift()
             return self._to_utc(datetime(1970, 1, 1) + timedelta(days=day))
-        return index * self._width + (self.origin or 0)
+        raise ValueError("buckets of one width have no numbers")
 
     def _day_shift(self) -> int:
         return _MONDAY if self.length.days % 7 == 0 else 0
@@ -112,15 +155,24 @@ class Buckets:
         first = datetime(local.year, local.month, 1)
         return (local.replace(tzinfo=None) - first) // timedelta(microseconds=1)
 
-    def _local(self, us: ir.IntegerColumn, start: int, end: int) -> Any:
+    def _local(self, us: ir.IntegerColumn) -> Any:
         """Local wall-clock time as if it were UTC: one shift between two changes of the clocks."""
         import ibis
 
-        changes = offsets(self.zone, start, end)
+        changes = offsets(self.zone, *self.span)
         if len(changes) == 1:
             return us + changes[0][1]
         branches = [(us < until, shift) for (_, shift), (until, _) in pairwise(changes)]
         return us + ibis.cases(*branches, else_=changes[-1][1])
+
+
+def add_months(micros: int, months: int) -> int:
+    """The same time of day (UTC) so many calendar months later, at the month's end at the latest."""
+    moment = _EPOCH + timedelta(microseconds=micros)
+    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    year, month = min(year, 9999), month + 1
+    day = min(moment.day, monthrange(year, month)[1])
+    return (moment.replace(year=year, month=month, day=day) - _EPOCH) // timedelta(microseconds=1)
 
 
 def offsets(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int]]:

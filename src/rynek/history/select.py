@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_000_000
 TAIL = "tail_rows"
+WANTED: Final = "wanted_entities"
+NUMBER: Final = "wanted_number"
+"""The column with the place of the entity among those that are asked for."""
 PATCHED: Final = "patched_rows"
 GONE: Final = "gone_rows"
 CREATED_FIRST: Final = '{"created":'
@@ -59,15 +62,20 @@ class Selection(msgspec.Struct, kw_only=True, frozen=True):
     observed_only: bool = False
     deleted: bool = False
 
+    def __post_init__(self) -> None:
+        if self.entity_ids is not None and len(self.entity_ids) > 1:
+            once = tuple(dict.fromkeys(self.entity_ids))
+            msgspec.structs.force_setattr(self, "entity_ids", once)
+
 
 class Scan(msgspec.Struct, frozen=True):
     """What to read: a SELECT with its parameters, the rows it calls `tail_rows` (None where it
-    does not), and the readings of the files that corrections hide."""
+    does not), and the other tables that it names."""
 
     sql: str
     values: list[Any]
     rows: list[Reading] | None
-    hidden: dict[str, pa.Table]
+    tables: dict[str, pa.Table]
 
 
 def moment_column(time_property: TimeProperty) -> str:
@@ -101,13 +109,14 @@ def make_scan(
     derived: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> Scan:
     """The scan of a selection: the table's columns, and beside them `created` and `us`, the time
-    property that is asked for as epoch µs, and those `derived` by SQL."""
+    property that is asked for as epoch µs, those `derived` by SQL, and `wanted_number` where
+    entities are given."""
     parts, rows = parts_of(view, select), rows_of(view, select)
     hidden: dict[str, pa.Table] = {}
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     sources = []
     if parts:
-        paths = ", ".join(_quoted(folder / part.path) for part in parts)
+        paths = ", ".join(quoted(folder / part.path) for part in parts)
         source = f"read_parquet([{paths}], hive_partitioning=false)"
         hidden = hidden_rows(view.amendments(select.entity_ids))
         unseen = f" AS r WHERE NOT ({hides(hidden)})" if hidden else ""
@@ -121,8 +130,22 @@ def make_scan(
     moment = _MOMENTS[select.time_property]
     inner = f"SELECT *, {_CREATED} AS created FROM ({union})"
     more = "".join(f", {sql} AS {name}" for name, (_, sql) in derived.items())
+    tables = dict(hidden)
+    if select.entity_ids is not None and len(select.entity_ids) != 1:
+        inner = f"{inner} JOIN {WANTED} USING (entity_id)"
+        tables[WANTED] = _wanted(select.entity_ids)
+    elif select.entity_ids is not None:
+        more += f", 0 AS {NUMBER}"
     sql = f"SELECT *, epoch_us({moment}) AS us{more} FROM ({inner}){where}"
-    return Scan(sql, values, rows if tail else None, hidden)
+    return Scan(sql, values, rows if tail else None, tables)
+
+
+def _wanted(entity_ids: Sequence[str]) -> pa.Table:
+    """The entities with their numbers."""
+    import pyarrow as pa
+
+    numbers = pa.array(range(len(entity_ids)), pa.int32())
+    return pa.table([pa.array(entity_ids, pa.string()), numbers], names=["entity_id", NUMBER])
 
 
 def hidden_rows(amended: Amendments) -> dict[str, pa.Table]:
@@ -186,8 +209,12 @@ def _conditions(select: Selection) -> tuple[list[str], list[Any]]:
         tests.append(sql)
         values.append(value)
 
-    if select.entity_ids is not None:
-        test(*_among("entity_id", select.entity_ids))
+    if select.entity_ids is not None and len(select.entity_ids) == 1:
+        test("entity_id = ?", select.entity_ids[0])
+    elif select.entity_ids:
+        test("entity_id BETWEEN ?", min(select.entity_ids))
+        tests[-1] += " AND ?"
+        values.append(max(select.entity_ids))
     if select.types and select.also:
         test("(type IN (SELECT unnest(?::VARCHAR[])) OR", list(select.types))
         tests[-1] += " entity_id IN (SELECT unnest(?::VARCHAR[])))"
@@ -222,7 +249,8 @@ def _among(column: str, wanted: Sequence[str]) -> tuple[str, Any]:
     return f"{column} IN (SELECT unnest(?::VARCHAR[]))", list(wanted)
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as a text of SQL."""
     return "'" + str(path).replace("'", "''") + "'"
 
 

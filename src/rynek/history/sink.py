@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -27,9 +27,15 @@ _BLOCK_BITS: Final = 31
 class LakeSink:
     """The ReadingsSink of one tenant."""
 
-    def __init__(self, lake: Lake, writer: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        writer: ThreadPoolExecutor,
+        written: Callable[[Mapping[str, int]], None],
+    ) -> None:
         self._lake = lake
         self._writer = writer
+        self._written = written
         self._newest: dict[str, _Newest] = {}
 
     async def append(
@@ -89,6 +95,7 @@ class LakeSink:
         marks = {f"bulk:{key}": seen}
         if last:
             marks[f"bulk-done:{key}"] = seen
+        self._written(_times(rows))
         self._lake.append(rows, marks, is_sorted=True)
 
     def newest(self, source_key: str) -> list[dict[str, Any]]:
@@ -98,6 +105,15 @@ class LakeSink:
         """
         newest = self._newest.pop(source_key, None)
         return [] if newest is None else newest.documents()
+
+
+def _times(rows: pa.Table) -> dict[str, int]:
+    """The newest time of each entity (epoch µs)."""
+    import pyarrow as pa
+
+    newest = rows.group_by("entity_id").aggregate([("time", "max")])
+    times = newest.column("time_max").cast(pa.int64()).to_pylist()
+    return dict(zip(newest.column("entity_id").to_pylist(), times, strict=True))
 
 
 class _Newest:

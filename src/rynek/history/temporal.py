@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rynek.base.clock import to_iso
 from rynek.context import NULL, Instance, TemporalEntity, TemporalInstance, TemporalQuery
 
 from .decode import created_at, to_instance
-from .schema import ADDED, ENTITY, Reading, to_readings
+from .schema import ADDED, ENTITY, Reading
 from .select import Selection
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 def to_selection(entity_ids: Sequence[str], query: TemporalQuery) -> Selection:
     """The rows that a temporal query of these entities is about."""
     return Selection(
         entity_ids=tuple(entity_ids),
-        attrs=(*query.attrs, ENTITY) if query.attrs and query.deleted else query.attrs,
+        attrs=query.attrs,
         dataset_ids=query.dataset_ids,
         start=query.start,
         end=query.end,
@@ -32,19 +29,56 @@ def to_selection(entity_ids: Sequence[str], query: TemporalQuery) -> Selection:
     )
 
 
-def to_entities(table: pa.Table, query: TemporalQuery) -> dict[str, TemporalEntity]:
-    """Rows (one more than the bound for each series that has more) → entities by id."""
-    by_entity: dict[str, list[Reading]] = {}
-    for row in to_readings(table):
-        by_entity.setdefault(row.entity_id, []).append(row)
-    return {one: _entity(one, rows, query) for one, rows in by_entity.items()}
+def by_entity(rows: Iterable[Reading]) -> dict[str, list[Reading]]:
+    """Rows by entity id, in their order."""
+    found: dict[str, list[Reading]] = {}
+    for row in rows:
+        found.setdefault(row.entity_id, []).append(row)
+    return found
+
+
+def newest(
+    held: dict[str, list[Reading]], query: TemporalQuery, last_n: int | None, limit: int | None
+) -> dict[str, list[Reading]]:
+    """Of each series the newest `last_n`, or the oldest `limit`; in order of time."""
+    most = last_n if last_n is not None else limit
+    found = {}
+    for entity_id, rows in held.items():
+        rows = sorted(rows, key=lambda row: (row.attr, _moment(row, query), row.seq))
+        if most is not None and len(rows) > most:
+            rows = _first(rows, most) if last_n is None else _first(rows[::-1], most)[::-1]
+        found[entity_id] = rows
+    return found
+
+
+def _first(rows: list[Reading], most: int) -> list[Reading]:
+    """The first rows of each series."""
+    counts: dict[tuple[str, str | None], int] = {}
+    kept = []
+    for row in rows:
+        key = (row.attr, row.dataset_id)
+        count = counts[key] = counts.get(key, 0) + 1
+        if count <= most:
+            kept.append(row)
+    return kept
+
+
+def to_entities(held: dict[str, list[Reading]], query: TemporalQuery) -> dict[str, TemporalEntity]:
+    """Rows in order (one more than the bound for each series that has more) → entities by id."""
+    return {one: _entity(one, rows, query) for one, rows in held.items()}
+
+
+def note_deletions(found: dict[str, TemporalEntity], marks: Iterable[Reading]) -> None:
+    """Say of each entity when it was deleted last, from the rows that mark it."""
+    for row in marks:
+        entity = found.setdefault(row.entity_id, TemporalEntity(row.entity_id, [row.type], {}))
+        entity.deleted_at = max(entity.deleted_at or row.time, row.time)
 
 
 def _entity(entity_id: str, rows: list[Reading], query: TemporalQuery) -> TemporalEntity:
     entity = TemporalEntity(entity_id, [rows[-1].type], {})
     rows = _within_bound(entity, rows, query)
     kinds = {(row.attr, row.dataset_id): row.kind for row in rows if row.kind}
-    rows.sort(key=lambda row: (row.attr, _moment(row, query), row.seq))
     for row in rows:
         if row.attr == ENTITY:
             entity.deleted_at = max(entity.deleted_at or row.time, row.time)

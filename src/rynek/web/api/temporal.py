@@ -51,7 +51,7 @@ async def retrieve_temporal(call: Call) -> Reply:
     if wanted is not None:
         documents = await _aggregated(call, [match], query, view, wanted)
         return document_reply(call, documents[0])
-    query = _bounded(call, [match], query)
+    query = _bounded(call, [match], query, view)
     found = await evolution(call, [match], Query(), query)
     entity = found.get(entity_id) or TemporalEntity(entity_id, about.types, {})
     document = await _calmly([entity], lambda: render(entity, about, call.ld, view))
@@ -111,7 +111,7 @@ async def query_temporal(call: Call) -> Reply:
             call, chosen, inquiry.query, inquiry.view, inquiry.aggregation
         )
         return _list_reply(call, documents, headers)
-    query = _bounded(call, chosen, inquiry.query)
+    query = _bounded(call, chosen, inquiry.query, inquiry.view)
     found = await evolution(call, chosen, inquiry.selection, query)
     shown = [found.get(one.id) or TemporalEntity(one.id, one.about.types, {}) for one in chosen]
     documents = await _calmly(
@@ -124,12 +124,16 @@ async def query_temporal(call: Call) -> Reply:
     return _list_reply(call, documents, headers, _partial(shown, query))
 
 
-def _bounded(call: Call, matches: Sequence[Match], query: TemporalQuery) -> TemporalQuery:
-    """The query with a bound for each series, so that the answer as a whole has one too."""
+def _bounded(
+    call: Call, matches: Sequence[Match], query: TemporalQuery, view: TemporalView
+) -> TemporalQuery:
+    """The query with a bound for each series, so that the answer as a whole has one too; and
+    whether it is to be told when entities were deleted."""
     attrs = len(query.attrs) or max((one.attrs for one in matches), default=1)
     share = call.limits.max_answer_instances // max(1, attrs * len(matches))
     bound = max(1, min(call.limits.max_instances, share))
-    return msgspec.structs.replace(query, bound=bound)
+    gone = view.sys_attrs or query.time_property == "deletedAt"
+    return msgspec.structs.replace(query, bound=bound, gone=gone)
 
 
 async def _calmly(entities: Sequence[TemporalEntity], work: Callable[[], T]) -> T:
