@@ -58,6 +58,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--crash-seconds", type=float, default=0, help="of the job crash; 300")
+    parser.add_argument("--past-rows", type=int, default=10_000_000, help="of the job temporal")
+    parser.add_argument("--past", type=Path, help="a data folder that benchmarks.past filled")
     options = parser.parse_args()
     unknown = sorted(set(options.job) - set(JOBS))
     if unknown:

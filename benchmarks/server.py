@@ -90,12 +90,12 @@ def bare() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def rynek() -> Iterator[int]:
-    """`rynek serve` on an empty data folder where anyone may write; its port."""
+def rynek(data: Path | None = None) -> Iterator[int]:
+    """`rynek serve` on an empty data folder (or `data`) where anyone may write; its port."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="rynek-bench-") as folder:
         command = [sys.executable, "-c", "from rynek.cli import main; main()", "serve"]
-        command += ["--data", folder, "--port", str(port)]
+        command += ["--data", str(data or folder), "--port", str(port)]
         env = {"RYNEK_ACCESS_ANONYMOUS": "write", "RYNEK_LOG_LEVEL": "warning"}
         with _running(command, port, "/ngsi-ld/v1/types", env) as ready:
             yield ready

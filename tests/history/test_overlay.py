@@ -125,6 +125,8 @@ class World:
                     wanted = [fact.value for fact in self.of(entity, attr) if fact.time >= start]
                     assert [one.instance.value for one in shown] == wanted
             await self.newest(entity, (), 1)
+        for low, high in ((None, None), (0, 2000), (1000, 1001), (3000, None)):
+            await self.present(low, high)
         query = AggregateQuery(
             select=Selection(), methods=("totalCount", "sum"), group=("entity_id",)
         )
@@ -134,6 +136,19 @@ class World:
             count, total = sums.get(fact.entity, (0, 0))
             sums[fact.entity] = (count + 1, total + fact.value)
         assert {row["entity_id"]: (row["totalCount"], row["sum"]) for row in rows} == sums
+
+    async def present(self, low: int | None, high: int | None) -> None:
+        """Which entities have which attributes between two minutes."""
+        start = None if low is None else T0 + low * MINUTE
+        end = None if high is None else T0 + high * MINUTE
+        select = Selection(types=(iri("Thing"),), start=start, end=end)
+        table = await self.history.entities(select)
+        shown = {row["entity_id"]: set(row["attrs"]) for row in table.to_pylist()}
+        wanted: dict[str, set[str]] = {}
+        for fact in self.facts:
+            if (start is None or fact.time >= start) and (end is None or fact.time < end):
+                wanted.setdefault(fact.entity, set()).add(iri(fact.attr))
+        assert shown == wanted
 
     async def newest(self, entity: str, attrs: tuple[str, ...], n: int) -> None:
         """The last N of each series."""

@@ -9,9 +9,11 @@ import msgspec
 
 from rynek.base.errors import TooComplexQuery
 
+from .catalogue import Profile
 from .measures import measures
 from .periods import Buckets
-from .select import NUMBER, Selection
+from .schema import Reading
+from .select import NUMBER, Selection, moment_column, passes
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -43,10 +45,44 @@ class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
         return self.select.entity_ids is not None and "entity_id" in self.group
 
 
+def relaxed(
+    query: AggregateQuery, profile: Profile, rows: list[Reading], fixed: dict[str, str | None]
+) -> tuple[AggregateQuery, list[Reading]]:
+    """The query without those tests and columns that the profile of its attribute in the files
+    makes needless (each costs the reading of a column), and the newer rows that pass them.
+
+    A kind that is always the same is put into `fixed`.
+    """
+    select = query.select
+    if moment_column(select.time_property) == "time" and select.time_property != "deletedAt":
+        rows = [row for row in rows if passes(row, select)]
+        if profile.first >= (profile.first if select.start is None else select.start):
+            select = msgspec.structs.replace(select, start=None)
+        if profile.last < (profile.last + 1 if select.end is None else select.end):
+            select = msgspec.structs.replace(select, end=None)
+        select = msgspec.structs.replace(
+            select,
+            observed_only=select.observed_only and not profile.observed,
+            deleted=select.deleted or not profile.deleted,
+        )
+    numbers = profile.numbers and all(row.number is not None for row in rows)
+    kinds = profile.kinds | {row.kind for row in rows}
+    if len(kinds) == 1:
+        fixed["kind"] = kinds.pop()
+    return msgspec.structs.replace(query, select=select, every=query.every and not numbers), rows
+
+
 def aggregate(
-    table: ir.Table, query: AggregateQuery, fixed: Collection[str], buckets: Buckets | None
+    table: ir.Table,
+    query: AggregateQuery,
+    fixed: Collection[str],
+    buckets: Buckets | None,
+    asked: Selection,
 ) -> ir.Table:
-    """The groups that differ (those in `fixed` do not), in order, with the methods' columns."""
+    """The groups that differ (those in `fixed` do not), in order, with the methods' columns.
+
+    `asked` is the selection as it was before needless tests were taken out of it.
+    """
     import ibis
 
     if query.last_n is not None:
@@ -64,10 +100,12 @@ def aggregate(
         keys.append(buckets.key(table.us).cast("int64").name("bucket"))
         names.append("bucket")
     else:
-        columns |= {"start": table.us.min().cast("int64"), "end": table.us.max().cast("int64")}
-        names.append("start")
+        if asked.start is None:
+            columns["start"] = table.us.min().cast("int64")
+        if asked.end is None:
+            columns["end"] = table.us.max().cast("int64")
     grouped = table.group_by(keys).aggregate(**columns) if keys else table.aggregate(**columns)
-    return grouped.order_by(names)
+    return grouped.order_by(names) if names else grouped
 
 
 def finished(
@@ -90,6 +128,9 @@ def finished(
                 columns[name] = pa.repeat(pa.scalar(value, pa.string()), len(answer))
     if buckets is not None:
         columns["start"], columns["end"] = _bounds(columns.pop("bucket"), buckets)
+    for name, bound in (("start", query.select.start), ("end", query.select.end)):
+        if name not in columns:
+            columns[name] = pa.repeat(pa.scalar(bound, pa.int64()), len(answer))
     first = [*query.group, "start", "end"]
     return pa.table({name: columns.pop(name) for name in first} | columns)
 

@@ -97,3 +97,5 @@ class Amended(msgspec.Struct, frozen=True):
 Amendments = Mapping[str, Amended]
 """By entity id: what the overlay holds at one moment."""
 NOTHING: Final[Amendments] = MappingProxyType({})
+BURIED: Final = Amended(gone=(Tombstone(0, None, None, ADDED - 1, 1 << 62, 1 << 61),))
+"""Hides everything that was recorded."""

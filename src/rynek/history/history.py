@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+_WARMED = 8
+"""Files that the catalogue takes in after each flush."""
 
 
 class HistorySettings(msgspec.Struct, kw_only=True):
@@ -120,6 +122,7 @@ class History:
     def _step(self) -> None:
         self._merger.step()
         self.upkeep.step()
+        self._questions.warm(self._lake.snapshot.parts(), _WARMED)
 
     async def _mark(self) -> int:
         await self._follower.drain()

@@ -9,22 +9,25 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from .aggregate import AggregateQuery, aggregate, finished
+from .aggregate import AggregateQuery, aggregate, finished, relaxed
+from .catalogue import Catalogue
 from .engine import Engine
 from .files import Part
 from .measures import DERIVED
 from .periods import Buckets, parse_duration
-from .schema import COLUMNS, DAY_US
+from .schema import COLUMNS, DAY_US, Reading
 from .select import (
+    NAMES,
     Selection,
     make_scan,
     moment_column,
     parts_of,
+    passes,
     quoted,
     rows_of,
     to_datetime,
 )
-from .tail import View
+from .tail import View, only
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -41,6 +44,8 @@ class Questions:
         self._folder = folder
         self._engine = engine
         self._zone = zone
+        self._catalogue = Catalogue(folder, engine)
+        self.warm = self._catalogue.warm
 
     def rows(
         self,
@@ -120,25 +125,32 @@ class Questions:
 
     def aggregate(self, view: View, query: AggregateQuery) -> pa.Table:
         """One row per group and bucket: the group's columns, `start` and `end` of the bucket (µs;
-        of the data where there is no bucket) and each method.
+        without buckets those of the selection, or of the data where it has none) and each method.
         """
-        buckets = self._buckets(view, query)
-        # What is the same in every row is a constant: cheaper than a group.
+        select = query.select
+        parts, rows = parts_of(view, select), rows_of(view, select)
+        buckets = self._buckets(query, parts, rows)
         fixed: dict[str, str | None] = {}
-        if len(query.select.attrs) == 1:
-            fixed["attr"] = query.select.attrs[0]
-        if self._is_plain(view, query.select):
+        if all(part.plain for part in parts) and not any(row.dataset_id for row in rows):
             fixed["dataset_id"] = None
+        if len(select.attrs) == 1:
+            fixed["attr"] = select.attrs[0]
+            profile = self._catalogue.profile(parts, select.attrs[0])
+            if profile is not None:
+                query, rows = relaxed(query, profile, rows, fixed)
 
         def question(table: ir.Table) -> ir.Table:
-            return aggregate(table, query, fixed, buckets)
+            return aggregate(table, query, fixed, buckets, select)
 
         shape = (
             "aggregate", query.methods, query.group, query.bucket, query.last_n, query.every,
-            query.numbered, *fixed, None if buckets is None else buckets.shape(),
+            query.numbered, select.start is None, select.end is None, *fixed,
+            None if buckets is None else buckets.shape(),
         )  # fmt: skip
-        scan = make_scan(self._folder, view, query.select, DERIVED if query.every else {})
-        return finished(self._engine.ask(scan, shape, question), query, fixed, buckets)
+        derived = DERIVED if query.every else {}
+        scan = make_scan(self._folder, view, query.select, derived, (parts, rows))
+        answer = self._engine.ask(scan, shape, question)
+        return finished(answer, msgspec.structs.replace(query, select=select), fixed, buckets)
 
     def _is_plain(self, view: View, select: Selection) -> bool:
         """Whether no reading of the selection has a dataset id."""
@@ -161,7 +173,30 @@ class Questions:
 
     def entities(self, view: View, select: Selection) -> pa.Table:
         """Which entities have readings in the selection: entity_id, type, attrs (a list); by id."""
+        import pyarrow as pa
 
+        timed = moment_column(select.time_property) == "time"
+        if not timed or select.dataset_ids is not None or select.seq is not None:
+            return self._entities(view, select)
+        parts = parts_of(view, select)
+        amended = view.amendments(select.entity_ids)
+        found = self._catalogue.find(parts, select, amended.keys())
+        if found is None:
+            return self._entities(view, select)
+        tables = [*found.hits, _names(rows_of(view, select), select)]
+        if amended:
+            one = msgspec.structs.replace(select, entity_ids=tuple(amended))
+            tables.append(_flat(self._entities(view, one)))
+        if found.open:
+            tables.append(_flat(self._entities(only(view, found.open, amended), select)))
+        every = pa.concat_tables(tables).group_by("entity_id")
+        grouped = every.aggregate([("type", "max"), ("attr", "distinct")])
+        named = grouped.rename_columns({"type_max": "type", "attr_distinct": "attrs"}).select(
+            ["entity_id", "type", "attrs"]
+        )
+        return named.sort_by("entity_id")
+
+    def _entities(self, view: View, select: Selection) -> pa.Table:
         def question(table: ir.Table) -> ir.Table:
             grouped = table.group_by("entity_id").aggregate(
                 type=table.type.max(), attrs=table.attr.collect(distinct=True)
@@ -170,26 +205,29 @@ class Questions:
 
         return self._ask(view, select, ("entities",), question)
 
-    def _buckets(self, view: View, query: AggregateQuery) -> Buckets | None:
+    def _buckets(
+        self, query: AggregateQuery, parts: Sequence[Part], rows: Sequence[Reading]
+    ) -> Buckets | None:
         if query.bucket is None:
             return None
         length = parse_duration(query.bucket)
         if length.whole:
             return None
-        return Buckets(length, self._zone, self._range(view, query.select), query.origin)
-
-    def _range(self, view: View, select: Selection) -> tuple[int, int]:
-        parts, rows = parts_of(view, select), rows_of(view, select)
-        low = min([part.min_time for part in parts] + [row.time for row in rows], default=0)
-        high = max([part.max_time for part in parts] + [row.time for row in rows], default=0)
-        if moment_column(select.time_property) != "time":
-            return select.start or low, max(select.start or low, select.end or high) + 1
-        start = low if select.start is None else max(low, select.start)
-        end = high if select.end is None else min(high, select.end)
-        return start, max(start, end) + 1
+        return Buckets(length, self._zone, _range(query.select, parts, rows), query.origin)
 
     def _ask(self, view: View, select: Selection, shape: Hashable, question: Any) -> pa.Table:
         return self._engine.ask(make_scan(self._folder, view, select), shape, question)
+
+
+def _range(select: Selection, parts: Sequence[Part], rows: Sequence[Reading]) -> tuple[int, int]:
+    """The span of time that readings of the selection may be from."""
+    low = min([part.min_time for part in parts] + [row.time for row in rows], default=0)
+    high = max([part.max_time for part in parts] + [row.time for row in rows], default=0)
+    if moment_column(select.time_property) != "time":
+        return select.start or low, max(select.start or low, select.end or high) + 1
+    start = low if select.start is None else max(low, select.start)
+    end = high if select.end is None else min(high, select.end)
+    return start, max(start, end) + 1
 
 
 def _keys(rows: pa.Table) -> set[Series]:
@@ -214,3 +252,23 @@ def _of(rows: pa.Table, series: set[Series]) -> pa.Table:
         return rows
     columns = (rows.column(name).to_pylist() for name in ("entity_id", "attr", "dataset_id"))
     return rows.filter(pa.array([key in series for key in zip(*columns, strict=True)]))
+
+
+def _names(rows: Sequence[Reading], select: Selection) -> pa.Table:
+    """Entity, type and attribute of the rows that are in the selection."""
+    import pyarrow as pa
+
+    kept = [(row.entity_id, row.type, row.attr) for row in rows if passes(row, select)]
+    columns = zip(*kept, strict=True) if kept else ((), (), ())
+    return pa.table([pa.array(column, pa.string()) for column in columns], names=list(NAMES))
+
+
+def _flat(entities: pa.Table) -> pa.Table:
+    """A row for each attribute."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    attrs = entities.column("attrs").combine_chunks()
+    place = pc.list_parent_indices(attrs)
+    columns = [entities.column(name).take(place) for name in ("entity_id", "type")]
+    return pa.table([*columns, pc.list_flatten(attrs)], names=list(NAMES))

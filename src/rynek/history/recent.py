@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from .schema import Reading
-from .select import Selection
+from .select import Selection, passes
 from .tail import Tail, View
 
 _JOINED_ROWS = 5_000
@@ -132,7 +132,7 @@ class Recent:
 
     def _of(self, view: View, entity_id: str, select: Selection) -> list[Reading]:
         tails = (*self._tails, *view.tails)
-        return [r for tail in tails for r in tail.of(entity_id) if _passes(r, select)]
+        return [r for tail in tails for r in tail.of(entity_id) if passes(r, select)]
 
     def remembered(self, view: View, select: Selection) -> dict[str, list[Reading]] | None:
         """The newest readings of one entity, at least LAST_N of each series, from an answer that
@@ -146,7 +146,7 @@ class Recent:
             return None
         self._remembered.move_to_end((entity_id, attrs))
         later = [row for row in self._of(view, entity_id, select) if row.seq > known.seq]
-        rows = [row for row in known.rows if _passes(row, select)] + later
+        rows = [row for row in known.rows if passes(row, select)] + later
         return {entity_id: rows} if rows else {}
 
     def remember(self, view: View, select: Selection, seq: int, rows: list[Reading]) -> None:
@@ -183,17 +183,6 @@ def _is_newest(select: Selection) -> bool:
         and not select.observed_only
         and select.deleted
         and select.dataset_ids is None
-    )
-
-
-def _passes(row: Reading, select: Selection) -> bool:
-    return (
-        (not select.attrs or row.attr in select.attrs)
-        and (select.start is None or row.time >= select.start)
-        and (select.end is None or row.time < select.end)
-        and (row.observed or not select.observed_only)
-        and (select.deleted or not row.deleted)
-        and (select.dataset_ids is None or row.dataset_id in select.dataset_ids)
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_000_000
 TAIL = "tail_rows"
+NAMES: Final = ("entity_id", "type", "attr")
 WANTED: Final = "wanted_entities"
 NUMBER: Final = "wanted_number"
 """The column with the place of the entity among those that are asked for."""
@@ -102,31 +103,48 @@ def rows_of(view: View, select: Selection) -> list[Reading]:
     ]
 
 
+def passes(row: Reading, select: Selection) -> bool:
+    """Whether a row of one of the entities and types is in a selection by the time of readings."""
+    return (
+        (not select.attrs or row.attr in select.attrs)
+        and (select.start is None or row.time >= select.start)
+        and (select.end is None or row.time < select.end)
+        and (row.observed or not select.observed_only)
+        and (
+            row.deleted
+            if select.time_property == "deletedAt"
+            else select.deleted or not row.deleted
+        )
+        and (select.dataset_ids is None or row.dataset_id in select.dataset_ids)
+    )
+
+
 def make_scan(
     folder: Path,
     view: View,
     select: Selection,
     derived: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    sources: tuple[list[Part], list[Reading]] | None = None,
 ) -> Scan:
     """The scan of a selection: the table's columns, and beside them `created` and `us`, the time
     property that is asked for as epoch µs, those `derived` by SQL, and `wanted_number` where
-    entities are given."""
-    parts, rows = parts_of(view, select), rows_of(view, select)
+    entities are given. `sources` are the files and rows where they were looked for already."""
+    parts, rows = sources or (parts_of(view, select), rows_of(view, select))
     hidden: dict[str, pa.Table] = {}
     names = ", ".join(f'"{name}"' for name in COLUMNS)
-    sources = []
+    selects = []
     if parts:
         paths = ", ".join(quoted(folder / part.path) for part in parts)
         source = f"read_parquet([{paths}], hive_partitioning=false)"
         hidden = hidden_rows(view.amendments(select.entity_ids))
         unseen = f" AS r WHERE NOT ({hides(hidden)})" if hidden else ""
-        sources.append(f"SELECT {names} FROM {source}{unseen}")
+        selects.append(f"SELECT {names} FROM {source}{unseen}")
     tail = bool(rows or not parts)
     if tail:
-        sources.append(f"SELECT {names} FROM {TAIL}")
+        selects.append(f"SELECT {names} FROM {TAIL}")
     tests, values = _conditions(select)
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    union = " UNION ALL ".join(sources)
+    union = " UNION ALL ".join(selects)
     moment = _MOMENTS[select.time_property]
     inner = f"SELECT *, {_CREATED} AS created FROM ({union})"
     more = "".join(f", {sql} AS {name}" for name, (_, sql) in derived.items())

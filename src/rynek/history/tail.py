@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from .amend import NOTHING, Amended, Amendments
+from .amend import BURIED, NOTHING, Amended, Amendments
+from .files import Part
 from .lake import Snapshot
 from .schema import Reading
 
@@ -71,3 +72,13 @@ class View(msgspec.Struct, frozen=True):
             if amended is not None:
                 found[one] = amended
         return found
+
+
+def only(view: View, parts: Iterable[Part], without: Amendments) -> View:
+    """The same state with some files alone, and nothing of the amended entities."""
+    days: dict[int, tuple[Part, ...]] = {}
+    for part in parts:
+        days[part.day] = (*days.get(part.day, ()), part)
+    snapshot = msgspec.structs.replace(view.snapshot, days=days)
+    hidden = dict.fromkeys(without, BURIED)
+    return View(snapshot, (), hidden)

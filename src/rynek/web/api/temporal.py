@@ -178,10 +178,6 @@ async def _aggregated(
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         row |= {method: value_of(row, method) for method in wanted.methods}
-        if wanted.period is None:
-            # The range of the query, as far as it names it (§4.5.19.1).
-            row["start"] = row["start"] if query.start is None else query.start
-            row["end"] = row["end"] if query.end is None else query.end
         rows.setdefault(row["entity_id"], []).append(row)
     _eligible(query, wanted, [row for found in rows.values() for row in found])
     return [

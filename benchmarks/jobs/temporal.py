@@ -1,0 +1,79 @@
+"""The past: the last 100 values of one entity, and aggregates, of 10 million readings."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from benchmarks import past, server
+from benchmarks.load import drive, http
+
+LONG = True
+RECENT = 100
+_PATH = "/ngsi-ld/v1/temporal/entities"
+_MONTH = {
+    "timerel": "between",
+    "timeAt": "2026-10-01T00:00:00Z",
+    "endTimeAt": "2026-10-31T00:00:00Z",
+}
+_MEANS = {"format": "aggregatedValues", "aggrMethods": "avg,min,max"}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a row for each kind of question; how many requests failed."""
+    failed = 0
+    with _folder(options) as folder, server.rynek(folder) as port:
+        past.report(port, RECENT, 120)
+        for name, requests, connections in _jobs():
+            load = drive(port, requests, connections, options.seconds)
+            failed += load.failed
+            print(
+                f"| temporal: {name} | {load.per_second:,.0f} | | {load.p50_ms:.1f}"
+                f" | {load.p99_ms:.1f} | |",
+                flush=True,
+            )
+    return failed
+
+
+@contextmanager
+def _folder(options: argparse.Namespace) -> Iterator[Path]:
+    """A copy of the given past, or a new one."""
+    with tempfile.TemporaryDirectory(prefix="rynek-past-") as made:
+        folder = Path(made) / "data"
+        if options.past:
+            shutil.copytree(options.past, folder)
+        else:
+            took = past.fill(folder, options.past_rows)
+            print(
+                f"| {options.past_rows:,} readings written in {took:.0f} s | | | | | |", flush=True
+            )
+        yield folder
+
+
+def _jobs() -> Iterator[tuple[str, list[bytes], int]]:
+    newest = {"attrs": past.ATTR, "lastN": "100"}
+    recent = range(RECENT)
+    every = [number * 131 % past.SENSORS for number in range(past.SENSORS)]
+    old = [number for number in every if number >= RECENT]
+    yield "last 100 of one, recent", _retrievals(recent, newest), 50
+    yield "last 100 of one, from the table", _retrievals(old, newest), 1
+    yield "the same, all attributes", _retrievals(old, {"lastN": "100"}), 1
+    yield "aggregate of 10,000 points of one", _retrievals(every, _MEANS | _MONTH), 1
+    hourly = _MEANS | _MONTH | {"aggrPeriodDuration": "PT1H"}
+    yield "the same, hour by hour", _retrievals(every, hourly), 1
+    whole = {"type": past.TYPE, "attrs": past.ATTR, "limit": "1000", **_MEANS, **_MONTH}
+    for name, period in (("whole", "PT0S"), ("day by day", "P1D")):
+        text = urlencode(whole | {"aggrPeriodDuration": period})
+        yield f"aggregate of 1,000 over 30 days, {name}", [http("GET", f"{_PATH}?{text}")], 1
+    page = {"type": past.TYPE, "q": f"{past.ATTR}>25", "lastN": "1", **_MONTH}
+    yield "query by value, 20 of 1,000", [http("GET", f"{_PATH}?{urlencode(page)}")], 1
+
+
+def _retrievals(sensors: range | list[int], params: dict[str, str]) -> list[bytes]:
+    text = urlencode(params)
+    return [http("GET", f"{_PATH}/{past.sensor(number)}?{text}") for number in sensors]
