@@ -26,7 +26,7 @@ from .recent import LAST_N
 from .reference import ParquetReference
 from .schema import DAY_US, ENTITY, Reading, to_readings
 from .select import Selection
-from .sink import LakeSink
+from .sink import LakeSink, newest_times
 from .tail import View
 from .temporal import by_entity, newest, note_deletions, to_entities, to_selection
 from .upkeep import Upkeep, UpkeepSettings
@@ -181,6 +181,7 @@ class History:
         """Store readings of another history (as `rows` has them) as they are: what a snapshot
         holds. Durable on return."""
         await self.ready()
+        self._written(newest_times(rows))
         await asyncio.get_running_loop().run_in_executor(self._writer, self._lake.take, rows)
 
     async def series(

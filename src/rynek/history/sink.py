@@ -95,7 +95,7 @@ class LakeSink:
         marks = {f"bulk:{key}": seen}
         if last:
             marks[f"bulk-done:{key}"] = seen
-        self._written(_times(rows))
+        self._written(newest_times(rows))
         self._lake.append(rows, marks, is_sorted=True)
 
     def newest(self, source_key: str) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ class LakeSink:
         return [] if newest is None else newest.documents()
 
 
-def _times(rows: pa.Table) -> dict[str, int]:
+def newest_times(rows: pa.Table) -> dict[str, int]:
     """The newest time of each entity (epoch µs)."""
     import pyarrow as pa
 
