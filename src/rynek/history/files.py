@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -25,6 +25,8 @@ ROW_GROUP = 16_384
 _FEW_ROWS = 500
 _LONG_AGO_DAYS = 31
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The last microsecond of the year 9999: nothing later can be told as a date.
+_LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _DICTIONARY = [
     "entity_id", "type", "attr", "dataset_id", "kind", "text", "json", "unit_code", "source",
     "meta", "number", "lon", "lat",
@@ -176,7 +178,7 @@ def statistics(part: Part) -> str:
 
 
 def _milli(micros: int, up: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=micros + up)
+    moment = _EPOCH + timedelta(microseconds=min(micros + up, _LATEST))
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 

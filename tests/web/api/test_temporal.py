@@ -155,3 +155,18 @@ def test_what_is_refused(serve: Serve) -> None:
         assert kind(await client.get("temporal/entities/urn:x:none")) == (404, "ResourceNotFound")
 
     serve(test)
+
+
+def test_a_time_at_the_end_of_the_calendar_holds_up_no_history(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        late = {"type": "Property", "value": 1, "observedAt": "9999-12-31T23:59:59.999999Z"}
+        body = {"id": "urn:late:1", "type": "Late", "a": late}
+        assert (await client.post("entities", json=body)).status_code == 201
+        assert (await client.post("temporal/entities", json=body | {"a": [late]})).status_code < 300
+        history = engine.tenant("default").history
+        await history.flush()
+        assert history.stats().rows >= 1
+        found = await client.get("temporal/entities/urn:late:1")
+        assert found.json()["a"][0]["observedAt"] == late["observedAt"]
+
+    serve(test)

@@ -218,3 +218,13 @@ def test_examples_have_the_addresses_of_the_city_that_shows_them() -> None:
         assert "https://city.example.org/rynek/" in one.text
         assert "oslo" in one.text
         assert "8026" not in one.text
+
+
+def test_an_address_is_shown_without_its_secrets() -> None:
+    from rynek.web.pages.delivery import without_secrets
+
+    assert without_secrets("mqtt://u:secret@broker.example:1883/a/b") == (
+        "mqtt://broker.example:1883/a/b"
+    )
+    assert without_secrets("https://host/n?token=abc") == "https://host/n"
+    assert without_secrets("https://host") == "https://host"

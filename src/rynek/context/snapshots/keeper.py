@@ -99,6 +99,7 @@ class Snapshots:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._saved_use: dict[str, int] = {}
+        self._making = asyncio.Lock()
         self._all = {
             one.id: one for one in (_decode(body) for _, body in self._documents()) if self._is(one)
         }
@@ -156,16 +157,19 @@ class Snapshots:
     async def create(self, one: Snapshot, fill: Callable[[Snapshot], Awaitable[Snapshot]]) -> None:
         """Keep a new snapshot and have it filled in the background; `fill` returns it with its
         status. AlreadyExists, Forbidden when there are too many of higher priority."""
-        self._known_id(one)
-        for gone in self._in_the_way(one):
-            await self.delete(gone.id)
-        self._known_id(one)
-        self._all[one.id] = one
-        try:
-            await self._save(one)
-        except BaseException:
-            del self._all[one.id]
-            raise
+        # One at a time: two that make room at once would choose the same to go.
+        async with self._making:
+            self._known_id(one)
+            for gone in self._in_the_way(one):
+                with contextlib.suppress(ResourceNotFound):
+                    await self.delete(gone.id)
+            self._known_id(one)
+            self._all[one.id] = one
+            try:
+                await self._save(one)
+            except BaseException:
+                del self._all[one.id]
+                raise
         self._notices.follow(one)
         self.later(self._fill(one, fill))
         self._tick()

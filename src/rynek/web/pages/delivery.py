@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.base.log import redact
 from rynek.web.pages.shell import Page
 
 __all__ = ["Card", "Told", "contexts", "dead_letters", "sources", "subscriptions"]
@@ -107,9 +108,9 @@ def _subscription(page: Page, health: Any, kind: str) -> Card:
         title=health.name or health.id,
         icon=icon,
         word=t(word),
-        endpoint=health.endpoint,
+        endpoint=without_secrets(health.endpoint),
         facts=facts,
-        error=health.last_error if state == "failed" else "",
+        error=redact(health.last_error) if state == "failed" else "",
         dead=health.dead,
         dead_text=t.n("%(num)s dead letter", "%(num)s dead letters", health.dead),
         kind=kind,
@@ -150,9 +151,9 @@ def _source(page: Page, health: Any) -> Card:
         title=health.name or health.id,
         icon=icon,
         word=t(word),
-        endpoint=health.endpoint,
+        endpoint=without_secrets(health.endpoint),
         facts=facts,
-        error=(health.last_error or "") if state == "failed" else "",
+        error=redact(health.last_error or "") if state == "failed" else "",
         kind=f"{health.mode}: {t(mode)}" if mode else health.mode,
     )
 
@@ -193,3 +194,10 @@ def _when(page: Page, micros: int | None) -> tuple[str, str]:
         return page.t("not yet"), ""
     age = page.t.age(max(0, time.time_ns() // 1000 - micros))
     return age, page.t.moment(micros, page.zone)
+
+
+def without_secrets(url: str) -> str:
+    """An address as anyone may see it: without account, password and query."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
