@@ -63,15 +63,23 @@ def _jobs() -> Iterator[tuple[str, list[bytes], int]]:
     yield "last 100 of one, recent", _retrievals(recent, newest), 50
     yield "last 100 of one, from the table", _retrievals(old, newest), 1
     yield "the same, all attributes", _retrievals(old, {"lastN": "100"}), 1
+    whole = {"type": past.TYPE, "attrs": past.ATTR, "limit": "1000", **_MEANS, **_MONTH}
+    for name, period in (("whole", "PT0S"), ("day by day", "P1D")):
+        yield (
+            f"aggregate of 1,000 over 30 days, {name}",
+            _query(whole, aggrPeriodDuration=period),
+            1,
+        )
     yield "aggregate of 10,000 points of one", _retrievals(every, _MEANS | _MONTH), 1
     hourly = _MEANS | _MONTH | {"aggrPeriodDuration": "PT1H"}
     yield "the same, hour by hour", _retrievals(every, hourly), 1
-    whole = {"type": past.TYPE, "attrs": past.ATTR, "limit": "1000", **_MEANS, **_MONTH}
-    for name, period in (("whole", "PT0S"), ("day by day", "P1D")):
-        text = urlencode(whole | {"aggrPeriodDuration": period})
-        yield f"aggregate of 1,000 over 30 days, {name}", [http("GET", f"{_PATH}?{text}")], 1
-    page = {"type": past.TYPE, "q": f"{past.ATTR}>25", "lastN": "1", **_MONTH}
-    yield "query by value, 20 of 1,000", [http("GET", f"{_PATH}?{urlencode(page)}")], 1
+    page = {"type": past.TYPE, "lastN": "1", **_MONTH}
+    yield "query, newest of 20 of 1,000", _query(page), 1
+    yield "query by value, newest of 20 of 1,000", _query(page, q=f"{past.ATTR}>25"), 1
+
+
+def _query(params: dict[str, str], **more: str) -> list[bytes]:
+    return [http("GET", f"{_PATH}?{urlencode(params | more)}")]
 
 
 def _retrievals(sensors: range | list[int], params: dict[str, str]) -> list[bytes]:

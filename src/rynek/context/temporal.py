@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from rynek.context.query import Only
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -26,7 +28,8 @@ class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
     `attrs` empty means all. `last_n` keeps the newest N instances of each (attribute, dataset);
     an answer never holds more than `bound` instances of one (attribute, dataset).
     `observed_only` leaves out instances that had no observedAt; `deleted` lets in the marks of
-    deleted attributes; `gone` asks also when the entities themselves were deleted.
+    deleted attributes; `gone` asks also when the entities themselves were deleted. `only` leaves out
+    instances that cannot pass a query's tests of their values.
     """
 
     start: int | None = None
@@ -39,6 +42,7 @@ class TemporalQuery(msgspec.Struct, kw_only=True, frozen=True):
     observed_only: bool = False
     deleted: bool = True
     gone: bool = False
+    only: tuple[Only, ...] = ()
 
 
 class TemporalInstance(msgspec.Struct):

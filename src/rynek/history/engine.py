@@ -95,6 +95,7 @@ class Engine:
         columns = dict(ibis.schema(arrow_schema()).items())
         columns |= {"us": "int64", "created": columns["at"], NUMBER: "int32"}
         columns |= {name: kind for name, (kind, _) in DERIVED.items()}
+        columns |= {"sure": "boolean", "unsure": "boolean"}
         table = ibis.table(columns, name=_NAME)
         sql = str(ibis.to_sql(question(table), dialect="duckdb"))
         with self._lock:

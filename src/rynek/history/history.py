@@ -12,7 +12,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from rynek.context import ChangeLog, TemporalEditor, TemporalEntity, TemporalQuery
+from rynek.context import (
+    ChangeLog,
+    TemporalEditor,
+    TemporalEntity,
+    TemporalQuery,
+    ValueTest,
+)
 
 from .aggregate import AggregateQuery
 from .edit import Editor
@@ -264,6 +270,15 @@ class History:
         if select.types:
             select = msgspec.structs.replace(select, also=self._overlay.having(select.types))
         return await self._ask(lambda view: self._questions.entities(view, select))
+
+    async def passing(
+        self, select: Selection, tests: Sequence[ValueTest]
+    ) -> list[tuple[set[str], set[str]]]:
+        """For each test the entities with a reading in the selection that surely passes it, and
+        those with one that may."""
+        return await self._ask(
+            lambda view: [self._questions.passing(view, select, test) for test in tests]
+        )
 
     async def _ask(self, question: Callable[[View], T]) -> T:
         await self._follower.drain()

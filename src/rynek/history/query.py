@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from rynek.context import ValueTest
+
 from .aggregate import AggregateQuery, aggregate, finished, relaxed
 from .catalogue import Catalogue
 from .engine import Engine
@@ -28,6 +30,7 @@ from .select import (
     to_datetime,
 )
 from .tail import View, only
+from .values import sure, unsure
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -157,6 +160,25 @@ class Questions:
         if not all(part.plain for part in parts_of(view, select)):
             return False
         return not any(row.dataset_id for row in rows_of(view, select))
+
+    def passing(self, view: View, select: Selection, test: ValueTest) -> tuple[set[str], set[str]]:
+        """The entities with a reading in the selection that surely passes a test of its value, and
+        those with one that may."""
+        derived = {"sure": ("boolean", sure(test)), "unsure": ("boolean", unsure(test))}
+        wanted = msgspec.structs.replace(select, attrs=(test.attr,))
+
+        def question(table: ir.Table) -> ir.Table:
+            return table.group_by("entity_id").aggregate(
+                sure=table.sure.any(), unsure=table.unsure.any()
+            )
+
+        answer = self._engine.ask(
+            make_scan(self._folder, view, wanted, derived), ("passing",), question
+        )
+        ids = answer.column("entity_id")
+        found = (ids.filter(answer.column(name)).to_pylist() for name in ("sure", "unsure"))
+        passed, open_ = map(set, found)
+        return passed, open_
 
     def newest(self, parts: Sequence[Part], after: int) -> dict[str, int]:
         """The newest time of each entity that has readings after a time (epoch µs) in the files."""

@@ -170,6 +170,7 @@ def _is_plain(select: Selection) -> bool:
         and len(select.entity_ids) <= _MOST_ENTITIES
         and not select.types
         and select.seq is None
+        and not select.only
     )
 
 

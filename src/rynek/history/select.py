@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from rynek.context import TimeProperty
+from rynek.context import Only, TimeProperty
 
 from .amend import Amendments
 from .files import Part
 from .schema import ADDED, COLUMNS, ENTITY, Reading
 from .tail import View
+from .values import may_pass
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +26,7 @@ _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_000_000
 TAIL = "tail_rows"
 NAMES: Final = ("entity_id", "type", "attr")
 WANTED: Final = "wanted_entities"
+SPANS: Final = "wanted_spans"
 NUMBER: Final = "wanted_number"
 """The column with the place of the entity among those that are asked for."""
 PATCHED: Final = "patched_rows"
@@ -48,6 +50,8 @@ class Selection(msgspec.Struct, kw_only=True, frozen=True):
 
     `observed_only` leaves out readings without observedAt (their time is the write's own);
     `deleted` lets the marks of deleted attributes in, and of deleted entities (`attr` empty).
+    `only` leaves out rows that cannot pass tests of their values, `spans` those that are in none
+    of the spans [start, end) of their entity.
     `also` are entities that count as having one of `types`; `seq` picks the readings of one write.
     """
 
@@ -62,6 +66,8 @@ class Selection(msgspec.Struct, kw_only=True, frozen=True):
     time_property: TimeProperty = "observedAt"
     observed_only: bool = False
     deleted: bool = False
+    only: tuple[Only, ...] = ()
+    spans: tuple[tuple[str, int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.entity_ids is not None and len(self.entity_ids) > 1:
@@ -155,7 +161,23 @@ def make_scan(
     elif select.entity_ids is not None:
         more += f", 0 AS {NUMBER}"
     sql = f"SELECT *, epoch_us({moment}) AS us{more} FROM ({inner}){where}"
+    if select.spans is not None:
+        sql = f"SELECT * FROM ({sql}) r WHERE EXISTS (SELECT 1 FROM {SPANS} s"
+        sql += " WHERE s.entity_id = r.entity_id AND r.us >= s.first AND r.us < s.last)"
+        tables[SPANS] = _span_rows(select.spans)
     return Scan(sql, values, rows if tail else None, tables)
+
+
+def _span_rows(spans: Sequence[tuple[str, int, int]]) -> pa.Table:
+    import pyarrow as pa
+
+    ids, firsts, lasts = zip(*spans, strict=True) if spans else ((), (), ())
+    columns = [
+        pa.array(ids, pa.string()),
+        pa.array(firsts, pa.int64()),
+        pa.array(lasts, pa.int64()),
+    ]
+    return pa.table(columns, names=["entity_id", "first", "last"])
 
 
 def _wanted(entity_ids: Sequence[str]) -> pa.Table:
@@ -258,6 +280,7 @@ def _conditions(select: Selection) -> tuple[list[str], list[Any]]:
         tests.append("deleted")
     elif not select.deleted:
         tests.append("NOT deleted")
+    tests += map(may_pass, select.only)
     return tests, values
 
 

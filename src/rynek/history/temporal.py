@@ -26,6 +26,7 @@ def to_selection(entity_ids: Sequence[str], query: TemporalQuery) -> Selection:
         time_property=query.time_property,
         observed_only=query.observed_only,
         deleted=query.deleted,
+        only=query.only,
     )
 
 

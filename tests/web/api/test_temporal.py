@@ -103,7 +103,7 @@ def test_the_same_by_get_and_by_post(serve: Serve) -> None:
             | {"temporalQ": SPAN | {"lastN": 5}, "attrs": ["level"]}
             | {"aggrParams": {"aggrMethods": ["avg", "max"], "aggrPeriodDuration": "PT10M"}},
         )
-        assert [row[0] for row in mean.json()[0]["level"]["avg"]] == [5, 25]
+        assert [row[0] for row in mean.json()[0]["level"]["avg"]] == [10, 25]
         for wrong in (
             body,
             body | {"temporalQ": {"timerel": "after"}},

@@ -361,6 +361,9 @@ def test_a_scope_query_looks_at_when_scopes_were_valid(serve: Serve) -> None:
             assert second["x"]["values"] == [[v, at(v)] for v in (12, 14)]
             newest = await find(client, **asked, lastN=1)
             assert [one["x"]["values"] for one in newest] == [[[7, at(7)]], [[14, at(14)]]]
+            sums = {"format": "aggregatedValues", "aggrMethods": "sum", "attrs": "x"}
+            told = await find(client, scopeQ="/M/C", **sums)
+            assert [one["x"]["sum"][0][0] for one in told] == [15, 26]
             late = {"timeAt": at(20), "endTimeAt": at(30)}
             assert await find(client, scopeQ="/M/C", **late) == []
 
@@ -382,6 +385,9 @@ def test_instances_meet_the_query(serve: Serve) -> None:
         assert "y" not in other[0]
         newest = await find(client, q="x<9", attrs="x", lastN=1, format="temporalValues")
         assert [one["x"]["values"] for one in newest] == [[[5, at(5)]], [[2, at(2)]]]
+        sums = {"format": "aggregatedValues", "aggrMethods": "sum", "attrs": "x"}
+        told = await find(client, q="x>1;x<9", **sums)
+        assert [one["x"]["sum"][0][0] for one in told] == [5, 2]
         outside = await find(client, q="x==9", endTimeAt=at(9))
         assert outside == []
 

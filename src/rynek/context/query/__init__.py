@@ -30,6 +30,15 @@ from rynek.context.query.projection import (
 from rynek.context.query.q import And, Linked, Or, QNode, Term, format_q, parse_q
 from rynek.context.query.query import Query, Selector, parse_ids
 from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
+from rynek.context.query.tests import (
+    Only,
+    ValueTest,
+    geo_test,
+    onlies,
+    terms_of,
+    truth,
+    value_test,
+)
 from rynek.context.query.types import TypeExpr, parse_types
 
 __all__ = [
@@ -46,6 +55,7 @@ __all__ = [
     "KeyRange",
     "Linked",
     "Literal",
+    "Only",
     "Or",
     "OrderTerm",
     "Ordering",
@@ -60,15 +70,18 @@ __all__ = [
     "Selector",
     "Term",
     "TypeExpr",
+    "ValueTest",
     "comparisons",
     "compile_q",
     "format_q",
+    "geo_test",
     "hints",
     "index_keys",
     "index_path",
     "key_ranges",
     "linked_ids",
     "object_ids",
+    "onlies",
     "parse_attrs",
     "parse_geo",
     "parse_ids",
@@ -77,5 +90,8 @@ __all__ = [
     "parse_q",
     "parse_scope",
     "parse_types",
+    "terms_of",
+    "truth",
+    "value_test",
     "wanted_links",
 ]

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from rynek.base.clock import to_iso
-from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound, TooManyResults
+from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.context import (
     Entity,
     Ordering,
@@ -22,13 +22,13 @@ from rynek.context import (
     TemporalQuery,
     sort_entities,
 )
-from rynek.history import AggregateQuery, Selection, value_of
 from rynek.web.api.bodies import context_headers, document_reply
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, entity_query, paging, require_filter
 from rynek.web.api.reading import check_sources, order_of
-from rynek.web.api.temporal_form import TemporalView, head, render, render_aggregated
+from rynek.web.api.temporal_aggregates import aggregated
+from rynek.web.api.temporal_form import TemporalView, render
 from rynek.web.api.temporal_params import Aggregation, aggregation, temporal_query, temporal_view
 from rynek.web.api.temporal_select import Match, complete, evolution, matching
 
@@ -49,7 +49,7 @@ async def retrieve_temporal(call: Call) -> Reply:
         raise ResourceNotFound(f"no entity {entity_id}, now or in the past")
     match = Match(entity_id, about, 1 if current is None else len(current.attrs))
     if wanted is not None:
-        documents = await _aggregated(call, [match], query, view, wanted)
+        documents = await aggregated(call, [match], Query(), query, view, wanted)
         return document_reply(call, documents[0])
     query = _bounded(call, [match], query, view)
     found = await evolution(call, [match], Query(), query)
@@ -107,8 +107,8 @@ async def query_temporal(call: Call) -> Reply:
     more = len(matched) > page.offset + page.limit
     headers = page_headers(call, page, len(matched) if page.count else None, more)
     if inquiry.aggregation is not None:
-        documents = await _aggregated(
-            call, chosen, inquiry.query, inquiry.view, inquiry.aggregation
+        documents = await aggregated(
+            call, chosen, inquiry.selection, inquiry.query, inquiry.view, inquiry.aggregation
         )
         return _list_reply(call, documents, headers)
     query = _bounded(call, chosen, inquiry.query, inquiry.view)
@@ -141,59 +141,6 @@ async def _calmly(entities: Sequence[TemporalEntity], work: Callable[[], T]) -> 
     if sum(len(ones) for one in entities for ones in one.attrs.values()) < _LARGE:
         return work()
     return await asyncio.to_thread(work)
-
-
-async def _aggregated(
-    call: Call,
-    matches: Sequence[Match],
-    query: TemporalQuery,
-    view: TemporalView,
-    wanted: Aggregation,
-) -> list[dict[str, Any]]:
-    """Aggregated representations, in the order of `matches`."""
-    documents = {one.id: head(one.id, one.about, call.ld, view) for one in matches}
-    if not documents:
-        return []
-    table = await call.tenant.history.aggregate(
-        AggregateQuery(
-            select=Selection(
-                entity_ids=tuple(documents),
-                attrs=query.attrs,
-                dataset_ids=query.dataset_ids,
-                start=query.start,
-                end=query.end,
-                time_property=query.time_property,
-                observed_only=query.observed_only,
-            ),
-            methods=wanted.methods,
-            group=("entity_id", "attr", "dataset_id", "kind"),
-            bucket=wanted.period,
-            origin=query.start,
-            last_n=query.last_n,
-            every=True,
-        )
-    )
-    if len(table) > wanted.most:
-        raise TooManyResults(f"more than {wanted.most} periods; ask for longer ones")
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        row |= {method: value_of(row, method) for method in wanted.methods}
-        rows.setdefault(row["entity_id"], []).append(row)
-    _eligible(query, wanted, [row for found in rows.values() for row in found])
-    return [
-        render_aggregated(document, rows.get(one, ()), wanted.methods, call.ld, view)
-        for one, document in documents.items()
-    ]
-
-
-def _eligible(query: TemporalQuery, wanted: Aggregation, rows: list[dict[str, Any]]) -> None:
-    """InvalidRequest when none of the methods says anything about an attribute that was asked for
-    by name (§5.7.4.4)."""
-    seen = {row["attr"] for row in rows}
-    told = {row["attr"] for row in rows if any(row[m] is not None for m in wanted.methods)}
-    for attr in query.attrs:
-        if attr in seen - told:
-            raise InvalidRequest(f"aggrMethods: none of them is for the values of {attr}")
 
 
 def _partial(entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[Header]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rynek.base.errors import TooManyResults
+from rynek.base.errors import TooComplexQuery, TooManyResults
 from rynek.context import (
     SCOPE,
     Entity,
@@ -16,6 +16,12 @@ from rynek.context import (
     TemporalEntity,
     TemporalInstance,
     TemporalQuery,
+    ValueTest,
+    geo_test,
+    onlies,
+    terms_of,
+    truth,
+    value_test,
 )
 from rynek.history import Selection
 from rynek.web.api.call import Call
@@ -27,12 +33,14 @@ Span = tuple[int, int]
 
 
 class Match(msgspec.Struct):
-    """One entity that a query selects, with how many attributes; `within` are the spans [start, end) in which its scopes
+    """One entity that a query selects, with how many attributes; `exact` says that SQL alone can
+    tell which of its instances satisfy q and the geo-query; `within` are the spans [start, end) in which its scopes
     match, with the instances of the scope that say so; None where scopes are not asked for."""
 
     id: str
     about: TemporalAbout
     attrs: int = 1
+    exact: bool = False
     within: list[tuple[Span, TemporalInstance | None]] | None = None
 
 
@@ -98,23 +106,103 @@ def complete(call: Call, matches: Sequence[Match]) -> None:
 async def _with_values(
     call: Call, found: list[Match], query: Query, temporal: TemporalQuery
 ) -> list[Match]:
-    """Those whose values within the interval satisfy q and the geo-query."""
-    if len(found) > _MAX_MATCHED:
+    """Those whose values within the interval satisfy q and the geo-query: what tests of single
+    values leave open is looked at entity by entity."""
+    known = await _tested(call, found, query, temporal)
+    chosen, left = [], []
+    for one in found:
+        holds = known(one.id)
+        if holds:
+            chosen.append(one)
+        elif holds is None:
+            left.append(one)
+    chosen += await _looked_at(call, left, query, temporal)
+    for one in chosen:
+        one.exact = known.exact(one.id)
+    return sorted(chosen, key=lambda one: one.id)
+
+
+class _Known:
+    """What tests of single values say: ids that surely pass each, and those that may."""
+
+    def __init__(
+        self, query: Query, tests: Sequence[ValueTest], found: Sequence[tuple[set[str], set[str]]]
+    ) -> None:
+        self._query = query
+        self._found = dict(zip(tests, found, strict=True))
+        self._together = all(only.every for only in onlies(query))
+
+    def __call__(self, entity_id: str) -> bool | None:
+        """Whether q and the geo-query hold for an entity; None where that is not known."""
+        query = self._query
+        holds = None if query.needs is None else True
+        if holds and query.q is not None:
+            holds = truth(query.q, lambda term: self._passes(value_test(term), entity_id))
+        if holds is not False and query.geo is not None:
+            near = self._passes(geo_test(query), entity_id)
+            holds = near if holds else (False if near is False else None)
+        return holds
+
+    def _passes(self, test: ValueTest, entity_id: str) -> bool | None:
+        passed, unsure = self._found[test]
+        return True if entity_id in passed else None if entity_id in unsure else False
+
+    def exact(self, entity_id: str) -> bool:
+        """Whether the tests alone say which instances satisfy the query."""
+        return self._together and not any(entity_id in open_ for _, open_ in self._found.values())
+
+
+async def _tested(call: Call, found: list[Match], query: Query, temporal: TemporalQuery) -> _Known:
+    tests = [] if query.q is None else [value_test(term) for term in terms_of(query.q)]
+    if query.geo is not None:
+        tests.append(geo_test(query))
+    tests = list(dict.fromkeys(tests))
+    select = Selection(
+        entity_ids=tuple(one.id for one in found),
+        start=temporal.start,
+        end=temporal.end,
+        time_property=temporal.time_property,
+        observed_only=temporal.observed_only,
+    )
+    usable = [test for test in tests if not test.attr.startswith("@")]
+    answers = await call.tenant.history.passing(select, usable)
+    everyone = {one.id for one in found}
+    by_test = dict(zip(usable, answers, strict=True))
+    return _Known(query, tests, [by_test.get(test, (set(), everyone)) for test in tests])
+
+
+async def _looked_at(
+    call: Call, left: list[Match], query: Query, temporal: TemporalQuery
+) -> list[Match]:
+    """Those whose values satisfy q and the geo-query when all that matter are put together."""
+    if len(left) > _MAX_MATCHED:
         raise TooManyResults(
             f"q and geo-queries of the past look at {_MAX_MATCHED} entities at most; "
-            f"type, id and time select {len(found)}"
+            f"type, id and time select {len(left)}"
         )
     needs = query.needs
     past = msgspec.structs.replace(
-        temporal, attrs=tuple(sorted(needs or ())), dataset_ids=None, last_n=None, deleted=False
+        temporal,
+        attrs=tuple(sorted(needs or ())),
+        dataset_ids=None,
+        last_n=None,
+        deleted=False,
+        only=onlies(query) if needs is not None else (),
+        bound=max(1, call.limits.max_answer_instances // max(1, len(left))),
     )
-    held = await call.tenant.history.evolution([one.id for one in found], past)
+    held = await call.tenant.history.evolution([one.id for one in left], past)
     test = Query(q=query.q, geo=query.geo)
     chosen = []
-    for one in found:
+    for one in left:
         entity = held.get(one.id)
-        if entity is not None and test.matches(_as_entity(call, entity, needs_times=needs is None)):
+        if entity is None:
+            continue
+        if test.matches(_as_entity(call, entity, needs_times=needs is None)):
             chosen.append(one)
+        elif not entity.complete:
+            raise TooComplexQuery(
+                f"{one.id} has too many instances to test; ask for a shorter time or fewer entities"
+            )
     return chosen
 
 
@@ -194,7 +282,16 @@ async def evolution(
         else ()
     )
     last_n = None if temporal.last_n is None else temporal.bound + 1
-    wide = msgspec.structs.replace(temporal, attrs=attrs, last_n=last_n, dataset_ids=None)
+    plain = query.scope is None and temporal.dataset_ids is None
+    if plain and all(one.exact for one in matches):
+        last_n = temporal.last_n
+    wide = msgspec.structs.replace(
+        temporal,
+        attrs=attrs,
+        last_n=last_n,
+        dataset_ids=None,
+        only=onlies(query) if needs else (),
+    )
     found: dict[str, TemporalEntity] = await history.evolution(ids, wide)
     for one in matches:
         entity = found.setdefault(one.id, TemporalEntity(one.id, one.about.types, {}))
