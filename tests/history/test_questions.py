@@ -17,6 +17,7 @@ from tests.history.support import HOUR, T0, ListLog, change, iri, number
 from tests.history.test_follow import with_history
 
 from rynek.base.errors import BadRequestData, TooComplexQuery
+from rynek.context import TemporalQuery
 from rynek.history import AggregateQuery, History, Selection, UpkeepSettings, to_readings
 
 ZONE = ZoneInfo("Europe/Prague")
@@ -229,6 +230,38 @@ def test_periods_of_months_and_less_together_start_at_the_origin(tmp_path: Path)
 def _local(micros: int) -> datetime:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
     return moment.astimezone(ZoneInfo("Europe/Warsaw"))
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_some_entities_of_many_in_files_and_above(tmp_path: Path, count: int) -> None:
+    """However they are read: one by one or joined, with newer rows and with corrections."""
+    log = ListLog()
+    ids = [f"urn:x:{number:02d}" for number in range(60)]
+
+    async def test(history: History) -> None:
+        for step in range(3):
+            for number_, entity_id in enumerate(ids):
+                value = number(step * 100 + number_, T0 + step * HOUR)
+                log.write(change("update", entity_id, {"load": value}, at=T0 + step * HOUR))
+            if step < 2:
+                await history.flush()
+        await history.edit.delete_attribute(ids[2], iri("load"), now=T0 + 9 * HOUR)
+        wanted = ids[59:0:-1][-count:]
+        shown = await history.evolution(wanted, TemporalQuery(last_n=2))
+        expected = {
+            one: [100 + ids.index(one), 200 + ids.index(one)] for one in wanted if one != ids[2]
+        }
+        values = {
+            one: [i.instance.value for i in past.attrs[iri("load")]] for one, past in shown.items()
+        }
+        assert values == expected
+        query = AggregateQuery(select=Selection(entity_ids=tuple(wanted)), methods=("sum",))
+        sums = {
+            row["entity_id"]: row["sum"] for row in (await history.aggregate(query)).to_pylist()
+        }
+        assert sums == {one: 300 + 3 * ids.index(one) for one in expected}
+
+    with_history(tmp_path, test, log)
 
 
 def test_unknown_methods_and_lengths_are_refused(tmp_path: Path) -> None:

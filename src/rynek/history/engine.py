@@ -121,5 +121,7 @@ class Engine:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET parquet_metadata_cache = true")
             connection.execute("SET enable_progress_bar = false")
+            # Filters of joins reach Arrow tables in forms that their scan does not know.
+            connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
             self._local.connection = connection
         return connection

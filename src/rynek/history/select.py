@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_000_000
 TAIL = "tail_rows"
+_BRANCHES = 10
+"""Up to so many entities are read one by one: equality passes over files and row groups, which a
+join or a list does not. Measured: 9 ms each among 10 million rows, 130 ms for all at once."""
 NAMES: Final = ("entity_id", "type", "attr")
 WANTED: Final = "wanted_entities"
 SPANS: Final = "wanted_spans"
@@ -136,36 +139,51 @@ def make_scan(
     property that is asked for as epoch µs, those `derived` by SQL, and `wanted_number` where
     entities are given. `sources` are the files and rows where they were looked for already."""
     parts, rows = sources or (parts_of(view, select), rows_of(view, select))
-    hidden: dict[str, pa.Table] = {}
-    names = ", ".join(f'"{name}"' for name in COLUMNS)
-    selects = []
-    if parts:
-        paths = ", ".join(quoted(folder / part.path) for part in parts)
-        source = f"read_parquet([{paths}], hive_partitioning=false)"
-        hidden = hidden_rows(view.amendments(select.entity_ids))
-        unseen = f" AS r WHERE NOT ({hides(hidden)})" if hidden else ""
-        selects.append(f"SELECT {names} FROM {source}{unseen}")
-    tail = bool(rows or not parts)
+    tables = hidden_rows(view.amendments(select.entity_ids)) if parts else {}
+    unseen = f"NOT ({hides(tables)})" if tables else ""
+    names = ", ".join(f'r."{name}"' for name in COLUMNS)
+    ids = select.entity_ids
+    if ids is not None and len(ids) <= _BRANCHES:
+        selects = [
+            f"SELECT {names}, {number} AS {NUMBER} FROM {_files(folder, held)} r"
+            f" WHERE r.entity_id = {literal(one)}{f' AND {unseen}' if unseen else ''}"
+            for number, one in enumerate(ids)
+            if (held := [part for part in parts if part.min_entity <= one <= part.max_entity])
+        ]
+    elif parts:
+        test = f" WHERE {unseen}" if unseen else ""
+        selects = [f"SELECT {names}{_number(ids)} FROM {_files(folder, parts)} r{_join(ids)}{test}"]
+    else:
+        selects = []
+    tail = bool(rows or not selects)
     if tail:
-        selects.append(f"SELECT {names} FROM {TAIL}")
+        selects.append(f"SELECT {names}{_number(ids)} FROM {TAIL} r{_join(ids)}")
+    if ids is not None and (tail or len(ids) > _BRANCHES):
+        tables = tables | {WANTED: _wanted(ids)}
     tests, values = _conditions(select)
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    union = " UNION ALL ".join(selects)
     moment = _MOMENTS[select.time_property]
-    inner = f"SELECT *, {_CREATED} AS created FROM ({union})"
+    inner = f"SELECT *, {_CREATED} AS created FROM ({' UNION ALL '.join(selects)})"
     more = "".join(f", {sql} AS {name}" for name, (_, sql) in derived.items())
-    tables = dict(hidden)
-    if select.entity_ids is not None and len(select.entity_ids) != 1:
-        inner = f"{inner} JOIN {WANTED} USING (entity_id)"
-        tables[WANTED] = _wanted(select.entity_ids)
-    elif select.entity_ids is not None:
-        more += f", 0 AS {NUMBER}"
     sql = f"SELECT *, epoch_us({moment}) AS us{more} FROM ({inner}){where}"
     if select.spans is not None:
         sql = f"SELECT * FROM ({sql}) r WHERE EXISTS (SELECT 1 FROM {SPANS} s"
         sql += " WHERE s.entity_id = r.entity_id AND r.us >= s.first AND r.us < s.last)"
-        tables[SPANS] = _span_rows(select.spans)
+        tables = tables | {SPANS: _span_rows(select.spans)}
     return Scan(sql, values, rows if tail else None, tables)
+
+
+def _files(folder: Path, parts: Sequence[Part]) -> str:
+    paths = ", ".join(quoted(folder / part.path) for part in parts)
+    return f"read_parquet([{paths}], hive_partitioning=false)"
+
+
+def _number(ids: Sequence[str] | None) -> str:
+    return "" if ids is None else f", w.{NUMBER}"
+
+
+def _join(ids: Sequence[str] | None) -> str:
+    return "" if ids is None else f" JOIN {WANTED} w ON w.entity_id = r.entity_id"
 
 
 def _span_rows(spans: Sequence[tuple[str, int, int]]) -> pa.Table:
@@ -249,12 +267,6 @@ def _conditions(select: Selection) -> tuple[list[str], list[Any]]:
         tests.append(sql)
         values.append(value)
 
-    if select.entity_ids is not None and len(select.entity_ids) == 1:
-        test("entity_id = ?", select.entity_ids[0])
-    elif select.entity_ids:
-        test("entity_id BETWEEN ?", min(select.entity_ids))
-        tests[-1] += " AND ?"
-        values.append(max(select.entity_ids))
     if select.types and select.also:
         test("(type IN (SELECT unnest(?::VARCHAR[])) OR", list(select.types))
         tests[-1] += " entity_id IN (SELECT unnest(?::VARCHAR[])))"
@@ -288,6 +300,11 @@ def _among(column: str, wanted: Sequence[str]) -> tuple[str, Any]:
     if len(wanted) == 1:
         return f"{column} = ?", wanted[0]
     return f"{column} IN (SELECT unnest(?::VARCHAR[]))", list(wanted)
+
+
+def literal(text: str) -> str:
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def quoted(path: Path) -> str:
