@@ -127,6 +127,9 @@ class World:
             await self.newest(entity, (), 1)
         for low, high in ((None, None), (0, 2000), (1000, 1001), (3000, None)):
             await self.present(low, high)
+        for entity in ENTITIES:
+            await self.summed(entity, (), 0)
+            await self.summed(entity, ("p",), 1500)
         query = AggregateQuery(
             select=Selection(), methods=("totalCount", "sum"), group=("entity_id",)
         )
@@ -136,6 +139,22 @@ class World:
             count, total = sums.get(fact.entity, (0, 0))
             sums[fact.entity] = (count + 1, total + fact.value)
         assert {row["entity_id"]: (row["totalCount"], row["sum"]) for row in rows} == sums
+
+    async def summed(self, entity: str, attrs: tuple[str, ...], low: int) -> None:
+        """Sums of one entity's attributes from a minute on, of numbers alone and of every type."""
+        start = T0 + low * MINUTE
+        wanted: dict[str, tuple[int, float]] = {}
+        for fact in self.facts:
+            if fact.entity == entity and fact.attr in (attrs or ATTRS) and fact.time >= start:
+                count, total = wanted.get(iri(fact.attr), (0, 0))
+                wanted[iri(fact.attr)] = (count + 1, total + fact.value)
+        select = Selection(
+            entity_ids=(entity,), attrs=tuple(map(iri, attrs)), start=start, observed_only=True
+        )
+        for every in (False, True):
+            query = AggregateQuery(select=select, methods=("totalCount", "sum"), every=every)
+            rows = (await self.history.aggregate(query)).to_pylist()
+            assert {row["attr"]: (row["totalCount"], row["sum"]) for row in rows} == wanted
 
     async def present(self, low: int | None, high: int | None) -> None:
         """Which entities have which attributes between two minutes."""

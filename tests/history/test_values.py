@@ -36,7 +36,7 @@ QUERIES = [
     "a", "a==3", "a!=3", "a>1", "a>=3", "a<3", "a<=3.5", "a==1,3", "a!=1,3", "a==1..3.2", "a!=1..3.2",
     'a=="x"', 'a!="x"', 'a>"w"', 'a<="x"', 'a=="x","y"', 'a!="x","y"', 'a=="3"', 'a=="it\'s"',
     'a=="2020-01-01"', "a==2020-01-01", "a>2019-01-01T00:00:00Z", "a==true", "a!=false", "a==urn:a:1",
-    "a!=urn:a:1", "a~=^x", "a!~=x", "a[k]==1", 'a[en]=="x"', "a.b>1", "a.valueType",
+    "a!=urn:a:1", "a~=^x", "a!~=x", "a[k]==1", 'a[en]=="x"', "a.b>1", "a.valueType", "a.observedAt>2027-01-01T00:00:00Z", "a.observedAt<2027-01-01T00:00:00Z",
 ]  # fmt: skip
 
 
@@ -50,14 +50,22 @@ def fill(log: ListLog) -> dict[str, Instance]:
     return found
 
 
-@pytest.mark.parametrize("flushed", [False, True])
-def test_sql_is_never_wrong_about_a_value(tmp_path: Path, flushed: bool) -> None:
+@pytest.mark.parametrize("of", ["every kind", "numbers"])
+@pytest.mark.parametrize("where", ["above", "table", "known table"])
+def test_sql_is_never_wrong_about_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, of: str
+) -> None:
     log = ListLog()
+    if of == "numbers":
+        numbers = [Instance("Property", v, observed_at="2026-03-10T12:00:00Z") for v in (0, 3, 4.5)]
+        monkeypatch.setattr("tests.history.test_values.VALUES", numbers)
     facts = fill(log)
 
     async def test(history: History) -> None:
-        if flushed:
+        if where != "above":
             await history.flush()
+        if where == "known table":
+            history._questions.warm(history._lake.snapshot.parts(), 9)
         for text in QUERIES:
             node = parse_q(text, iri)
             (term,) = terms_of(node)
@@ -65,9 +73,9 @@ def test_sql_is_never_wrong_about_a_value(tmp_path: Path, flushed: bool) -> None
             query = Query(q=node)
             for entity_id, instance in facts.items():
                 exact = query.matches(Entity(entity_id, [], {iri("a"): [instance]}))
-                where = (text, instance)
-                assert entity_id not in passed or exact, where
-                assert entity_id in passed or entity_id in unsure or not exact, where
+                case = (text, instance)
+                assert entity_id not in passed or exact, case
+                assert entity_id in passed or entity_id in unsure or not exact, case
 
     with_history(tmp_path, test, log)
 

@@ -45,6 +45,11 @@ class AggregateQuery(msgspec.Struct, kw_only=True, frozen=True):
         return self.select.entity_ids is not None and "entity_id" in self.group
 
 
+def are_numbers(rows: Collection[Reading]) -> bool:
+    """Whether all values are numbers, of no declared type."""
+    return all(row.number is not None and row.meta is None for row in rows)
+
+
 def relaxed(
     query: AggregateQuery, profile: Profile, rows: list[Reading], fixed: dict[str, str | None]
 ) -> tuple[AggregateQuery, list[Reading]]:
@@ -65,7 +70,7 @@ def relaxed(
             observed_only=select.observed_only and not profile.observed,
             deleted=select.deleted or not profile.deleted,
         )
-    numbers = profile.numbers and all(row.number is not None for row in rows)
+    numbers = profile.numbers and are_numbers(rows)
     kinds = profile.kinds | {row.kind for row in rows}
     if len(kinds) == 1:
         fixed["kind"] = kinds.pop()

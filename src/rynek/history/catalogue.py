@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -56,6 +56,17 @@ class Entries(NamedTuple):
     table: pa.Table
     profiles: dict[str, Profile]
 
+    def of(self, entity_id: str, column: str) -> set[str]:
+        """The values of a column in the entries of one entity."""
+        import pyarrow.compute as pc
+
+        coded = self.table.column("entity_id").chunk(0)
+        code = pc.index(coded.dictionary, entity_id).as_py()
+        if code < 0:
+            return set()
+        rows = pc.equal(coded.indices, code)
+        return set(self.table.column(column).filter(rows).to_pylist())
+
 
 class Catalogue:
     """An entry for each (entity, type, attribute, kind, observed, deleted) of a file, with its first
@@ -90,18 +101,41 @@ class Catalogue:
                 found.open.append(part)
         return found
 
-    def profile(self, parts: Sequence[Part], attr: str) -> Profile | None:
-        """What the readings of an attribute are; None where not all files are known already."""
+    def profile(self, parts: Sequence[Part], attrs: Iterable[str]) -> Profile | None:
+        """What the readings of attributes are; None where not all files are known already."""
+        held = self._known(parts)
+        if held is None:
+            return None
+        whole = Profile(set())
+        for attr in attrs:
+            for entries in held:
+                profile = entries.profiles.get(attr)
+                if profile is not None:
+                    whole.add(profile)
+        return whole
+
+    def attrs_of(self, parts: Sequence[Part], entity_id: str) -> set[str] | None:
+        """The attributes of an entity; None where not all files are known already."""
+        held = self._known(parts)
+        if held is None:
+            return None
+        return {attr for entries in held for attr in entries.of(entity_id, "attr")}
+
+    def type_of(self, parts: Sequence[Part], entity_id: str) -> str | None:
+        """A type that readings of an entity have, the last files first; files that are not known
+        are passed over."""
+        for part in reversed(parts):
+            with self._lock:
+                entries = self._entries.get(part.path)
+            for found in () if entries is None else sorted(entries.of(entity_id, "type")):
+                return found
+        return None
+
+    def _known(self, parts: Sequence[Part]) -> list[Entries] | None:
         with self._lock:
             held = [self._entries.get(part.path) for part in parts]
-        whole = Profile(set())
-        for entries in held:
-            if entries is None:
-                return None
-            profile = entries.profiles.get(attr)
-            if profile is not None:
-                whole.add(profile)
-        return whole
+        found = [entries for entries in held if entries is not None]
+        return found if len(found) == len(parts) else None
 
     def warm(self, parts: Sequence[Part], most: int) -> None:
         """Read some of the files that are not known yet, the last ones first."""
@@ -143,7 +177,7 @@ class Catalogue:
         answer = self._engine.run(
             "SELECT filename, entity_id, type, attr, kind, observed, deleted,"
             " min(epoch_us(time)) AS first, max(epoch_us(time)) AS last,"
-            " count(number) = count(*) AS numbers"
+            " count(number) = count(*) AND count(meta) = 0 AS numbers"
             f" FROM read_parquet([{listed}], hive_partitioning=false, filename=true) GROUP BY ALL",
             [],
             {},

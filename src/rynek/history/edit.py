@@ -37,6 +37,10 @@ class Asked(Protocol):
         """The entities that have readings in the selection, with type and attributes."""
         ...
 
+    async def type_of(self, entity_id: str) -> str | None:
+        """A type of an entity that has readings; None where it has none."""
+        ...
+
 
 class Editor:
     """Writes to one tenant's past, one at a time; each returns once it is on disk.
@@ -78,11 +82,8 @@ class Editor:
         known = self._overlay.known.get(entity_id, Known())
         if known.own or (current is not None and not known.deleted >= current.created_at > 0):
             return self.known(entity_id, current, "")
-        select = Selection(entity_ids=(entity_id,), deleted=True)
-        recorded = await self._asked.entities(select)
-        if len(recorded) == 0:
-            return None
-        return self.known(entity_id, current, str(recorded.column("type")[0].as_py()))
+        kind = await self._asked.type_of(entity_id)
+        return None if kind is None else self.known(entity_id, current, kind)
 
     async def add(
         self,

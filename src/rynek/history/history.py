@@ -271,6 +271,10 @@ class History:
             select = msgspec.structs.replace(select, also=self._overlay.having(select.types))
         return await self._ask(lambda view: self._questions.entities(view, select))
 
+    async def type_of(self, entity_id: str) -> str | None:
+        """A type of an entity that has readings; None where it has none."""
+        return await self._ask(lambda view: self._questions.type_of(view, entity_id))
+
     async def passing(
         self, select: Selection, tests: Sequence[ValueTest]
     ) -> list[tuple[set[str], set[str]]]:

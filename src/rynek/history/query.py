@@ -11,13 +11,13 @@ import msgspec
 
 from rynek.context import ValueTest
 
-from .aggregate import AggregateQuery, aggregate, finished, relaxed
+from .aggregate import AggregateQuery, aggregate, are_numbers, finished, relaxed
 from .catalogue import Catalogue
 from .engine import Engine
 from .files import Part
 from .measures import DERIVED
 from .periods import Buckets, parse_duration
-from .schema import COLUMNS, DAY_US, Reading
+from .schema import COLUMNS, DAY_US, ENTITY, Reading
 from .select import (
     NAMES,
     Selection,
@@ -30,7 +30,7 @@ from .select import (
     to_datetime,
 )
 from .tail import View, only
-from .values import sure, unsure
+from .values import sure, sure_of_number, unsure
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -91,6 +91,10 @@ class Questions:
         """The series that the selection may have readings of."""
         if len(select.attrs) == 1 and self._is_plain(view, select):
             return {(entity, select.attrs[0], None) for entity in select.entity_ids or ()}
+        if self._is_plain(view, select):
+            held = _flat(self.entities(view, msgspec.structs.replace(select, only=())))
+            pairs = (held.column(name).to_pylist() for name in ("entity_id", "attr"))
+            return {(entity, attr, None) for entity, attr in zip(*pairs, strict=True)}
         columns = ["entity_id", "attr", "dataset_id"]
         answer = self._ask(
             view, select, ("series",), lambda table: table.select(*columns).distinct()
@@ -132,15 +136,18 @@ class Questions:
         """
         select = query.select
         parts, rows = parts_of(view, select), rows_of(view, select)
+        if not select.attrs:
+            select = self._named(select, parts, rows)
+            query = msgspec.structs.replace(query, select=select)
         buckets = self._buckets(query, parts, rows)
         fixed: dict[str, str | None] = {}
         if all(part.plain for part in parts) and not any(row.dataset_id for row in rows):
             fixed["dataset_id"] = None
         if len(select.attrs) == 1:
             fixed["attr"] = select.attrs[0]
-            profile = self._catalogue.profile(parts, select.attrs[0])
-            if profile is not None:
-                query, rows = relaxed(query, profile, rows, fixed)
+        profile = self._catalogue.profile(parts, select.attrs) if select.attrs else None
+        if profile is not None:
+            query, rows = relaxed(query, profile, rows, fixed)
 
         def question(table: ir.Table) -> ir.Table:
             return aggregate(table, query, fixed, buckets, select)
@@ -155,6 +162,32 @@ class Questions:
         answer = self._engine.ask(scan, shape, question)
         return finished(answer, msgspec.structs.replace(query, select=select), fixed, buckets)
 
+    def _named(
+        self, select: Selection, parts: Sequence[Part], rows: Sequence[Reading]
+    ) -> Selection:
+        """The selection of one entity with the names of its attributes, where they are known."""
+        if len(select.entity_ids or ()) != 1 or select.deleted:
+            return select
+        attrs = self._catalogue.attrs_of(parts, (select.entity_ids or ("",))[0])
+        if attrs is None:
+            return select
+        attrs |= {row.attr for row in rows}
+        return msgspec.structs.replace(select, attrs=tuple(sorted(attrs - {ENTITY})))
+
+    def type_of(self, view: View, entity_id: str) -> str | None:
+        """A type of an entity that has readings; None where it has none."""
+        select = Selection(entity_ids=(entity_id,), deleted=True)
+        rows = rows_of(view, select)
+        if rows:
+            return rows[-1].type
+        found = None
+        if not view.amendments((entity_id,)):
+            found = self._catalogue.type_of(parts_of(view, select), entity_id)
+        if found is None:
+            table = self.entities(view, select)
+            found = str(table.column("type")[0].as_py()) if len(table) else None
+        return found
+
     def _is_plain(self, view: View, select: Selection) -> bool:
         """Whether no reading of the selection has a dataset id."""
         if not all(part.plain for part in parts_of(view, select)):
@@ -164,8 +197,16 @@ class Questions:
     def passing(self, view: View, select: Selection, test: ValueTest) -> tuple[set[str], set[str]]:
         """The entities with a reading in the selection that surely passes a test of its value, and
         those with one that may."""
-        derived = {"sure": ("boolean", sure(test)), "unsure": ("boolean", unsure(test))}
         wanted = msgspec.structs.replace(select, attrs=(test.attr,))
+        parts, rows = parts_of(view, wanted), rows_of(view, wanted)
+        profile = self._catalogue.profile(parts, wanted.attrs)
+        numbers = False
+        if profile is not None:
+            asked, rows = relaxed(AggregateQuery(select=wanted), profile, rows, {})
+            told = profile.numbers and test.op not in {"any", "box"}
+            wanted, numbers = asked.select, told and are_numbers(rows)
+        tests = (sure_of_number(test), "false") if numbers else (sure(test), unsure(test))
+        derived = {"sure": ("boolean", tests[0]), "unsure": ("boolean", tests[1])}
 
         def question(table: ir.Table) -> ir.Table:
             return table.group_by("entity_id").aggregate(
@@ -173,7 +214,7 @@ class Questions:
             )
 
         answer = self._engine.ask(
-            make_scan(self._folder, view, wanted, derived), ("passing",), question
+            make_scan(self._folder, view, wanted, derived, (parts, rows)), ("passing",), question
         )
         ids = answer.column("entity_id")
         found = (ids.filter(answer.column(name)).to_pylist() for name in ("sure", "unsure"))

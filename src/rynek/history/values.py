@@ -15,6 +15,21 @@ _INSIDE: Final = f"(json IS NOT NULL OR {_TYPED})"
 _WORDS: Final = "kind IN ('Property', 'VocabProperty')"
 
 
+def sure_of_number(test: ValueTest) -> str:
+    """The condition that rows pass the test, where all values are numbers without metadata; not
+    for `any` and `box`."""
+    if test.op == "exists":
+        return "true"
+    if _column(test) == "text":
+        return "true" if test.op == "!=" else "false"
+    values = [_literal(value) for value in test.values]
+    if test.op == "range":
+        return f"number BETWEEN {values[0]} AND {values[1]}"
+    if test.op in {"==", "!="}:
+        return f"number {'IN' if test.op == '==' else 'NOT IN'} ({', '.join(values)})"
+    return f"number {test.op} {values[0]}"
+
+
 def sure(test: ValueTest) -> str:
     """The condition that rows surely pass the test."""
     match test.op:
