@@ -64,6 +64,8 @@ class World:
         """Go away without a word; threads are stopped so that nothing is written afterwards."""
         task = self.history._follower._task
         assert task is not None
+        # A cancellation that meets a finished wait is lost.
+        self.history._follower._stopping = True
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self.history._writer.shutdown(wait=True)
