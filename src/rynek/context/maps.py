@@ -94,13 +94,16 @@ class EntityMaps:
             dict(linked or {}),
             temporal,
         )
-        expiry = self._known()
-        gone = self._making_room(expiry)
-        await self._keep(made, gone)
-        for one in gone:
-            expiry.pop(one, None)
-            self._cache.pop(one, None)
-        expiry[made.id] = made.expires_at
+        # Both before the write: two that are made at once do not count on the same room.
+        known = self._known()
+        gone = {one: known.pop(one) for one in self._making_room(known)}
+        known[made.id] = made.expires_at
+        try:
+            await self._keep(made, gone)
+        except BaseException:
+            known.pop(made.id, None)
+            known.update(gone)
+            raise
         return made
 
     async def prune(self, entity_map: EntityMap, gone: Collection[str]) -> None:
@@ -121,26 +124,38 @@ class EntityMaps:
         found = self.get(map_id)
         latest = self._clock.now() + int(self.limits.max_seconds * MICRO)
         found.expires_at = min(expires_at, latest)
+        if map_id in self._known():
+            self._known()[map_id] = found.expires_at
         await self._keep(found, ())
-        self._known()[map_id] = found.expires_at
 
     async def delete(self, map_id: str) -> None:
         """Forget a map. ResourceNotFound."""
-        self.get(map_id)
-        await self._store.write(lambda txn: txn.forget(_KIND, map_id))
-        self._cache.pop(map_id, None)
+        until = self.get(map_id).expires_at
+        # Before the write, so that a request that uses the map does not keep it again.
         self._known().pop(map_id, None)
+        try:
+            await self._store.write(lambda txn: txn.forget(_KIND, map_id))
+        except BaseException:
+            self._known()[map_id] = until
+            raise
+        self._cache.pop(map_id, None)
 
     async def _keep(self, entity_map: EntityMap, gone: Collection[str]) -> None:
+        """Write a map in the place of others; one that is not known (any more) is not written."""
         body = _encode(entity_map)
+        known = self._known()
 
         def job(txn: Txn) -> None:
             for one in gone:
                 txn.forget(_KIND, one)
-            txn.keep(_KIND, entity_map.id, body)
+            if entity_map.id in known:
+                txn.keep(_KIND, entity_map.id, body)
 
         await self._store.write(job)
-        self._remember(entity_map)
+        for one in gone:
+            self._cache.pop(one, None)
+        if entity_map.id in known:
+            self._remember(entity_map)
 
     def _until(self, lifetime: int | None) -> int:
         longest = int(self.limits.max_seconds * MICRO)

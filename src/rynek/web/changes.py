@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -133,7 +133,8 @@ class Stream:
 
     async def follow(self, wanted: Asked, stopping: asyncio.Event) -> AsyncIterator[bytes]:
         """Events as they come, until `stopping` is set or the client leaves; the id of each is its
-        number, by which a client goes on after a break."""
+        number, by which a client goes on after a break. The event `missed` (`after`, `oldest`)
+        says that changes in between are no longer kept."""
         after = self._log.head() if wanted.after is None else self._start(wanted)
         yield b"retry: 3000\n\n"
         ended = asyncio.ensure_future(stopping.wait())
@@ -141,6 +142,11 @@ class Stream:
         try:
             while not stopping.is_set():
                 changes = self._log.read(after, _STEP)
+                oldest = self._lost(after, changes)
+                if oldest is not None:
+                    data = msgspec.json.encode({"after": after, "oldest": oldest})
+                    yield event("missed", data, oldest - 1)
+                    after = oldest - 1
                 if changes:
                     after = changes[-1].seq
                     yield b"".join(self._events(changes, values=wanted.values))
@@ -154,6 +160,14 @@ class Stream:
             ended.cancel()
             if waiting is not None:
                 waiting.cancel()
+
+    def _lost(self, after: int, changes: Sequence[Change]) -> int | None:
+        """The oldest change that is kept, where `changes` do not go on right after `after`."""
+        first = changes[0].seq if changes else int(self._log.head()) + 1
+        if first == after + 1:
+            return None
+        oldest = int(self._log.oldest())
+        return oldest if oldest > after + 1 else None
 
     def _events(self, changes: Iterable[Change], *, values: bool) -> Iterable[bytes]:
         for change in changes:

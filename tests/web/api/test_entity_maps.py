@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -215,3 +216,24 @@ def test_a_map_belongs_to_its_context_and_its_size_is_bounded(serve: Serve) -> N
         assert kind(other) == (400, "BadRequestData")
 
     serve(test, limits__max_sorted=2)
+
+
+def test_what_is_deleted_while_it_is_used_does_not_come_back(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        context = engine.tenant("default").context
+        maps = context.entity_maps
+        found = await maps.create({"urn:Lamp:01": ["@none"]}, ld="any")
+        await asyncio.gather(
+            maps.prune(found, {"urn:Lamp:01"}),
+            maps.delete(found.id),
+            maps.relink(found, {"urn:r:1": "http://there/entityMaps/1"}),
+        )
+        await maps.prune(found, {"urn:Lamp:01"})
+        assert context.store.documents.list("entityMap") == []
+        assert (await client.get(f"entityMaps/{found.id}")).status_code == 404
+        made = await asyncio.gather(*(maps.create({}, ld="any") for _ in range(9)))
+        kept = {one for one, _ in context.store.documents.list("entityMap")}
+        assert kept == {one.id for one in made[-5:]}
+
+    serve(test, limits__max_entity_maps=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -641,3 +642,32 @@ def test_the_identity_of_the_source_and_of_each_tenant(serve: Serve) -> None:
         assert body["contextSourceAlias"] == "city.example"
 
     serve(named, federation__alias="city.example")
+
+
+def test_no_entity_slips_in_between_check_and_registration(serve: Serve) -> None:
+    """A redirect registration and an entity that it is about, at the same time (§4.3.6.3)."""
+
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        held = refused = 0
+        for number in range(12):
+            one = f"urn:ngsi-ld:Bench:{number}"
+            document = registration(
+                id=f"urn:r:{number}",
+                mode="redirect",
+                endpoint="http://127.0.0.1:9",
+                information=[{"entities": [{"id": one, "type": "Bench"}]}],
+            )
+            posts = [("csourceRegistrations", document), ("entities", {"id": one, "type": "Bench"})]
+            if number % 2:
+                posts.reverse()
+            done = await asyncio.gather(*(client.post(url, json=body) for url, body in posts))
+            here = engine.tenant("default").context.row(one) is not None
+            known = engine.tenant("default").registrations.find(f"urn:r:{number}") is not None
+            assert here != known
+            statuses = dict(zip([url for url, _ in posts], done, strict=True))
+            assert statuses["csourceRegistrations"].status_code == (201 if known else 409)
+            held += here
+            refused += known
+        assert held, "the entity never came first"
+
+    serve(test, network__allow_private=True)

@@ -344,10 +344,10 @@ def test_snapshots_end_are_closed_and_survive_a_restart(serve: Serve) -> None:
         missing = await client.get("entities?type=Lamp", headers={IN: short})
         assert missing.status_code == 404
         for _ in range(100):
-            if not snapshots._open:
+            if not snapshots._rooms._opened:
                 break
             await asyncio.sleep(0.02)
-        assert not snapshots._open
+        assert not snapshots._rooms._opened
         await client.patch("entities/urn:Lamp:1", json={"power": 1000})
 
     async def second(client: httpx.AsyncClient, engine: Engine) -> None:
@@ -392,6 +392,86 @@ def test_an_interrupted_preparation_has_failed(serve: Serve) -> None:
 
     serve(first)
     serve(second)
+
+
+def test_what_is_deleted_while_it_is_filled_is_gone(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deleted at any moment of its making, or while a clone is made of it: no error, no files."""
+
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        _, original = await made(client, id="urn:snapshot:original")
+        body = {"type": "Snapshot", "snapshotQueries": [lamps(), lamps(q="power>1")]}
+        folder = engine.folder.tenants / "default" / "snapshots"
+        for number in range(12):
+            one = f"urn:snapshot:{number}"
+            assert (await client.post("snapshots", json=body | {"id": one})).status_code == 201
+            for _ in range(number):
+                await asyncio.sleep(0)
+            assert (await client.delete(f"snapshots/{one}")).status_code == 204
+            assert (await client.get(f"snapshots/{one}")).status_code == 404
+        clone = {"type": "Snapshot", "id": "urn:snapshot:clone"}
+        answer = await client.post(f"snapshots/{original}/clone", json=clone)
+        await client.delete(f"snapshots/{original}")
+        found = await ready(client, answer.headers["location"])
+        assert found["snapshotStatus"] in ("success", "failure")
+        # The clone is whole, or it came too late for its original and has nothing.
+        files = int(found["snapshotStatus"] == "success")
+        for _ in range(200):
+            if len(list(folder.iterdir())) == files:
+                break
+            await asyncio.sleep(0.01)
+        assert len(list(folder.iterdir())) == files
+        assert [one.id for one in engine.tenant("default").snapshots.all()] == [clone["id"]]
+
+    serve(test)
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+def test_a_change_while_it_becomes_ready_keeps_both(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        for number in range(6):
+            body = {"type": "Snapshot", "snapshotQueries": [lamps()], "id": f"urn:s:{number}"}
+            where = (await client.post("snapshots", json=body)).headers["location"]
+            for _ in range(number):
+                await asyncio.sleep(0)
+            for priority in (7, 8, 9):
+                await client.patch(f"snapshots/urn:s:{number}", json={"snapshotPriority": priority})
+            found = await ready(client, where)
+            assert (found["snapshotStatus"], found["snapshotPriority"]) == ("success", 9)
+            context = engine.tenant("default").context
+            await context.write(lambda _: None)  # after what was being kept
+            kept = dict(context.store.documents.list("snapshot"))[f"urn:s:{number}"]
+            assert b'"status":"success"' in kept
+            assert b'"priority":9' in kept
+
+    serve(test)
+
+
+def test_what_comes_and_goes_while_it_is_filled_hides_nothing(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        every = [lamp(number) for number in range(1400)]
+        for start in (0, 700):
+            some = every[start : start + 700]
+            assert (await client.post("entityOperations/create", json=some)).status_code == 201
+        body = {"type": "Snapshot", "snapshotQueries": [lamps()], "id": "urn:snapshot:moved"}
+        where = (await client.post("snapshots", json=body)).headers["location"]
+        for number in range(0, 400, 20):
+            await client.delete(f"entities/urn:Lamp:{number}")
+        await ready(client, where)
+        seen = set()
+        for offset in (0, 1000):
+            page = await client.get(
+                f"entities?type=Lamp&limit=1000&offset={offset}&pick=id",
+                headers={IN: "urn:snapshot:moved"},
+            )
+            seen |= {one["id"] for one in page.json()}
+        kept = {f"urn:Lamp:{n}" for n in range(1400)} - {f"urn:Lamp:{n}" for n in range(0, 400, 20)}
+        assert kept <= seen
+
+    serve(test)
 
 
 def test_what_sources_have_is_frozen_too(tmp_path: Path) -> None:
@@ -465,8 +545,8 @@ def test_subscriptions_inside_a_snapshot(serve: Serve) -> None:
             assert len((await client.get("subscriptions", headers=inside)).json()) == 1
             snapshots = engine.tenant("default").snapshots
             await asyncio.sleep(0.1)
-            await snapshots.close_idle()
-            assert snapshots._open  # someone waits for notifications
+            await snapshots._rooms.close_idle()
+            assert snapshots._rooms._opened  # someone waits for notifications
 
     serve(test, network__allow_private=True, snapshots__idle_seconds=0.05)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,8 @@ import httpx
 from tests.web.api.conftest import Serve
 
 from rynek.app import Engine
+from rynek.context import Txn
+from rynek.web.changes import Stream, asked
 from rynek.web.pages.description import examples, groups
 
 EXAMPLES = Path(__file__).parents[3] / "src" / "rynek" / "web" / "examples"
@@ -133,6 +136,42 @@ def test_nothing_is_told_to_who_may_not_read(serve: Serve) -> None:
             assert (await client.get(f"{SITE}/{path}")).status_code == 401
 
     serve(test, access__anonymous="none")
+
+
+def test_a_stream_says_what_is_no_longer_kept(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        tenant = engine.tenant("default")
+        for number in range(6):
+            await write(client, 0, number)
+        log = tenant.context.changes
+        await tenant.history.flush()
+
+        def trim(txn: Txn) -> None:
+            txn.later("DELETE FROM change WHERE seq <= ?", (3,))
+
+        await tenant.context.write(trim)
+        stream = Stream(log, await tenant.context.default_ld())
+        stopping = asyncio.Event()
+        told = stream.follow(asked({"after": "1"}), stopping)
+        await anext(told)
+        missed = await anext(told)
+        assert missed.decode().split("\n") == [
+            "id: 3",
+            "event: missed",
+            'data: {"after":1,"oldest":4}',
+            "",
+            "",
+        ]
+        changes = (await anext(told)).decode()
+        assert [line for line in changes.splitlines() if line.startswith("id")] == [
+            "id: 4",
+            "id: 5",
+            "id: 6",
+        ]
+        stopping.set()
+        await anext(told)
+
+    serve(test)
 
 
 def test_the_change_stream_is_read_by_cursor(serve: Serve) -> None:

@@ -210,11 +210,28 @@ class Registrations:
         return await self._keep(made)
 
     async def _keep(self, made: Registration) -> Registration:
-        """Check for conflicts and keep it, durably and then in memory."""
+        """Check for conflicts and keep it, durably."""
         conflicts.with_registrations(made, self.matching)
-        await conflicts.with_entities(made, self._context)
-        body = _encode(made)
         before = self._index.find(made.id)
+        # In force before the check: what is written from here on goes by it, and what was already
+        # on its way is waited for, so that no entity slips in between check and registration.
+        self._index.put(made)
+        try:
+            await self._context.write(_nothing)
+            await conflicts.with_entities(made, self._context)
+            await self._commit(before, made)
+        except BaseException:
+            if before is None:
+                self._index.remove(made.id)
+            else:
+                self._index.put(before)
+            raise
+        self._note_expiry(made)
+        self._told(made.id)
+        return made
+
+    async def _commit(self, before: Registration | None, made: Registration) -> None:
+        body = _encode(made)
 
         def job(txn: Txn) -> None:
             conflicts.with_held_attributes(made, txn)
@@ -222,10 +239,6 @@ class Registrations:
             self._tell(txn, before, made)
 
         await self._context.write(job)
-        self._index.put(made)
-        self._note_expiry(made)
-        self._told(made.id)
-        return made
 
     async def _forget(self, gone: Registration) -> None:
         def job(txn: Txn) -> None:
@@ -325,6 +338,10 @@ class Registrations:
                     await self._forget(one)
                 except Exception as error:
                     _logger.warning("registration %s not deleted: %s", one.id, error)
+
+
+def _nothing(_: Txn) -> None:
+    """A job that only waits for those before it."""
 
 
 def _now() -> int:

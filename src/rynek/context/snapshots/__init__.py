@@ -15,8 +15,9 @@ from rynek.context.snapshots.document import (
     snapshot_test,
     status_of,
 )
-from rynek.context.snapshots.keeper import Scope, SnapshotLimits, Snapshots
+from rynek.context.snapshots.keeper import SnapshotLimits, Snapshots
 from rynek.context.snapshots.notices import SnapshotNotices
+from rynek.context.snapshots.rooms import Scope
 
 __all__ = [
     "Detail",

@@ -7,17 +7,19 @@ import contextlib
 import logging
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
 from rynek.base.clock import MICRO
-from rynek.base.errors import AlreadyExists, Forbidden, ResourceNotFound, Unavailable
+from rynek.base.errors import AlreadyExists, Forbidden, Problem, ResourceNotFound, Unavailable
 from rynek.context.live import Context
 from rynek.context.snapshots.document import Snapshot, failed
 from rynek.context.snapshots.notices import SnapshotNotices
+from rynek.context.snapshots.rooms import Rooms, Scope
 from rynek.context.store.contract import Txn
 
 _KIND: Final = "snapshot"
@@ -42,43 +44,6 @@ class SnapshotLimits(msgspec.Struct, frozen=True):
     idle: float = 60.0
 
 
-class Scope(Protocol):
-    """What operations inside a snapshot work on: the rooms of a tenant over its folder."""
-
-    @property
-    def context(self) -> Context:
-        """Its entities."""
-        ...
-
-    @property
-    def history(self) -> Any:
-        """Its past."""
-        ...
-
-    @property
-    def busy(self) -> bool:
-        """Whether it has to stay open though nobody asks: it has subscriptions."""
-        ...
-
-    async def start(self) -> None:
-        """Open it."""
-        ...
-
-    async def stop(self) -> None:
-        """Close it."""
-        ...
-
-
-class _Open:
-    """A scope in use: by how many, and since when by nobody."""
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.users = 0
-        self.idle_since = 0.0
-        self.started = asyncio.Event()
-
-
 class Snapshots:
     """Snapshots as the API sees them. `open_scope` makes the rooms over a snapshot's folder."""
 
@@ -92,11 +57,11 @@ class Snapshots:
     ) -> None:
         self._context = context
         self._folder = folder
-        self._open_scope = open_scope
+        self._rooms = Rooms(lambda one: open_scope(folder / one.key, one), limits.idle)
         self._notices = notices
         self.limits = limits
-        self._open: dict[str, _Open] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._filling: dict[str, asyncio.Task[None]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._saved_use: dict[str, int] = {}
         self._making = asyncio.Lock()
@@ -138,9 +103,7 @@ class Snapshots:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._ticker = None
-        for opened in list(self._open.values()):
-            await opened.scope.stop()
-        self._open.clear()
+        await self._rooms.close_all()
 
     def all(self) -> list[Snapshot]:
         """Every snapshot that is not over, in the order in which they were made."""
@@ -168,11 +131,14 @@ class Snapshots:
             try:
                 await self._save(one)
             except BaseException:
-                del self._all[one.id]
+                self._all.pop(one.id, None)
                 raise
-        self._notices.follow(one)
-        self.later(self._fill(one, fill))
-        self._tick()
+            if one.id not in self._all:
+                return  # deleted while it was being kept
+            self._notices.follow(one)
+            filling = self._filling[one.key] = self.later(self._fill(one, fill))
+            filling.add_done_callback(lambda _: self._filling.pop(one.key, None))
+            self._tick()
 
     def _known_id(self, one: Snapshot) -> None:
         if one.id in self._all:
@@ -194,11 +160,15 @@ class Snapshots:
             done = await fill(one)
         except asyncio.CancelledError:
             raise
+        except Problem as problem:
+            _logger.warning("snapshot %s failed: %s", one.id, problem.detail)
+            done = msgspec.structs.replace(one, status="failure")
         except Exception:
             _logger.exception("snapshot %s failed", one.id)
             done = msgspec.structs.replace(one, status="failure")
-        if one.id in self._all:
-            await self.finish(self._all[one.id], done)
+        kept = self._all.get(one.id)
+        if kept is not None and kept.key == one.key:
+            await self.finish(kept, done)
 
     async def finish(self, now_kept: Snapshot, done: Snapshot) -> None:
         """Keep what became of the queries, and tell the endpoint (§5.16.6)."""
@@ -229,18 +199,30 @@ class Snapshots:
             raise ResourceNotFound(f"no snapshot {snapshot_id[:200]}")
         now = self._context.clock.now()
         one.expires_at = min(one.expires_at, now)
-        opened = self._open.pop(one.key, None)
+        self._saved_use.pop(snapshot_id, None)
 
         def job(txn: Txn) -> None:
             txn.forget(_KIND, snapshot_id)
             self._notices.tell(txn, one, now + 1)
 
         await self._context.store.write(job)
-        if opened is not None:
-            await opened.scope.stop()
-        await asyncio.to_thread(self._remove, one.key)
+        filling = self._filling.get(one.key)
+        if filling is not None:
+            filling.cancel()
+        if filling is not None or self._rooms.used(one.key):
+            # Who works in it (a request, a clone that is made of it) comes to an end first.
+            self.later(self._clear(one.key, filling))
+        else:
+            await self._clear(one.key, None)
         if one.endpoint is not None:
             self.later(self._take_leave(one))
+
+    async def _clear(self, key: str, filling: asyncio.Task[None] | None) -> None:
+        """Close a snapshot that is no longer kept, and take its files away."""
+        if filling is not None:
+            await asyncio.gather(filling, return_exceptions=True)
+        await self._rooms.close(key)
+        await asyncio.to_thread(self._remove, key)
 
     def _remove(self, key: str) -> None:
         """The folder goes at once for whoever looks, its files after that."""
@@ -269,26 +251,9 @@ class Snapshots:
         async with self.opened(one) as scope:
             yield scope
 
-    @contextlib.asynccontextmanager
-    async def opened(self, one: Snapshot) -> AsyncIterator[Scope]:
+    def opened(self, one: Snapshot) -> AbstractAsyncContextManager[Scope]:
         """The rooms of a snapshot; they stay open a while for whoever comes next."""
-        found = self._open.get(one.key)
-        if found is None:
-            found = self._open[one.key] = _Open(self._open_scope(self._folder / one.key, one))
-            try:
-                await found.scope.start()
-            except BaseException:
-                self._open.pop(one.key, None)
-                raise
-            finally:
-                found.started.set()
-        found.users += 1
-        try:
-            await found.started.wait()
-            yield found.scope
-        finally:
-            found.users -= 1
-            found.idle_since = asyncio.get_running_loop().time()
+        return self._rooms.using(one)
 
     def _note_use(self, one: Snapshot) -> None:
         """Keep the time of the last use now and then."""
@@ -298,14 +263,16 @@ class Snapshots:
 
     async def _save(self, one: Snapshot, *, tell: bool = False) -> None:
         def job(txn: Txn) -> None:
-            if one.id in self._all:
-                txn.keep(_KIND, one.id, _encode(one))
+            # What is kept is how it is now: a later change may already have been written.
+            kept = self._all.get(one.id)
+            if kept is not None:
+                txn.keep(_KIND, one.id, _encode(kept))
                 if tell:
                     self._notices.tell(txn, one, txn.now)
 
         await self._context.store.write(job)
 
-    def later(self, work: Awaitable[None]) -> None:
+    def later(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Run in the background until the service stops."""
 
         async def run() -> None:
@@ -319,6 +286,7 @@ class Snapshots:
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _tick(self) -> None:
         if self._ticker is None:
@@ -332,17 +300,9 @@ class Snapshots:
                 now = self._context.clock.now()
                 for one in [one for one in self._all.values() if one.expires_at <= now]:
                     await self.delete(one.id)
-                await self.close_idle()
+                await self._rooms.close_idle()
             except Exception as error:
                 _logger.warning("upkeep of snapshots failed, it goes on: %s", error)
-
-    async def close_idle(self) -> None:
-        """Close the snapshots that nobody has used for a while."""
-        limit = asyncio.get_running_loop().time() - self.limits.idle
-        for key, opened in list(self._open.items()):
-            if not opened.users and opened.idle_since <= limit and not opened.scope.busy:
-                del self._open[key]
-                await opened.scope.stop()
 
 
 def _forget(txn: Txn, *, snapshot_id: str) -> None:

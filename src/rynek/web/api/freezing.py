@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from rynek.context import (
     Context,
     Detail,
     Entity,
+    EntityMap,
     Instance,
     Query,
     Snapshot,
@@ -26,7 +28,7 @@ from rynek.web.api import selecting
 from rynek.web.api.call import Call
 from rynek.web.api.freezing_past import asking_call, copy_past, read_past, run_past
 from rynek.web.api.linking import Links
-from rynek.web.api.params import Paging, entity_query, require_filter, view_of
+from rynek.web.api.params import entity_query, require_filter, view_of
 from rynek.web.api.query_body import query_params
 from rynek.web.api.reading import Join, check_sources, join_of
 
@@ -72,10 +74,11 @@ def copied(snapshots: Snapshots, original: Snapshot) -> Fill:
     """What fills a snapshot with the content of another one (§5.16.2.4)."""
 
     async def fill(one: Snapshot) -> Snapshot:
-        async with snapshots.opened(original) as source, snapshots.opened(one) as scope:
+        # In use from here on: when it is deleted, its files stay until the copy is made.
+        kept = snapshots.get(original.id)
+        async with snapshots.opened(kept) as source, snapshots.opened(one) as scope:
             await _copy(source.context, scope.context)
             await copy_past(source, scope)
-        kept = snapshots.get(original.id)
         return msgspec.structs.replace(
             one,
             status="success",
@@ -122,19 +125,24 @@ async def _run(asked: _Asked, context: Context, room: int) -> Detail:
 
 async def _put(asked: _Asked, context: Context, room: int) -> int:
     call, ld = asked.call, asked.call.ld
-    offset, more, count = 0, True, 0
-    while more:
-        found = await selecting.select(call, asked.query, Paging(_CHUNK, offset, count=False), None)
-        shown = [(one, asked.view) for one in found.entities]
+    found = await selecting.candidates(call, asked.query, None)
+    # Which entities is settled once: pages by offset would miss some while others come and go.
+    settled = EntityMap("", 0, ld.id, found.entities, found.linked)
+    ids = list(found.entities)
+    links = Links(call, call.limits.max_sorted)
+    count = 0
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        query = dataclasses.replace(asked.query, ids=some)
+        page = await selecting.matching(call, query, len(some), settled)
+        shown = [(one, asked.view) for one in page.entities]
         if asked.join is not None:
-            links = Links(call, call.limits.max_sorted)
-            shown += await links.follow(found.entities, asked.view, asked.join)
+            shown += await links.follow(page.entities, asked.view, asked.join)
         count += len(shown)
         if count > room:
             raise TooManyResults(f"more than {room} entities: a snapshot does not hold so many")
         parts = [_frozen(one, view) for one, view in shown]
         await context.write(lambda txn, parts=parts: _keep(txn, parts, ld))  # type: ignore[misc]
-        offset, more = offset + _CHUNK, found.more
     return count
 
 

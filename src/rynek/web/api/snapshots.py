@@ -60,8 +60,10 @@ async def retrieve_snapshot(call: Call) -> Reply:
 async def update_snapshot(call: Call) -> Reply:
     """Update Snapshot Status (§5.16.4): PATCH /snapshots/{id}."""
     snapshots = _of(call)
-    old = snapshots.get(_id(call))
+    snapshots.get(_id(call))
     fragment, _ = await read_document(call)
+    # Once more: it may have become ready, or have been deleted, while the body came in.
+    old = snapshots.get(_id(call))
     now = call.tenant.clock.now()
     made = changed_snapshot(old, fragment, now=now, lifetime=_lifetime(snapshots))
     return document_reply(call, render_snapshot(await snapshots.update(made)))
