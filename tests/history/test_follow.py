@@ -46,6 +46,15 @@ async def numbers(history: History, entity: str = BUS, attr: str = "speed") -> l
     return list(table.column("number").to_pylist())
 
 
+async def until(look: Callable[[], object]) -> None:
+    """Wait for what must happen."""
+    for _ in range(600):
+        if look():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it did not happen")
+
+
 def test_a_value_is_readable_once_before_during_and_after_the_flush(tmp_path: Path) -> None:
     log = ListLog()
 
@@ -223,12 +232,19 @@ def test_a_full_tail_fails_rather_than_answer_with_less(tmp_path: Path) -> None:
 
     async def test(history: History) -> None:
         await history.ready()
+        blocker = tmp_path / "history" / "readings" / "day=2026-03-10"
+        blocker.write_text("in the way")
         log.write(change("create", BUS, {"speed": number(1, T0)}))
-        await numbers(history)
+        assert await numbers(history) == [1]
         log.write(change("update", BUS, {"speed": number(2, T0 + MINUTE)}))
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="cannot be written"):
             await numbers(history)
-        history._follower._settings.max_rows = 100  # the disk works again
+        await until(lambda: history.state().error)
+        assert history.state().pending == 1
+        assert history.state().unread == 1
+        blocker.unlink()
+        await until(lambda: not history.state().error)
+        assert await numbers(history) == [1, 2]
 
     with_history(tmp_path, test, log, tight)
 

@@ -187,6 +187,20 @@ class Unavailable(Problem):
     title = "Service unavailable"
 
 
+class InsufficientStorage(Problem):
+    """The disk (or a quota) is full: nothing of the request was kept (RFC 4918 §11.5)."""
+
+    status = 507
+    slug = "InternalError"
+    title = "No room left on the disk"
+
+
+class Damaged(Unavailable):
+    """A file of the data folder is damaged: what needs it cannot be answered, the rest can."""
+
+    title = "A file is damaged"
+
+
 class OutgoingRefused(Problem):
     """The outgoing guard refused or gave up on a request to another host."""
 

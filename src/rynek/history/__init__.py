@@ -5,7 +5,7 @@ from __future__ import annotations
 from .aggregate import AggregateQuery
 from .backup import TableFiles, table_files
 from .engine import EngineSettings
-from .follow import FollowerSettings
+from .following import FollowerSettings, FollowerState
 from .history import History, HistorySettings, HistoryStats
 from .measures import METHODS, value_of
 from .merge import MergeSettings
@@ -22,6 +22,7 @@ __all__ = [
     "AggregateQuery",
     "EngineSettings",
     "FollowerSettings",
+    "FollowerState",
     "History",
     "HistorySettings",
     "HistoryStats",

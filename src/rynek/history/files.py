@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -27,6 +28,7 @@ _LONG_AGO_DAYS = 31
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The last microsecond of the year 9999: nothing later can be told as a date.
 _LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_EARLIEST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _DICTIONARY = [
     "entity_id", "type", "attr", "dataset_id", "kind", "text", "json", "unit_code", "source",
     "meta", "number", "lon", "lat",
@@ -110,18 +112,31 @@ def _partitions(table: pa.Table) -> npt.NDArray[np.int64]:
     return np.where(np.isin(days, sparse), years.astype(np.int64), days)
 
 
-def write_part(root: Path, day: int, rows: pa.Table) -> Part:
-    """Write one sorted day's rows as a new file and sync it; the table does not know it yet."""
+def _described(day: int, rows: pa.Table) -> Part:
+    """What the table will be told of one sorted day's rows, before they are written."""
+    low, high = _time_bounds(rows)
+    entities = rows.column("entity_id")
+    part = Part(
+        path=f"{PARTITION}={day_text(day)}/part-{token_hex(12)}.parquet",
+        day=day,
+        rows=len(rows),
+        size=0,
+        min_entity=entities[0].as_py(),
+        max_entity=entities[len(rows) - 1].as_py(),
+        min_time=low,
+        max_time=high,
+        plain=rows.column("dataset_id").null_count == len(rows),
+    )
+    statistics(part)
+    return part
+
+
+def _write(rows: pa.Table, target: Any) -> None:
     import pyarrow.parquet as pq
 
-    folder = root / f"{PARTITION}={day_text(day)}"
-    fresh = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"part-{token_hex(12)}.parquet"
-    path = folder / name
     pq.write_table(
         rows,
-        path,
+        target,
         row_group_size=ROW_GROUP,
         compression="zstd",
         compression_level=3,
@@ -132,25 +147,50 @@ def write_part(root: Path, day: int, rows: pa.Table) -> Part:
             "at": "DELTA_BINARY_PACKED",
         },
         write_statistics=["entity_id", "attr", "time", "seq", "type"],
+        # What a disk turned over in a page shows when all of it is read (rynek doctor --deep).
+        write_page_checksum=True,
         store_schema=False,
     )
-    fsync_file(path)
-    fsync_folder(folder)
-    if fresh:
-        fsync_folder(root)
-    low, high = _time_bounds(rows)
-    entities = rows.column("entity_id")
-    return Part(
-        path=f"{folder.name}/{name}",
-        day=day,
-        rows=len(rows),
-        size=path.stat().st_size,
-        min_entity=entities[0].as_py(),
-        max_entity=entities[len(rows) - 1].as_py(),
-        min_time=low,
-        max_time=high,
-        plain=rows.column("dataset_id").null_count == len(rows),
-    )
+
+
+def rehearse(rows: pa.Table) -> None:
+    """Do all that writing these rows takes, but for the disk; raises what that would raise."""
+    import pyarrow as pa
+
+    for day, part in by_day(rows):
+        _described(day, part)
+        _write(part, pa.BufferOutputStream())
+
+
+def write_part(root: Path, day: int, rows: pa.Table) -> Part:
+    """Write one sorted day's rows as a new file and sync it; the table does not know it yet.
+
+    Where that fails, nothing of it is left.
+    """
+    part = _described(day, rows)
+    path = root / part.path
+    folder = path.parent
+    fresh = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(rows, path)
+        fsync_file(path)
+        fsync_folder(folder)
+        if fresh:
+            fsync_folder(root)
+        return msgspec.structs.replace(part, size=path.stat().st_size)
+    except BaseException:
+        discard(root, [part])
+        raise
+
+
+def discard(root: Path, parts: Iterable[Part]) -> None:
+    """Remove files that the table does not know, and their folders where those are empty."""
+    for part in parts:
+        path = root / part.path
+        with contextlib.suppress(OSError):
+            path.unlink()
+            path.parent.rmdir()
 
 
 def _time_bounds(rows: pa.Table) -> tuple[int, int]:
@@ -178,7 +218,7 @@ def statistics(part: Part) -> str:
 
 
 def _milli(micros: int, up: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=min(micros + up, _LATEST))
+    moment = _EPOCH + timedelta(microseconds=max(_EARLIEST, min(micros + up, _LATEST)))
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 

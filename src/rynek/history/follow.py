@@ -18,16 +18,19 @@ from typing import Final
 import msgspec
 
 from rynek.base.errors import Unavailable
+from rynek.base.trouble import Trouble
 from rynek.context import Change, ChangeLog
 
 from . import runs as runs_file
 from .amend import Known
 from .decode import Run, SeriesKey, readings
+from .following import FollowerSettings, FollowerState, NoRoom
 from .lake import FOLLOWER, Lake
 from .merge import Merger
 from .overlay import Overlay
 from .recent import Recent
 from .schema import to_table
+from .setaside import SetAside, unwritable
 from .tail import Tail, View
 
 log = logging.getLogger(__name__)
@@ -35,23 +38,8 @@ log = logging.getLogger(__name__)
 CURSOR: Final = "history"
 _PAGE = 1000
 _WAIT = 1.0
-_LONGEST_PAUSE = 60.0
+_LONGEST_PAUSE = 30.0
 _FEED: Final = "feed:"
-
-
-class FollowerSettings(msgspec.Struct, kw_only=True):
-    """When the tail goes to the table: after `flush_seconds` or at `flush_rows` rows.
-
-    Above `max_rows` (the table cannot be written) nothing more is read from the log, and
-    questions fail instead of answering with less than what was acknowledged. `recent_rows` stay in
-    memory after they were written.
-    """
-
-    flush_seconds: float = 15.0
-    flush_rows: int = 50_000
-    runs_seconds: float = 60.0
-    max_rows: int = 1_000_000
-    recent_rows: int = 100_000
 
 
 class Follower:
@@ -85,8 +73,13 @@ class Follower:
         self._drain_lock = asyncio.Lock()
         self._flush_lock = asyncio.Lock()
         self._ready = asyncio.Event()
-        self._closed_out = False
-        self._failing = self._stopping = False
+        self._stopping = False
+        self._writing = Trouble("history: writing", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
+        self._opening = Trouble("history: opening", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
+        self._keeping = Trouble("history: upkeep", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
+        self._keep_after = 0.0
+        self._behind_since: float | None = None
+        self.aside = SetAside(self._runs_path.parent)
         self._task: asyncio.Task[None] | None = None
         self._muted_above: int | None = None
         self.recent = Recent(settings.recent_rows)
@@ -118,8 +111,8 @@ class Follower:
                 await self._begun()
             elif self._task.done():
                 raise Unavailable("The history is not running")
-            if self._closed_out:
-                raise Unavailable("The history cannot be opened: the log says why")
+            if self._opening.error:
+                raise Unavailable(f"The history cannot be opened: {self._opening.error}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), _WAIT / 4)
 
@@ -148,6 +141,24 @@ class Follower:
     def lag(self) -> int:
         """How many changes of the log were not read yet."""
         return max(0, self._changes.head() - self._tail.seq)
+
+    def state(self) -> FollowerState:
+        """How it goes; never waits."""
+        now = time.monotonic()
+        held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)
+        wrong = self._writing if self._ready.is_set() else self._opening
+        return FollowerState(
+            is_open=self._ready.is_set(),
+            unread=self.lag(),
+            pending=held,
+            behind_seconds=0.0 if self._behind_since is None else now - self._behind_since,
+            error=wrong.error,
+            failing_seconds=wrong.seconds,
+            upkeep_error=self._keeping.error,
+            upkeep_failing_seconds=self._keeping.seconds,
+            set_aside=len(self.aside),
+            lost=self.lost,
+        )
 
     def view(self) -> View:
         """The table's newest snapshot, the rows above it, and the overlay."""
@@ -182,7 +193,14 @@ class Follower:
             return
         if len(change.types) > 1 or change.entity_id in self._overlay.known:
             self._note_types(change)
-        rows = readings(change, self._runs)
+        try:
+            rows = readings(change, self._runs)
+        except Exception as error:
+            log.exception("history: change %d of %s is set aside", change.seq, change.entity_id)
+            self.aside.change(change, f"{type(error).__name__}: {error}")
+            rows = []
+        if rows and self._behind_since is None:
+            self._behind_since = time.monotonic()
         self._tail.extend(rows if change.seq > self._table_seq else (), change.seq)
 
     def _note_types(self, change: Change) -> None:
@@ -199,7 +217,7 @@ class Follower:
     def _check_room(self) -> None:
         held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)
         if held >= self._settings.max_rows:
-            raise Unavailable("The history cannot be written; is the disk full?")
+            raise NoRoom(f"The history cannot be written: {self._writing.error}")
 
     def _note_gap(self, first: int) -> None:
         missing = self._changes.oldest() - self._tail.seq - 1
@@ -220,22 +238,46 @@ class Follower:
                     await self._in_thread(lambda: self._lake.mark(tail.seq))
                 await self._in_thread(lambda: runs_file.save(self._runs_path, data))
                 await self._in_thread(self._overlay.save_known)
+                await self._in_thread(self._lake.settle)
                 self._runs_saved = tail.seq
                 self._changes.acknowledge(CURSOR, tail.seq)
 
     async def _write(self, tail: Tail) -> None:
+        since = time.monotonic()
         try:
-            await self._in_thread(
-                lambda: self._lake.append(to_table(tail.rows), {FOLLOWER: tail.seq})
-            )
+            await self._in_thread(lambda: self._append(tail))
         finally:
             # The snapshot says whether it is in the table, whatever interrupted the wait.
             if self._lake.snapshot.seq < tail.seq:
                 self._tail = tail.before(self._tail)
             else:
                 self.recent.keep(tail)
+                self._behind_since = since if self._tail.rows else None
             self._table_seq = self._lake.snapshot.seq
             self._flushing = None
+
+    def _append(self, tail: Tail) -> None:
+        """Write the rows; those that no file can hold are set aside first, and leave the tail."""
+        try:
+            self._lake.append(to_table(tail.rows), {FOLLOWER: tail.seq})
+        except Exception:
+            bad = unwritable(tail.rows) if self._lake.snapshot.seq < tail.seq else []
+            if not bad:
+                raise
+            for row, fault in bad:
+                log.error(  # noqa: TRY400 - the fault is the row's, not the code's
+                    "history: a reading of %s, change %d, is set aside: %s",
+                    row.entity_id, row.seq, fault,
+                )  # fmt: skip
+            self.aside.rows(bad)
+            tail.remove(row for row, _ in bad)
+            self._append_rest(tail)
+
+    def _append_rest(self, tail: Tail) -> None:
+        if tail.rows:
+            self._lake.append(to_table(tail.rows), {FOLLOWER: tail.seq})
+        else:
+            self._lake.mark(tail.seq)
 
     async def _in_thread(self, work: Callable[[], object]) -> None:
         # Shielded: a cancelled task must not leave a commit running that nobody accounts for.
@@ -262,29 +304,31 @@ class Follower:
             snapshot, saved = reset, None
         self._table_seq = snapshot.seq
         start = snapshot.seq
-        if saved is not None and saved[0] <= head:
+        if saved is not None and saved[0] <= snapshot.seq:
             start, self._runs = saved
+        acknowledged = self._changes.cursor(CURSOR) or 0
+        if snapshot.seq < min(acknowledged, head):
+            log.error(
+                "history: the table is at change %d and was at %d: a commit is gone; what the"
+                " change log still has is written again", snapshot.seq, acknowledged,
+            )  # fmt: skip
         self._tail = Tail(start)
         later = await loop.run_in_executor(self._writer, self._ahead)
         newest = max((part.max_time for part in self._lake.snapshot.parts()), default=0)
         self.recent.begin(self._table_seq, min(newest, _now()), later)
         for entity_id in self._overlay.frozen():
             self.recent.corrected(entity_id, head)
-        self._closed_out = False
         self._ready.set()
 
     async def _opened(self) -> None:
         """Open the table, however often that takes: what makes it fail may be put right."""
-        pause = _WAIT
         while not self._stopping:
             try:
                 await self._open()
-            except Exception:
-                self._closed_out = True
-                log.exception("history: the table cannot be opened; trying again in %.0f s", pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+            except Exception as error:
+                await asyncio.sleep(self._opening.note(error))
             else:
+                self._opening.over()
                 return
 
     async def _run(self) -> None:
@@ -293,20 +337,35 @@ class Follower:
         while not self._stopping:
             await self._changes.wait(self._tail.seq, _WAIT)
             try:
-                await self.drain()
+                # With no room for more rows, writing is what makes room.
+                with contextlib.suppress(NoRoom):
+                    await self.drain()
                 now = time.monotonic()
                 due = now - flushed >= self._settings.flush_seconds
-                if due or len(self._tail.rows) >= self._settings.flush_rows:
-                    save = now - saved >= self._settings.runs_seconds
-                    await self.flush(save_runs=save and self._tail.seq > self._runs_saved)
-                    flushed, saved = now, now if save else saved
-                    await self._in_thread(self._upkeep)
-                self._failing = False
-            except Exception:
-                if not self._failing:
-                    log.exception("history: writing failed; trying again")
-                self._failing = True
-                await asyncio.sleep(_WAIT)
+                if not due and not self._is_full():
+                    continue
+                save = now - saved >= self._settings.runs_seconds
+                await self.flush(save_runs=save and self._tail.seq > self._runs_saved)
+                flushed, saved = now, now if save else saved
+                self._writing.over()
+            except Exception as error:
+                await asyncio.sleep(self._writing.note(error))
+            else:
+                await self._keep_up()
+
+    def _is_full(self) -> bool:
+        return len(self._tail.rows) >= min(self._settings.flush_rows, self._settings.max_rows)
+
+    async def _keep_up(self) -> None:
+        """Upkeep of the table; what fails in it holds up no writing."""
+        if time.monotonic() < self._keep_after:
+            return
+        try:
+            await self._in_thread(self._upkeep)
+        except Exception as error:
+            self._keep_after = time.monotonic() + self._keeping.note(error)
+        else:
+            self._keeping.over()
 
 
 def _now() -> int:

@@ -23,7 +23,8 @@ from rynek.context import (
 from .aggregate import AggregateQuery
 from .edit import Editor
 from .engine import Engine, EngineSettings
-from .follow import Follower, FollowerSettings
+from .follow import Follower
+from .following import FollowerSettings, FollowerState
 from .lake import Lake
 from .merge import Merger, MergeSettings
 from .overlay import Overlay
@@ -126,9 +127,20 @@ class History:
         return self._questions.newest(parts, now) if parts else {}
 
     def _step(self) -> None:
-        self._merger.step()
-        self.upkeep.step()
-        self._questions.warm(self._lake.snapshot.parts(), _WARMED)
+        """One round of upkeep; a part that fails keeps no other from its work."""
+        failed: list[Exception] = []
+        for part in (
+            self._merger.step,
+            self.upkeep.step,
+            self._lake.checkpoint,
+            lambda: self._questions.warm(self._lake.snapshot.parts(), _WARMED),
+        ):
+            try:
+                part()
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     async def _mark(self) -> int:
         await self._follower.drain()
@@ -296,6 +308,10 @@ class History:
         for part in view.snapshot.parts():
             found.update(range(part.min_time // DAY_US, part.max_time // DAY_US + 1))
         return sorted(found)
+
+    def state(self) -> FollowerState:
+        """How writing it goes, for those who watch; never waits."""
+        return self._follower.state()
 
     def stats(self) -> HistoryStats:
         """Numbers for the health page; never waits."""

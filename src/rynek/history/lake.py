@@ -5,6 +5,7 @@ One process writes it (a lock on the data folder sees to that); any Delta reader
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rynek.base.errors import Unavailable
+from rynek.base.errors import Damaged, Unavailable
 
+from . import commits
 from .files import (
     Part,
     by_day,
     day_text,
-    fsync_file,
+    discard,
     fsync_folder,
     in_order,
     statistics,
@@ -31,7 +33,10 @@ from .schema import ADDED, FORMAT, PARTITION, arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+log = logging.getLogger(__name__)
+
 FOLLOWER = "follower"
+REPAIR = "stop the service and run rynek history repair, or restore a backup"
 _TAKEN = 1 << 61
 OVERLAY = "overlay"
 """The application transaction that says which added readings of the overlay the table holds."""
@@ -81,6 +86,10 @@ class Lake:
         self._lock = threading.RLock()
         self._table: Any = None
         self._snapshot = Snapshot(-1, 0, {})
+        self._synced = -1
+        self._doubtful = False
+        self._checkpoint = -1
+        self.aside = folder.with_name("set-aside")
 
     @property
     def snapshot(self) -> Snapshot:
@@ -90,23 +99,31 @@ class Lake:
     def open(self) -> Snapshot:
         """Open the table, creating it when there is none; imports deltalake (slow).
 
-        A commit file that a power cut left empty is removed: it was never acknowledged.
+        What a power cut tore is put aside first: it was never acknowledged.
         """
         from deltalake import DeltaTable
 
         with self._lock:
             if self._table is not None:
                 return self._snapshot
-            log = self.folder / "_delta_log"
-            if log.is_dir():
-                _drop_torn_commits(log)
+            for told in commits.mend(self.folder, self.aside):
+                log.error("history: %s: %s", self.folder, told)
+            found = commits.fault(self.folder)
+            if found is not None:
+                raise Damaged(f"{found[0]}: {found[1]}; {REPAIR}")
             if DeltaTable.is_deltatable(str(self.folder)):
                 self._table = DeltaTable(self.folder)
+                self._synced = self._table.version()
             else:
                 self._table = self._create()
-            parts = to_parts(self._table.get_add_actions(flatten=True))
-            self._publish(_grouped(parts), self.seq(FOLLOWER), self.seq(OVERLAY))
+            self._checkpoint = commits.last_checkpoint(self.folder)
+            self._read()
             return self._snapshot
+
+    def _read(self, epoch: int = 0) -> None:
+        """Take over what the table on disk is."""
+        parts = to_parts(self._opened().get_add_actions(flatten=True))
+        self._publish(_grouped(parts), self.seq(FOLLOWER), self.seq(OVERLAY), epoch)
 
     def _create(self) -> Any:
         import pyarrow as pa
@@ -125,8 +142,9 @@ class Lake:
                 "delta.deletedFileRetentionDuration": "interval 1 days",
             },
         )
-        _sync_commit(self.folder, 0)
+        commits.sync(self.folder, 0, 0, again=False)
         fsync_folder(self.folder.parent)
+        self._synced = 0
         return table
 
     def seq(self, app: str) -> int:
@@ -145,8 +163,7 @@ class Lake:
         """Store rows and the transactions' versions in one commit, durable on return."""
         with self._lock:
             days = by_day(rows, is_sorted=is_sorted)
-            parts = [write_part(self.folder, day, part) for day, part in days]
-            return self._commit(parts, (), transactions, data_change=True)
+            return self._store(days, (), transactions, data_change=True)
 
     def take(self, rows: pa.Table) -> None:
         """Store rows of another table. Those that clients added there get numbers that nothing here
@@ -182,20 +199,37 @@ class Lake:
                 pq.read_table(self.folder / part.path, partitioning=None).cast(schema)
                 for part in old
             ]
-            new = write_part(self.folder, day, in_order(pa.concat_tables(tables)))
-            return self._commit([new], old, {}, data_change=False)
+            rows = in_order(pa.concat_tables(tables))
+            return self._store([(day, rows)], old, {}, data_change=False)
 
     def replace(self, old: Sequence[Part], kept: pa.Table, moved: pa.Table) -> Snapshot:
         """Put `kept` (of one day, in order) and `moved` (of any day) in the place of files."""
         with self._lock:
-            new = [write_part(self.folder, old[0].day, kept)] if len(kept) else []
-            new += [write_part(self.folder, day, rows) for day, rows in by_day(moved)]
-            return self._commit(new, old, {}, data_change=True)
+            days = [(old[0].day, kept)] if len(kept) else []
+            return self._store([*days, *by_day(moved)], old, {}, data_change=True)
 
     def drop(self, old: Sequence[Part]) -> Snapshot:
         """Take files out of the table (retention); the bytes go with the next vacuum."""
         with self._lock:
             return self._commit([], old, {}, data_change=True)
+
+    def _store(
+        self,
+        days: Iterable[tuple[int, pa.Table]],
+        old: Sequence[Part],
+        transactions: Mapping[str, int],
+        *,
+        data_change: bool,
+    ) -> Snapshot:
+        """Write files and put them in the place of others; of what fails no file is left."""
+        new: list[Part] = []
+        try:
+            new.extend(write_part(self.folder, day, rows) for day, rows in days)
+            return self._commit(new, old, transactions, data_change=data_change)
+        except BaseException:
+            held = {part.path for part in self._snapshot.parts()}
+            discard(self.folder, [part for part in new if part.path not in held])
+            raise
 
     def _commit(
         self,
@@ -208,26 +242,76 @@ class Lake:
         from deltalake import CommitProperties, Transaction
 
         table = self._opened()
-        actions = _actions(new, old, data_change=data_change)
-        table.create_write_transaction(
-            actions,
-            mode="append",
-            schema=table.schema(),
-            partition_by=[PARTITION],
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(app, seq) for app, seq in transactions.items()]
-            ),
-        )
-        table.update_incremental()
-        _sync_commit(self.folder, table.version())
         held = self._snapshot
-        self._publish(
-            self._days_after(new, old),
-            transactions.get(FOLLOWER, held.seq),
-            transactions.get(OVERLAY, held.merged),
-            held.epoch + (data_change and FOLLOWER not in transactions),
-        )
+        epoch = held.epoch + (data_change and FOLLOWER not in transactions)
+        try:
+            table.create_write_transaction(
+                _actions(new, old, data_change=data_change),
+                mode="append",
+                schema=table.schema(),
+                partition_by=[PARTITION],
+                commit_properties=CommitProperties(
+                    app_transactions=[Transaction(app, seq) for app, seq in transactions.items()]
+                ),
+                post_commithook_properties=_no_hooks(),
+            )
+            table.update_incremental()
+        except Exception:
+            # Only the disk knows whether the commit is there; who tries again must know it too.
+            self._reopen(epoch)
+            if self._snapshot.version == held.version or not self._has(new, old):
+                raise
+        else:
+            self._publish(
+                self._days_after(new, old),
+                transactions.get(FOLLOWER, held.seq),
+                transactions.get(OVERLAY, held.merged),
+                epoch,
+            )
+        self.settle()
         return self._snapshot
+
+    def _reopen(self, epoch: int) -> None:
+        from deltalake import DeltaTable
+
+        commits.drop_drafts(self.folder)
+        self._table = DeltaTable(self.folder)
+        self._read(epoch)
+
+    def _has(self, new: Sequence[Part], old: Sequence[Part]) -> bool:
+        paths = {part.path for part in self._snapshot.parts()}
+        return paths.issuperset(part.path for part in new) and paths.isdisjoint(
+            part.path for part in old
+        )
+
+    def settle(self) -> None:
+        """Return once every commit is on disk for certain; the log may be trimmed only then."""
+        with self._lock:
+            version = self._opened().version()
+            if version <= self._synced:
+                return
+            try:
+                commits.sync(self.folder, self._synced + 1, version, again=self._doubtful)
+            except OSError:
+                self._doubtful = True
+                raise
+            self._synced, self._doubtful = version, False
+
+    def checkpoint(self) -> None:
+        """Sum the log up after every fifty commits, and let go of commits older than that by two
+        days."""
+        with self._lock:
+            table = self._opened()
+            version = table.version()
+            if version - self._checkpoint < commits.EVERY:
+                return
+            try:
+                table.create_checkpoint()
+                commits.sync_checkpoint(self.folder, version)
+            finally:
+                commits.drop_drafts(self.folder)
+            self._checkpoint = version
+            table.cleanup_metadata()
 
     def _days_after(self, new: Sequence[Part], old: Sequence[Part]) -> dict[int, tuple[Part, ...]]:
         """The files of each day once `old` are replaced by `new`."""
@@ -249,9 +333,13 @@ class Lake:
         """Delete the bytes of files that left the table more than `hours` ago; how many."""
         with self._lock:
             gone = self._opened().vacuum(
-                retention_hours=hours, dry_run=False, enforce_retention_duration=False
+                retention_hours=hours,
+                dry_run=False,
+                enforce_retention_duration=False,
+                post_commithook_properties=_no_hooks(),
             )
             self._table.update_incremental()
+            self.settle()
             held = self._snapshot
             self._publish(held.days, held.seq, held.merged, held.epoch)
             return len(gone)
@@ -292,14 +380,8 @@ def _actions(new: Sequence[Part], old: Sequence[Part], *, data_change: bool) -> 
     return actions
 
 
-def _sync_commit(folder: Path, version: int) -> None:
-    log = folder / "_delta_log"
-    fsync_file(log / f"{version:020d}.json")
-    fsync_folder(log)
+def _no_hooks() -> Any:
+    """A checkpoint that fails would make a commit look as if it had failed."""
+    from deltalake import PostCommitHookProperties
 
-
-def _drop_torn_commits(log: Path) -> None:
-    for path in sorted(log.glob("*.json"), reverse=True):
-        if path.stat().st_size > 0:
-            return
-        path.unlink()
+    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)

@@ -31,6 +31,15 @@ class Tail:
         """The rows of one entity, in order of writing."""
         return self._by_entity.get(entity_id, [])
 
+    def remove(self, rows: Iterable[Reading]) -> None:
+        """Take rows out."""
+        gone = {id(row) for row in rows}
+        self.rows = [row for row in self.rows if id(row) not in gone]
+        self._by_entity = {
+            name: [row for row in held if id(row) not in gone]
+            for name, held in self._by_entity.items()
+        }
+
     def before(self, newer: Tail) -> Tail:
         """Both in one, for a flush that failed: this one's rows first."""
         both = Tail(newer.seq)
