@@ -3,6 +3,7 @@
 #   make test    everything that is checked
 PORT ?= 8026
 JOB ?=
+OPTIONS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
@@ -48,8 +49,10 @@ lint: setup
 format: setup
 	@$(VENV)/bin/ruff check --fix-only . ; $(VENV)/bin/ruff format .
 
+# OPTIONS: those of benchmarks/run.py, such as OPTIONS='--entities 1000000 --json now.json'.
 bench: setup
-	@$(PY) benchmarks/run.py $(JOB)
+	@tools/wrk.sh
+	@$(PY) benchmarks/run.py $(OPTIONS) $(JOB)
 
 docs: setup
 	@$(VENV)/bin/mkdocs build --strict --quiet && echo 'site/index.html'

@@ -1,18 +1,28 @@
-"""The yardstick: a bare ASGI app on the same server, with as many bytes in each answer.
+"""The yardstick: an app that returns 600 bytes, on the HTTP server that rynek embeds.
 
-`GET /<n>` answers n bytes of JSON; nothing is read, checked or stored. What rynek reaches is given
-as a share of this, because absolute figures hold for one machine only.
+`python benchmarks/bare.py PORT` runs it just as rynek runs its own: granian's embedded server on
+uvloop, in one process. `GET /<n>` answers n bytes of JSON, any other path 600; nothing is read,
+checked or stored. What rynek reaches is given as a share of this, because absolute figures hold for
+one machine only. `python -m granian --interface asgi benchmarks.bare:app` is the stand-alone form,
+which is faster: its workers are no guests in somebody's event loop.
 """
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+SIZE = 600
 _bodies: dict[str, bytes] = {}
 
 
@@ -29,10 +39,28 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     answer = _bodies.get(path)
     if answer is None:
         size = path.strip("/")
-        answer = _bodies[path] = body(int(size) if size.isdigit() else 2)
+        answer = _bodies[path] = body(int(size) if size.isdigit() else SIZE)
     headers = [
         (b"content-type", b"application/ld+json"),
         (b"content-length", str(len(answer)).encode()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
+
+
+async def _serve(port: int) -> None:
+    server = Server(
+        app,
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_enabled=False,
+    )
+    await server.serve()
+
+
+if __name__ == "__main__":
+    sys.setswitchinterval(0.001)
+    gc.freeze()
+    uvloop.run(_serve(int(sys.argv[1])))

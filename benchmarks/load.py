@@ -1,4 +1,5 @@
-"""A load generator: keep-alive connections that each send the next request on the last answer.
+"""Our own load generator, for machines without wrk: keep-alive connections that each send the next
+request on the last answer.
 
 Runs in a process of its own, pinned to the second core where there is one, so that it takes no
 time from the server. Needs a server that answers HTTP/1.1 with a Content-Length.
@@ -14,21 +15,44 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import uvloop
+from benchmarks import cores
+
+MARK = b"@@@@@@@@@@"
+"""Stands in a request for a number of ten digits that rises with each one that is sent."""
 
 
 class Load(NamedTuple):
-    """What one run saw: answers a second, bytes of the last answer's body, latency in ms."""
+    """What one run saw: answers a second and in all, bytes of an answer, latency in ms, how many
+    failed (no answer, or none of 2xx) and of what."""
 
     per_second: float
+    requests: int
     body_bytes: int
     p50_ms: float
     p99_ms: float
     failed: int
+    told: str = ""
+
+
+class _Numbers:
+    """What requests leave open, counted over all connections."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def filled(self, request: bytes) -> bytes:
+        if MARK not in request:
+            return request
+        self._next += 1
+        return request.replace(MARK, b"%010d" % (self._next - 1), 1)
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Sequence[bytes], start: int, until: float) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], numbers: _Numbers, start: int, until: float
+    ) -> None:
         self.requests = requests
+        self.numbers = numbers
         self.next = start
         self.until = until
         self.latencies: list[float] = []
@@ -45,7 +69,8 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self._sent = time.perf_counter()
-        self._transport.write(self.requests[self.next % len(self.requests)])
+        request = self.requests[self.next % len(self.requests)]
+        self._transport.write(self.numbers.filled(request))
         self.next += 1
 
     def data_received(self, data: bytes) -> None:
@@ -86,13 +111,16 @@ def http(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def _drive(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
+async def _drive(
+    port: int, requests: Sequence[bytes], connections: int, seconds: float, first: int, number: int
+) -> Load:
+    numbers = _Numbers(number)
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
     step = max(1, len(requests) // connections)
     opened = [
         await loop.create_connection(
-            lambda n=n: _Connection(requests, n * step, start + seconds),  # type: ignore[misc]
+            lambda n=n: _Connection(requests, numbers, first + n * step, start + seconds),  # type: ignore[misc]
             "127.0.0.1",
             port,
         )
@@ -106,6 +134,7 @@ async def _drive(port: int, requests: Sequence[bytes], connections: int, seconds
         raise RuntimeError("the server answered nothing")
     return Load(
         per_second=len(latencies) / took,
+        requests=len(latencies),
         body_bytes=clients[0].body_bytes,
         p50_ms=latencies[len(latencies) // 2] * 1000,
         p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
@@ -113,14 +142,21 @@ async def _drive(port: int, requests: Sequence[bytes], connections: int, seconds
     )
 
 
-def _child(args: tuple[int, Sequence[bytes], int, float]) -> Load:
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, {cores[1]})
+def _child(args: tuple[int, Sequence[bytes], int, float, int, int]) -> Load:
+    os.sched_setaffinity(0, {cores.LOAD})
     return uvloop.run(_drive(*args))
 
 
-def drive(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
-    """Send `requests` in turn over `connections` for `seconds`."""
+def drive(
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float,
+    *,
+    start: int = 0,
+    number: int = 0,
+) -> Load:
+    """Send `requests` in turn over `connections` for `seconds`, from request `start` on; `number`
+    is where numbers begin that the requests leave open (MARK)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_child, ((port, requests, connections, seconds),))
+        return pool.apply(_child, ((port, requests, connections, seconds, start, number),))

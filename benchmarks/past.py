@@ -12,6 +12,9 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from benchmarks import kept
+from benchmarks.measure import driver, round_of
+from benchmarks.results import Result
 
 from rynek.app import Engine
 from rynek.base.settings import load
@@ -67,6 +70,26 @@ def fill(folder: Path, rows: int) -> float:
         return took
 
     return asyncio.run(body())
+
+
+def folder(rows: int) -> Path:
+    """The kept folder with so many readings of the past; filled now where there is none."""
+    return kept.kept(f"past-{rows}", [str(SENSORS), str(DAYS)], lambda path: _fill(path, rows))
+
+
+def _fill(path: Path, rows: int) -> None:
+    fill(path, rows)
+
+
+def asked(name: str, port: int, requests: list[bytes], connections: int, seconds: float) -> Result:
+    """Ask in turn for a while: how long one answer takes (ms), and processor time."""
+    with driver(requests) as drive:
+        drive(port, connections, 1.0)
+        cost = round_of(drive, port, connections, seconds)
+    return Result(
+        job=name, unit="ms", value=cost.seen.p50_ms, p99_ms=cost.seen.p99_ms, cpu_s=cost.cpu_s,
+        note=f"{cost.seen.per_second:,.0f}/s over {connections}" if connections > 1 else "",
+    )  # fmt: skip
 
 
 def report(port: int, sensors: int, values: int) -> None:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 import uvloop
+from benchmarks import cores
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _FAILED = b"HTTP/1.1 500 Failed\r\nContent-Length: 0\r\n\r\n"
@@ -115,8 +116,7 @@ def receiver(*, fail: float = 0.0, keep: bool = False, core: int = -1) -> Iterat
 
 
 def _main(pipe: Connection, fail: float, keep: bool, core: int) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[core]})
+    os.sched_setaffinity(0, {cores.ALL[core]})
     uvloop.run(_serve(pipe, _State(fail, keep)))
 
 

@@ -1,96 +1,129 @@
-"""`make bench [JOB=…]`: measures each job in benchmarks/jobs and prints a table.
+"""`make bench [JOB=…]`: measures the jobs in benchmarks/jobs and prints one table.
 
-A job has `requests(count)`: the HTTP requests to repeat against a server with `count` entities.
-`COMPARED = True`: its answers are compared with a bare app that sends as many bytes;
-`PER_REQUEST`: entities in one request. The docstring's first line says what it is. A job with
-`run(options)` starts and prints its own and returns how many requests failed; one that is `LONG`
-runs only when it is named.
+A job has `requests(data)`: the HTTP requests to send in turn to a server that holds `data`. It may
+have `CONNECTIONS`; `PER_REQUEST`, entities in one request; `TARGET`; `WRITES = True`: it gets a
+server of its own; `prepare(port, data)`: what to do first. A job with `run(options)` starts its own
+servers and yields its results; one that is `LONG` runs only when it is named. The docstring's first
+line says what a job is. A RuntimeError fails the whole run: a figure beside errors means nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import statistics
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import entities, server
-from benchmarks.load import Load, drive, http
+from benchmarks import cores, entities, kept, results, server, wrk
+from benchmarks.entities import Data
+from benchmarks.load import http
+from benchmarks.measure import Measuring, driver
+from benchmarks.results import Result, Run
 
 JOBS = sorted(path.stem for path in (Path(__file__).parent / "jobs").glob("*.py"))
+FIRST = ("get", "list", "filter_selective", "filter", "near", "create", "patch")
 
 
 def main() -> None:
     """Parse the arguments, run the jobs, print."""
     options = _options()
-    every = {name: importlib.import_module(f"benchmarks.jobs.{name}") for name in JOBS}
-    named = options.job or [name for name, job in every.items() if not getattr(job, "LONG", False)]
-    jobs = {name: every[name] for name in named}
-    plain = {name: job for name, job in jobs.items() if not hasattr(job, "run")}
-    print(
-        f"{options.entities:,} entities, {options.connections} connections, medians of "
-        f"{options.rounds} × {options.seconds:g} s\n"
+    os.sched_setaffinity(0, {cores.LOAD})
+    before = results.read(options.against) if options.against else None
+    jobs = _jobs(options)
+    data = entities.of(options.entities, options.scale)
+    run = Run(
+        data=data.name,
+        machine=results.machine("wrk" if wrk.available() else "our own generator"),
+        options=f"{options.connections} connections, medians of {options.rounds} × "
+        f"{options.seconds:g} s",
     )
-    print("| job | requests/s | entities/s | p50 ms | p99 ms | of a bare app |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    failed = 0
-    if plain:
-        with server.rynek() as port:
-            entities.fill(port, options.entities)
-            for name, job in plain.items():
-                failed += _measure(name, job, port, options)
-    for job in jobs.values():
-        if hasattr(job, "run"):
-            failed += job.run(options)
-    if failed:
-        sys.exit(f"{failed} requests failed: the figures mean nothing")
+    if not wrk.available():
+        print(f"{wrk.HOW_TO_GET}.\n")
+    print(f"{run.data}; {run.options}; {run.machine.told()}.\n\n{results.table_head()}", flush=True)
+    for result in _measured(jobs, data, options):
+        run.results.append(result)
+        print(results.row(result), flush=True)
+    if options.json:
+        results.write(options.json, run)
+    if options.markdown:
+        options.markdown.write_text(results.markdown(run))
+    if before is not None:
+        print("\n" + results.compared(before, run))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("job", nargs="*", help=f"of {', '.join(JOBS)}; default all")
-    parser.add_argument("--entities", type=int, default=10_000)
+    parser.add_argument("job", nargs="*", help=f"of {', '.join(JOBS)}; default all short ones")
+    parser.add_argument("--entities", type=int, default=100_000, help="vehicles in the store")
+    parser.add_argument("--scale", choices=sorted(entities.SCALES), help="a city's mix instead")
     parser.add_argument("--connections", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, help="of a round; 5, or as a job has it")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--crash-seconds", type=float, default=0, help="of the job crash; 300")
-    parser.add_argument("--past-rows", type=int, default=10_000_000, help="of the job temporal")
-    parser.add_argument("--past", type=Path, help="a data folder that benchmarks.past filled")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="print what changed since")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table alone")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="readings of the past")
     options = parser.parse_args()
+    options.given_seconds = options.seconds
+    options.seconds = options.seconds or 5.0
     unknown = sorted(set(options.job) - set(JOBS))
     if unknown:
         parser.error(f"no such job: {', '.join(unknown)}; there are {', '.join(JOBS)}")
     return options
 
 
-def _measure(name: str, job: ModuleType, port: int, options: argparse.Namespace) -> int:
-    requests = job.requests(options.entities)
-    runs = _rounds(port, requests, options)
-    rate = statistics.median(run.per_second for run in runs)
-    share = "" if not getattr(job, "COMPARED", False) else f"{_share(rate, runs[0], options):.0%}"
-    per_request = getattr(job, "PER_REQUEST", 0)
-    many = f"{rate * per_request:,.0f}" if per_request else ""
-    p50, p99 = (
-        statistics.median(getattr(run, key) for run in runs) for key in ("p50_ms", "p99_ms")
+def _jobs(options: argparse.Namespace) -> dict[str, ModuleType]:
+    names = [*FIRST, *(name for name in JOBS if name not in FIRST)]
+    every = {name: importlib.import_module(f"benchmarks.jobs.{name}") for name in names}
+    if options.job:
+        return {name: every[name] for name in options.job}
+    return {name: job for name, job in every.items() if not getattr(job, "LONG", False)}
+
+
+def _measured(
+    jobs: dict[str, ModuleType], data: Data, options: argparse.Namespace
+) -> Iterator[Result]:
+    plain = {name: job for name, job in jobs.items() if not hasattr(job, "run")}
+    if plain:
+        with server.bare(alone=True) as alone:
+            yield _alone(alone, options)
+        with server.bare() as bare:
+            yield from _plain(plain, data, Measuring(bare, options))
+    for job in jobs.values():
+        if hasattr(job, "run"):
+            yield from job.run(options)
+
+
+def _plain(jobs: dict[str, ModuleType], data: Data, measuring: Measuring) -> Iterator[Result]:
+    """Jobs that read share a server; each of the others gets its own."""
+    reading = {name: job for name, job in jobs.items() if not getattr(job, "WRITES", False)}
+    if reading:
+        with kept.copy_of(data) as folder, server.rynek(folder) as port:
+            for name, job in reading.items():
+                yield measuring.job(name, job, port, data)
+    for name, job in jobs.items():
+        if name not in reading:
+            with kept.copy_of(data) as folder, server.rynek(folder) as port:
+                yield measuring.job(name, job, port, data)
+
+
+def _alone(port: int, options: argparse.Namespace) -> Result:
+    """For information: 600 bytes from granian as a program of its own, on the same core."""
+    with driver([http("GET", "/600")]) as drive:
+        seen = drive(port, options.connections, 2.0)
+    return Result(
+        job="bare, granian stand-alone",
+        unit="/s",
+        value=seen.per_second,
+        p99_ms=seen.p99_ms,
+        note="for information; ratios are to the embedded form, which rynek uses",
     )
-    print(f"| {name} | {rate:,.0f} | {many} | {p50:.2f} | {p99:.2f} | {share} |", flush=True)
-    return sum(run.failed for run in runs)
-
-
-def _share(rate: float, run: Load, options: argparse.Namespace) -> float:
-    with server.bare() as port:
-        runs = _rounds(port, [http("GET", f"/{run.body_bytes}")], options)
-    return rate / statistics.median(one.per_second for one in runs)
-
-
-def _rounds(port: int, requests: list[bytes], options: argparse.Namespace) -> list[Load]:
-    return [
-        drive(port, requests, options.connections, options.seconds) for _ in range(options.rounds)
-    ]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Starts what is measured as its own process on the first core, and stops it again."""
+"""Starts what is measured as a process of its own on the first core, and stops it again."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,17 +12,30 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from benchmarks import cores, usage
 
 ROOT = Path(__file__).parents[1]
 _PROCESSES: dict[int, int] = {}
+# What is measured is this tree, whatever is installed.
+_PATHS = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+
+
+def pid(port: int) -> int:
+    """The process that listens on `port`."""
+    return _PROCESSES[port]
 
 
 def cpu_seconds(port: int) -> float:
     """The processor time that the server on `port` has used so far."""
-    fields = Path(f"/proc/{_PROCESSES[port]}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return usage.cpu_seconds(_PROCESSES[port])
+
+
+def kill(port: int) -> None:
+    """End the server on `port` as kill -9 does."""
+    os.kill(_PROCESSES[port], signal.SIGKILL)
 
 
 def free_port() -> int:
@@ -32,20 +46,18 @@ def free_port() -> int:
         return port
 
 
-def _pin() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
-
 @contextlib.contextmanager
-def _running(command: list[str], port: int, path: str, env: dict[str, str]) -> Iterator[int]:
+def _running(
+    command: list[str], port: int, path: str, env: Mapping[str, str], where: set[int]
+) -> Iterator[int]:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | env,
+            env=os.environ | {"PYTHONPATH": _PATHS, **env},
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=_pin,  # noqa: PLW1509  one thread so far
+            preexec_fn=lambda: os.sched_setaffinity(0, where),  # noqa: PLW1509  one thread so far
         )
         _PROCESSES[port] = process.pid
         try:
@@ -58,44 +70,54 @@ def _running(command: list[str], port: int, path: str, env: dict[str, str]) -> I
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            output.seek(0)
+            told = output.read()
+            if b"Traceback" in told or b"error" in told:
+                sys.stderr.buffer.write(told[-4000:])
 
 
-def wait(process: subprocess.Popen[bytes], url: str, seconds: float = 30.0) -> None:
+def wait(process: subprocess.Popen[bytes], url: str, seconds: float = 60.0) -> None:
+    """Until the URL answers, whatever; RuntimeError when the process ends or time is over."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=10):
                 return
         except urllib.error.HTTPError:
             return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.01)
     raise RuntimeError(f"no answer from {url} within {seconds:g} s")
 
 
 @contextlib.contextmanager
-def bare() -> Iterator[int]:
-    """benchmarks/bare.py on granian; its port."""
+def bare(*, alone: bool = False) -> Iterator[int]:
+    """benchmarks/bare.py on the embedded HTTP server that rynek uses, or on granian `alone`."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--port"]
-    command += [str(port), "benchmarks.bare:app"]
-    with _running(command, port, "/2", {}) as ready:
+    command = [sys.executable, "-m", "benchmarks.bare", str(port)]
+    if alone:
+        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws"]
+        command += ["--log-level", "warning", "--port", str(port), "benchmarks.bare:app"]
+    with _running(command, port, "/2", {}, {cores.SERVER}) as ready:
         yield ready
 
 
 @contextlib.contextmanager
-def rynek(data: Path | None = None) -> Iterator[int]:
+def rynek(
+    data: Path | None = None, *, both_cores: bool = False, env: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """`rynek serve` on an empty data folder (or `data`) where anyone may write; its port."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="rynek-bench-") as folder:
         command = [sys.executable, "-c", "from rynek.cli import main; main()", "serve"]
         command += ["--data", str(data or folder), "--port", str(port)]
-        env = {"RYNEK_ACCESS_ANONYMOUS": "write", "RYNEK_LOG_LEVEL": "warning"}
-        with _running(command, port, "/ngsi-ld/v1/types", env) as ready:
+        every = {"RYNEK_ACCESS_ANONYMOUS": "write", "RYNEK_LOG_LEVEL": "warning"} | dict(env or {})
+        where = set(cores.ALL) if both_cores else {cores.SERVER}
+        with _running(command, port, "/ngsi-ld/v1/types", every, where) as ready:
             yield ready

@@ -1,12 +1,12 @@
-"""`q=speed>…`, limit 20, for bounds that leave from 5 to 50 of 100 entities."""
+"""`q` on a number, limit 20, not selective: bounds that leave from 5 to 50 of 100 entities."""
 
-from benchmarks.entities import TYPE
+from benchmarks.entities import Data
 from benchmarks.load import http
+from benchmarks.results import Target
 
-COMPARED = True
+TARGET = Target(of_bare=0.25)
 
 
-def requests(count: int) -> list[bytes]:
-    bounds = range(50, 95, 5)
-    paths = [f"?type={TYPE}&q=speed%3E{bound}&limit=20" for bound in bounds]
-    return [http("GET", f"/ngsi-ld/v1/entities{path}") for path in paths]
+def requests(data: Data) -> list[bytes]:
+    path = f"/ngsi-ld/v1/entities?type={data.main.type}&limit=20&q={data.main.value}%3E"
+    return [http("GET", f"{path}{bound}") for bound in range(50, 95, 5)]

@@ -1,13 +1,12 @@
-"""Retrieve one entity by id, 50 connections, ids in random order."""
+"""Retrieve one entity by id, ids in random order."""
 
-import random
-
-from benchmarks.entities import identifier
+from benchmarks.entities import Data, draw
 from benchmarks.load import http
+from benchmarks.results import Target
 
-COMPARED = True
+TARGET = Target(of_bare=0.45)
 
 
-def requests(count: int) -> list[bytes]:
-    numbers = random.Random(1).sample(range(count), min(count, 5000))
-    return [http("GET", f"/ngsi-ld/v1/entities/{identifier(number)}") for number in numbers]
+def requests(data: Data) -> list[bytes]:
+    numbers = (draw(n, 0, 8) % data.count for n in range(20_000))
+    return [http("GET", f"/ngsi-ld/v1/entities/{data.identifier(number)}") for number in numbers]

@@ -1,12 +1,14 @@
 """A list of 20 by type, from offsets all over the first thousand."""
 
-from benchmarks.entities import TYPE
+from benchmarks.entities import Data
 from benchmarks.load import http
+from benchmarks.results import Target
 
-COMPARED = True
+TARGET = Target(of_bare=0.35)
 
 
-def requests(count: int) -> list[bytes]:
-    last = min(count, 1000) - 20
-    paths = [f"?type={TYPE}&limit=20&offset={offset}" for offset in range(0, max(last, 1), 20)]
-    return [http("GET", f"/ngsi-ld/v1/entities{path}") for path in paths]
+def requests(data: Data) -> list[bytes]:
+    last = min(data.counts[data.main.type], 1000) - 20
+    offsets = range(0, max(last, 1), 20)
+    path = f"/ngsi-ld/v1/entities?type={data.main.type}&limit=20&offset="
+    return [http("GET", f"{path}{offset}") for offset in offsets]

@@ -5,39 +5,41 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+from collections.abc import Iterator
 
 from benchmarks import entities, server
-from benchmarks.load import drive
+from benchmarks.measure import Cost, driver, round_of
 from benchmarks.receiver import receiver
+from benchmarks.results import Result
 from benchmarks.subscribing import changes, several, subscribe
 
 SUBSCRIPTIONS = 10_000
 
 
-def run(options: argparse.Namespace) -> int:
-    """Measure both in turn on one server; prints a row each."""
+def run(options: argparse.Namespace) -> Iterator[Result]:
+    """Measure both in turn."""
     os.environ["RYNEK_NETWORK_ALLOW_PRIVATE"] = "true"
-    requests = changes(options.entities)
-    failed = 0
+    count = min(options.entities, 10_000)
     with receiver() as taking, server.rynek() as without, server.rynek() as having:
         for port in (without, having):
-            entities.fill(port, options.entities)
+            entities.fill(port, count)
         subscribe(having, several(SUBSCRIPTIONS, taking.uri))
-        rates: dict[int, list[float]] = {without: [], having: []}
-        used: dict[int, list[float]] = {without: [], having: []}
-        for _ in range(options.rounds):
-            for port, found in rates.items():
-                before = server.cpu_seconds(port)
-                load = drive(port, requests, options.connections, options.seconds)
-                failed += load.failed
-                found.append(load.per_second)
-                spent = server.cpu_seconds(port) - before
-                used[port].append(spent / (load.per_second * options.seconds))
-        bare, busy = (statistics.median(found) for found in rates.values())
-        costs = [statistics.median(found) * 1e6 for found in used.values()]
+        found: dict[int, list[Cost]] = {without: [], having: []}
+        with driver(changes(count)) as drive:
+            for _ in range(options.rounds):
+                for port, costs in found.items():
+                    costs.append(round_of(drive, port, options.connections, options.seconds))
         taken = taking.look()[0]
-    print(f"| patch, no subscription | {bare:,.0f} | | | | |")
-    print(f"| patch, {SUBSCRIPTIONS:,} subscriptions, one matches | {busy:,.0f} | | | | |")
-    print(f"| µs of processor a patch, without and with | {costs[0]:.0f}, {costs[1]:.0f} | | | | |")
-    print(f"| share; notifications taken | {busy / bare:.0%}; {taken:,} | | | | |")
-    return failed
+    plain, busy = (_median(costs) for costs in found.values())
+    yield Result(job="patch, no subscription", unit="/s", value=plain[0], cpu_s=plain[1])
+    yield Result(
+        job=f"patch, {SUBSCRIPTIONS:,} subscriptions", unit="/s", value=busy[0], cpu_s=busy[1],
+        note=f"one matches each; {busy[0] / plain[0]:.0%} of it without; {taken:,} notified",
+    )  # fmt: skip
+
+
+def _median(costs: list[Cost]) -> tuple[float, float]:
+    return (
+        statistics.median(cost.seen.per_second for cost in costs),
+        statistics.median(cost.cpu_s for cost in costs),
+    )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks import past, server
-from benchmarks.load import drive, http
+from benchmarks import kept, past, server
+from benchmarks.load import http
+from benchmarks.results import Result
 
 LONG = True
 RECENT = 100
@@ -24,35 +21,12 @@ _MONTH = {
 _MEANS = {"format": "aggregatedValues", "aggrMethods": "avg,min,max"}
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print a row for each kind of question; how many requests failed."""
-    failed = 0
-    with _folder(options) as folder, server.rynek(folder) as port:
+def run(options: argparse.Namespace) -> Iterator[Result]:
+    """A row for each kind of question."""
+    with kept.copied(past.folder(options.rows)) as folder, server.rynek(folder) as port:
         past.report(port, RECENT, 120)
         for name, requests, connections in _jobs():
-            load = drive(port, requests, connections, options.seconds)
-            failed += load.failed
-            print(
-                f"| temporal: {name} | {load.per_second:,.0f} | | {load.p50_ms:.1f}"
-                f" | {load.p99_ms:.1f} | |",
-                flush=True,
-            )
-    return failed
-
-
-@contextmanager
-def _folder(options: argparse.Namespace) -> Iterator[Path]:
-    """A copy of the given past, or a new one."""
-    with tempfile.TemporaryDirectory(prefix="rynek-past-") as made:
-        folder = Path(made) / "data"
-        if options.past:
-            shutil.copytree(options.past, folder)
-        else:
-            took = past.fill(folder, options.past_rows)
-            print(
-                f"| {options.past_rows:,} readings written in {took:.0f} s | | | | | |", flush=True
-            )
-        yield folder
+            yield past.asked(f"temporal: {name}", port, requests, connections, options.seconds)
 
 
 def _jobs() -> Iterator[tuple[str, list[bytes], int]]:
