@@ -24,7 +24,7 @@ from rynek.context import (
     has_subscriptions,
 )
 from rynek.feeds import ReplayOptions, list_feeds
-from rynek.web import Access, TokenStore
+from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class Engine:
         self.default_tenant = settings.tenants.default
         self.stopping = asyncio.Event()
         self.started = time.monotonic()
+        told = settings.log
+        self.tally = Tally(settings.tenants.default, access=told.access, slow=told.slow_seconds)
         self.client = Client(allow_private=settings.network.allow_private)
         self.places = asyncio.Semaphore(settings.federation.max_parallel)
         self._tenants: dict[str, Tenant] = {}

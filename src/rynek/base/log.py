@@ -1,7 +1,7 @@
 """Structured logging over the standard library: lines for people, or one JSON object a line.
 
 Modules use `logging.getLogger(__name__)` and give facts through `extra={"feed": name}`; both
-formats print them. Values of secret-looking fields and credentials in URLs never reach the log.
+formats print them, and the id of the request that is being answered. Values of secret-looking fields and credentials in URLs never reach the log.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 import orjson
+
+from rynek.base.request import request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NAMES = r"token|secret|passw(?:or)?d|passphrase|authorization|api[_-]?key|credentials?"
@@ -31,15 +33,19 @@ def setup(
     level: str = "info",
     form: Literal["text", "json"] = "text",
     stream: TextIO | None = None,
+    file: logging.Handler | None = None,
 ) -> None:
-    """Send the log of the whole process to `stream` (standard error); may be called again."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.set_name(_HANDLER)
-    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    """Send the log of the whole process to `stream` (standard error), and to `file` beside it; may
+    be called again."""
     root = logging.getLogger()
     for old in [known for known in root.handlers if known.get_name() == _HANDLER]:
         root.removeHandler(old)
-    root.addHandler(handler)
+        if isinstance(old, logging.FileHandler):
+            old.close()
+    for handler in filter(None, (logging.StreamHandler(stream or sys.stderr), file)):
+        handler.set_name(_HANDLER)
+        handler.setFormatter(JsonLines() if form == "json" else TextLines())
+        root.addHandler(handler)
     root.setLevel(level.upper())
     for chatty in ("httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -102,6 +108,9 @@ def _facts(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
             yield name, value
         else:
             yield name, redact(str(value))
+    asked = request_id()
+    if asked:
+        yield "request", asked
 
 
 def _plain(value: object) -> str:

@@ -118,10 +118,21 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log says, and as what: lines for people, or one JSON object a line."""
+    """What the log says, and as what: lines for people, or one JSON object a line.
+
+    `access` logs every answer, `slow_seconds` those that took so long (0: none). `file` is written
+    beside standard error; a new one is begun at `file_mb` and every `file_hours` (0: no bound),
+    `file_count` old ones stay.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    access: bool = False
+    slow_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
+    file: str = ""
+    file_mb: Annotated[int, Meta(ge=0, le=1_048_576)] = 64
+    file_hours: Annotated[float, Meta(ge=0, le=87_600)] = 24.0
+    file_count: Annotated[int, Meta(ge=1, le=10_000)] = 14
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):

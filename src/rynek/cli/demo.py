@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from rynek.base import log
 from rynek.base.progress import Loading
 from rynek.base.settings import load
+from rynek.cli.options import log_as
 
 EPILOG = """\b
 Examples:
@@ -53,7 +53,7 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     # Everyone on this machine may write, so pages of other sites open in a browser may not call.
     own = f"http://127.0.0.1:{settings.server.port}"
     settings = load(None, os.environ, overrides | {"access.cors_origins": [own]})
-    log.setup(settings.log.level, settings.log.format)
+    log_as(settings)
     install(folder, fresh=fresh)
 
     from rynek.app import Engine

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from rynek.base import log
+from rynek.base.logfile import RotatingFile
 from rynek.base.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,3 +47,21 @@ def settings_of(
     if data is not None:
         given["data.path"] = str(data)
     return load(config, os.environ, given)
+
+
+def log_as(settings: Settings) -> None:
+    """Set up the log as the settings say; ClickException when its file cannot be written."""
+    told, file = settings.log, None
+    if told.file:
+        try:
+            file = RotatingFile(
+                Path(told.file),
+                max_bytes=told.file_mb << 20,
+                hours=told.file_hours,
+                keep=told.file_count,
+            )
+        except OSError as error:
+            raise click.ClickException(
+                f"log.file: {told.file}: {error.strerror or error}: name a file that may be written"
+            ) from None
+    log.setup(told.level, told.format, file=file)

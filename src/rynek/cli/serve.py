@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from rynek.base import log
-from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.options import config_option, data_option, log_as, settings_of
 
 
 @click.command()
@@ -27,7 +26,7 @@ def serve(data: Path | None, config: Path | None, host: str | None, port: int | 
     if port is not None:
         overrides["server.port"] = port
     settings = settings_of(config, data, overrides)
-    log.setup(settings.log.level, settings.log.format)
+    log_as(settings)
 
     # Only the commands that serve pay for importing the whole service.
     from rynek.app import Engine

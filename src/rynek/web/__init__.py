@@ -3,6 +3,7 @@
 from rynek.web.access import Access
 from rynek.web.asgi import Application
 from rynek.web.contract import City, Licence, Recording, parse_city, read_city
+from rynek.web.tally import Tally
 from rynek.web.tokens import PREFIX as TOKEN_PREFIX
 from rynek.web.tokens import SCOPES, Token, TokenStore
 
@@ -14,6 +15,7 @@ __all__ = [
     "City",
     "Licence",
     "Recording",
+    "Tally",
     "Token",
     "TokenStore",
     "parse_city",

@@ -27,8 +27,10 @@ from rynek.base.errors import (
     ResourceNotFound,
     Unauthorized,
 )
+from rynek.base.request import request_id
 from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Receive, Scope, Send, read_body
+from rynek.web.counted import Counted
 from rynek.web.pages import pages, problem_page
 
 _logger = logging.getLogger(__name__)
@@ -56,8 +58,8 @@ class Application:
     """What the server runs: one engine's API and pages."""
 
     def __init__(self, engine: Any) -> None:
-        self._api = Api(engine, engine.access)
-        self._site = _site(engine)
+        self._api = Api(engine, engine.access, engine.tally)
+        self._site = Counted(_site(engine), engine)
         base = engine.settings.server.base_path
         self._prefix = base + PREFIX
 
@@ -96,7 +98,7 @@ def _site(engine: Any) -> Starlette:
 def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Response]:
     def page(request: Request, error: Exception) -> Response:
         del error
-        return problem_page(engine, request, status)
+        return problem_page(engine, request, status, request_id() if status >= 500 else "")
 
     return page
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from time import perf_counter
 from typing import Any, Final
 from urllib.parse import unquote
 from zlib import crc32
@@ -20,6 +21,7 @@ from rynek.base.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
+from rynek.base.request import CURRENT, HEADER, OVER, id_of, request_id
 from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
 from rynek.web.api import scoping
@@ -30,6 +32,7 @@ from rynek.web.api.negotiation import accepted, takes_gzip
 from rynek.web.api.params import parse_query_string
 from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.routes import Leaf, build, find
+from rynek.web.tally import Tally
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -48,16 +51,18 @@ _SHORT: Final = frozenset(("simplified", "keyValues", "temporalValues", "aggrega
 _CORS_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _CORS_EXPOSED: Final = (
     b"Link, Location, ETag, Content-Range, Preference-Applied, NGSILD-Results-Count, NGSILD-Tenant,"
-    b" NGSILD-EntityMap, NGSILD-Snapshot, NGSILD-Warning"
+    b" NGSILD-EntityMap, NGSILD-Snapshot, NGSILD-Warning, X-Request-ID"
 )
+_NOWHERE: Final = Leaf("other")
 
 
 class Api:
     """The NGSI-LD API as an ASGI application over an engine's tenants."""
 
-    def __init__(self, engine: Any, access: Access) -> None:
+    def __init__(self, engine: Any, access: Access, tally: Tally) -> None:
         self._engine = engine
         self._access = access
+        self._tally = tally
         self._tree = build()
         settings = engine.settings
         self._max_body = settings.server.max_body_bytes
@@ -67,24 +72,37 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request below /ngsi-ld/v1/."""
+        started = perf_counter()
+        CURRENT.set(scope)
         raw = scope["headers"]
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
         if len(headers) != len(raw):
             headers = _combined(raw)
         method = scope["method"]
+        leaf = _NOWHERE
         try:
-            reply = await self._answer(scope, method, headers, receive)
+            leaf, args = find(self._tree, _parts(scope)) or self._by_url(scope)
+            reply = await self._answer(scope, method, headers, receive, leaf, args)
         except Problem as problem:
             reply = problem_reply(problem)
         except Exception:
             _logger.exception("%s %s failed", method, scope["path"])
             reply = problem_reply(Problem("an unexpected error; it stands in the server's log"))
-        await self._send(reply, headers, method, send)
+        if reply.status >= 400:
+            reply.headers = [*reply.headers, (HEADER, id_of(scope).encode())]
+        size = await self._send(reply, headers, method, send)
+        self._tally.note(leaf.route, method, reply.status, started, size, scope)
+        scope[OVER] = True
 
     async def _answer(
-        self, scope: Scope, method: str, headers: dict[str, str], receive: Receive
+        self,
+        scope: Scope,
+        method: str,
+        headers: dict[str, str],
+        receive: Receive,
+        leaf: Leaf,
+        args: tuple[str, ...],
     ) -> Reply:
-        leaf, args = find(self._tree, _parts(scope)) or self._by_url(scope)
         if method == "OPTIONS":
             return _options(leaf)
         served = leaf.routes.get("GET" if method == "HEAD" else method)
@@ -156,7 +174,8 @@ class Api:
         prospective = creates and name not in engine.tenants
         return ProspectiveTenant(engine, name) if prospective else engine.tenant(name)
 
-    async def _send(self, reply: Reply, headers: dict[str, str], method: str, send: Send) -> None:
+    async def _send(self, reply: Reply, headers: dict[str, str], method: str, send: Send) -> int:
+        """Send the answer; how many bytes its body has."""
         body = reply.body
         out: list[Header] = [_VARY]
         if len(body) > _COMPRESS_FROM and takes_gzip(headers.get("accept-encoding", "")):
@@ -175,7 +194,9 @@ class Api:
         if "origin" in headers:
             out += self._cors(headers["origin"])
         await send({"type": "http.response.start", "status": reply.status, "headers": out})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+        body = b"" if method == "HEAD" else body
+        await send({"type": "http.response.body", "body": body})
+        return len(body)
 
     def _cors(self, origin: str) -> list[Header]:
         if "*" in self._origins:
@@ -233,7 +254,10 @@ def problem_reply(problem: Problem) -> Reply:
     headers: list[Header] = [*problem.headers]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="rynek"'))
-    return Reply(problem.status, dumps(problem.body()), JSON, headers)
+    members = problem.body()
+    if problem.status >= 500:
+        members["instance"] = f"urn:rynek:request:{request_id()}"
+    return Reply(problem.status, dumps(members), JSON, headers)
 
 
 def _combined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

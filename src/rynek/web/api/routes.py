@@ -83,11 +83,12 @@ _ENTITIES: Final = frozenset(ENTITY + ENTITIES + EVOLUTION + EVOLUTIONS)
 
 
 class Leaf:
-    """The operations of one path by method."""
+    """The operations of one path by method; `route` is the path with * for its variable parts."""
 
-    __slots__ = ("routes",)
+    __slots__ = ("route", "routes")
 
-    def __init__(self) -> None:
+    def __init__(self, route: str) -> None:
+        self.route = route
         self.routes: dict[str, Served] = {}
 
     @property
@@ -106,7 +107,7 @@ def build() -> dict[str | None, Any]:
         node = root
         for part in route.path.split("/"):
             node = node.setdefault(VARIABLE if part == "*" else part, {})
-        leaf = node.setdefault("", Leaf())
+        leaf = node.setdefault("", Leaf(route.path))
         for method in route.methods.split():
             leaf.routes[method] = Served(
                 route.handler,

@@ -44,7 +44,9 @@ def pages(engine: Engine) -> list[Route]:
     ]
 
 
-def problem_page(engine: Engine, request: Request, status: int, detail: str = "") -> Response:
-    """The page for people that says what went wrong (404, 500 …), in their language."""
+def problem_page(engine: Engine, request: Request, status: int, number: str = "") -> Response:
+    """The page for people that says what went wrong (404, 500 …), in their language, with the
+    `number` under which the log has it."""
     page = Page(Site(engine), request)
-    return page.problem(status, detail)
+    quoted = page.t("Quote this number when you report it: %(number)s", number=number)
+    return page.problem(status, quoted if number else "")
