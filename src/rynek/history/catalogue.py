@@ -197,17 +197,25 @@ class Catalogue:
 
 def _profiles(table: pa.Table) -> dict[str, Profile]:
     """A profile of each attribute, from the entries of a file."""
-    rows = table.select(["attr", "kind", *_PLAIN]).to_pylist()
+    summary = table.group_by(["attr", "kind", "deleted"], use_threads=False).aggregate(
+        [("numbers", "all"), ("observed", "all"), ("first", "min"), ("last", "max")]
+    )
     found: dict[str, Profile] = {}
-    for row in rows:
+    for row in summary.to_pylist():
         profile = found.setdefault(row["attr"], Profile(set()))
         if row["deleted"]:
             profile.deleted = True
             continue
-        one = Profile(
-            {row["kind"]}, row["numbers"], row["observed"], False, row["first"], row["last"]
+        profile.add(
+            Profile(
+                {row["kind"]},
+                row["numbers_all"],
+                row["observed_all"],
+                False,
+                row["first_min"],
+                row["last_max"],
+            )
         )
-        profile.add(one)
     return found
 
 

@@ -29,10 +29,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The last microsecond of the year 9999: nothing later can be told as a date.
 _LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _EARLIEST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_DICTIONARY = [
-    "entity_id", "type", "attr", "dataset_id", "kind", "text", "json", "unit_code", "source",
-    "meta", "number", "lon", "lat",
-]  # fmt: skip
+_DICTIONARY: Final = (
+    "type", "attr", "dataset_id", "kind", "text", "json", "unit_code", "source", "meta",
+)  # fmt: skip
+_NUMBERS: Final = ("number", "lon", "lat")
+_TIMES: Final = ("time", "at")
+# Fewer rows than so many an entity: its name stands better as what it adds to the one before.
+_SHORT_RUN: Final = 3
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -134,18 +137,15 @@ def _described(day: int, rows: pa.Table) -> Part:
 def _write(rows: pa.Table, target: Any) -> None:
     import pyarrow.parquet as pq
 
+    dictionary, encoding = _encodings(rows)
     pq.write_table(
         rows,
         target,
         row_group_size=ROW_GROUP,
         compression="zstd",
         compression_level=3,
-        use_dictionary=_DICTIONARY,
-        column_encoding={
-            "seq": "DELTA_BINARY_PACKED",
-            "time": "DELTA_BINARY_PACKED",
-            "at": "DELTA_BINARY_PACKED",
-        },
+        use_dictionary=dictionary,
+        column_encoding=encoding,
         write_statistics=["entity_id", "attr", "time", "seq", "type"],
         # What a disk turned over in a page shows when all of it is read (rynek doctor --deep).
         write_page_checksum=True,
@@ -191,6 +191,33 @@ def discard(root: Path, parts: Iterable[Part]) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
             path.parent.rmdir()
+
+
+def _encodings(rows: pa.Table) -> tuple[list[str], dict[str, str]]:
+    """(columns with a dictionary, encodings of others) that make a sorted file small.
+
+    A dictionary pays where values repeat within a row group; where they don't it holds every value
+    a second time. Times that a whole group of writes shares repeat, those of one long series step
+    evenly; a file of a few seconds has about one reading of each entity.
+    """
+    import pyarrow.compute as pc
+
+    count = len(rows)
+    most = min(count, ROW_GROUP) // 2
+    entities = pc.count_distinct(rows.column("entity_id")).as_py()
+    dictionary, encoding = [*_DICTIONARY], {"seq": "DELTA_BINARY_PACKED"}
+    if entities * _SHORT_RUN > count:
+        encoding["entity_id"] = "DELTA_BYTE_ARRAY"
+    else:
+        dictionary.append("entity_id")
+    for name in _TIMES:
+        short = entities * _SHORT_RUN * _SHORT_RUN > count
+        if short and pc.count_distinct(rows.column(name)).as_py() <= most:
+            dictionary.append(name)
+        else:
+            encoding[name] = "DELTA_BINARY_PACKED"
+    dictionary += [n for n in _NUMBERS if pc.count_distinct(rows.column(n)).as_py() <= most]
+    return dictionary, encoding
 
 
 def _time_bounds(rows: pa.Table) -> tuple[int, int]:

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _WARMED = 8
-"""Files that the catalogue takes in after each flush."""
+"""Files that the catalogue takes in after a flush."""
+_REST = 50
+"""How many times as long as that took the catalogue rests: fresh files are soon merged away, and
+a question that comes earlier reads what it needs."""
 
 
 class HistorySettings(msgspec.Struct, kw_only=True):
@@ -91,6 +94,7 @@ class History:
             self._settings.engine.connections, thread_name_prefix="history-reader"
         )
         self._corrector = ThreadPoolExecutor(1, thread_name_prefix="history-overlay")
+        self._rested = 0.0
         self._lake = Lake(folder / "readings")
         self._overlay = Overlay(folder)
         engine = Engine(self._lake.folder, self._settings.engine)
@@ -133,7 +137,7 @@ class History:
             self._merger.step,
             self.upkeep.step,
             self._lake.checkpoint,
-            lambda: self._questions.warm(self._lake.snapshot.parts(), _WARMED),
+            self._warm,
         ):
             try:
                 part()
@@ -141,6 +145,13 @@ class History:
                 failed.append(error)
         if failed:
             raise failed[0]
+
+    def _warm(self) -> None:
+        started = time.monotonic()
+        if started >= self._rested:
+            self._questions.warm(self._lake.snapshot.parts(), _WARMED)
+            now = time.monotonic()
+            self._rested = now + _REST * (now - started)
 
     async def _mark(self) -> int:
         await self._follower.drain()

@@ -84,7 +84,8 @@ def to_table(rows: list[Reading]) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema()
-    columns = [pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema]
+    values = zip(*map(msgspec.structs.astuple, rows), strict=True) if rows else [()] * len(schema)
+    columns = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
