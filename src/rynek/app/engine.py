@@ -66,7 +66,8 @@ class Engine:
             return server.public_url.rstrip("/")
         host = "127.0.0.1" if server.host in ("", "0.0.0.0", "::") else server.host  # noqa: S104
         name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{server.port}{server.base_path}"
+        scheme = "https" if server.tls_certificate else "http"
+        return f"{scheme}://{name}:{server.port}{server.base_path}"
 
     @cached_property
     def alias(self) -> str:

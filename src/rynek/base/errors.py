@@ -155,6 +155,14 @@ class LengthRequired(Problem):
     title = "Length required"
 
 
+class RequestTimeout(Problem):
+    """The body came too slowly."""
+
+    status = 408
+    slug = "InvalidRequest"
+    title = "Request timeout"
+
+
 class PayloadTooLarge(Problem):
     """The body is larger than the configured bound."""
 

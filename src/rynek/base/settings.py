@@ -7,6 +7,7 @@ command-line options (`overrides`) over both. docs/settings.md lists every key; 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,14 +26,25 @@ class SettingsError(ValueError):
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the service listens. `base_path` is the prefix a reverse proxy forwards ("/city"),
-    `public_url` is how others reach the service."""
+    """Where the service listens, by TLS where there is a certificate, and what it bears.
+
+    `base_path` is the prefix a reverse proxy forwards ("/city"), `public_url` is how others reach
+    the service, `trusted_proxies` are those whose word on that is taken.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8026
     base_path: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = ""
+    trusted_proxies: tuple[str, ...] = ()
+    tls_certificate: str = ""
+    tls_key: str = ""
     max_body_bytes: Count = 50 * 1024 * 1024
+    max_connections: Annotated[int, Meta(ge=16, le=1_000_000)] = 10_000
+    max_connections_per_address: Count = 2000
+    idle_seconds: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    body_seconds: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    stalled_seconds: Annotated[float, Meta(ge=1, le=3600)] = 60.0
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,7 +271,20 @@ def load(
             f"limits.default_limit ({settings.limits.default_limit}) is above "
             f"limits.max_limit ({settings.limits.max_limit})"
         )
+    _check_server(settings.server)
     return settings
+
+
+def _check_server(server: Server) -> None:
+    if bool(server.tls_certificate) != bool(server.tls_key):
+        raise SettingsError("server.tls_certificate and server.tls_key: set both, or neither")
+    for proxy in server.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError as error:
+            raise SettingsError(
+                f"server.trusted_proxies: {proxy!r} is no address or network: {error}"
+            ) from None
 
 
 def _build(values: Mapping[str, Any]) -> Settings:

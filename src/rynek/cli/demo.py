@@ -58,7 +58,7 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
 
     from rynek.app import Engine
     from rynek.demo import load_past, load_timetables
-    from rynek.server import PortInUse, run
+    from rynek.server import ServeError, run
 
     engine = Engine(settings)
     report = _Report()
@@ -69,7 +69,7 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
 
     try:
         run(engine, lambda url: click.echo(f"ready {url}"), background)
-    except PortInUse as error:
+    except ServeError as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -30,9 +30,9 @@ def serve(data: Path | None, config: Path | None, host: str | None, port: int | 
 
     # Only the commands that serve pay for importing the whole service.
     from rynek.app import Engine
-    from rynek.server import PortInUse, run
+    from rynek.server import ServeError, run
 
     try:
         run(Engine(settings), lambda url: click.echo(f"ready {url}"), None)
-    except PortInUse as error:
+    except ServeError as error:
         raise click.ClickException(str(error)) from None

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -22,16 +23,18 @@ from rynek.base.errors import (
     BadRequestData,
     Forbidden,
     NonexistentTenant,
-    PayloadTooLarge,
     Problem,
     ResourceNotFound,
     Unauthorized,
+    Unavailable,
 )
 from rynek.base.request import request_id
 from rynek.web.api.bodies import load_json
-from rynek.web.api.dispatch import PREFIX, Api, Receive, Scope, Send, read_body
+from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
+from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.counted import Counted
 from rynek.web.pages import pages, problem_page
+from rynek.web.proxies import Proxies
 
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
@@ -58,14 +61,21 @@ class Application:
     """What the server runs: one engine's API and pages."""
 
     def __init__(self, engine: Any) -> None:
-        self._api = Api(engine, engine.access, engine.tally)
-        self._site = Counted(_site(engine), engine)
-        base = engine.settings.server.base_path
-        self._prefix = base + PREFIX
+        server = engine.settings.server
+        self.bodies = Bodies(server.max_body_bytes, server.body_seconds)
+        self._api = Api(engine, engine.access, engine.tally, self.bodies)
+        self._site = Counted(_site(engine, self.bodies), engine)
+        self._prefix = server.base_path + PREFIX
+        self._proxies = Proxies(server.trusted_proxies) if server.trusted_proxies else None
+        self._crowded = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one connection."""
-        if scope["type"] == "http" and scope["path"].startswith(self._prefix):
+        """Answer one request."""
+        if self._proxies is not None:
+            scope = self._proxies.heard(scope)
+        if self._crowded:
+            await _refuse(send)
+        elif scope["type"] == "http" and scope["path"].startswith(self._prefix):
             await self._api(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] + "/" == self._prefix:
             # The root without its slash: the API's own 404, as with one.
@@ -74,12 +84,29 @@ class Application:
         else:
             await self._site(scope, receive, send)
 
+    def refuse(self, crowded: bool) -> None:
+        """Answer every request with 503 and the end of its connection, until told otherwise."""
+        self._crowded = crowded
 
-def _site(engine: Any) -> Starlette:
+
+async def _refuse(send: Send) -> None:
+    problem = Unavailable("too many connections are open; try again in a few seconds")
+    body = msgspec.json.encode(problem.body())
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"5"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _site(engine: Any, bodies: Bodies) -> Starlette:
     routes: list[Any] = [
         Route("/health", _health(engine), methods=["GET"]),
-        Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine), methods=["POST"]),
-        Route("/notified/{tenant}/{secret}", _notified(engine), methods=["POST"]),
+        Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine, bodies), methods=["POST"]),
+        Route("/notified/{tenant}/{secret}", _notified(engine, bodies), methods=["POST"]),
         Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
         *pages(engine),
     ]
@@ -201,7 +228,7 @@ def _health(engine: Any) -> Callable[[Request], Awaitable[Response]]:
     return health
 
 
-def _notified(engine: Any) -> Callable[[Request], Awaitable[Response]]:
+def _notified(engine: Any, bodies: Bodies) -> Callable[[Request], Awaitable[Response]]:
     """Notifications of sources: what is posted to /notified/<tenant>/<secret> goes on to whoever
     subscribed here (CIM 009 §5.8.6)."""
 
@@ -211,7 +238,7 @@ def _notified(engine: Any) -> Callable[[Request], Awaitable[Response]]:
             tenant = engine.tenants.get(request.path_params["tenant"])
             if tenant is None:
                 raise ResourceNotFound("no subscription is kept under this address")
-            body = await read_body(request.receive, headers, engine.settings.server.max_body_bytes)
+            body = await bodies.read(request.receive, headers)
             document = load_json(body)
             if not isinstance(document, dict):
                 raise BadRequestData("the body must be a JSON object")
@@ -224,20 +251,17 @@ def _notified(engine: Any) -> Callable[[Request], Awaitable[Response]]:
     return notified
 
 
-def _deliver(engine: Any) -> Callable[[Request], Awaitable[Response]]:
+def _deliver(engine: Any, bodies: Bodies) -> Callable[[Request], Awaitable[Response]]:
     """Webhook feeds: a body posted to /c/<tenant>/feeds/<feed>/deliver is read as a poll."""
 
     async def deliver(request: Request) -> Response:
-        most = engine.settings.server.max_body_bytes
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             tenant = engine.tenants.get(request.path_params["tenant"])
             if tenant is None:
                 raise NonexistentTenant(f"no tenant {request.path_params['tenant']!r}")
-            body = await read_body(request.receive, headers, most)
+            body = await bodies.read(request.receive, headers)
             report = await tenant.feeds.deliver(request.path_params["feed"], body)
-        except PayloadTooLarge as problem:
-            return JSONResponse(problem.body(), 413)
         except Problem as problem:
             return JSONResponse(problem.body(), problem.status)
         except ValueError as error:

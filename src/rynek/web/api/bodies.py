@@ -161,11 +161,10 @@ def local_context_path(call: Call, ld: CompiledContext) -> str:
 
 def own_url(call: Call, path: str) -> str:
     """A path of this service as a URL that others can use, by the name the client knows it by."""
-    scheme = call.headers.get("x-forwarded-proto", "http")
-    host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
+    host = call.headers.get("host", "")
     if _HOST.fullmatch(host) is None:
         host = "localhost"
-    return f"{'https' if scheme == 'https' else 'http'}://{host}{path}"
+    return f"{call.scheme}://{host}{path}"
 
 
 def entity_reply(call: Call, row: Row, view: View) -> Reply:

@@ -23,7 +23,8 @@ class Call(msgspec.Struct):
     `headers` have lower-case names; `path_args` are the decoded variable parts of the path;
     `ld` is the resolved @context for names in and out
     (`ld_from_link` when the client named it in a Link header); `accept` is one of JSON, JSON_LD,
-    GEO_JSON; `limits` bound page and batch; `url_params` are those of the
+    GEO_JSON; `limits` bound page and batch; `scheme` is http or https, as
+    the client spoke; `url_params` are those of the
     URL where a body gave more of them; `tenant` is the tenant's rooms (`.context`, `.history`, `.clock` …).
     """
 
@@ -39,6 +40,7 @@ class Call(msgspec.Struct):
     ld_from_link: bool = False
     base_path: str = ""
     limits: Limits = Limits()
+    scheme: str = "http"
     url_params: dict[str, str] | None = None
 
     @property

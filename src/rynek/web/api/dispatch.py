@@ -15,7 +15,6 @@ from rynek.base.errors import (
     BadRequestData,
     LengthRequired,
     MethodNotAllowed,
-    PayloadTooLarge,
     Problem,
     ResourceNotFound,
     Unauthorized,
@@ -31,11 +30,11 @@ from rynek.web.api.conformance import conform, preferred_version
 from rynek.web.api.negotiation import accepted, takes_gzip
 from rynek.web.api.params import parse_query_string
 from rynek.web.api.prospective import ProspectiveTenant
+from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.api.routes import Leaf, build, find
 from rynek.web.tally import Tally
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX: Final = "/ngsi-ld/v1/"
@@ -59,13 +58,13 @@ _NOWHERE: Final = Leaf("other")
 class Api:
     """The NGSI-LD API as an ASGI application over an engine's tenants."""
 
-    def __init__(self, engine: Any, access: Access, tally: Tally) -> None:
+    def __init__(self, engine: Any, access: Access, tally: Tally, bodies: Bodies) -> None:
         self._engine = engine
         self._access = access
         self._tally = tally
         self._tree = build()
         settings = engine.settings
-        self._max_body = settings.server.max_body_bytes
+        self._bodies = bodies
         self._base_path = settings.server.base_path
         self._limits = settings.limits
         self._origins = frozenset(settings.access.cors_origins)
@@ -122,9 +121,8 @@ class Api:
         tenant = self._tenant(name, creates=creates)
         url = parse_link_header(headers["link"]) if "link" in headers else None
         linked = url is not None
-        body = b""
-        if method in _BODY_METHODS:
-            body = await self._body(receive, headers, linked=linked)
+        has_body = method in _BODY_METHODS
+        body = await self._body(receive, headers, linked=linked) if has_body else b""
         context = tenant.context
         if context.expires:
             await context.settle()
@@ -144,6 +142,7 @@ class Api:
                 linked,
                 self._base_path,
                 self._limits,
+                scope["scheme"],
             )
         )
         if tagged or "prefer" in headers:
@@ -167,7 +166,7 @@ class Api:
             raise LengthRequired
         if linked and "ld+json" in headers.get("content-type", "").lower():
             raise BadRequestData(CONTEXT_TWICE)  # before anything is fetched for it (§6.3.5)
-        return await read_body(receive, headers, self._max_body)
+        return await self._bodies.read(receive, headers)
 
     def _tenant(self, name: str, *, creates: bool) -> Any:
         engine = self._engine
@@ -225,26 +224,6 @@ def _parts(scope: Scope) -> list[str]:
     if not parts[-1]:
         parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
     return parts
-
-
-async def read_body(receive: Receive, headers: dict[str, str], most: int) -> bytes:
-    """The whole body; PayloadTooLarge beyond `most` bytes, before it is read where it is told."""
-    told = headers.get("content-length")
-    if told is not None and told.isdigit() and int(told) > most:
-        raise PayloadTooLarge(f"the body is larger than {most} bytes")
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    chunks = [body]
-    size = len(body)
-    while message.get("more_body") and size <= most:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-    if size > most:
-        raise PayloadTooLarge(f"the body is larger than {most} bytes")
-    return body if len(chunks) == 1 else b"".join(chunks)
 
 
 def problem_reply(problem: Problem) -> Reply:

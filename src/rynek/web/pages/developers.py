@@ -100,8 +100,7 @@ async def show(page: Page) -> Response:
 
 def _address(request: Request) -> str:
     """Scheme and host by which the visitor knows the service."""
-    scheme = "https" if request.headers.get("x-forwarded-proto", "") == "https" else "http"
-    return f"{scheme}://{request.headers.get('host', 'localhost')}"
+    return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
 
 
 def _replayed(page: Page) -> str:
