@@ -18,8 +18,8 @@ from granian.server.embed import Server
 from rynek.base import settings
 from rynek.server.listening import BACKLOG, ServeError
 
-# Of one request's head over HTTP/2; over HTTP/1 the server takes 100 headers and about 400 KB.
-_HEAD_BYTES: Final = 65_536
+# Of one request's head. Over HTTP/1 it bounds the buffer, which may hold twice as much for a moment.
+_HEAD_BYTES: Final = 131_072
 _STREAMS: Final = 100
 _PING_MS: Final = 20_000
 _PING_SECONDS: Final = 20
@@ -50,7 +50,9 @@ class Workers(Server):
             http=HTTPModes.auto if certificate else HTTPModes.http1,
             backlog=BACKLOG,
             backpressure=most,
-            http1_settings=HTTP1Settings(header_read_timeout=int(server.idle_seconds * 1000)),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(server.idle_seconds * 1000), max_buffer_size=_HEAD_BYTES
+            ),
             http2_settings=HTTP2Settings(
                 keep_alive_interval=_PING_MS,
                 keep_alive_timeout=_PING_SECONDS,

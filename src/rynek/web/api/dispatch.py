@@ -128,23 +128,11 @@ class Api:
             await context.settle()
         resolver = context.resolver
         ld = resolver.resolve_cached(url) or await resolver.resolve(url)
-        reply = await handler(
-            Call(
-                method,
-                scope["path"],
-                args,
-                params,
-                headers,
-                body,
-                tenant,
-                ld,
-                accept,
-                linked,
-                self._base_path,
-                self._limits,
-                scope["scheme"],
-            )
-        )
+        call = Call(
+            method, scope["path"], args, params, headers, body, tenant, ld, accept, linked,
+            self._base_path, self._limits, scope["scheme"],
+        )  # fmt: skip
+        reply = await handler(call)
         if tagged or "prefer" in headers:
             reply = _shaped(reply, headers, params, tagged=tagged, entities=entities)
         return reply
