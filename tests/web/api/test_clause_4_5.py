@@ -64,7 +64,7 @@ FORMS: Final[dict[str, tuple[Any, Any, Any]]] = {
              {"valueList": [1, [2], {"a": 3}]}, [1, [2], {"a": 3}]),
     "route": ({"type": "ListRelationship", "objectList": [{"object": R1}, {"object": R2}],
                "objectType": ["Thing", "Stop"]},
-              {"objectList": [{"object": R1}, {"object": R2}], "objectType": ["Thing", "Stop"]},
+              {"objectList": [R1, R2], "objectType": ["Thing", "Stop"]},
               [R1, R2]),
     "several": ([{"type": "Property", "value": 1},
                  {"type": "Property", "value": 2, "datasetId": "urn:d:1"}],

@@ -473,10 +473,13 @@ def test_what_it_was_before(city: Callable[[Test], None], kind: str, form: str) 
         created, updated, deleted = await c.entities(3)
         typed = {"type": kind} if form == "normalized" else {}
         whole = created["thing"]
+        was, now, before = old, new, previous
+        if form == "concise" and kind == "ListRelationship":
+            was, now, before = {"objectList": ["urn:a"]}, {"objectList": ["urn:b"]}, ["urn:a"]
         if not (form == "concise" and kind in ("Property", "GeoProperty")):
-            assert whole.items() >= (typed | old).items()
-        assert updated["thing"].items() >= (typed | new | {member: previous}).items()
-        last = new[next(iter(new))]
+            assert whole.items() >= (typed | was).items()
+        assert updated["thing"].items() >= (typed | now | {member: before}).items()
+        last = now[next(iter(now))]
         assert deleted["thing"] == typed | null | {member: last}
         assert "previousValue" not in str(updated["other"])
 
@@ -521,6 +524,22 @@ def test_a_deleted_attribute(city: Callable[[Test], None], form: str) -> None:
         }
         assert second["height"] == height[form]
         assert "speed" not in second
+
+    city(test)
+
+
+@pytest.mark.parametrize("form", ["normalized", "concise"])
+def test_an_attribute_with_all_its_instances(city: Callable[[Test], None], form: str) -> None:
+    typed = {"type": "LanguageProperty"} if form == "normalized" else {}
+    null = typed | {"languageMap": {"@none": NULL}}
+
+    async def test(c: City) -> None:
+        words = {"languageMap": {"en": "x"}}
+        await c.create(name=[words, words | {"datasetId": "urn:d"}])
+        await c.subscribe({"format": form}, notificationTrigger=["attributeDeleted"])
+        await c.drop("name", "?deleteAll=true")
+        (entity,) = await c.entities()
+        assert entity["name"] == [null, null | {"datasetId": "urn:d"}]
 
     city(test)
 

@@ -66,7 +66,7 @@ def test_every_kind_in_every_form(serve: Serve) -> None:
             {"value": 5, "unitCode": "C62", "datasetId": "urn:x:camera"},
         ]
         assert concise["location"] == HERE
-        assert concise["route"] == {"objectList": [{"object": "urn:r:1"}]}
+        assert concise["route"] == {"objectList": ["urn:r:1"]}
         assert concise["near"] == {"object": ["urn:s:2", "urn:s:3"]}
         again = {k: v for k, v in concise.items() if k != "id"} | {"id": ID + "c"}
         assert (await client.post("entities", json=again)).status_code == 201
@@ -91,6 +91,17 @@ def test_one_language(serve: Serve, lang: str, text: str, chosen: str) -> None:
         assert shown == {"type": "Property", "value": text, "lang": chosen}
         simple = (await client.get(AT, params={"lang": lang, "format": "simplified"})).json()
         assert simple["name"] == text
+
+    serve(test)
+
+
+def test_language_without_a_tag(serve: Serve) -> None:
+    """§4.15: whatever is shown, `lang` says which it is."""
+
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await client.post("entities", json=stop(name={"languageMap": {"@none": "R", "en": "M"}}))
+        shown = (await client.get(AT, params={"lang": "pl"})).json()["name"]
+        assert shown == {"type": "Property", "value": "R", "lang": "@none"}
 
     serve(test)
 

@@ -12,7 +12,7 @@ from rynek.context.formats.members import KIND_OF, are_instances, is_geometry
 from rynek.context.formats.values import NONE
 from rynek.context.jsonld import CompiledContext
 from rynek.context.language import choose_language
-from rynek.context.model import VALUE_MEMBER, Entity, Instance
+from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 from rynek.context.query import Projection
 
 Form = Literal["normalized", "concise", "simplified"]
@@ -129,14 +129,15 @@ def one_or_many(items: list[str]) -> str | list[str]:
     return items[0] if len(items) == 1 else items
 
 
-def outer_value(instance: Instance, ctx: CompiledContext) -> Any:
-    """The value as documents have it: vocabulary values compacted, listed objects wrapped."""
+def outer_value(instance: Instance, ctx: CompiledContext, *, concise: bool = False) -> Any:
+    """The value as documents have it: vocabulary values compacted, listed objects wrapped, but
+    not in concise form (§4.5.22.3) nor where one NGSI-LD Null stands for a deleted list."""
     kind, value = instance.kind, instance.value
     if kind == "VocabProperty":
         return (
             [ctx.compact_iri(v) for v in value] if type(value) is list else ctx.compact_iri(value)
         )
-    if kind == "ListRelationship":
+    if kind == "ListRelationship" and not concise and value != [NULL]:
         return [{"object": item} for item in value]
     return value
 
@@ -191,7 +192,7 @@ def _instance(
     instance: Instance, ctx: CompiledContext, *, concise: bool, sys_attrs: bool, lang: str | None
 ) -> Any:
     kind = instance.kind
-    value = outer_value(instance, ctx)
+    value = outer_value(instance, ctx, concise=concise)
     out: dict[str, Any] = {"type": kind, VALUE_MEMBER[kind]: value}
     if concise and is_geometry(value) == (kind == "GeoProperty"):
         del out["type"]
@@ -215,7 +216,7 @@ def _metadata(instance: Instance, ctx: CompiledContext, out: dict[str, Any]) -> 
         out["objectType"] = one_or_many([ctx.compact_iri(t) for t in instance.object_type])
     if instance.value_type is not None:
         out["valueType"] = ctx.compact_iri(instance.value_type)
-    if isinstance(instance, _Localized) and instance.language != NONE:
+    if isinstance(instance, _Localized):
         out["lang"] = instance.language
     if instance.unit_code is not None:
         out["unitCode"] = instance.unit_code

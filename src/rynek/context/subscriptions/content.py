@@ -185,7 +185,12 @@ def _is_object(rendered: Any, instance: Instance) -> bool:
 def _previous(one: Subscription, old: Instance) -> dict[str, Any]:
     if one.conformance is not None:
         old = conforming_instance(old, one.conformance)
-    return {_PREVIOUS[old.kind]: outer_value(old, one.notify_ld)}
+    return _was(one, old)
+
+
+def _was(one: Subscription, old: Instance) -> dict[str, Any]:
+    concise = one.view.form == "concise"
+    return {_PREVIOUS[old.kind]: outer_value(old, one.notify_ld, concise=concise)}
 
 
 def _add_deleted(
@@ -206,17 +211,18 @@ def _add_deleted(
         if one.view.form == "simplified":
             document[name] = _simplified(there, instances)
             continue
-        marks = [_mark(one, old, deleted_at) for old in instances]
+        alone = there is None and len(instances) == 1
+        marks = [_mark(one, old, deleted_at, alone=alone) for old in instances]
         if there is None:
-            document[name] = marks[0] if len(marks) == 1 else [_wrapped(one) for one in marks]
+            document[name] = marks[0] if alone else marks
             continue
         kept = there if type(there) is list and _is_instances(there) else [there]
-        document[name] = [_wrapped(item) for item in (*kept, *marks)]
+        document[name] = [*map(_wrapped, kept), *marks]
 
 
-def _mark(one: Subscription, old: Instance, deleted_at: int) -> Any:
-    """What stands for a deleted instance."""
-    if old.dataset_id is None and not one.view.sys_attrs and not one.show_changes:
+def _mark(one: Subscription, old: Instance, deleted_at: int, *, alone: bool) -> Any:
+    """What stands for a deleted instance: an object among several instances."""
+    if alone and old.dataset_id is None and not one.view.sys_attrs and not one.show_changes:
         return NULL
     member = VALUE_MEMBER[old.kind]
     mark: dict[str, Any] = {"type": old.kind, member: _null(old.kind)}
@@ -225,7 +231,7 @@ def _mark(one: Subscription, old: Instance, deleted_at: int) -> Any:
     if old.dataset_id is not None:
         mark["datasetId"] = old.dataset_id
     if one.show_changes:
-        mark[_PREVIOUS[old.kind]] = outer_value(old, one.notify_ld)
+        mark |= _was(one, old)
     if one.view.sys_attrs:
         mark["createdAt"] = to_iso(old.created_at)
         mark["modifiedAt"] = to_iso(old.modified_at)
@@ -241,7 +247,7 @@ def _null(kind: str) -> Any:
 
 
 def _wrapped(item: Any) -> Any:
-    """An instance among several is always an object."""
+    """An instance among several is always an object, also in concise form."""
     return item if type(item) is dict else {"value": item}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from rynek.base.errors import InvalidRequest
+from rynek.base.errors import BadRequestData, InvalidRequest
 
 Schema = dict[str, Any]
 
@@ -242,14 +242,17 @@ WORDS: Final[tuple[Words, ...]] = (
 
 
 class Allowed(NamedTuple):
-    """What one operation takes: names of parameters, words of `options`, values of `format`."""
+    """What one operation takes: names of parameters, words of `options`, values of `format`, and
+    which parameters are booleans."""
 
     names: frozenset[str]
     options: frozenset[str]
     formats: frozenset[str]
+    flags: frozenset[str]
 
     def check(self, params: dict[str, str]) -> None:
-        """InvalidRequest for a parameter or a word that the operation does not take (§6.3.20)."""
+        """InvalidRequest for a parameter or a word that the operation does not take (§6.3.20),
+        BadRequestData for a boolean that is neither true nor false; `True` becomes `true`."""
         unknown = params.keys() - self.names
         if unknown:
             raise InvalidRequest(
@@ -263,6 +266,15 @@ class Allowed(NamedTuple):
         word = params.get("format", "")
         if word and word not in self.formats:
             raise InvalidRequest(f"format: {word[:40]!r} is not known here{_these(self.formats)}")
+        if not self.flags.isdisjoint(params):
+            self._check_flags(params)
+
+    def _check_flags(self, params: dict[str, str]) -> None:
+        for name in self.flags & params.keys():
+            text = params[name].lower()
+            if text not in ("true", "false"):
+                raise BadRequestData(f"{name} must be true or false, it is {text[:40]!r}")
+            params[name] = text
 
 
 def _these(names: frozenset[str]) -> str:
@@ -276,7 +288,9 @@ def parameters_of(operation: str) -> list[Parameter]:
 
 def allowed(operation: str) -> Allowed:
     """What an operation ("GET entities/*") takes."""
-    names = {row.name for row in parameters_of(operation)}
+    rows = parameters_of(operation)
+    names = {row.name for row in rows}
+    flags = {row.name for row in rows if row.schema is _FLAG}
     options: set[str] = set()
     formats: set[str] = set()
     for row in WORDS:
@@ -287,4 +301,4 @@ def allowed(operation: str) -> Allowed:
         names.add("options")
     if formats:
         names.add("format")
-    return Allowed(frozenset(names), frozenset(options), frozenset(formats))
+    return Allowed(frozenset(names), frozenset(options), frozenset(formats), frozenset(flags))

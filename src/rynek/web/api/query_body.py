@@ -7,6 +7,7 @@ from typing import Any, Final
 from rynek.base.errors import BadRequestData, TooComplexQuery
 from rynek.web.api.bodies import dumps, read_document
 from rynek.web.api.call import Call
+from rynek.web.api.parameters import PARAMETERS
 from rynek.web.api.params import ANY
 
 _TEXTS: Final = (
@@ -16,6 +17,13 @@ _FLAGS: Final = ("entityMap", "splitEntities")
 _LEVEL: Final = "joinLevel"
 _MAX_SELECTORS: Final = 100
 _LISTS: Final = ("attrs", "pick", "omit", "datasetId", "containedBy")
+_MEMBERS: Final = frozenset(
+    (*_TEXTS, *_FLAGS, *_LISTS, _LEVEL, "id", "type", "@context", "entities", "geoQ", "ordering",
+     "temporalQ", "aggrParams")
+)  # fmt: skip
+_MISPLACED: Final = frozenset(
+    name.lower() for name in (*_MEMBERS, *(row.name for row in PARAMETERS), "options", "format")
+)
 _TEMPORAL: Final = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN",
                     "aggrMethods", "aggrPeriodDuration")  # fmt: skip
 
@@ -42,6 +50,8 @@ async def take_query(call: Call, *, temporal: bool) -> None:
 
 def query_params(document: dict[str, Any]) -> dict[str, str]:
     """The members of a Query as the parameters that say the same."""
+    for name in document.keys() - _MEMBERS:
+        _refuse_parameter(name)
     params: dict[str, str] = {}
     if "entities" in document:
         params |= _selectors(document["entities"])
@@ -65,6 +75,16 @@ def query_params(document: dict[str, Any]) -> dict[str, str]:
     if "ordering" in document:
         params |= _ordering(document["ordering"])
     return params
+
+
+def _refuse_parameter(name: str) -> None:
+    """BadRequestData where a member that no Query has is called like a parameter: what it asks for
+    would be passed over in silence. Any other name means nothing, as in JSON-LD."""
+    if name.lower() in _MISPLACED:
+        raise BadRequestData(
+            f"a Query has no member {name[:60]!r}: an order stands in ordering, a place in geoQ, "
+            "times in temporalQ, pages and forms in the URL (§5.2.23)"
+        )
 
 
 def _ordering(ordering: Any) -> dict[str, str]:
