@@ -21,10 +21,12 @@ from rynek.context import operations, parse_entity, parse_fragment
 ENTITIES = 40
 
 
-def settings_of(folder: Path) -> Settings:
+def settings_of(folder: Path, **more: object) -> Settings:
+    """The settings of a test's data folder; `more` with __ for the dot."""
     return load(None, {}, {
         "data.path": str(folder / "data"), "access.anonymous": "write",
-        "history.flush_seconds": 0.3,
+        "history.flush_seconds": 0.3, "network.allow_private": True,
+        **{name.replace("__", "."): value for name, value in more.items()},
     })  # fmt: skip
 
 

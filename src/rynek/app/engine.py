@@ -144,9 +144,11 @@ class Engine:
     async def _guarded(self, tenant: Tenant, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except Exception:
-            tenant.begun = False
-            _logger.exception("tenant %s did not start", tenant.name)
+        except Exception as error:
+            # What is damaged may be mended; a request comes again and again.
+            asyncio.get_running_loop().call_later(tenant.trouble.note(error), tenant.may_begin)
+        else:
+            tenant.trouble.over()
 
     def _later(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from rynek.app.replay import ContextSink, ReplayState
 from rynek.base.clock import Clock
+from rynek.base.errors import Unavailable
 from rynek.base.http import own_authorities
 from rynek.base.progress import Loading
 from rynek.base.settings import Settings
+from rynek.base.sqlite import MigrationError
+from rynek.base.storage import storage_problem
+from rynek.base.trouble import Trouble
 from rynek.context import (
     Context,
     ContextResolver,
@@ -70,6 +74,7 @@ class Tenant:
         self._feeds: FeedRunner | None = None
         self._replay: ReplayState | None = None
         self.begun = False
+        self.trouble = Trouble(f"starting tenant {name}", _logger)
         self.loading: list[Loading] = []
         self.city = read_city(folder, name)
 
@@ -106,29 +111,42 @@ class Tenant:
     def context(self) -> Context:
         """The live picture."""
         if self._context is None:
-            settings = self._engine.settings
-            own = self.name == self._engine.default_tenant
-            self._context = open_context(
-                self.folder,
-                self.clock,
-                self._resolver,
-                StoreLimits(
-                    settings.changes.keep_rows,
-                    settings.changes.keep_hours,
-                    settings.limits.max_value_indexes,
-                    settings.context.max_contexts,
-                ),
-                maps=MapLimits(
-                    settings.limits.max_entity_maps,
-                    settings.limits.entity_map_seconds,
-                    settings.limits.max_entity_map_seconds,
-                ),
-                namespace="" if own else self.name,
-                elsewhere=None if own else self._engine.default_contexts,
-            )
-            # From now on every write is matched; deliveries begin when the tenant starts.
-            self._subscriptions = open_subscriptions(self._context, settings, self.service_alias)
+            try:
+                self._open()
+            except Exception as error:
+                self._context = None
+                problem = storage_problem(error, self.folder / "state.db")
+                if problem is None and isinstance(error, MigrationError):
+                    problem = Unavailable(str(error))
+                if problem is None:
+                    raise
+                raise problem from error
+        assert self._context is not None
         return self._context
+
+    def _open(self) -> None:
+        settings = self._engine.settings
+        own = self.name == self._engine.default_tenant
+        self._context = open_context(
+            self.folder,
+            self.clock,
+            self._resolver,
+            StoreLimits(
+                settings.changes.keep_rows,
+                settings.changes.keep_hours,
+                settings.limits.max_value_indexes,
+                settings.context.max_contexts,
+            ),
+            maps=MapLimits(
+                settings.limits.max_entity_maps,
+                settings.limits.entity_map_seconds,
+                settings.limits.max_entity_map_seconds,
+            ),
+            namespace="" if own else self.name,
+            elsewhere=None if own else self._engine.default_contexts,
+        )
+        # From now on every write is matched; deliveries begin when the tenant starts.
+        self._subscriptions = open_subscriptions(self._context, settings, self.service_alias)
 
     @property
     def subscriptions(self) -> Subscriptions:
@@ -271,6 +289,10 @@ class Tenant:
                 self.city.zone,
             )
         return self._history
+
+    def may_begin(self) -> None:
+        """Let the next request start it once more."""
+        self.begun = False
 
     async def start(self) -> None:
         """Follow the log and run the feeds."""

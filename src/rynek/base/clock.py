@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from datetime import UTC, datetime
@@ -13,6 +14,10 @@ _ISO = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = 1_000_000
+_TICK = 1000
+_FOLLOWED = 3600 * MICRO
+_HOLD_SECONDS = 600.0
+_logger = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
@@ -24,16 +29,63 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock, never stepping back within one process."""
+    """The machine's clock, never stepping back within one process while it is set right by less
+    than an hour: then it goes at half speed until it is right. A longer way back is followed.
+    """
 
     def __init__(self) -> None:
         self._last = 0
+        self._slowed = -1
+        self._slowed_at = 0
 
     def now(self) -> int:
-        """Epoch microseconds, UTC; at least the previous answer plus one."""
+        """Epoch microseconds, UTC; above the previous answer, but after a long step back."""
         now = time.time_ns() // 1000
-        self._last = now if now > self._last else self._last + 1
+        self._last = now if now > self._last else self._behind(now)
         return self._last
+
+    def _behind(self, now: int) -> int:
+        """The machine's clock is not above the last answer."""
+        ahead = self._last - now
+        if ahead < _TICK:
+            return self._last + 1
+        if ahead > _FOLLOWED:
+            _logger.warning("the clock went back by %d s, to %s", ahead // MICRO, to_iso(now))
+            return now
+        running = time.monotonic_ns() // 1000
+        passed = running - self._slowed_at if self._slowed == self._last else 0
+        self._slowed_at = running
+        self._slowed = self._last + max(1, passed // 2)
+        return self._slowed
+
+
+class ClockWatch:
+    """Whether the machine's clock may decide on what cannot be undone: not for ten minutes after it
+    was set by more than an hour, since such a step is often taken back."""
+
+    def __init__(self) -> None:
+        self._wall, self._running = time.time(), _running()
+        self._held_until = 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Trust it only after that time."""
+        self._held_until = max(self._held_until, self._running + seconds)
+
+    def is_steady(self) -> bool:
+        """Whether it has gone evenly; looks anew with every call."""
+        wall, running = time.time(), _running()
+        jump = (wall - self._wall) - (running - self._running)
+        self._wall, self._running = wall, running
+        if abs(jump) > _FOLLOWED / MICRO:
+            _logger.warning("the clock was set by %+.0f s: nothing is deleted for a while", jump)
+            self.hold(_HOLD_SECONDS)
+        return running >= self._held_until
+
+
+def _running() -> float:
+    """Seconds that only ever pass, also while the machine sleeps where the system counts that."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
 
 def to_iso(micros: int) -> str:

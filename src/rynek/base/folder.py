@@ -45,7 +45,9 @@ class DataFolder:
             self._lock = (self.path / _LOCK_FILE).open("a+")
         except OSError as error:
             raise FolderError(
-                f"{self.path}: {error.strerror}: choose a folder rynek may write to"
+                f"{self.path}: {error.strerror}: rynek must be able to write there. Mount it for"
+                f" writing, give it to this user (chown -R {os.getuid()} {self.path}), or"
+                " choose another folder with --data"
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -115,6 +115,13 @@ def checkpoint(connection: Connection, *, truncate: bool = False) -> tuple[int, 
     return cast("apsw.Connection", connection).wal_checkpoint(mode=mode)
 
 
-def is_out_of_space(error: BaseException) -> bool:
-    """Whether SQLite failed because the disk (or a quota) is full or not writable."""
-    return isinstance(error, apsw.FullError | apsw.IOError | apsw.ReadOnlyError)
+def database_fault(error: BaseException) -> str:
+    """What a failure of SQLite means: `full`, `read-only`, `damaged`, `disk` (it reports errors),
+    or nothing of these."""
+    if isinstance(error, apsw.FullError):
+        return "full"
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
+        return "read-only"
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return "damaged"
+    return "disk" if isinstance(error, apsw.IOError) else ""

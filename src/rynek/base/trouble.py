@@ -32,7 +32,7 @@ class Trouble:
         """It failed once more; how long to wait."""
         told = f"{type(error).__name__}: {error}".split("\n\n", maxsplit=1)[0][:500]
         if told != self.error:
-            self._logger.error("%s: %s; it is tried again", self._what, told)
+            self._logger.error("%s failed: %s", self._what, told)
             self._logger.debug("where it failed", exc_info=error)
         self.error = told
         if self._since is None:
@@ -43,5 +43,5 @@ class Trouble:
     def over(self) -> None:
         """It worked."""
         if self._since is not None:
-            self._logger.warning("%s: it works again, after %.0f s", self._what, self.seconds)
+            self._logger.warning("%s works again, after %.0f s", self._what, self.seconds)
         self.error, self._since, self._pause = "", None, self._shortest

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from typing import Final
 
-from rynek.base.clock import MICRO, Clock
+from rynek.base.clock import MICRO, Clock, ClockWatch, SystemClock
+from rynek.base.trouble import Trouble
 from rynek.context.operations.expiry import expire
 from rynek.context.store.contract import Store
 
@@ -25,13 +26,18 @@ class Expiry:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._failed_until = 0.0
+        self._watch = ClockWatch()
+        self._trouble = Trouble("removing what has expired", _logger)
 
     async def settle(self) -> None:
         """Return once everything that has expired by now is removed. What the disk has no room to
-        remove stays for a while: reading goes on."""
+        remove stays for a while, and so does all after the clock was set: reading goes on."""
         self.watch()
         loop = asyncio.get_running_loop()
         if not self._is_due() or loop.time() < self._failed_until:
+            return
+        if isinstance(self._clock, SystemClock) and not self._watch.is_steady():
+            self._failed_until = loop.time() + _RETRY_SECONDS
             return
         async with self._lock:
             try:
@@ -41,7 +47,9 @@ class Expiry:
                     await self._store.write(lambda txn: txn.note_expiry())
             except Exception as error:
                 self._failed_until = loop.time() + _RETRY_SECONDS
-                _logger.warning("what has expired could not be removed: %s", error)
+                self._trouble.note(error)
+            else:
+                self._trouble.over()
 
     def retry(self) -> None:
         """Try again at once after a failure."""

@@ -21,6 +21,7 @@ from rynek.context import (
 )
 
 from .aggregate import AggregateQuery
+from .damage import Damage
 from .edit import Editor
 from .engine import Engine, EngineSettings
 from .follow import Follower
@@ -98,7 +99,8 @@ class History:
         self._lake = Lake(folder / "readings")
         self._overlay = Overlay(folder)
         engine = Engine(self._lake.folder, self._settings.engine)
-        self.upkeep = Upkeep(self._lake, self._settings.upkeep)
+        self._damage = Damage(self._lake.folder)
+        self.upkeep = Upkeep(self._lake, self._settings.upkeep, self._damage)
         self._merger = Merger(
             self._lake, self._overlay, engine, self._settings.merge, self._written
         )
@@ -149,7 +151,8 @@ class History:
     def _warm(self) -> None:
         started = time.monotonic()
         if started >= self._rested:
-            self._questions.warm(self._lake.snapshot.parts(), _WARMED)
+            parts = self._damage.sound(self._lake.snapshot.parts())
+            self._damage.guarded(lambda: self._questions.warm(parts, _WARMED), lambda: parts)
             now = time.monotonic()
             self._rested = now + _REST * (now - started)
 
@@ -271,7 +274,7 @@ class History:
                 note_deletions(found, to_readings(self._questions.rows(view, marks)))
             return rows, found
 
-        rows, found = await asyncio.get_running_loop().run_in_executor(self._readers, question)
+        rows, found = await self._read(question, view)
         if more == LAST_N:
             self._follower.recent.remember(view, select, seq, rows)
         return found
@@ -310,7 +313,13 @@ class History:
     async def _ask(self, question: Callable[[View], T]) -> T:
         await self._follower.drain()
         view = self._follower.view()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, question, view)
+        return await self._read(lambda: question(view), view)
+
+    async def _read(self, question: Callable[[], T], view: View) -> T:
+        """Ask on a thread; Damaged names the file of the table that cannot be read."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, self._damage.guarded, question, view.snapshot.parts
+        )
 
     def days(self) -> list[int]:
         """The days (since 1970, UTC) that there may be readings of; call `flush` before."""
@@ -322,7 +331,9 @@ class History:
 
     def state(self) -> FollowerState:
         """How writing it goes, for those who watch; never waits."""
-        return self._follower.state()
+        files = self._damage.files.items()
+        damaged = tuple(f"{path}: {fault}" for path, fault in files)
+        return msgspec.structs.replace(self._follower.state(), damaged=damaged)
 
     def stats(self) -> HistoryStats:
         """Numbers for the health page; never waits."""

@@ -17,6 +17,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 import msgspec
 
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
+from rynek.base.storage import storage_problem
 
 from .amend import NOTHING, Amended, Amendments, Key, Known, Patch, Tombstone, key_of
 from .schema import ADDED, Reading
@@ -85,6 +86,15 @@ class Overlay:
         self._entities, self._frozen = {}, NOTHING
         if not self._path.exists():
             return
+        try:
+            self._load(merged)
+        except Exception as error:
+            problem = storage_problem(error, self._path)
+            if problem is None:
+                raise
+            raise problem from error
+
+    def _load(self, merged: int) -> None:
         db = self._open()
         with db:
             db.execute("DELETE FROM added WHERE n <= ?", (merged,))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
+from rynek.base.clock import ClockWatch
+
+from .commits import commit_file
+from .damage import Damage
 from .files import Part
 from .lake import Lake
 from .schema import DAY_US
 
 log = logging.getLogger(__name__)
 
+_VACUUM_SECONDS = 3600.0
+_DAY_SECONDS = 86_400.0
 _FAN = 8
 _BASE_ROWS = 10_000
 _MAX_ROWS = 4_000_000
@@ -66,20 +74,38 @@ def _bounded(parts: Sequence[Part]) -> list[Part]:
 class Upkeep:
     """Runs on the writer's thread, a little at a time, so that a flush never waits long."""
 
-    def __init__(self, lake: Lake, settings: UpkeepSettings) -> None:
+    def __init__(self, lake: Lake, settings: UpkeepSettings, damage: Damage | None = None) -> None:
         self._lake = lake
+        self._damage = damage or Damage(lake.folder)
         self._settings = settings
-        self._vacuumed = datetime.min.replace(tzinfo=UTC)
+        self._watch = ClockWatch()
+        self._vacuumed: float | None = None
+        self._looked = False
 
     def step(self, budget: int = 4) -> int:
         """Merge the files of at most `budget` days, then retention and vacuum if due."""
         done = self.compact(budget)
-        self.retain()
-        now = datetime.now(UTC)
-        if (now - self._vacuumed).total_seconds() >= 3600:
-            self._vacuumed = now
-            self._lake.vacuum(self._settings.vacuum_hours)
+        if self._may_delete():
+            self.retain()
+            now = time.monotonic()
+            if self._vacuumed is None or now - self._vacuumed >= _VACUUM_SECONDS:
+                self._vacuumed = now
+                self._lake.vacuum(self._settings.vacuum_hours)
         return done
+
+    def _may_delete(self) -> bool:
+        """Not while the clock is in doubt: it was set, or is far from the last commit's time."""
+        if not self._looked:
+            self._looked = True
+            written = commit_file(self._lake.folder, self._lake.snapshot.version).stat().st_mtime
+            away = time.time() - written
+            if not -_DAY_SECONDS < away < 30 * _DAY_SECONDS:
+                log.warning(
+                    "history: %s was last written %.0f days from now: nothing of it is deleted for"
+                    " an hour; is the clock right?", self._lake.folder, away / _DAY_SECONDS,
+                )  # fmt: skip
+                self._watch.hold(_VACUUM_SECONDS)
+        return self._watch.is_steady()
 
     def compact(self, budget: int | None = None) -> int:
         """Merge small files day by day, at most `budget` days; how many were rewritten."""
@@ -88,9 +114,9 @@ class Upkeep:
         for day, parts in sorted(self._lake.snapshot.days.items(), reverse=True):
             if budget is not None and done >= budget:
                 break
-            chosen = mergeable(parts, closed=day < today - 1)
+            chosen = mergeable(self._damage.sound(parts), closed=day < today - 1)
             if chosen:
-                self._lake.rewrite(day, chosen)
+                self._damage.guarded(partial(self._lake.rewrite, day, chosen), lambda: chosen)  # noqa: B023
                 done += 1
         return done
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Final, Literal
 
-from rynek.base.errors import Forbidden, Unauthorized
+from rynek.base.errors import Forbidden, Unauthorized, Unavailable
 from rynek.web.tokens import Token, TokenStore
 
 Right = Literal["read", "write", "admin"]
@@ -47,6 +47,6 @@ class Access:
         """Whether a client with that header has a right in `tenant`."""
         try:
             self.check(authorization, right, tenant)
-        except (Unauthorized, Forbidden):
+        except (Unauthorized, Forbidden, Unavailable):
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from hashlib import sha256
@@ -11,8 +12,11 @@ from typing import Final
 import msgspec
 
 from rynek.base.clock import SystemClock
+from rynek.base.errors import Problem
 from rynek.base.sqlite import Connection, connect, migrate
+from rynek.base.storage import storage_problem
 
+_logger = logging.getLogger(__name__)
 PREFIX: Final = "rynek_"
 SCOPES: Final = ("read", "write", "admin")
 _TENANT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
@@ -51,11 +55,25 @@ class TokenStore:
     """The tokens in system.db; another process may add or revoke while this one serves."""
 
     def __init__(self, path: Path) -> None:
-        self._connection: Connection = connect(path, cache_kib=1024)
-        migrate(self._connection, _MIGRATIONS, "system.db")
+        self._path = path
+        self._damage: Problem | None = None
+        try:
+            self._connection: Connection = connect(path, cache_kib=1024)
+            migrate(self._connection, _MIGRATIONS, "system.db")
+        except Exception as error:
+            self._note(error)
         self._clock = SystemClock()
         self._version = -1
         self._known: dict[bytes, Token] = {}
+
+    def _note(self, error: Exception) -> None:
+        """Without its tokens the service goes on for those who need none."""
+        problem = storage_problem(error, self._path)
+        if problem is None:
+            raise error
+        if self._damage is None:
+            _logger.error("%s: %s: tokens are not known", self._path, error)
+        self._damage = problem
 
     def create(self, name: str, scopes: tuple[str, ...], days: float | None = None) -> str:
         """Make a token and return its secret: the only time that anyone sees it.
@@ -82,6 +100,7 @@ class TokenStore:
 
     def revoke(self, name: str) -> bool:
         """Delete a token; False when there is none of that name."""
+        self._refresh()
         self._connection.execute("DELETE FROM token WHERE name = ?", (name,))
         return self._connection.changes() > 0
 
@@ -100,10 +119,20 @@ class TokenStore:
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        if self._damage is None:
+            self._connection.close()
 
     def _refresh(self) -> None:
         """Read again when this or another process wrote."""
+        if self._damage is None:
+            try:
+                self._read()
+            except Exception as error:
+                self._note(error)
+        if self._damage is not None:
+            raise self._damage
+
+    def _read(self) -> None:
         connection = self._connection
         version = int(connection.pragma("data_version")) + connection.total_changes()
         if version == self._version:

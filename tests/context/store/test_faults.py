@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rynek.base.errors import Unavailable
+from rynek.base.errors import InsufficientStorage
 from rynek.context import Freshness, core_context, operations, parse_entity
 from rynek.context.store import contexts as stored_contexts
 from rynek.context.store import sqlite
@@ -31,7 +31,7 @@ def test_upkeep_goes_on_after_a_write_that_failed(
             raise OSError(28, "No space left on device")
 
         store._writer._commit = broken
-        with pytest.raises(Unavailable):
+        with pytest.raises(InsufficientStorage):
             await create(context, bus(2))
         await asyncio.sleep(0.1)
         assert not store._upkeep.done()

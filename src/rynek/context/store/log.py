@@ -87,6 +87,10 @@ class SqliteChangeLog:
         self._moved.clear()
         return moved
 
+    def untaken(self, moved: list[tuple[str, int]]) -> None:
+        """The commit failed: write these with the next one, unless they have moved on."""
+        self._moved = dict(moved) | self._moved
+
     def committed(self, head: int) -> None:
         """Tell the readers that rows up to `head` are there."""
         if head <= self._head:

@@ -13,6 +13,7 @@ import msgspec
 
 from rynek.base.clock import MICRO, Clock
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
+from rynek.base.trouble import Trouble
 from rynek.context.formats import decode
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
@@ -61,7 +62,9 @@ class SqliteStore:
         self.changes = SqliteChangeLog(self._reading)
         self.documents = SqliteDocuments(self._reading)
         self.outbox = Outbox(self._reading)
-        self._writer = Writer(self._writing, self._indexes, self.changes, self.outbox, clock)
+        self._writer = Writer(
+            self._writing, self._indexes, self.changes, self.outbox, clock, self.path
+        )
         planner, self._readers = Planner(self._indexes), Readers(self._open_reader)
         self._selector = Selector(self._reading, self._indexes, planner, self._readers)
         self._gatherer = Gatherer(self._reading, self._indexes, planner, self._readers)
@@ -69,6 +72,12 @@ class SqliteStore:
         self._builder = IndexBuilder(self._writer, self._indexes, self.limits.max_value_indexes)
         self._clock = clock
         self._upkeep: asyncio.Task[None] | None = None
+        self._keeping = Trouble(f"upkeep of {self.path}", _logger)
+
+    @property
+    def failing(self) -> str:
+        """Why the last write or upkeep failed; empty while they work."""
+        return self._writer.trouble.error or self._keeping.error
 
     def _open_reader(self) -> Connection:
         return connect(self.path, read_only=True, cache_kib=8_192)
@@ -201,9 +210,10 @@ class SqliteStore:
                 try:
                     await asyncio.to_thread(checkpoint, keeper)
                     await self._shorten()
+                    self._keeping.over()
                 except Exception as error:
                     # A full disk now may have room later: without upkeep it would never.
-                    _logger.warning("upkeep of %s failed, it goes on: %s", self.path, error)
+                    self._keeping.note(error)
         finally:
             keeper.close()
 

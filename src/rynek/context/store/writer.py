@@ -7,13 +7,16 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from rynek.base.clock import Clock
-from rynek.base.errors import Unavailable
-from rynek.base.sqlite import Connection, is_out_of_space
+from rynek.base.errors import Problem, Unavailable
+from rynek.base.sqlite import Connection
+from rynek.base.storage import storage_problem
+from rynek.base.trouble import Trouble
 from rynek.context.changes import Change
 from rynek.context.formats import encode_body
 from rynek.context.jsonld import CompiledContext
@@ -225,7 +228,10 @@ class Writer:
         log: SqliteChangeLog,
         outbox: Outbox,
         clock: Clock,
+        path: Path | str = "",
     ) -> None:
+        self._path = path
+        self.trouble = Trouble(f"writing {path}", _logger)
         self._connection = connection
         self._indexes = indexes
         self._log = log
@@ -255,7 +261,7 @@ class Writer:
         async def run() -> None:
             try:
                 await self.submit(job)
-            except Unavailable as error:
+            except Problem as error:
                 _logger.warning("not kept: %s", error)
             finally:
                 done()
@@ -298,8 +304,11 @@ class Writer:
                 await self._commit(txn, moved, settled)
         except Exception as error:
             outbox.untaken(settled)
+            self._log.untaken(moved)
             self._failed(ran, error)
             return
+        if self.trouble.error:
+            self.trouble.over()
         self._log.committed(txn.head)
         if txn.messages:
             outbox.committed(txn.messages)
@@ -334,12 +343,14 @@ class Writer:
         """Nothing of the group is in the file: say so to everyone who waited for it."""
         with contextlib.suppress(Exception):
             self._connection.execute("ROLLBACK")
-        self._indexes.reload()
-        full = is_out_of_space(error)
-        _logger.error("a group of %d writes failed: %s", len(jobs), error, exc_info=not full)
-        problem = Unavailable(
-            "the disk is full or read-only: nothing was written" if full else "the write failed"
-        )
+        # One that is damaged may not even say what it holds.
+        with contextlib.suppress(Exception):
+            self._indexes.reload()
+        problem = storage_problem(error, self._path)
+        self.trouble.note(error)
+        if problem is None:
+            _logger.error("a group of %d writes failed", len(jobs), exc_info=error)
+            problem = Unavailable("the write failed; the server's log says why")
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(problem)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ from rynek.base.errors import (
     UnsupportedMediaType,
 )
 from rynek.base.request import CURRENT, HEADER, OVER, id_of, request_id
+from rynek.base.storage import storage_problem
 from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
 from rynek.web.api import scoping
@@ -84,9 +86,10 @@ class Api:
             reply = await self._answer(scope, method, headers, receive, leaf, args)
         except Problem as problem:
             reply = problem_reply(problem)
-        except Exception:
-            _logger.exception("%s %s failed", method, scope["path"])
-            reply = problem_reply(Problem("an unexpected error; it stands in the server's log"))
+        except Exception as error:
+            name = headers.get("ngsild-tenant") or self._engine.default_tenant
+            database = self._engine.folder.tenants / name / "state.db"
+            reply = problem_reply(_unexpected(error, method, scope["path"], database))
         if reply.status >= 400:
             reply.headers = [*reply.headers, (HEADER, id_of(scope).encode())]
         size = await self._send(reply, headers, method, send)
@@ -212,6 +215,16 @@ def _parts(scope: Scope) -> list[str]:
     if not parts[-1]:
         parts.pop()  # "/entities/" is how the standard writes it (§6.4.2)
     return parts
+
+
+def _unexpected(error: Exception, method: str, path: str, database: Path) -> Problem:
+    """What to say of an error that nobody meant: that of a disk has its own name."""
+    problem = storage_problem(error, database)
+    if problem is None:
+        _logger.error("%s %s failed", method, path, exc_info=error)
+        return Problem("an unexpected error; it stands in the server's log")
+    _logger.error("%s %s failed: %s", method, path, error)
+    return problem
 
 
 def problem_reply(problem: Problem) -> Reply:

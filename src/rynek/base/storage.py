@@ -1,0 +1,77 @@
+"""What a failing disk means for who asked: a full one, one that may not be written, a damaged file."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+from .errors import Damaged, InsufficientStorage, Problem, Unavailable
+from .sqlite import database_fault
+
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_FORBIDDEN: Final = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
+_FULL_ADVICE: Final = (
+    "the disk with the data folder is full (or its quota is): nothing of this was kept. Make room"
+    " there and send it again; reading goes on meanwhile"
+)
+_READ_ONLY_ADVICE: Final = (
+    "the data folder cannot be written: nothing of this was kept. Mount it for writing, or give it"
+    " back to the user that rynek runs as, and send it again; reading goes on meanwhile"
+)
+_DISK_ADVICE: Final = (
+    "the disk with the data folder fails ({}): nothing of this was kept. The system's log"
+    " (journalctl -k) says more; reading goes on as far as it can"
+)
+_DAMAGED_ADVICE: Final = (
+    "{} is damaged ({}): what stands in its damaged part cannot be read or written."
+    " rynek doctor --deep says how much is wrong; restore a backup"
+)
+
+
+class ReadOnly(Unavailable):
+    """The data folder may not be written."""
+
+    title = "The data folder cannot be written"
+
+
+def storage_problem(error: BaseException, path: Path | str = "") -> Problem | None:
+    """The problem to answer with when `error` is the storage's; None when it is not.
+
+    `path` names the file where the error itself does not.
+    """
+    found = database_fault(error)
+    if found == "damaged":
+        return Damaged(_DAMAGED_ADVICE.format(path or "a database", error))
+    if found == "full" or _is(error, _FULL, "No space left on device", "Disk quota exceeded"):
+        return InsufficientStorage(_FULL_ADVICE)
+    if found == "read-only" or _is(error, _FORBIDDEN, "Read-only file system", "Permission denied"):
+        return ReadOnly(_READ_ONLY_ADVICE)
+    if found == "disk":
+        at_fault = _mount_fault(path)
+        return at_fault or Unavailable(_DISK_ADVICE.format(error))
+    if isinstance(error, OSError) and error.errno == errno.EIO:
+        return Unavailable(_DISK_ADVICE.format(error.strerror))
+    return None
+
+
+def _is(error: BaseException, numbers: frozenset[int], *texts: str) -> bool:
+    """Whether a library's error is one of these of the system; some only say it in words."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in numbers
+    if isinstance(error, OSError) or type(error).__name__ in ("DeltaError", "IOException"):
+        return any(text in str(error) for text in texts)
+    return False
+
+
+def _mount_fault(path: Path | str) -> Problem | None:
+    """SQLite says "disk I/O error" of a disk that turned read-only under an open file."""
+    try:
+        status = os.statvfs(path)
+    except OSError:
+        return None
+    return ReadOnly(_READ_ONLY_ADVICE) if status.f_flag & os.ST_RDONLY else None
+
+
+__all__ = ["ReadOnly", "storage_problem"]
