@@ -4,6 +4,8 @@
 PORT ?= 8026
 JOB ?=
 OPTIONS ?=
+TARGET ?=
+SECONDS ?= 60
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
@@ -15,13 +17,13 @@ BUILT := $(STAMPS)/built
 # When make itself is killed the server must not stay behind; setpriv is part of util-linux.
 DIE_WITH_MAKE := $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
 
-.PHONY: help setup demo test check bench lint format docs lock clean
+.PHONY: help setup demo test check bench fuzz lint format docs lock clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	@echo '  make bench   measures (JOB=… one job); make lint, docs, format, lock, clean'
+	@echo '  make bench   measures (JOB=… one job); make fuzz (TARGET=… SECONDS=…); make lint, docs, format, lock, clean'
 
 demo: $(BUILT)
 	@exec $(DIE_WITH_MAKE) $(VENV)/bin/rynek demo --port $(PORT)
@@ -54,6 +56,12 @@ bench: setup
 	@tools/wrk.sh
 	@$(PY) benchmarks/run.py $(OPTIONS) $(JOB)
 
+# Coverage-guided fuzzing of everything that reads bytes from outside; see docs/install.md.
+fuzz: setup
+	@$(PY) -m pip --disable-pip-version-check --quiet install --no-compile \
+		--requirement requirements-fuzz.lock
+	@PYTHONPATH=src nice -n 15 $(PY) -m tests.fuzz.run $(TARGET) --seconds $(SECONDS)
+
 docs: setup
 	@$(VENV)/bin/mkdocs build --strict --quiet && echo 'site/index.html'
 
@@ -66,6 +74,7 @@ lock: setup
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --constraint requirements.lock --output-file requirements-dev.lock \
 		--extra dev pyproject.toml
+	@printf 'atheris>=3.0\n' | $(COMPILE) --output-file requirements-fuzz.lock -
 
 clean:
 	rm -rf $(VENV) build dist site frontend/node_modules src/rynek/web/static/app

@@ -44,6 +44,9 @@ class Conversion:
         self._documents: Iterator[Document] | None = None
         self.records = 0
         self.entities = 0
+        self.bad = 0
+        self.ended = False
+        """Set by whoever gave up waiting: then a thread still at it stops with the next record."""
         self._newest = ""
 
     @property
@@ -61,16 +64,22 @@ class Conversion:
         taken = list(islice(self._documents, size))
         if not taken:
             return None
-        self.entities += len(taken)
-        kept, keys = [], []
+        kept, keys, bad = [], [], self.bad
         for document in taken:
             key = hash((document["id"], self._payload.part, *document))
-            digest = hash(orjson.dumps(document))
+            try:
+                digest = hash(orjson.dumps(document))
+            except TypeError as error:
+                # A number that no JSON of others can hold, a text that is no Unicode.
+                self._bad(f"{document['id']}: {error}")
+                continue
             self._note(document)
             if self._known.get(key) != digest:
                 kept.append(document)
                 keys.append((key, digest))
-        return Batch(kept, keys, len(taken) - len(kept))
+        good = len(taken) - (self.bad - bad)
+        self.entities += good
+        return Batch(kept, keys, good - len(kept))
 
     def remember(self, batch: Batch) -> None:
         """The batch is written: the same bytes need not be sent again."""
@@ -79,8 +88,19 @@ class Conversion:
 
     def _all(self) -> Iterator[Document]:
         for record in self._connector.decode(self._payload.data, self._situation):
+            if self.ended:
+                return
             self.records += 1
-            yield from self._connector.map(record, self._situation)
+            try:
+                made = list(self._connector.map(record, self._situation))
+            except Exception as error:  # one record that nobody thought of stops no other
+                self._bad(f"{type(error).__name__}: {error}: {record!r:.120}")
+                continue
+            yield from made
+
+    def _bad(self, why: str) -> None:
+        self.bad += 1
+        self._situation.findings.add("bad-record", "warning", why)
 
     def _note(self, document: Document) -> None:
         for attribute in document.values():
@@ -88,6 +108,37 @@ class Conversion:
                 observed = attribute.get("observedAt")
                 if observed is not None and observed > self._newest:
                     self._newest = observed
+
+
+class Threads:
+    """The threads of one feed's conversions: one that never ended must not become many."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether one is at work."""
+        return self._running > 0
+
+    async def run(self, work: Callable[[], _T], timeout: float) -> _T:
+        """`in_thread`; TimeoutError at once while an earlier call is still at work."""
+        if self._running:
+            raise TimeoutError(
+                "an earlier document is still being read: it is too large or crafted"
+            )
+        self._running += 1
+
+        def counted() -> _T:
+            try:
+                return work()
+            finally:
+                self._running -= 1
+
+        try:
+            return await in_thread(counted, timeout=timeout)
+        except TimeoutError:
+            raise TimeoutError(f"a document was not read within {timeout:g} s") from None
 
 
 def unpacked(payload: Payload, connector: Connector, max_bytes: int) -> Iterable[Payload]:

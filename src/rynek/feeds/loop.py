@@ -12,7 +12,7 @@ from rynek.base.clock import MICRO, Clock, SystemClock
 from rynek.base.errors import Problem
 from rynek.context import ReferenceStore
 from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situation, WriteReport
-from rynek.feeds.convert import Batch, Conversion, in_thread, unpacked
+from rynek.feeds.convert import Batch, Conversion, Threads, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
 from rynek.feeds.transport import (
     FileSource,
@@ -28,6 +28,8 @@ MAX_REJECTED = 100
 THREAD_ABOVE = 16 * 1024
 MAX_WAIT = 900.0
 MAIN_KEPT = 1024 * 1024
+_FOLLOWED_TIMEOUTS = 8
+"""Within how many timeouts all documents that follow from one must be there."""
 _RESEND = 3600 * MICRO
 _log = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class FeedLoop:
         self._sleep = sleep
         self._memory: dict[str, Any] = {}
         self._known: dict[int, int] = {}
+        self._threads = Threads()
         self._known_since = self._machine.now()
         self._main: Payload | None = None
         self._digests: dict[str, int] = {}
@@ -189,7 +192,11 @@ class FeedLoop:
     async def _followed(self, main: Payload, poll: _Poll) -> None:
         """Read what follows from a document before it: catalogues that it refers to."""
         wanted = list(self._connector.follow(main.data, self._situation(main, poll)))
-        for payload in await self.source.more(wanted) if wanted else ():
+        if not wanted:
+            return
+        async with asyncio.timeout(self.config.timeout * _FOLLOWED_TIMEOUTS):
+            found = await self.source.more(wanted)
+        for payload in found:
             await self._convert(payload, poll)
 
     def _situation(self, payload: Payload, poll: _Poll) -> Situation:
@@ -228,7 +235,11 @@ class FeedLoop:
     async def _next(self, conversion: Conversion, size: int) -> Batch | None:
         if size <= THREAD_ABOVE:
             return conversion.next_batch(BATCH)
-        return await in_thread(conversion.next_batch, BATCH, timeout=max(30.0, self.config.timeout))
+        wait = max(30.0, self.config.timeout)
+        try:
+            return await self._threads.run(lambda: conversion.next_batch(BATCH), wait)
+        finally:
+            conversion.ended = self._threads.busy
 
     def _fresh_known(self) -> dict[int, int]:
         """What was sent, forgotten every hour so that a changed store heals by itself."""

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _DURATION = re.compile(
-    r"P(?:(\d{1,6})W|(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})D)?"
-    r"(?:T(?=\d)(?:(\d{1,8})H)?(?:(\d{1,8})M)?(?:(\d{1,10})(?:[.,](\d{1,6})\d*)?S)?)?)\Z"
+    r"P(?:(\d+)W|(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?"
+    r"(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d{1,6})\d*)?S)?)?)\Z",
+    re.ASCII,
 )
+_LONGEST_TEXT = 200
+_LONGEST_YEARS = 10_000
+_LAST_DAY = (datetime.max - datetime(1970, 1, 1)).days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _MAX_MIXED = 1_000
@@ -43,17 +47,21 @@ class Duration(msgspec.Struct, frozen=True):
 
 
 def parse_duration(text: str) -> Duration:
-    """An ISO 8601 duration, `P[n]Y[n]M[n]DT[n]H[n]M[n]S` or `P[n]W`; BadRequestData if none."""
-    match = _DURATION.match(text)
+    """An ISO 8601 duration, `P[n]Y[n]M[n]DT[n]H[n]M[n]S` or `P[n]W`; BadRequestData if it is none
+    or longer than the calendar."""
+    match = _DURATION.match(text) if len(text) <= _LONGEST_TEXT else None
     if match is None or not any(match.groups()):
         raise BadRequestData(f"Not an ISO 8601 duration: {text[:64]!r}")
     weeks, years, months, days, hours, minutes, seconds, fraction = match.groups()
-    return Duration(
+    found = Duration(
         months=int(years or 0) * 12 + int(months or 0),
         days=int(weeks or 0) * 7 + int(days or 0),
         micros=(int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)) * _SECOND
         + int((fraction or "0").ljust(6, "0")),
     )
+    if found.months / 12 + (found.days + found.micros / DAY_US) / 366 > _LONGEST_YEARS:
+        raise BadRequestData(f"A duration of more than {_LONGEST_YEARS} years: {text[:64]!r}")
+    return found
 
 
 class Buckets:
@@ -141,7 +149,7 @@ class Buckets:
             return self._to_utc(naive)
         if self._by_day:
             day = index * self.length.days + self._day_shift()
-            return self._to_utc(datetime(1970, 1, 1) + timedelta(days=day))
+            return self._to_utc(datetime(1970, 1, 1) + timedelta(days=min(day, _LAST_DAY)))
         raise ValueError("buckets of one width have no numbers")
 
     def _day_shift(self) -> int:

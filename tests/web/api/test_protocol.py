@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -54,11 +53,10 @@ def test_bodies_without_type_or_length_are_refused_with_a_bare_status(serve: Ser
         del request.headers["content-length"]
         assert (await client.send(request)).status_code == 411
 
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"{}"
-
-        chunked = await client.post("entities", content=pieces(), headers=LD)
-        assert (chunked.status_code, chunked.content) == (411, b"")
+        coded = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        packed = await client.post("entities", content=b"\x1f\x8b", headers=coded)
+        assert (packed.status_code, packed.content) == (415, b"")
+        assert packed.headers["accept-encoding"] == "identity"
         latin = {"Content-Type": "application/json; charset=iso-8859-1"}
         assert (await client.post("entities", content=b"{}", headers=latin)).status_code == 415
         utf = {"Content-Type": "Application/JSON;charset=UTF-8"}

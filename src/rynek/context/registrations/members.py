@@ -189,8 +189,10 @@ def management(value: Any, _ld: CompiledContext) -> Management:
 
 def _above_zero(given: dict[str, Any], member: str) -> int | float | None:
     value: int | float | None = given.get(member)
-    if value is not None and (type(value) not in (int, float) or not 0 < value < 1e15):
+    if value is not None and (type(value) not in (int, float) or not value > 0):
         raise Invalid(f"{member} is not a number of milliseconds above 0: {shown(value)}")
+    if value is not None and value >= 1e15:
+        raise Invalid(f"{member} is more than 30,000 years: {shown(value)}")
     return value
 
 

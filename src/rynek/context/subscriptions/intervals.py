@@ -10,12 +10,12 @@ from rynek.context.formats import decode
 from rynek.context.live import Context
 from rynek.context.model import Entity
 from rynek.context.subscriptions.match import meets
+from rynek.context.subscriptions.members import SHORTEST
 from rynek.context.subscriptions.model import Subscription
 
 __all__ = ["Intervals", "selected"]
 
 _PAGE = 1_000
-SHORTEST = 0.1
 _logger = logging.getLogger(__name__)
 
 
@@ -48,6 +48,7 @@ class Intervals:
 
     async def _run(self, one: Subscription, wait: float) -> None:
         assert one.time_interval is not None
+        # Kept ones may be from before there was a least.
         interval = max(one.time_interval, SHORTEST)
         loop = asyncio.get_running_loop()
         due = loop.time() + wait

@@ -28,6 +28,9 @@ from rynek.context.subscriptions.model import (
 
 MAX_ITEMS: Final = 1000
 MAX_TEXT: Final = 4096
+MAX_TIME: Final = 1_000_000_000_000
+SHORTEST: Final = 0.1
+"""Seconds: a receiver that needs it more often is better told of changes."""
 _MEDIA: Final = frozenset(("application/json", "application/ld+json", "application/geo+json"))
 _VERSION: Final = re.compile(r"(\d{1,3})\.(\d{1,3})", re.ASCII)
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}", re.ASCII)
@@ -66,9 +69,19 @@ def flag(value: Any) -> bool:
 
 def above_zero(value: Any) -> float:
     """A number greater than 0."""
-    if type(value) not in (int, float) or not 0 < value < 1e12:
+    if type(value) not in (int, float) or not value > 0:
         raise Invalid(f"is not a number greater than 0: {shown(value)}")
+    if value > MAX_TIME:
+        raise Invalid(f"is more than {MAX_TIME:,}: {shown(value)}")
     return float(value)
+
+
+def interval(value: Any) -> float:
+    """Seconds between periodic notifications."""
+    seconds = above_zero(value)
+    if seconds < SHORTEST:
+        raise Invalid(f"is less than {SHORTEST} seconds: {shown(value)}")
+    return seconds
 
 
 def items(value: Any) -> list[Any]:

@@ -134,7 +134,7 @@ def assemble(
         triggers=reader.value("notificationTrigger", members.triggers) or DEFAULT_TRIGGERS,
         watched=reader.check("watchedAttributes", members.attribute_names),
         csf=reader.q("csf", 0) is not None,
-        time_interval=reader.value("timeInterval", members.above_zero),
+        time_interval=reader.value("timeInterval", members.interval),
         throttling=reader.value("throttling", members.above_zero),
         is_active=reader.value("isActive", members.flag) is not False,
         expires=reader.value("expiresAt", members.expiry),

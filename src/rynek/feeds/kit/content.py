@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -13,6 +15,14 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _CZECH = "áčďéěíňóřšťúůýžąćęłńśźżöüäő"
 _CYRILLIC = "абвгґдђежзиіїєйјклљмнњопрстћуфхцчџшщъыьэюя"
 MAX_MEMBERS = 10_000
+_MAX_LISTED = 100_000
+_LISTED = b"PK\x01\x02"
+_TAR_ERRORS = (EOFError, OSError, OverflowError, IndexError, KeyError, TypeError, AttributeError)
+ZIP_ERRORS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError,
+    EOFError, OSError, IndexError, AttributeError,
+)  # fmt: skip
+"""What the zip reader of the standard library raises for archives that are broken or crafted."""
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
@@ -47,17 +57,27 @@ def is_zip(data: bytes) -> bool:
     return data.startswith(_ZIP)
 
 
+def zip_entries(data: bytes) -> zipfile.ZipFile:
+    """The zip, opened; ValueError when it lists more files than any feed has. One of ZIP_ERRORS
+    when it is none."""
+    # Counted before they are read: each listed file costs a kilobyte of memory.
+    if data.count(_LISTED) > _MAX_LISTED:
+        raise ValueError(f"more than {_MAX_LISTED} files in the zip")
+    return zipfile.ZipFile(io.BytesIO(data))
+
+
 def zip_members(
     data: bytes, max_bytes: int, wanted: Callable[[str], bool] = bool
 ) -> dict[str, bytes]:
     """The files of a zip by their path; ValueError when broken or larger than `max_bytes` in all.
 
-    Files whose path is not `wanted` are passed over. Sizes are counted while reading: what the archive claims about itself is not believed.
+    Files whose path is not `wanted` are passed over. Sizes are counted while reading: what the
+    archive claims about itself is not believed.
     """
     members: dict[str, bytes] = {}
     left = max_bytes
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zip_entries(data) as archive:
             for info in archive.infolist():
                 if info.is_dir() or not wanted(info.filename):
                     continue
@@ -69,24 +89,31 @@ def zip_members(
                 if left < 0:
                     raise ValueError(f"more than {max_bytes} bytes after decompression")
                 members[info.filename] = content
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ValueError(f"not a readable zip: {error}") from error
+    except ZIP_ERRORS as error:
+        raise ValueError(f"not a readable zip: {error or type(error).__name__}") from error
     return members
 
 
 def tar_members(data: bytes, max_bytes: int) -> Iterator[tuple[str, bytes]]:
     """Regular files of a tar (plain or gzip) in order; ValueError when broken or too large."""
     plain = inflate(data, max_bytes)
+    left = max_bytes
     try:
         with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
             for number, info in enumerate(archive):
                 if number >= MAX_MEMBERS:
                     raise ValueError(f"more than {MAX_MEMBERS} files in the tar")
-                stream = archive.extractfile(info) if info.isfile() else None
+                if not info.isfile():
+                    continue
+                # A sparse file of some bytes may say that it is terabytes of zeros.
+                left -= info.size
+                if info.size < 0 or left < 0:
+                    raise ValueError(f"more than {max_bytes} bytes in the files of the tar")
+                stream = archive.extractfile(info)
                 if stream is not None:
                     yield info.name, stream.read()
-    except (tarfile.TarError, EOFError) as error:
-        raise ValueError(f"not a readable tar: {error}") from error
+    except (tarfile.TarError, *_TAR_ERRORS) as error:
+        raise ValueError(f"not a readable tar: {error or type(error).__name__}") from error
 
 
 def text(data: bytes) -> tuple[str, str]:

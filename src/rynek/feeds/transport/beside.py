@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rynek.feeds.contract import FeedConfig
-from rynek.feeds.kit.content import inflate
+from rynek.feeds.transport.bounded import read_bounded
 from rynek.feeds.transport.contract import Payload
 
 
@@ -33,6 +33,4 @@ def read_beside(
 
 
 def _read(path: Path, part: str, max_bytes: int) -> Payload:
-    with path.open("rb") as stream:
-        data = stream.read(max_bytes + 1)
-    return Payload(inflate(data, max_bytes), part, path.name.removesuffix(".gz"))
+    return Payload(read_bounded(path, max_bytes), part, path.name.removesuffix(".gz"))

@@ -9,18 +9,21 @@ holds up no other: it is remembered as bad until it changes or goes.
 from __future__ import annotations
 
 import asyncio
+import stat as modes
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rynek.feeds.contract import FeedConfig, WriteReport
-from rynek.feeds.kit.content import inflate
 from rynek.feeds.transport.beside import read_beside
+from rynek.feeds.transport.bounded import read_bounded
 from rynek.feeds.transport.contract import Payload, SourceError
 
 MAX_FILES = 100_000
 FILES_A_POLL = 200
 _SETTLED = 0.5
+_FULL_FILES = 4
+"""How many files of max_bytes one poll holds in memory at most."""
 _Stamp = tuple[int, int]
 
 
@@ -81,14 +84,18 @@ class FileSource:
 
     def _read(self) -> list[Payload]:
         found: list[Payload] = []
+        left = self._max_bytes * _FULL_FILES
         for path, stamp in self._changed()[:FILES_A_POLL]:
+            if left <= 0:
+                break  # the others are read in the next poll
             try:
-                data = _bounded(path, self._max_bytes)
+                data = read_bounded(path, self._max_bytes)
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
                 self._refused(path, stamp, error)
                 continue
+            left -= len(data)
             payload = Payload(data, "", path.name.removesuffix(".gz"))
             self._pending[id(payload)] = (payload, path, stamp)
             found.append(payload)
@@ -106,6 +113,14 @@ class FileSource:
             try:
                 stat = path.stat()
             except FileNotFoundError:
+                if not path.is_symlink():
+                    continue
+                self._bad[path] = ((0, 0), f"{path.name}: a link that leads nowhere")
+                continue
+            except OSError as error:
+                self._bad[path] = ((0, 0), f"{path.name}: {error.strerror or error}")
+                continue
+            if modes.S_ISDIR(stat.st_mode):
                 continue
             stamp = (stat.st_mtime_ns, stat.st_size)
             if path in bad and bad[path][0] == stamp:
@@ -130,10 +145,4 @@ class FileSource:
 
 def _wanted(path: Path) -> bool:
     name = path.name
-    return not name.startswith(".") and not name.endswith((".tmp", ".part")) and path.is_file()
-
-
-def _bounded(path: Path, max_bytes: int) -> bytes:
-    with path.open("rb") as stream:
-        data = stream.read(max_bytes + 1)
-    return inflate(data, max_bytes)
+    return not name.startswith(".") and not name.endswith((".tmp", ".part"))

@@ -152,9 +152,11 @@ class Api:
         return found
 
     async def _body(self, receive: Receive, headers: dict[str, str], *, linked: bool) -> bytes:
-        """The body; LengthRequired without its length (§6.3.4)."""
-        if "content-length" not in headers:
+        """The body; LengthRequired for one of unknown length that is not chunked (§6.3.4)."""
+        if "content-length" not in headers and "transfer-encoding" not in headers:
             raise LengthRequired
+        if "content-encoding" in headers:
+            _refuse_coded(headers["content-encoding"])
         if linked and "ld+json" in headers.get("content-type", "").lower():
             raise BadRequestData(CONTEXT_TWICE)  # before anything is fetched for it (§6.3.5)
         return await self._bodies.read(receive, headers)
@@ -227,10 +229,18 @@ def _unexpected(error: Exception, method: str, path: str, database: Path) -> Pro
     return problem
 
 
+def _refuse_coded(coding: str) -> None:
+    """UnsupportedMediaType for a compressed body (RFC 9110 §15.5.16): no bomb is ever unpacked."""
+    if coding.strip().lower() not in ("", "identity"):
+        problem = UnsupportedMediaType("bodies are taken uncompressed")
+        problem.headers = [(b"accept-encoding", b"identity")]
+        raise problem
+
+
 def problem_reply(problem: Problem) -> Reply:
     """A problem document as plain JSON (§5.5.3); none with 411 and 415 (§6.3.4)."""
     if isinstance(problem, (UnsupportedMediaType, LengthRequired)):
-        return Reply(problem.status)
+        return Reply(problem.status, headers=[*problem.headers])
     headers: list[Header] = [*problem.headers]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="rynek"'))

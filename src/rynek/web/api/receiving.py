@@ -33,10 +33,10 @@ class Bodies:
         self._due[task] = begun = asyncio.get_running_loop().time() + self._seconds
         try:
             message = await receive()
-            if not message.get("more_body"):
-                return _part(message)
             chunks = [_part(message)]
             size = len(chunks[0])
+            if not message.get("more_body") and size <= self._most:
+                return chunks[0]
             while message.get("more_body") and size <= self._most:
                 self._due[task] = begun + size / _MIB * self._seconds
                 message = await receive()

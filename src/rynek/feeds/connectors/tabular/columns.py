@@ -76,7 +76,8 @@ def _table(
     skipped = reader.line_num
     first = next(reader, header)
     names = header + [f"_beyond {n}" for n in range(len(header), len(first))]
-    body = text.split("\n", skipped)[skipped] if skipped else text
+    # Fewer lines than that: the text ends before its rows begin.
+    body = [*text.split("\n", skipped), ""][skipped] if skipped else text
     if len(first) < len(header) or not body.strip():
         return None
     try:

@@ -39,7 +39,7 @@ _SUBSCRIPTION: Final[Schema] = {
     "notificationTrigger": {
         "type": "array", "items": {"enum": list(_TRIGGERS)}, "minItems": 1,
     },
-    "timeInterval": {"type": "number", "exclusiveMinimum": 0},
+    "timeInterval": {"type": "number", "minimum": 0.1},
     "q": TEXT,
     "geoQ": ref("GeoQuery"),
     "temporalQ": ref("TemporalQuery"),
