@@ -33,6 +33,7 @@ FIRST = ("get", "list", "filter_selective", "filter", "near", "create", "patch")
 def main() -> None:
     """Parse the arguments, run the jobs, print."""
     options = _options()
+    cores.take_precedence()
     os.sched_setaffinity(0, {cores.LOAD})
     before = results.read(options.against) if options.against else None
     jobs = _jobs(options)
