@@ -16,7 +16,8 @@ from rynek.base.clock import SystemClock
 from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
 from rynek.base.folder import DataFolder
 from rynek.base.http import Guard
-from rynek.base.ids import TENANT_NAME
+from rynek.base.ids import SERVICE_TENANT, TENANT_NAME
+from rynek.base.looplag import LoopDelay
 from rynek.base.progress import calm
 from rynek.base.settings import Settings
 from rynek.context import (
@@ -48,9 +49,11 @@ class Engine:
         self.started = time.monotonic()
         told = settings.log
         self.tally = Tally(settings.tenants.default, access=told.access, slow=told.slow_seconds)
+        self.loop_delay = LoopDelay()
         self.client = Client(allow_private=settings.network.allow_private)
         self.places = asyncio.Semaphore(settings.federation.max_parallel)
         self._tenants: dict[str, Tenant] = {}
+        self._own: Tenant | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -82,9 +85,12 @@ class Engine:
         """Take the data folder and look at its tenants; FolderError when that can't be."""
         self.folder.open()
         self.tokens = TokenStore(self.folder.path / "system.db")
-        self.access = Access(self.settings.access.anonymous, self.tokens)
+        self.access = Access(
+            self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
+        )
         for path in sorted(self.folder.tenants.iterdir()):
-            if path.is_dir() and TENANT_NAME.fullmatch(path.name):
+            known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
+            if path.is_dir() and known:
                 self._tenants[path.name] = Tenant(path.name, path, self)
         if self.default_tenant not in self._tenants:
             self._add(self.default_tenant)
@@ -92,6 +98,7 @@ class Engine:
     async def start(self) -> None:
         """Open the default tenant and all that have feeds or subscriptions; their feeds begin right after, one
         tenant at a time, so that the first pages need not wait. Errors of one stop no other."""
+        self.loop_delay.start()
         begun = [
             tenant
             for tenant in self._tenants.values()
@@ -112,7 +119,7 @@ class Engine:
 
     def tenant(self, name: str, *, create: bool = False) -> Tenant:
         """The tenant, made on its first write where `create`; NonexistentTenant otherwise."""
-        found = self._tenants.get(name)
+        found = self._tenants.get(name) if name != SERVICE_TENANT else self.own
         if found is not None:
             self._begin(found)
             return found
@@ -125,6 +132,16 @@ class Engine:
         made = self._add(name)
         self._begin(made)
         return made
+
+    @property
+    def own(self) -> Tenant:
+        """The tenant that holds the service's own figures: in its place on disk as every other,
+        but not among `tenants`."""
+        if self._own is None:
+            folder = self.folder.tenants / SERVICE_TENANT
+            folder.mkdir(parents=True, exist_ok=True)
+            self._own = Tenant(SERVICE_TENANT, folder, self)
+        return self._own
 
     def _begin(self, tenant: Tenant) -> None:
         """Start a tenant once, however many requests come for it at the same time."""
@@ -158,10 +175,12 @@ class Engine:
     async def stop(self) -> None:
         """End streams, stop every tenant, give the folder back."""
         self.stopping.set()
+        self.loop_delay.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        stops = (tenant.stop() for tenant in self._tenants.values())
+        known = [*self._tenants.values(), *filter(None, (self._own,))]
+        stops = (tenant.stop() for tenant in known)
         await asyncio.gather(*stops, return_exceptions=True)
         await self.guard.aclose()
         await self.client.aclose()

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 TENANT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 """What a tenant may be called (match it in full): a folder's name and a header's value."""
+SERVICE_TENANT: Final = "_service"
+"""The tenant that holds the service's own figures; it is no city, and only who watches sees it."""
 _NSS_SAFE = "-._~!$*+,@"
 _URI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f-\xa0<>"{}|\\^`\ud800-\udfff]+')
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")

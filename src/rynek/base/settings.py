@@ -147,6 +147,16 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     file_count: Annotated[int, Meta(ge=1, le=10_000)] = 14
 
 
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The service's own figures: who sees them without a token, whether each tenant has series of
+    its own, and whether (and for how many days; 0: for ever) their history is kept."""
+
+    anonymous: Literal["none", "loopback", "all"] = "none"
+    tenants: bool = True
+    history: bool = True
+    keep_days: Annotated[int, Meta(ge=0, le=36_525)] = 31
+
+
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the change log stays; rows that history still needs are never dropped."""
 
@@ -207,6 +217,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     snapshots: Snapshots = Snapshots()
     log: Log = Log()
+    metrics: Metrics = Metrics()
     changes: Changes = Changes()
     notifications: Notifications = Notifications()
     history: History = History()

@@ -109,9 +109,10 @@ from rynek.context.source_subscriptions import (
 )
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
+from rynek.context.store.figures import COMMIT_SECONDS, GROUP_JOBS, StoreFigures
 from rynek.context.store.sqlite import StoreLimits
-from rynek.context.subscriptions import Health as SubscriptionHealth
 from rynek.context.subscriptions import (
+    DeliveryFigures,
     Subscription,
     Subscriptions,
     has_subscriptions,
@@ -119,6 +120,7 @@ from rynek.context.subscriptions import (
     open_subscriptions,
     render_subscription,
 )
+from rynek.context.subscriptions import Health as SubscriptionHealth
 from rynek.context.temporal import (
     ReadingsSink,
     TemporalAbout,
@@ -133,7 +135,9 @@ from rynek.context.temporal import (
 
 __all__ = [
     "AUXILIARY",
+    "COMMIT_SECONDS",
     "DEFAULT_VOCAB",
+    "GROUP_JOBS",
     "LOCAL",
     "LOCATION",
     "NGSI_LD",
@@ -149,6 +153,7 @@ __all__ = [
     "ContextKind",
     "ContextResolver",
     "ContextServer",
+    "DeliveryFigures",
     "Detail",
     "Documents",
     "Entity",
@@ -180,6 +185,7 @@ __all__ = [
     "SourceHealth",
     "SourceSubscriptions",
     "Store",
+    "StoreFigures",
     "StoreLimits",
     "Stored",
     "StoredContext",

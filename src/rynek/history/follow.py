@@ -84,6 +84,8 @@ class Follower:
         self._muted_above: int | None = None
         self.recent = Recent(settings.recent_rows)
         self.lost = 0
+        self._flushes = self._flushed_rows = 0
+        self._last_flush = 0.0
 
     async def start(self) -> None:
         """Begin following in the background; opening the table happens in a thread."""
@@ -158,6 +160,9 @@ class Follower:
             upkeep_failing_seconds=self._keeping.seconds,
             set_aside=len(self.aside),
             lost=self.lost,
+            flushes=self._flushes,
+            flushed_rows=self._flushed_rows,
+            last_flush_seconds=self._last_flush,
         )
 
     def view(self) -> View:
@@ -252,6 +257,9 @@ class Follower:
                 self._tail = tail.before(self._tail)
             else:
                 self.recent.keep(tail)
+                self._flushes += 1
+                self._flushed_rows += len(tail.rows)
+                self._last_flush = time.monotonic() - since
                 self._behind_since = since if self._tail.rows else None
             self._table_seq = self._lake.snapshot.seq
             self._flushing = None

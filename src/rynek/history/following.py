@@ -33,7 +33,8 @@ class FollowerState(msgspec.Struct, frozen=True):
     `behind_seconds`. `error` says why the table cannot be written or opened (empty: it can), for
     `failing_seconds`; `upkeep_error` why merging files or retention fails, which holds nothing up.
     `set_aside` readings can never be written and stand in a file beside the table; `lost` changes
-    left the log before they were read; `damaged` files of the table cannot be read.
+    left the log before they were read; `damaged` files of the table cannot be read. Since the start
+    `flushes` wrote `flushed_rows`, the last one in `last_flush_seconds`.
     """
 
     is_open: bool
@@ -47,3 +48,6 @@ class FollowerState(msgspec.Struct, frozen=True):
     set_aside: int
     lost: int
     damaged: tuple[str, ...] = ()
+    flushes: int = 0
+    flushed_rows: int = 0
+    last_flush_seconds: float = 0.0

@@ -6,6 +6,7 @@ import hmac
 from typing import Final, Literal
 
 from rynek.base.errors import Forbidden, Unauthorized, Unavailable
+from rynek.base.ids import SERVICE_TENANT
 from rynek.web.tokens import Token, TokenStore
 
 Right = Literal["read", "write", "admin"]
@@ -16,8 +17,9 @@ _LEVEL: Final[dict[str, int]] = {"none": 0, "read": 1, "write": 2, "admin": 3}
 class Access:
     """Rights of anonymous clients by the settings, of others by their token's scopes."""
 
-    def __init__(self, anonymous: str, tokens: TokenStore) -> None:
+    def __init__(self, anonymous: str, tokens: TokenStore, watchers: str = "none") -> None:
         self._anonymous = _LEVEL[anonymous]
+        self._watchers = watchers
         self._tokens = tokens
 
     def check(self, authorization: str | None, right: Right, tenant: str) -> Token | None:
@@ -26,7 +28,7 @@ class Access:
         `authorization` is the header of that name. A right includes those below it.
         """
         if authorization is None:
-            if _LEVEL[right] <= self._anonymous:
+            if _LEVEL[right] <= self._anonymous and tenant != SERVICE_TENANT:
                 return None
             raise Unauthorized(f"to {right} here, send a token: Authorization: Bearer …")
         scheme, _, secret = authorization.partition(" ")
@@ -38,6 +40,29 @@ class Access:
         if not token.allows(right, tenant):
             raise Forbidden(f"the token {token.name!r} may not {right} in the tenant {tenant!r}")
         return token
+
+    def check_watcher(self, authorization: str | None, *, local: bool) -> None:
+        """Pass who may see the service's own figures, or raise as `check` does.
+
+        That is who may read in the service's own tenant, and without a token whom the settings say
+        (`metrics.anonymous`); `local` requests come from this machine.
+        """
+        if authorization is None:
+            if self._watchers == "all" or (local and self._watchers == "loopback"):
+                return
+            raise Unauthorized(
+                "the service's own figures need a token with the scope"
+                f" read:{SERVICE_TENANT} or admin: Authorization: Bearer …"
+            )
+        self.check(authorization, "read", SERVICE_TENANT)
+
+    def may_watch(self, authorization: str | None, *, local: bool) -> bool:
+        """Whether a client may see the service's own figures."""
+        try:
+            self.check_watcher(authorization, local=local)
+        except (Unauthorized, Forbidden):
+            return False
+        return True
 
     def readable(self, authorization: str | None, tenant: str) -> bool:
         """Whether a client with that header may read in `tenant`."""

@@ -29,6 +29,7 @@ from rynek.base.errors import (
     Unavailable,
 )
 from rynek.base.request import request_id
+from rynek.web import watch
 from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
 from rynek.web.api.receiving import Bodies, Receive
@@ -38,8 +39,8 @@ from rynek.web.proxies import Proxies
 
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
-# What is posted to /notified/ carries its right in its path.
-_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/notified/")
+# What is posted to /notified/ carries its right in its path; who watches is asked by rynek.web.watch.
+_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/metrics", "/notified/")
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _NETWORK_BASE_MAP: Final = "/map/base/"
 
@@ -105,6 +106,7 @@ async def _refuse(send: Send) -> None:
 def _site(engine: Any, bodies: Bodies) -> Starlette:
     routes: list[Any] = [
         Route("/health", _health(engine), methods=["GET"]),
+        *watch.routes(engine),
         Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine, bodies), methods=["POST"]),
         Route("/notified/{tenant}/{secret}", _notified(engine, bodies), methods=["POST"]),
         Mount("/static", _CachedStatic(directory=_STATIC), name="static"),

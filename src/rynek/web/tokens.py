@@ -13,6 +13,7 @@ import msgspec
 
 from rynek.base.clock import SystemClock
 from rynek.base.errors import Problem
+from rynek.base.ids import SERVICE_TENANT
 from rynek.base.sqlite import Connection, connect, migrate
 from rynek.base.storage import storage_problem
 
@@ -43,10 +44,14 @@ class Token(msgspec.Struct, frozen=True):
     expires: int | None = None
 
     def allows(self, right: str, tenant: str) -> bool:
-        """Whether a scope reaches `right` in `tenant`; a scope includes those below it."""
+        """Whether a scope reaches `right` in `tenant`; a scope includes those below it.
+
+        The service's own tenant needs one that names it, or `admin`.
+        """
         for scope in self.scopes:
             level, _, where = scope.partition(":")
-            if where in ("", tenant) and _LEVEL[level] >= _LEVEL[right]:
+            everywhere = not where and (tenant != SERVICE_TENANT or level == "admin")
+            if (everywhere or where == tenant) and _LEVEL[level] >= _LEVEL[right]:
                 return True
         return False
 

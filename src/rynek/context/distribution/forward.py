@@ -126,6 +126,10 @@ class Forwarder:
         self._cache = Cache()
         self._lanes: dict[str, asyncio.Semaphore] = {}
 
+    def resting(self) -> int:
+        """How many sources are left alone now because they failed."""
+        return self._rest.resting()
+
     async def ask(self, source: Registration, request: Outbound, origin: Origin) -> Answer:
         """The source's answer; never raises for what the source does."""
         ld = origin.ld

@@ -33,6 +33,11 @@ class Rest:
         del self._until[key]
         return False
 
+    def resting(self) -> int:
+        """How many sources are left alone now."""
+        now = asyncio.get_running_loop().time()
+        return sum(1 for until in self._until.values() if now < until)
+
     def note(self, source: Registration, answer: Answer) -> None:
         """Take in how a request went: a cooldown that the registration sets begins with the first
         failure, ours with the third in a row that cost the whole timeout."""

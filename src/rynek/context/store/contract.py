@@ -11,6 +11,7 @@ from rynek.context.changes import ChangeLog
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.query import Ordering, Query
+from rynek.context.store.figures import StoreFigures
 from rynek.context.store.outbox import Outbox
 
 T = TypeVar("T")
@@ -202,6 +203,14 @@ class Store(Protocol):
 
     def types(self) -> list[TypeSummary]:
         """The types in use with their attributes."""
+        ...
+
+    def figures(self) -> StoreFigures:
+        """What was written since the store was opened, and how large all is; never waits."""
+        ...
+
+    async def count(self) -> tuple[int, int]:
+        """How many entities there are, and of how many types."""
         ...
 
     async def write(self, job: Callable[[Txn], T]) -> T:

@@ -21,6 +21,7 @@ from rynek.context.query import Ordering, Query
 from rynek.context.store.build import IndexBuilder
 from rynek.context.store.contract import Page, Row, TypeSummary
 from rynek.context.store.documents import SqliteDocuments
+from rynek.context.store.figures import StoreFigures
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
 from rynek.context.store.ordered import Gatherer
@@ -161,6 +162,29 @@ class SqliteStore:
         counts = self._reading.execute("SELECT t, count(*) FROM entity_type GROUP BY t").fetchall()
         found = [TypeSummary(iri[t], entities, attrs.get(t, {})) for t, entities in counts]
         return sorted(found, key=lambda summary: summary.type)
+
+    def figures(self) -> StoreFigures:
+        """What was written, and how large all is."""
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        size = sum(file.stat().st_size for file in files if file.exists())
+        head = self.changes.head()
+        rows = head + 1 - self.changes.oldest()
+        return StoreFigures(self._writer.commits, head, rows, size, *self._indexes.values.count())
+
+    async def count(self) -> tuple[int, int]:
+        """How many entities there are and of how many types: counted beside the loop."""
+        return await asyncio.to_thread(self._count)
+
+    def _count(self) -> tuple[int, int]:
+        with self._readers.one() as reader:
+            entities = reader.execute("SELECT count(*) FROM entity").fetchone()[0]
+            # A loose scan: one step down the index for each type.
+            types = reader.execute(
+                "WITH RECURSIVE one(t) AS (SELECT min(t) FROM entity_type UNION ALL"
+                " SELECT (SELECT min(t) FROM entity_type WHERE t > one.t) FROM one"
+                " WHERE one.t IS NOT NULL) SELECT count(t) FROM one"
+            ).fetchone()[0]
+        return int(entities), int(types)
 
     async def write(self, job: Callable[[GroupTxn], T]) -> T:
         """Run `job` in the next group; its result after the durable commit."""

@@ -31,6 +31,10 @@ class ValueIndexes:
         self.generation = 0
         self.reload()
 
+    def count(self) -> tuple[int, int]:
+        """How many indexes there are, and how many of them are under construction."""
+        return len(self.built_to), sum(1 for to in self.built_to.values() if to is not None)
+
     def reload(self) -> None:
         """Read what is committed; an index that was never finished is dropped and asked for anew."""
         self.by_type, self.by_name, self.built_to = {}, {}, {}

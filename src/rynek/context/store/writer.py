@@ -22,6 +22,7 @@ from rynek.context.formats import encode_body
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.store.documents import FORGET, KEEP
+from rynek.context.store.figures import Commits
 from rynek.context.store.indexes import Indexes, Pending
 from rynek.context.store.log import SqliteChangeLog, encode_change
 from rynek.context.store.outbox import INSERT, Message, Outbox, Settled
@@ -240,6 +241,7 @@ class Writer:
         self._queue: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
         self._commit_seconds = 0.0
+        self.commits = Commits()
         self._loose: set[asyncio.Task[None]] = set()
         self.closed = False
 
@@ -301,7 +303,9 @@ class Writer:
                 or txn.messages
                 or settled
             ):
+                started = time.perf_counter()
                 await self._commit(txn, moved, settled)
+                self.commits.note(len(ran), len(txn.log), time.perf_counter() - started)
         except Exception as error:
             outbox.untaken(settled)
             self._log.untaken(moved)
@@ -341,6 +345,7 @@ class Writer:
 
     def _failed(self, jobs: list[_Job], error: Exception) -> None:
         """Nothing of the group is in the file: say so to everyone who waited for it."""
+        self.commits.failed += 1
         with contextlib.suppress(Exception):
             self._connection.execute("ROLLBACK")
         # One that is damaged may not even say what it holds.

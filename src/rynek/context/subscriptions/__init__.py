@@ -27,7 +27,7 @@ from rynek.context.subscriptions.changing import (
     new_subscription,
     notify_context,
 )
-from rynek.context.subscriptions.counters import Counters, Health
+from rynek.context.subscriptions.counters import Counters, DeliveryFigures, Health
 from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
 from rynek.context.subscriptions.line import LineLimits
 from rynek.context.subscriptions.members import endpoint as parse_endpoint
@@ -41,6 +41,7 @@ from rynek.context.subscriptions.senders import Receiver, Senders, pack_head
 __all__ = [
     "Counters",
     "Deliveries",
+    "DeliveryFigures",
     "DeliveryLimits",
     "Endpoint",
     "Health",

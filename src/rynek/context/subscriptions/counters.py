@@ -8,7 +8,7 @@ import msgspec
 
 from rynek.base.clock import to_iso
 
-__all__ = ["Counters", "Health"]
+__all__ = ["Counters", "DeliveryFigures", "Health"]
 
 
 class Counters(msgspec.Struct, array_like=True):
@@ -76,3 +76,14 @@ class Health(msgspec.Struct, frozen=True):
     backlog: int
     dead: int
     cursor: int
+
+
+class DeliveryFigures(msgspec.Struct, frozen=True):
+    """All receivers of a tenant together: messages that wait (and their bytes), dead letters, and
+    notifications sent and failed since the first one ever."""
+
+    waiting: int
+    waiting_bytes: int
+    dead: int
+    sent: int
+    failed: int

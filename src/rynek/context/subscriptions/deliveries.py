@@ -13,7 +13,7 @@ import msgspec
 from rynek.context.live import Context
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Message, Outbox
-from rynek.context.subscriptions.counters import Counters, Health
+from rynek.context.subscriptions.counters import Counters, DeliveryFigures, Health
 from rynek.context.subscriptions.line import Line, LineLimits, Tally
 from rynek.context.subscriptions.model import Subscription
 from rynek.context.subscriptions.senders import Receiver, Senders
@@ -151,6 +151,18 @@ class Deliveries:
         """How many dead letters a target has."""
         line = self._lines.get(target)
         return self._dead.get(target, 0) if line is None else line.dead
+
+    def totals(self) -> DeliveryFigures:
+        """What waits, was given up and was sent, of all receivers together."""
+        counters = [line.counters for line in self._lines.values()] + list(self._kept.values())
+        return DeliveryFigures(
+            waiting=sum(line.waiting for line in self._lines.values())
+            + sum(messages for messages, _ in self._left.values()),
+            waiting_bytes=self._tally.size + sum(size for _, size in self._left.values()),
+            dead=sum(line.dead for line in self._lines.values()) + sum(self._dead.values()),
+            sent=sum(one.times_sent for one in counters),
+            failed=sum(one.times_failed for one in counters),
+        )
 
     def health(self, target: str, one: Subscription, now: int) -> Health:
         """How one subscription fares at a time (epoch µs)."""
