@@ -105,7 +105,6 @@ async def _refuse(send: Send) -> None:
 
 def _site(engine: Any, bodies: Bodies) -> Starlette:
     routes: list[Any] = [
-        Route("/health", _health(engine), methods=["GET"]),
         *watch.routes(engine),
         Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine, bodies), methods=["POST"]),
         Route("/notified/{tenant}/{secret}", _notified(engine, bodies), methods=["POST"]),
@@ -221,13 +220,6 @@ def _authorization(request: Request) -> str | None:
     except (binascii.Error, UnicodeDecodeError):
         return header
     return f"Bearer {secret}"
-
-
-def _health(engine: Any) -> Callable[[Request], Awaitable[Response]]:
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "pass", "tenants": len(engine.tenants)})
-
-    return health
 
 
 def _notified(engine: Any, bodies: Bodies) -> Callable[[Request], Awaitable[Response]]:

@@ -205,6 +205,11 @@ class Store(Protocol):
         """The types in use with their attributes."""
         ...
 
+    @property
+    def failing(self) -> str:
+        """Why the last write or upkeep failed; empty while they work."""
+        ...
+
     def figures(self) -> StoreFigures:
         """What was written since the store was opened, and how large all is; never waits."""
         ...

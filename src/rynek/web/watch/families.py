@@ -77,7 +77,8 @@ class _Collector(Collector):
         states = _family("rynek_tenants")
         opened = len(self._figures.tenants)
         states.add_metric(["open"], opened)
-        states.add_metric(["idle"], self._figures.known_tenants - opened)
+        states.add_metric(["failing"], self._figures.failing_tenants)
+        states.add_metric(["all"], self._figures.known_tenants)
         yield states
         groups = self._groups()
         for one in TENANT:

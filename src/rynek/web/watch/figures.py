@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import time
@@ -17,6 +18,7 @@ from rynek.web.tally import Answered
 
 __all__ = ["Figures", "Gatherer", "ProcessFigures", "TenantFigures"]
 
+_logger = logging.getLogger(__name__)
 _COUNT_SECONDS: Final = 60.0
 _STATUS: Final = Path("/proc/self/status")
 _FIELD: Final = re.compile(r"^(RssAnon|VmRSS|Threads):\s+(\d+)", re.MULTILINE)
@@ -59,6 +61,7 @@ class Figures(msgspec.Struct, frozen=True):
     answered: list[Answered]
     tenants: list[TenantFigures]
     known_tenants: int
+    failing_tenants: int
     process: ProcessFigures
     delays: tuple[int, ...]
     delay_seconds: float
@@ -74,18 +77,21 @@ class Gatherer:
     async def gather(self) -> Figures:
         """All figures now."""
         engine = self._engine
-        open_ones = [tenant for tenant in engine.tenants.values() if tenant.begun]
-        counts = [await self._count(tenant) for tenant in open_ones]
+        tenants = []
+        for tenant in list(engine.tenants.values()):
+            try:
+                if tenant.begun:
+                    count = await self._count(tenant)
+                    tenants.append(_of_tenant(tenant, *count))
+            except Exception as error:  # damaged, or closing: the others have figures all the same
+                _logger.debug("no figures of %s: %s", tenant.name, error)
         delay = engine.loop_delay
         return Figures(
             at=time.time_ns() // 1000,
             answered=list(engine.tally.answered()),
-            tenants=[
-                _of_tenant(tenant, *count)
-                for tenant, count in zip(open_ones, counts, strict=True)
-                if tenant.begun
-            ],
+            tenants=tenants,
             known_tenants=len(engine.tenants),
+            failing_tenants=sum(1 for one in engine.tenants.values() if one.trouble.error),
             process=process_figures(engine.folder.path),
             delays=tuple(delay.buckets),
             delay_seconds=delay.seconds,

@@ -47,7 +47,7 @@ OTHERS: Final = {
         Metric("rynek_http_requests", "counter", ("route", "method", "status"), "Answers; `route` is the path of the API with `*` for its variable parts, or a class of pages; `other` leads nowhere"),
         Metric("rynek_http_request_duration_seconds", "histogram", ("route", "method"), "Time until the answer was handed over (pages: until it began)"),
         Metric("rynek_http_response_bytes", "counter", ("route", "method"), "Bytes of answers, as sent (pages: where their length was known)"),
-        Metric("rynek_tenants", "gauge", ("state",), "Tenants; `open` ones were asked since the start, or have feeds or subscriptions"),
+        Metric("rynek_tenants", "gauge", ("state",), "Tenants: `all`, those that are `open` (asked since the start, or with feeds or subscriptions), and those `failing` to open"),
         Metric("rynek_commit_duration_seconds", "histogram", ("tenant",), "Time of one group of writes: its statements and the sync to disk"),
         Metric("rynek_commit_jobs", "histogram", ("tenant",), "Write jobs that shared a commit"),
         Metric("rynek_feeds", "gauge", ("tenant", "state"), "Feeds by state: ok, stale, failing, starting, waiting, ended, disabled, stopped"),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from rynek.base.errors import Problem, Unauthorized
 from rynek.web.watch.figures import Figures, Gatherer
+from rynek.web.watch.health import Check, Status, document, live, ready, worst
 from rynek.web.watch.local import is_local
 
 __all__ = ["routes"]
@@ -49,6 +50,23 @@ class _Watch:
         )
         return Response(body, headers={**_HEADERS, "Content-Type": media, "Vary": "Accept"})
 
+    async def health(self, request: Request) -> Response:
+        """GET /health and /health/ready: whether the service can do its work; 503 when not."""
+        checks = ready(self._engine)
+        return self._told(request, checks, worst(checks, self._engine.default_tenant))
+
+    async def live(self, request: Request) -> Response:
+        """GET /health/live: whether the process answers at all."""
+        return self._told(request, live(self._engine), "pass")
+
+    def _told(self, request: Request, checks: list[Check], status: Status) -> Response:
+        details = self._engine.access.may_watch(
+            request.headers.get("authorization"), local=is_local(request.scope)
+        )
+        body = document(self._engine, checks, status, details=details)
+        code = 503 if status == "fail" else 200
+        return JSONResponse(body, code, _HEADERS, media_type="application/health+json")
+
     async def _figures(self) -> Figures:
         """The figures, read once a second at most however many ask."""
         async with self._gathering:
@@ -67,6 +85,11 @@ def refusal(problem: Problem) -> Response:
 
 
 def routes(engine: Any) -> list[Route]:
-    """`/metrics`."""
+    """`/metrics`, `/health`, `/health/live` and `/health/ready`."""
     watch = _Watch(engine)
-    return [Route("/metrics", watch.metrics, methods=["GET"])]
+    return [
+        Route("/metrics", watch.metrics, methods=["GET"]),
+        Route("/health", watch.health, methods=["GET"]),
+        Route("/health/live", watch.live, methods=["GET"]),
+        Route("/health/ready", watch.health, methods=["GET"]),
+    ]
