@@ -14,7 +14,7 @@ from rynek.base.folder import DataFolder
 from rynek.cli.main import cli
 
 COMMANDS = (
-    "serve", "demo", "feed", "import", "export", "backup", "restore", "token", "doctor",
+    "serve", "demo", "feed", "import", "export", "backup", "restore", "token", "history", "doctor",
 )  # fmt: skip
 BUS = {
     "id": "urn:ngsi-ld:Bus:1",

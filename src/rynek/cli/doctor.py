@@ -18,6 +18,15 @@ import msgspec
 from rynek.base.folder import FORMAT, DataFolder, FolderError
 from rynek.base.settings import Settings, SettingsError
 from rynek.base.sqlite import connect
+from rynek.cli.history import end_progress
+from rynek.cli.intact import (
+    RESTORE,
+    Finding,
+    check_database,
+    check_history,
+    check_overlay,
+    check_set_aside,
+)
 from rynek.cli.options import config_option, data_option, settings_of
 from rynek.feeds import list_feeds, load_feed
 
@@ -26,26 +35,19 @@ _FREE: Final = 1 << 30
 _LIBRARIES: Final = ("apsw", "granian", "deltalake", "duckdb", "ibis-framework", "pyarrow")
 
 
-class Finding(msgspec.Struct):
-    """One thing looked at: `state` is ok, note or bad; `advice` says what to do."""
-
-    what: str
-    state: str
-    found: str
-    advice: str = ""
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--deep", is_flag=True, help="Read every page of every file; this takes a while.")
 @data_option
 @config_option
-def doctor(as_json: bool, data: Path | None, config: Path | None) -> None:
+def doctor(as_json: bool, deep: bool, data: Path | None, config: Path | None) -> None:
     """Check the set-up: Python, libraries, settings, data folder, databases, history, feeds, port.
 
     Nothing is changed. The exit code is 1 when something is wrong, with what to do beside it. It
     may be run while a service runs on the folder.
     """
-    findings = list(_looked(data, config))
+    findings = list(_looked(data, config, deep=deep))
+    end_progress()
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(findings), ensure_ascii=False, indent=2))
     else:
@@ -57,7 +59,7 @@ def doctor(as_json: bool, data: Path | None, config: Path | None) -> None:
         raise SystemExit(1)
 
 
-def _looked(data: Path | None, config: Path | None) -> Iterator[Finding]:
+def _looked(data: Path | None, config: Path | None, *, deep: bool) -> Iterator[Finding]:
     yield _python()
     yield from _libraries()
     try:
@@ -75,10 +77,11 @@ def _looked(data: Path | None, config: Path | None) -> Iterator[Finding]:
     yield _space(folder)
     yield _port(settings, running)
     if folder.is_dir():
-        yield from _guarded("system.db", lambda: _database(folder / "system.db", "system.db"))
+        system = folder / "system.db"
+        yield from _guarded("system.db", lambda: check_database(system, "system.db", deep=deep))
         for tenant in sorted((folder / "tenants").glob("*")):
             if tenant.is_dir():
-                yield from _tenant(tenant)
+                yield from _tenant(tenant, deep=deep)
 
 
 def _python() -> Finding:
@@ -155,11 +158,14 @@ def _port(settings: Settings, running: bool) -> Finding:
     return Finding("port", "ok", f"{host}:{port} is free")
 
 
-def _tenant(tenant: Path) -> Iterator[Finding]:
+def _tenant(tenant: Path, *, deep: bool) -> Iterator[Finding]:
     name = tenant.name
-    yield from _guarded(name, lambda: _database(tenant / "state.db", f"{name}: live picture"))
-    yield from _guarded(name, lambda: _history(tenant))
-    yield from _guarded(name, lambda: _overlay(tenant, f"{name}: writes to the past"))
+    picture, past = f"{name}: live picture", f"{name}: history"
+    yield from _guarded(picture, lambda: check_database(tenant / "state.db", picture, deep=deep))
+    yield from _guarded(past, lambda: check_history(tenant, past, deep=deep))
+    yield from _guarded(past, lambda: check_set_aside(tenant, past))
+    writes = f"{name}: writes to the past"
+    yield from _guarded(writes, lambda: check_overlay(tenant, writes, deep=deep))
     for feed, path in list_feeds(tenant / "feeds").items():
         try:
             load_feed(path)
@@ -171,39 +177,6 @@ def _guarded(name: str, look: Callable[[], Finding | None]) -> Iterator[Finding]
     try:
         found = look()
     except Exception as error:
-        found = Finding(name, "bad", f"{type(error).__name__}: {error}", "restore a backup")
+        found = Finding(name, "bad", f"{type(error).__name__}: {error}", RESTORE)
     if found is not None:
         yield found
-
-
-def _database(path: Path, what: str) -> Finding | None:
-    if not path.exists():
-        return None
-    connection = connect(path, read_only=True)
-    try:
-        told = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
-    finally:
-        connection.close()
-    if told != ["ok"]:
-        return Finding(what, "bad", "; ".join(told), f"{path} is damaged: restore a backup")
-    return Finding(what, "ok", f"{path.stat().st_size / 1e6:.1f} MB, intact")
-
-
-def _overlay(tenant: Path, what: str) -> Finding | None:
-    from rynek.history import OVERLAY_FILE
-
-    return _database(tenant / "history" / OVERLAY_FILE, what)
-
-
-def _history(tenant: Path) -> Finding | None:
-    from rynek.history import table_files
-
-    what = f"{tenant.name}: history"
-    table = table_files(tenant / "history")
-    if table is None:
-        return None
-    gone = [path for path in table.paths if not (tenant / "history" / path).exists()]
-    if gone:
-        advice = "restore a backup: a file of the table was deleted"
-        return Finding(what, "bad", f"{len(gone)} files are missing, such as {gone[0]}", advice)
-    return Finding(what, "ok", f"version {table.version}, {len(table.paths)} files, all there")

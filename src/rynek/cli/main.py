@@ -15,6 +15,7 @@ from rynek.cli.data import backup, export_data, import_data, restore
 from rynek.cli.demo import demo
 from rynek.cli.doctor import doctor
 from rynek.cli.feed import feed
+from rynek.cli.history import history
 from rynek.cli.serve import serve
 from rynek.cli.token import token
 
@@ -48,6 +49,7 @@ for command in (
     backup,
     restore,
     token,
+    history,
     doctor,
 ):
     cli.add_command(command)

@@ -110,6 +110,7 @@ from rynek.context.source_subscriptions import (
 from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.figures import COMMIT_SECONDS, GROUP_JOBS, StoreFigures
+from rynek.context.store.log import read_changes
 from rynek.context.store.sqlite import StoreLimits
 from rynek.context.subscriptions import (
     DeliveryFigures,
@@ -251,6 +252,7 @@ __all__ = [
     "parse_temporal",
     "parse_temporal_instance",
     "parse_types",
+    "read_changes",
     "render_attribute",
     "render_collection",
     "render_entity",

@@ -12,8 +12,10 @@ from .merge import MergeSettings
 from .overlay import FILE as OVERLAY_FILE
 from .periods import parse_duration
 from .reference import ParquetReference
+from .repair import Fault, Repaired, faults, repair
 from .schema import Reading, to_readings
 from .select import Selection
+from .setaside import count_set_aside
 from .upkeep import UpkeepSettings
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "OVERLAY_FILE",
     "AggregateQuery",
     "EngineSettings",
+    "Fault",
     "FollowerSettings",
     "FollowerState",
     "History",
@@ -29,10 +32,14 @@ __all__ = [
     "MergeSettings",
     "ParquetReference",
     "Reading",
+    "Repaired",
     "Selection",
     "TableFiles",
     "UpkeepSettings",
+    "count_set_aside",
+    "faults",
     "parse_duration",
+    "repair",
     "table_files",
     "to_readings",
     "value_of",

@@ -95,3 +95,10 @@ def unwritable(rows: Sequence[Reading]) -> list[tuple[Reading, str]]:
         return []
     middle = len(rows) // 2
     return unwritable(rows[:middle]) + unwritable(rows[middle:])
+
+
+def count_set_aside(history: Path) -> tuple[int, int]:
+    """How many readings, and how many files of the table, are put aside in a history folder."""
+    folder = history / "set-aside"
+    files = sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+    return len(read_keys(history / FILE)), files

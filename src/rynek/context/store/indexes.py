@@ -94,7 +94,9 @@ class Indexes:
 
     def note_expiry(self) -> None:
         """Look up when something committed expires first: `soonest`, in epoch µs."""
-        first = self._connection.execute("SELECT min(expires) FROM entity").fetchone()[0]
+        first = self._connection.execute(
+            "SELECT min(expires) FROM entity WHERE expires IS NOT NULL"
+        ).fetchone()[0]
         self.soonest = None if first is None else int(first)
 
     def expired(self, now: int, limit: int) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
-from rynek.base.sqlite import Connection
+from rynek.base.sqlite import Connection, connect
 from rynek.context.changes import Change
 
 _encoder = msgspec.json.Encoder()
@@ -17,6 +19,28 @@ _decoder = msgspec.json.Decoder(Change)
 def encode_change(change: Change) -> bytes:
     """The stored form of a change."""
     return _encoder.encode(change)
+
+
+@contextlib.contextmanager
+def read_changes(folder: Path) -> Iterator[Iterator[Change]]:
+    """Every change that the log of a tenant's folder still has, ascending; of a store that nobody
+    opened, for repairs."""
+    if not (folder / "state.db").exists():
+        yield iter(())
+        return
+    connection = connect(folder / "state.db", read_only=True)
+    try:
+        log = SqliteChangeLog(connection)
+        yield _every(log)
+    finally:
+        connection.close()
+
+
+def _every(log: SqliteChangeLog) -> Iterator[Change]:
+    after = 0
+    while changes := log.read(after):
+        yield from changes
+        after = changes[-1].seq
 
 
 class SqliteChangeLog:

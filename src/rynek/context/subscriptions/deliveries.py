@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from rynek.base.trouble import Trouble
 from rynek.context.live import Context
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Message, Outbox
@@ -228,6 +229,7 @@ class Deliveries:
     async def _flush_often(self) -> None:
         """Settle what was taken even when nobody writes, and count now and then."""
         counted = 0.0
+        trouble = Trouble("noting what was delivered", _logger)
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             counted += _FLUSH_SECONDS
@@ -237,7 +239,9 @@ class Deliveries:
             try:
                 await self._flush()
             except Exception as error:
-                _logger.warning("what was delivered could not be noted, it goes on: %s", error)
+                trouble.note(error)
+            else:
+                trouble.over()
 
     async def _flush(self) -> None:
         if self._outbox.unsettled:

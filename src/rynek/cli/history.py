@@ -1,0 +1,77 @@
+"""`rynek history`: what can be done about a history that is damaged."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from rynek.base.folder import DataFolder
+from rynek.cli.options import config_option, data_option, settings_of, tenant_option
+
+REPAIR_EPILOG = """\b
+Examples:
+  rynek doctor --deep --data ./rynek-data
+  rynek history repair --tenant kyiv --data ./rynek-data
+"""
+
+
+@click.group()
+def history() -> None:
+    """Look after the history of a city."""
+
+
+@history.command(epilog=REPAIR_EPILOG)
+@tenant_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+@config_option
+def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None) -> None:
+    """Put a damaged history right; no service may be running on the folder.
+
+    Every file is read. What cannot be read leaves the table and is kept in history/set-aside; what
+    the change log still has of it is written again. A backup may hold the rest.
+    """
+    from rynek.context import read_changes
+    from rynek.history import faults
+    from rynek.history import repair as mend
+
+    settings = settings_of(config, data)
+    folder = DataFolder(Path(settings.data.path))
+    home = folder.tenants / (tenant or settings.tenants.default)
+    if not (home / "history").is_dir():
+        raise click.ClickException(f"there is no history in {home}")
+    folder.open()
+    try:
+        found = faults(home / "history", deep=True, progress=show_progress)
+        end_progress()
+        for fault in found:
+            click.echo(f"damaged: {fault.path}: {fault.what}")
+        if not yes:
+            click.confirm(
+                "Put aside what cannot be read, and write again what the change log has of it?"
+                " Readings in it that were corrected or deleted come back as they were recorded",
+                abort=True,
+            )
+        with read_changes(home) as changes:
+            done = mend(home / "history", changes, show_progress)
+        end_progress()
+    finally:
+        folder.close()
+    for line in done.told or ["nothing is damaged"]:
+        click.echo(line)
+    if done.rows_gone or done.rows_back:
+        click.echo(f"{done.rows_gone} readings could not be read, {done.rows_back} are back")
+
+
+def show_progress(line: str) -> None:
+    """One line that is written over and over, on a terminal only."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+
+def end_progress() -> None:
+    """Leave the line of progress."""
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
