@@ -102,7 +102,7 @@ class Old:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -145,7 +145,12 @@ def _entities() -> list[dict[str, Any]]:
                 "observedAt": f"2026-03-01T08:{number:02}:00Z",
             },
             "temperature": [
-                {"type": "Property", "value": 4.5 + number, "unitCode": "CEL", "datasetId": "urn:a"},
+                {
+                    "type": "Property",
+                    "value": 4.5 + number,
+                    "unitCode": "CEL",
+                    "datasetId": "urn:a",
+                },
                 {"type": "Property", "value": 5.5, "unitCode": "CEL"},
             ],
             "location": {
@@ -168,7 +173,9 @@ def _write(old: Old) -> dict[str, int]:
 
     batch = _entities()
     tell("create", "POST", "/entityOperations/create", batch)
-    tell("second", "POST", "/entities", {"@context": CORE, **batch[0]}, **{"NGSILD-Tenant": "second"})
+    tell(
+        "second", "POST", "/entities", {"@context": CORE, **batch[0]}, **{"NGSILD-Tenant": "second"}
+    )
     own = {"@context": [{"depth": "https://example.org/depth"}, CORE]}
     lake = {"id": "urn:ngsi-ld:Lake:1", "type": "Lake", "depth": {"type": "Property", "value": 12}}
     tell("context", "POST", "/entities", {**lake, **own})

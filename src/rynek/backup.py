@@ -25,7 +25,7 @@ import msgspec
 from rynek import __version__
 from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
-from rynek.base.sqlite import connect
+from rynek.base.sqlite import connect, is_set_aside
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
 
 ABOUT: Final = "backup.json"
@@ -223,7 +223,7 @@ def _oldest(database: Path) -> int:
 def _others(tenant: Path) -> Iterator[Path]:
     """city.toml, feeds, reference tables …: all but databases, history and drafts."""
     for path in sorted(tenant.iterdir()):
-        if path.name not in ("history", *_LEFT_OUT):
+        if path.name not in ("history", *_LEFT_OUT) and not is_set_aside(path.name):
             yield from _files(path, ())
 
 

@@ -23,6 +23,7 @@ from rynek.base.settings import Settings
 from rynek.context import (
     StoredContexts,
     has_subscriptions,
+    refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
 from rynek.web import Access, Tally, TokenStore
@@ -91,6 +92,7 @@ class Engine:
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
             if path.is_dir() and known:
+                refuse_newer(path)
                 self._tenants[path.name] = Tenant(path.name, path, self)
         if self.default_tenant not in self._tenants:
             self._add(self.default_tenant)

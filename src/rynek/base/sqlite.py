@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, cast
@@ -10,6 +11,8 @@ import apsw
 
 _PAGE_CACHE_KIB = 65_536
 _MMAP_BYTES = 1 << 30
+_ASIDE = ".v"
+_MAX_ASIDE_BYTES = 1 << 29
 
 
 class Cursor(Protocol):
@@ -107,6 +110,47 @@ def migrate(connection: Connection, steps: Sequence[str], what: str) -> None:
         for step in steps[version:]:
             connection.execute(step)
         connection.pragma("user_version", len(steps))
+
+
+def set_aside(connection: Connection, path: Path, steps: Sequence[str]) -> Path | None:
+    """Before `migrate`: a copy of an older database beside it, as `state.db.v4`, and only one.
+
+    None where nothing is to be migrated, where it is large, or where the disk has no room for it:
+    the migration is one transaction, the copy is for going back to the older rynek.
+    """
+    version = int(connection.pragma("user_version"))
+    if not 0 < version < len(steps):
+        return None
+    copy = path.with_name(f"{path.name}{_ASIDE}{version}")
+    size = path.stat().st_size
+    if size > _MAX_ASIDE_BYTES or shutil.disk_usage(path.parent).free < 4 * size:
+        return None
+    if not copy.exists():
+        draft = copy.with_name(f".{copy.name}.part")
+        draft.unlink(missing_ok=True)
+        connection.execute("VACUUM INTO ?", (str(draft),))
+        for older in path.parent.glob(f"{path.name}{_ASIDE}*"):
+            older.unlink()
+        draft.replace(copy)
+    return copy
+
+
+def is_set_aside(name: str) -> bool:
+    """Whether a file of that name is a copy that `set_aside` made."""
+    base, found, version = name.rpartition(_ASIDE)
+    return bool(found) and base.endswith(".db") and version.isdigit()
+
+
+def stored_version(path: Path) -> int:
+    """The format of a database; 0 where it cannot be told."""
+    try:
+        connection = connect(path, read_only=True)
+        try:
+            return int(connection.pragma("user_version"))
+        finally:
+            connection.close()
+    except apsw.Error:
+        return 0
 
 
 def checkpoint(connection: Connection, *, truncate: bool = False) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from rynek import __version__
 from rynek.base.errors import Problem
 from rynek.base.folder import FolderError
 from rynek.base.settings import SettingsError
+from rynek.base.sqlite import MigrationError
 from rynek.cli.data import backup, export_data, import_data, restore
 from rynek.cli.demo import demo
 from rynek.cli.doctor import doctor
@@ -59,6 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an expected error is one line on stderr and exit code 1."""
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="rynek")
-    except (FolderError, SettingsError, Problem) as error:
+    except (FolderError, MigrationError, SettingsError, Problem) as error:
         click.echo(f"rynek: {error}", err=True)
         sys.exit(1)

@@ -111,7 +111,7 @@ from rynek.context.store.contexts import StoredContexts
 from rynek.context.store.contract import Documents, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.figures import COMMIT_SECONDS, GROUP_JOBS, StoreFigures
 from rynek.context.store.log import read_changes
-from rynek.context.store.sqlite import StoreLimits
+from rynek.context.store.sqlite import StoreLimits, refuse_newer
 from rynek.context.subscriptions import (
     DeliveryFigures,
     Subscription,
@@ -253,6 +253,7 @@ __all__ = [
     "parse_temporal_instance",
     "parse_types",
     "read_changes",
+    "refuse_newer",
     "render_attribute",
     "render_collection",
     "render_entity",

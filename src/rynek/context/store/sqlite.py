@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from rynek.base.clock import MICRO, Clock
-from rynek.base.sqlite import Connection, checkpoint, connect, migrate
+from rynek.base.folder import FolderError
+from rynek.base.sqlite import Connection, checkpoint, connect, migrate, set_aside, stored_version
 from rynek.base.trouble import Trouble
 from rynek.context.formats import decode
 from rynek.context.jsonld import CompiledContext
@@ -57,6 +58,9 @@ class SqliteStore:
         self.path = folder / "state.db"
         self.limits = limits or StoreLimits()
         self._writing = connect(self.path)
+        copy = set_aside(self._writing, self.path, MIGRATIONS)
+        if copy is not None:
+            _logger.info("%s is brought to a new format; as it was it stays as %s", self.path, copy)
         migrate(self._writing, MIGRATIONS, f"the data in {folder.name}")
         self._reading = connect(self.path, read_only=True)
         self._indexes = Indexes(self._writing, self._reading)
@@ -274,6 +278,16 @@ def prepare_store(folder: Path, seq: int) -> None:
         connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('change', ?)", (seq,))
     finally:
         connection.close()
+
+
+def refuse_newer(folder: Path) -> None:
+    """FolderError when the store in `folder` was written by a newer rynek."""
+    version = stored_version(folder / "state.db")
+    if version > len(MIGRATIONS):
+        raise FolderError(
+            f"{folder / 'state.db'} has format {version}, this rynek knows up to"
+            f" {len(MIGRATIONS)}: start a newer rynek on it, or restore a backup of the older one"
+        )
 
 
 def _later(sql: str, args: tuple[object, ...], txn: GroupTxn) -> None:
