@@ -90,6 +90,9 @@ def connect(path: Path, *, read_only: bool = False, cache_kib: int = _PAGE_CACHE
     connection.pragma("cache_size", -cache_kib)
     connection.pragma("mmap_size", _MMAP_BYTES)
     connection.pragma("temp_store", "memory")
+    # Without this SQLite prepares a statement anew whenever a parameter of its conditions changes,
+    # to look at statistics that are never gathered here.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     return cast("Connection", connection)
 
 

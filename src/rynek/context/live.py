@@ -19,7 +19,7 @@ from rynek.context.model import Entity
 from rynek.context.operations import IngestReport, ingest
 from rynek.context.query import Ordering, Query
 from rynek.context.store.contexts import StoredContexts
-from rynek.context.store.contract import Page, Row, Store, Txn, TypeSummary
+from rynek.context.store.contract import Bodies, Page, Row, Store, Txn, TypeSummary
 from rynek.context.store.sqlite import SqliteStore, StoreLimits, prepare_store
 
 T = TypeVar("T")
@@ -81,6 +81,12 @@ class Context:
     ) -> Page:
         """One page of the entities that match."""
         return await self.store.select(query, limit=limit, offset=offset, count=count)
+
+    async def bodies(
+        self, query: Query, ctx: CompiledContext, *, limit: int, offset: int, count: bool
+    ) -> Bodies:
+        """The page of `select` as bodies under one @context."""
+        return await self.store.bodies(query, ctx, limit=limit, offset=offset, count=count)
 
     async def ordered(
         self,

@@ -26,7 +26,7 @@ from rynek.context.formats.parse import (
     parse_moment,
     parse_partial,
 )
-from rynek.context.formats.peek import peek, peek_attributes
+from rynek.context.formats.peek import peek, peek_attributes, peek_point
 from rynek.context.formats.render import View, render_attribute, render_entity
 from rynek.context.formats.temporal import (
     SERIES_MEMBER,
@@ -63,6 +63,7 @@ __all__ = [
     "parse_version",
     "peek",
     "peek_attributes",
+    "peek_point",
     "render_attribute",
     "render_collection",
     "render_entity",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -48,3 +49,30 @@ def _look(
             item: Any = _loads(found)
             instances = [item] if type(item) is dict else item
             entity.attrs[iri] = [restore(one, ctx) for one in instances]
+
+
+class _Point(msgspec.Struct):
+    type: Literal["Point"]
+    coordinates: list[float]
+
+
+class _Place(msgspec.Struct):
+    type: Literal["GeoProperty"]
+    value: _Point
+
+
+def peek_point(body: bytes, ctx: CompiledContext, attr: str) -> list[float] | None:
+    """The coordinates of a GeoProperty (an IRI) that has one instance, a point; None for others."""
+    try:
+        found = _places(ctx.shorts.get(attr) or ctx.compact_iri(attr))(body).place
+    except msgspec.ValidationError:
+        return None
+    return None if found is None else found.value.coordinates
+
+
+@lru_cache(maxsize=256)
+def _places(name: str) -> Callable[[bytes], Any]:
+    """A decoder of that one member, which passes over all others."""
+    fields = [("place", _Place | None, None)]
+    look = msgspec.defstruct("Look", fields, rename={"place": name})
+    return msgspec.json.Decoder(look).decode

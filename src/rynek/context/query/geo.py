@@ -100,16 +100,31 @@ class GeoQuery:
             return self._near_point()
         return self._near_shape(DistanceMap(self.geometry))
 
+    @cached_property
+    def near_test(self) -> Callable[[float, float], bool] | None:
+        """The test of a point (longitude, latitude), for near a point; None for all else."""
+        if self.georel != _NEAR or self.geometry["type"] != "Point":
+            return None
+        lon, lat = self.geometry["coordinates"][:2]
+        most, least = self.max_distance_m, self.min_distance_m
+
+        def test(x: float, y: float) -> bool:
+            metres = haversine_m(lon, lat, x, y)
+            return (most is None or metres <= most) and (least is None or metres > least)
+
+        return test
+
     def _near_point(self) -> Callable[[dict[str, Any]], bool]:
         """Plain haversine for point targets: no shape is ever built."""
         lon, lat = self.geometry["coordinates"][:2]
         most, least = self.max_distance_m, self.min_distance_m
+        point = self.near_test
+        assert point is not None
 
         def test(target: dict[str, Any]) -> bool:
             if target["type"] == "Point":
                 x, y = target["coordinates"][:2]
-                metres = haversine_m(lon, lat, x, y)
-                return (most is None or metres <= most) and (least is None or metres > least)
+                return point(x, y)
             if most is not None and any(
                 haversine_m(lon, lat, x, y) > most for x, y in positions(target)
             ):

@@ -35,6 +35,14 @@ class Page(msgspec.Struct):
     more: bool = False
 
 
+class Bodies(msgspec.Struct):
+    """A page of entities as they are sent: each as `Row.body` under the one @context asked for."""
+
+    bodies: list[bytes]
+    count: int | None = None
+    more: bool = False
+
+
 class TypeSummary(msgspec.Struct):
     """An entity type in use: how many entities, and for each attribute how many and its kinds."""
 
@@ -168,6 +176,12 @@ class Store(Protocol):
 
     async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
         """One page of the entities that match; limit 0 with count asks for the number only."""
+        ...
+
+    async def bodies(
+        self, query: Query, ctx: CompiledContext, *, limit: int, offset: int, count: bool
+    ) -> Bodies:
+        """The page of `select` as bodies under `ctx`; those stored under it as they are."""
         ...
 
     async def ordered(

@@ -97,13 +97,13 @@ class Gatherer:
             cursor = connection.execute(plan.sql, plan.args)
             try:
                 while chunk := list(islice(cursor, _CHUNK_ROWS)):
-                    for n, c, body, times in chunk:
+                    for n, c, body, times, sure in chunk:
                         if n in seen:
                             continue
                         seen.add(n)
                         ctx = compiled(c)
                         entity = decode(body, times, ctx) if look is None else peek(body, ctx, look)
-                        if plan.exact or query.matches(entity):
+                        if plan.exact or sure or query.matches(entity):
                             matched += 1
                             take(n, entity)
                     if matched > most:

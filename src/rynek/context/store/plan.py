@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
 
@@ -13,7 +12,6 @@ from rynek.context.query import (
     BOOLEAN,
     NUMBER,
     Comparison,
-    GeoQuery,
     Hint,
     Query,
     Term,
@@ -21,32 +19,31 @@ from rynek.context.query import (
     hints,
     key_ranges,
 )
+from rynek.context.store.around import around
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.values import ValueKey
 
 COLUMNS = "e.n, e.ctx, e.body, e.times"
+_LEAN = "e.n, e.ctx, e.body, NULL"
 
 # Below this many entities of a type, reading them all beats keeping an index for them.
 SMALL_TYPE = 200
 _PROBE_ROWS = 2_000
 # Sorts after every character that a scope may go on with.
 _AFTER_ALL = chr(0x10FFFF)
-_FLAT_METRES = 20_000.0
-_FLAT_LATITUDE = 75.0
-_METRES_A_DEGREE = 111_195.0
 _PLAN_SECONDS = 10.0
 _PLANS = 4_096
 Wanted = tuple[int, str, tuple[str, ...]]
 
 
 class Plan(msgspec.Struct):
-    """`sql` yields COLUMNS of candidates in a stable order; `exact` when all of them match.
+    """`sql` yields COLUMNS of candidates in a stable order, and 1 for those that match without
+    being looked at; `exact` when all of them match.
 
-    `paged` is the same with LIMIT and OFFSET where the index alone can skip;
-    `counting` counts them without reading them (only where exact); `in_order` says that no entity
-    comes twice, so that SQL can skip to a page; `typed` that all candidates have the query's
-    type. `spare` candidates more than a page needs are
-    read at once, for those that will not match.
+    `lean` is the same without times. `paged` has LIMIT and OFFSET where no entity comes twice and
+    all match, so that SQL can skip to a page, and `paged_bodies` is that with nothing but context
+    and body; `counting` counts candidates without reading them (only where exact); `typed` says
+    that all have the query's type.
     """
 
     sql: str
@@ -54,9 +51,13 @@ class Plan(msgspec.Struct):
     paged: str = ""
     exact: bool = False
     counting: str = ""
-    in_order: bool = False
     typed: bool = False
-    spare: int = 64
+    lean: str = ""
+    paged_bodies: str = ""
+
+    def __post_init__(self) -> None:
+        self.lean = self.sql.replace(COLUMNS, _LEAN)
+        self.paged_bodies = self.paged.replace(COLUMNS, "e.ctx, e.body")
 
 
 def wanted_indexes(query: Query, indexes: Indexes, connection: Connection) -> list[Wanted]:
@@ -110,10 +111,14 @@ def is_small(indexes: Indexes, connection: Connection, t: int) -> bool:
 
 def is_bare(query: Query) -> bool:
     """Whether nothing but the types decides."""
+    return query.geo is None and is_placed(query)
+
+
+def is_placed(query: Query) -> bool:
+    """Whether nothing but types and place decides."""
     return (
         query.ids is None
         and query.q is None
-        and query.geo is None
         and query.scope is None
         and not query.attrs
         and query.id_pattern is None
@@ -155,6 +160,8 @@ class Planner:
         if query.ids is not None:
             return _by_ids(query)
         types = self._types(query)
+        if query.types is not None and not types:
+            return self._by_type(query, types)  # nobody has such a type
         selective = self._values(query, connection, probe=True)
         if selective is not None:
             return selective
@@ -179,30 +186,31 @@ class Planner:
 
     def _by_type(self, query: Query, types: list[list[int]]) -> Plan:
         exact = is_bare(query) and all(len(one) == 1 for one in types)
+        typed = _plainly_typed(query)
         if len(types) == 1:
-            source = "entity_type x CROSS JOIN entity e ON e.n = x.n WHERE x.t = ?"
-            counting = "SELECT count(*) FROM entity_type WHERE t = ?"
             page = "SELECT n FROM entity_type WHERE t = ? ORDER BY n LIMIT ? OFFSET ?"
             return Plan(
-                f"SELECT {COLUMNS} FROM {source} ORDER BY x.n",
+                f"SELECT {COLUMNS}, 0 FROM entity_type x CROSS JOIN entity e ON e.n = x.n"
+                " WHERE x.t = ? ORDER BY x.n",
                 (types[0][0],),
-                f"SELECT {COLUMNS} FROM ({page}) x CROSS JOIN entity e ON e.n = x.n ORDER BY x.n",
+                f"SELECT {COLUMNS} FROM ({page}) x CROSS JOIN entity e ON e.n = x.n ORDER BY x.n"
+                if exact
+                else "",
                 exact,
-                counting,
-                in_order=True,
-                typed=_plainly_typed(query),
+                "SELECT count(*) FROM entity_type WHERE t = ?",
+                typed,
             )
         first = sorted({one[0] for one in types})
         marks = ", ".join("?" * len(first))
         inner = f"SELECT n FROM entity_type WHERE t IN ({marks})"
+        source = f"FROM entity e WHERE e.n IN ({inner}) ORDER BY e.n"
         return Plan(
-            f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({inner}) ORDER BY e.n",
+            f"SELECT {COLUMNS}, 0 {source}",
             tuple(first),
-            "",
+            f"SELECT {COLUMNS} {source} LIMIT ? OFFSET ?" if exact else "",
             exact,
             f"SELECT count(DISTINCT n) FROM entity_type WHERE t IN ({marks})",
-            in_order=True,
-            typed=_plainly_typed(query),
+            typed,
         )
 
     def _by_attributes(self, query: Query, connection: Connection) -> Plan:
@@ -212,13 +220,13 @@ class Planner:
             attrs += [c.attr for c in comparisons(query.q)]
         numbers = [self._indexes.terms.by_iri.get(a, 0) for a in attrs]
         if not numbers:
-            return Plan(f"SELECT {COLUMNS} FROM entity e ORDER BY e.n", ())
+            return Plan(f"SELECT {COLUMNS}, 0 FROM entity e ORDER BY e.n", ())
         marks = ", ".join("?" * len(numbers))
         inner = (
             "SELECT x.n FROM entity_type x WHERE x.t IN"
             f" (SELECT t FROM type_attr WHERE a IN ({marks}) AND entities > 0)"
         )
-        sql = f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({inner}) ORDER BY e.n"
+        sql = f"SELECT {COLUMNS}, 0 FROM entity e WHERE e.n IN ({inner}) ORDER BY e.n"
         return Plan(sql, tuple(numbers))
 
     def _places(self, query: Query, types: list[list[int]], connection: Connection) -> Plan | None:
@@ -231,21 +239,23 @@ class Planner:
         if len(types) == 1 and is_small(self._indexes, connection, types[0][0]):
             return None
         first = sorted({one[0] for one in types})
-        marks = ", ".join("?" * len(first))
+        marks = ", ".join(f"?{6 + k}" for k in range(len(first)))
         of_type = (
             f" AND EXISTS (SELECT 1 FROM entity_type x WHERE x.t IN ({marks}) AND x.n = p.p >> 4)"
             if first
             else ""
         )
-        circle, around = _circle(geo)
+        circle = around(geo, 5 + len(first))
+        typed = _plainly_typed(query)
+        sure = circle.inside if typed and is_placed(query) else "0"
+        args = circle.args if sure != "0" else circle.args[:4]
         west, south, east, north = box
         return Plan(
-            f"SELECT {COLUMNS} FROM place p CROSS JOIN entity e ON e.n = p.p >> 4"
-            " WHERE p.west <= ? AND p.east >= ? AND p.south <= ? AND p.north >= ?"
-            f" AND (p.p & 15) = ?{of_type}{circle}",
-            (east, west, north, south, slot, *first, *around),
-            typed=_plainly_typed(query),
-            spare=16,
+            f"SELECT {COLUMNS}, {sure} FROM place p CROSS JOIN entity e ON e.n = p.p >> 4"
+            " WHERE p.west <= ?1 AND p.east >= ?2 AND p.south <= ?3 AND p.north >= ?4"
+            f" AND (p.p & 15) = ?5{of_type}{circle.nearby}",
+            (east, west, north, south, slot, *first, *args),
+            typed=typed,
         )
 
     def _values(self, query: Query, connection: Connection, *, probe: bool) -> Plan | None:
@@ -292,14 +302,14 @@ class Planner:
             return None
         inner = " UNION ALL ".join(f"SELECT v.n FROM {source}" for source in sources)
         full = " UNION ALL ".join(
-            f"SELECT {COLUMNS} FROM {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)}"
+            f"SELECT {COLUMNS}, 0 FROM {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)}"
             " AND e.n = v.n"
             for source in sources
         )
         exact = not whole and len(union) == 1 and _is_exact(query, union[0])
         counting = f"SELECT count(DISTINCT n) FROM ({inner})"
         typed = _plainly_typed(query)
-        return inner, Plan(full, tuple(args), "", exact, counting, typed=typed, spare=4)
+        return inner, Plan(full, tuple(args), "", exact, counting, typed)
 
     def _scopes(self, query: Query, connection: Connection) -> Plan | None:
         """The scope index as driver, where it yields few rows."""
@@ -311,7 +321,7 @@ class Planner:
         args = tuple(bound for prefix in prefixes for bound in (prefix, prefix + _AFTER_ALL))
         if _count_up_to(connection, sources, args) >= _PROBE_ROWS:
             return None
-        sql = f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({sources}) ORDER BY e.n"
+        sql = f"SELECT {COLUMNS}, 0 FROM entity e WHERE e.n IN ({sources}) ORDER BY e.n"
         return Plan(sql, args)
 
 
@@ -322,26 +332,6 @@ def _add_ranges(
         above, below = (">=" if low_in else ">"), ("<=" if high_in else "<")
         sources.append(f"value_index v WHERE v.k = ? AND v.v {above} ? AND v.v {below} ?")
         args += (key.k, low, high)
-
-
-def _circle(geo: GeoQuery) -> tuple[str, tuple[float, ...]]:
-    """A condition that leaves out boxes in the corners around a circle, for near a point.
-
-    In degrees scaled at the point, with a margin for the scale's change: for short distances only.
-    """
-    metres = geo.max_distance_m
-    if geo.georel != "near" or geo.geometry["type"] != "Point" or metres is None:
-        return "", ()
-    lon, lat = geo.geometry["coordinates"][:2]
-    if metres > _FLAT_METRES or abs(lat) > _FLAT_LATITUDE:
-        return "", ()
-    squeeze = math.cos(math.radians(lat))
-    reach = metres * 1.02 / _METRES_A_DEGREE + 1e-5
-    sql = (
-        " AND power(max(p.west - ?, ? - p.east, 0.0) * ?, 2)"
-        " + power(max(p.south - ?, ? - p.north, 0.0), 2) <= ?"
-    )
-    return sql, (lon, lon, squeeze, lat, lat, reach * reach)
 
 
 def _plainly_typed(query: Query) -> bool:
@@ -374,7 +364,7 @@ def _is_exact(query: Query, comparison: Comparison) -> bool:
 def _by_ids(query: Query) -> Plan:
     ids = list(dict.fromkeys(query.ids or []))
     marks = ", ".join("?" * len(ids))
-    sql = f"SELECT {COLUMNS} FROM entity e WHERE e.id IN ({marks}) ORDER BY e.n"
+    sql = f"SELECT {COLUMNS}, 0 FROM entity e WHERE e.id IN ({marks}) ORDER BY e.n"
     return Plan(sql, tuple(ids))
 
 

@@ -14,7 +14,7 @@ from rynek.context.query import NUMBER_RANK, Ordering, Query
 from rynek.context.store.contract import Page, Row
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import COLUMNS, Wanted, is_bare
-from rynek.context.store.select import RawRow, Readers
+from rynek.context.store.select import Readers
 
 # Below so many entities of a type, sorting them is as fast as an index.
 MANY: Final = 2_000
@@ -136,8 +136,7 @@ def _has_others(connection: Connection, k: int) -> bool:
     return connection.execute(sql, (k,)).fetchone() is not None
 
 
-def _bodies(connection: Connection, numbers: list[int]) -> Iterator[RawRow]:
+def _bodies(connection: Connection, numbers: list[int]) -> Iterator[tuple[int, int, bytes, bytes]]:
     marks = ", ".join("?" * len(numbers))
     sql = f"SELECT {COLUMNS} FROM entity e WHERE e.n IN ({marks})"
-    found: Iterator[RawRow] = iter(connection.execute(sql, tuple(numbers)).fetchall())
-    return found
+    return iter(connection.execute(sql, tuple(numbers)).fetchall())

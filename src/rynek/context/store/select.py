@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import Final
+
+import msgspec
 
 from rynek.base.sqlite import Connection
-from rynek.context.formats import decode, peek, peek_attributes
+from rynek.context.formats import decode, peek, peek_attributes, peek_point, render_entity
 from rynek.context.jsonld import CompiledContext
 from rynek.context.query import Query
-from rynek.context.store.contract import Page, Row
+from rynek.context.store.contract import Bodies, Page, Row
 from rynek.context.store.indexes import Indexes
-from rynek.context.store.plan import Plan, Planner
+from rynek.context.store.plan import Plan, is_placed
 
-_CHUNK_ROWS = 256
+_CHUNK_ROWS: Final = 256
 # So many candidates are looked at before others get their turn: about 3 ms.
-_AT_ONCE_ROWS = 512
+_AT_ONCE_ROWS: Final = 512
+_NO_TIMES: Final = b"[0,0]"
 
-RawRow = tuple[int, int, bytes, bytes]
+# n, number of the @context, body, times (None where nobody asked), whether it surely matches.
+RawRow = tuple[int, int, bytes, bytes | None, int]
+_dumps: Final = msgspec.json.Encoder().encode
 
 
 class _Collector:
@@ -28,45 +34,63 @@ class _Collector:
     def __init__(
         self, query: Query, indexes: Indexes, limit: int, offset: int, *, count: bool, plan: Plan
     ) -> None:
-        self._needs = query.needs
-        typed = plan.typed and query.about_attributes_only and self._needs is not None
-        self._matches: Callable[..., bool] = query.matches_of_type if typed else query.matches
-        self._look = peek_attributes if typed else peek
-        self._indexes = indexes
+        self._compiled = indexes.contexts.compiled
+        self._matches = _test_of(query, plan)
         self._limit = limit
         self._offset = offset
-        self._counting = count
+        self._counting = count and not plan.exact
         self._exact = plan.exact
         self._seen: set[int] = set()
-        self.rows: list[Row] = []
+        self.rows: list[RawRow] = []
         self.matched = 0
         self.more = False
 
-    def take(self, raw: Iterable[RawRow]) -> bool:
+    def take(self, raw: Iterator[RawRow]) -> bool:
         """Look at more candidates; True once nothing more is needed."""
-        compiled = self._indexes.contexts.compiled
-        for n, c, body, times in raw:
-            if n in self._seen:
+        seen, rows, exact, offset = self._seen, self.rows, self._exact, self._offset
+        compiled, matches = self._compiled, self._matches
+        for row in raw:
+            n, c, body, times, sure = row
+            if n in seen:
                 continue
-            self._seen.add(n)
-            ctx = compiled(c)
-            if not self._exact and not self._is_match(body, times, ctx):
+            seen.add(n)
+            if not exact and not sure and not matches(body, times, compiled(c)):
                 continue
             self.matched += 1
-            if self.matched <= self._offset:
+            if self.matched <= offset:
                 continue
-            if len(self.rows) < self._limit:
-                self.rows.append(Row(n, ctx, body, times))
+            if len(rows) < self._limit:
+                rows.append(row)
                 continue
             self.more = True
             if not self._counting:
                 return True
         return False
 
-    def _is_match(self, body: bytes, times: bytes, ctx: CompiledContext) -> bool:
-        if self._needs is None:
-            return self._matches(decode(body, times, ctx))
-        return self._matches(self._look(body, ctx, self._needs))
+
+def _test_of(query: Query, plan: Plan) -> Callable[[bytes, bytes | None, CompiledContext], bool]:
+    """The exact test of a stored body (and its times, where the query asks for those)."""
+    needs = query.needs
+    if needs is None:
+        matches = query.matches
+        return lambda body, times, ctx: matches(decode(body, times or _NO_TIMES, ctx))
+    if not plan.typed or not query.about_attributes_only:
+        matches = query.matches
+        return lambda body, _, ctx: matches(peek(body, ctx, needs))
+    matches = query.matches_of_type
+    near = query.geo.near_test if query.geo is not None and is_placed(query) else None
+    if near is None:
+        return lambda body, _, ctx: matches(peek_attributes(body, ctx, needs))
+    assert query.geo is not None
+    is_near, attr = near, query.geo.geoproperty
+
+    def test(body: bytes, _: bytes | None, ctx: CompiledContext) -> bool:
+        point = peek_point(body, ctx, attr)
+        if point is None:  # another shape, or several instances
+            return matches(peek_attributes(body, ctx, needs))
+        return is_near(point[0], point[1])
+
+    return test
 
 
 class Readers:
@@ -96,67 +120,86 @@ class Readers:
 class Selector:
     """Answers queries on one reader connection; a long one goes on along its own connection."""
 
-    def __init__(
-        self, reader: Connection, indexes: Indexes, planner: Planner, readers: Readers
-    ) -> None:
+    def __init__(self, reader: Connection, indexes: Indexes, readers: Readers) -> None:
         self._reader = reader
         self._indexes = indexes
-        self._planner = planner
         self._readers = readers
 
-    def is_planned(self, query: Query) -> bool:
-        """Whether this very query was planned before, with the indexes that it needs."""
-        return self._planner.remembered(query) is not None
-
-    async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
+    async def select(self, query: Query, plan: Plan, limit: int, offset: int, count: bool) -> Page:
         """One page; gives way to others every few hundred candidates."""
-        plan = self._planner.plan(query, self._reader)
-        if plan.in_order and plan.exact:
-            return self._exact_page(plan, limit, offset, count)
-        counting = count and not plan.exact
-        found = _Collector(query, self._indexes, limit, offset, count=counting, plan=plan)
-        first = _CHUNK_ROWS if counting else limit + offset + plan.spare
-        if not self._at_once(plan, first, found):
-            await self._rest(plan, _AT_ONCE_ROWS, found)
-        total = found.matched if counting else self._count(plan) if count else None
-        return Page(found.rows, total, found.more)
+        compiled = self._indexes.contexts.compiled
+        if plan.paged:
+            raw = self._reader.execute(plan.paged, (*plan.args, limit + 1, offset)).fetchall()
+            rows = [Row(n, compiled(c), body, times) for n, c, body, times in raw[:limit]]
+            return Page(rows, self._count(plan) if count else None, len(raw) > limit)
+        found = _Collector(query, self._indexes, limit, offset, count=count, plan=plan)
+        total = await self._collect(plan, plan.sql, found, count=count)
+        rows = [Row(n, compiled(c), body, times or b"") for n, c, body, times, _ in found.rows]
+        return Page(rows, total, found.more)
 
-    def _at_once(self, plan: Plan, step: int, found: _Collector) -> bool:
+    async def bodies(
+        self,
+        query: Query,
+        plan: Plan,
+        ctx: CompiledContext,
+        limit: int,
+        offset: int,
+        count: bool,
+    ) -> Bodies:
+        """The same page as bodies under `ctx`, made of nothing else."""
+        here = self._indexes.contexts.known(ctx)
+        if plan.paged:
+            args = (*plan.args, limit + 1, offset)
+            raw = self._reader.execute(plan.paged_bodies, args).fetchall()
+            more = len(raw) > limit
+            if more:
+                raw.pop()
+            bodies = [body if c == here else self._under(ctx, body, c) for c, body in raw]
+            return Bodies(bodies, self._count(plan) if count else None, more)
+        found = _Collector(query, self._indexes, limit, offset, count=count, plan=plan)
+        sql = plan.sql if query.needs is None else plan.lean
+        total = await self._collect(plan, sql, found, count=count)
+        bodies = [
+            row[2] if row[1] == here else self._under(ctx, row[2], row[1]) for row in found.rows
+        ]
+        return Bodies(bodies, total, found.more)
+
+    def _under(self, ctx: CompiledContext, body: bytes, c: int) -> bytes:
+        """A body that is stored under another context."""
+        return _dumps(
+            render_entity(decode(body, _NO_TIMES, self._indexes.contexts.compiled(c)), ctx)
+        )
+
+    async def _collect(self, plan: Plan, sql: str, found: _Collector, *, count: bool) -> int | None:
+        """Let the collector look at candidates; the number of matches where it is asked for."""
+        if not self._at_once(plan, sql, found):
+            await self._rest(plan, sql, found)
+        if not count:
+            return None
+        return self._count(plan) if plan.exact else found.matched
+
+    def _at_once(self, plan: Plan, sql: str, found: _Collector) -> bool:
         """Look at the first candidates without giving way; True when the page is complete."""
-        cursor = self._reader.execute(plan.sql, plan.args)
+        cursor = self._reader.execute(sql, plan.args)
         try:
-            left = _AT_ONCE_ROWS
-            while left > 0:
-                size = min(step, left)
-                raw = list(islice(cursor, size))
-                if found.take(raw) or len(raw) < size:
-                    return True
-                left -= size
-            return False
+            rows: Iterator[RawRow] = iter(cursor)
+            return found.take(islice(rows, _AT_ONCE_ROWS)) or next(rows, None) is None
         finally:
             cursor.close()
 
     def _count(self, plan: Plan) -> int:
         return int(self._reader.execute(plan.counting, plan.args).fetchone()[0])
 
-    def _exact_page(self, plan: Plan, limit: int, offset: int, count: bool) -> Page:
-        total = self._count(plan) if count else None
-        compiled = self._indexes.contexts.compiled
-        sql = plan.paged or f"{plan.sql} LIMIT ? OFFSET ?"
-        raw = self._reader.execute(sql, (*plan.args, limit + 1, offset)).fetchall()
-        rows = [Row(n, compiled(c), body, times) for n, c, body, times in raw[:limit]]
-        return Page(rows, total, len(raw) > limit)
-
-    async def _rest(self, plan: Plan, skip: int, found: _Collector) -> None:
-        """Read on from candidate `skip` in chunks, on a connection of its own."""
+    async def _rest(self, plan: Plan, sql: str, found: _Collector) -> None:
+        """Read on in chunks, on a connection of its own."""
         with self._readers.one() as connection:
-            cursor = connection.execute(plan.sql, plan.args)
+            cursor = connection.execute(sql, plan.args)
             try:
                 rows: Iterator[RawRow] = iter(cursor)
-                for _ in islice(rows, skip):
+                for _ in islice(rows, _AT_ONCE_ROWS):
                     pass
                 while chunk := list(islice(rows, _CHUNK_ROWS)):
-                    if found.take(chunk):
+                    if found.take(iter(chunk)):
                         break
                     await asyncio.sleep(0)
             finally:

@@ -20,14 +20,14 @@ from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 from rynek.context.query import Ordering, Query
 from rynek.context.store.build import IndexBuilder
-from rynek.context.store.contract import Page, Row, TypeSummary
+from rynek.context.store.contract import Bodies, Page, Row, TypeSummary
 from rynek.context.store.documents import SqliteDocuments
 from rynek.context.store.figures import StoreFigures
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
 from rynek.context.store.ordered import Gatherer
 from rynek.context.store.outbox import Outbox
-from rynek.context.store.plan import Planner, wanted_indexes
+from rynek.context.store.plan import Plan, Planner, wanted_indexes
 from rynek.context.store.ranked import Walker, wanted_order
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.select import Readers, Selector
@@ -70,9 +70,9 @@ class SqliteStore:
         self._writer = Writer(
             self._writing, self._indexes, self.changes, self.outbox, clock, self.path
         )
-        planner, self._readers = Planner(self._indexes), Readers(self._open_reader)
-        self._selector = Selector(self._reading, self._indexes, planner, self._readers)
-        self._gatherer = Gatherer(self._reading, self._indexes, planner, self._readers)
+        self._planner, self._readers = Planner(self._indexes), Readers(self._open_reader)
+        self._selector = Selector(self._reading, self._indexes, self._readers)
+        self._gatherer = Gatherer(self._reading, self._indexes, self._planner, self._readers)
         self._walker = Walker(self._indexes, self._readers)
         self._builder = IndexBuilder(self._writer, self._indexes, self.limits.max_value_indexes)
         self._clock = clock
@@ -109,9 +109,19 @@ class SqliteStore:
     async def select(self, query: Query, *, limit: int, offset: int, count: bool) -> Page:
         """One page of what matches; the first query on a large type's attribute waits until its
         value index is built."""
-        if not self._selector.is_planned(query):
-            await self._prepare(query)
-        return await self._selector.select(query, limit=limit, offset=offset, count=count)
+        plan = self._planner.remembered(query) or await self._planned(query)
+        return await self._selector.select(query, plan, limit, offset, count)
+
+    async def bodies(
+        self, query: Query, ctx: CompiledContext, *, limit: int, offset: int, count: bool
+    ) -> Bodies:
+        """The page of `select` as bodies under `ctx`."""
+        plan = self._planner.remembered(query) or await self._planned(query)
+        return await self._selector.bodies(query, plan, ctx, limit, offset, count)
+
+    async def _planned(self, query: Query) -> Plan:
+        await self._prepare(query)
+        return self._planner.plan(query, self._reading)
 
     async def _prepare(self, query: Query) -> None:
         wanted = wanted_indexes(query, self._indexes, self._reading)

@@ -80,6 +80,10 @@ class Contexts:
             self._compiled[number] = ctx
         return ctx
 
+    def known(self, ctx: CompiledContext) -> int:
+        """The number of this very version of a context; 0 when nothing was kept under it."""
+        return self._by_hash.get(ctx.id, 0)
+
     def by_hash(self, digest: str) -> CompiledContext | None:
         """The context with that hash, if anything was kept under it."""
         number = self._by_hash.get(digest)

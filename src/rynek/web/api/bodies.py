@@ -192,6 +192,14 @@ def entity_body(row: Row, ld: CompiledContext, view: View) -> bytes:
     return dumps(render_entity(decode(row.body, row.times, row.ctx), ld, view))
 
 
+def bodies_reply(call: Call, bodies: list[bytes], headers: list[Header]) -> Reply:
+    """A list of entities whose bodies stand as the client asked for them."""
+    if call.accept == JSON_LD:
+        bodies = [body_with_context(body, call.ld) for body in bodies]
+        return Reply(200, join_bodies(bodies), JSON_LD, headers)
+    return Reply(200, join_bodies(bodies), JSON, context_headers(call) + headers)
+
+
 def entities_reply(call: Call, rows: Sequence[Row], view: View, headers: list[Header]) -> Reply:
     """A list of entities in the form the client asked for."""
     ld = call.ld

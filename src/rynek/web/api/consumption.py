@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 
+import msgspec
+
 from rynek.base.errors import ResourceNotFound
-from rynek.context import Entity, View
+from rynek.context import Entity, Query, View
 from rynek.web.api import entity_maps, selecting, sources
-from rynek.web.api.bodies import entities_reply, entity_reply
-from rynek.web.api.call import Call, Header, Reply
+from rynek.web.api.bodies import bodies_reply, entities_reply, entity_reply
+from rynek.web.api.call import GEO_JSON, Call, Header, Reply
 from rynek.web.api.params import (
+    PLAIN,
     Paging,
+    Params,
     entity_id_of,
     entity_query,
     is_beyond,
@@ -85,20 +88,48 @@ async def query_batch(call: Call) -> Reply:
     return await query_reply(call)
 
 
+class _Asked(msgspec.Struct):
+    """What the parameters of a query say, as far as only they and the @context decide."""
+
+    view: View
+    page: Paging
+    query: Query
+
+
+def _asked(call: Call) -> _Asked:
+    """The parameters taken apart; remembered with them."""
+    params, key = call.params, (call.ld.id, call.accept)
+    kept = params.asked.get(key) if type(params) is Params else None
+    if kept is None:
+        limits = call.limits
+        view = view_of(call)
+        page = paging(params, limits.default_limit, limits.max_limit)
+        query = entity_query(params, call.ld)
+        require_filter(params, query)
+        kept = _Asked(view, page, query)
+        if type(params) is Params:
+            params.keep(key, kept)
+    return kept
+
+
 async def query_reply(call: Call) -> Reply:
     """The page of entities that the call's parameters select."""
-    params = call.params
     if is_beyond(call) or sources.shares_query(call):
         return await _query_beyond(call)
-    view = view_of(call)
-    limits = call.limits
-    page = paging(params, limits.default_limit, limits.max_limit)
-    query = entity_query(params, call.ld)
-    require_filter(params, query)
-    found = await call.tenant.context.select(
-        query, limit=page.limit, offset=page.offset, count=page.count
+    asked = _asked(call)
+    page = asked.page
+    context = call.tenant.context
+    if asked.view is PLAIN and call.accept != GEO_JSON:
+        plain = await context.bodies(
+            asked.query, call.ld, limit=page.limit, offset=page.offset, count=page.count
+        )
+        headers = page_headers(call, page, plain.count, plain.more)
+        return bodies_reply(call, plain.bodies, headers)
+    found = await context.select(
+        asked.query, limit=page.limit, offset=page.offset, count=page.count
     )
-    return entities_reply(call, found.rows, view, page_headers(call, page, found.count, found.more))
+    headers = page_headers(call, page, found.count, found.more)
+    return entities_reply(call, found.rows, asked.view, headers)
 
 
 async def _query_beyond(call: Call) -> Reply:
@@ -138,15 +169,19 @@ def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> lis
 
 def _page_link(call: Call, offset: int, limit: int, rel: str) -> bytes:
     params = call.params if call.url_params is None else call.url_params
-    kept = _encoded(tuple((k, v) for k, v in params.items() if k not in ("offset", "limit")))
-    path = f"{call.base_path}{call.path}?{kept}offset={offset}&limit={limit}"
+    path = f"{call.base_path}{call.path}?{_kept(params)}offset={offset}&limit={limit}"
     return f'<{path}>; rel="{rel}"; type="{call.accept.decode()}"'.encode()
 
 
-@lru_cache(maxsize=2048)
-def _encoded(params: tuple[tuple[str, str], ...]) -> str:
-    """Query parameters as they stand in a URL, with an ampersand behind; pages repeat them."""
-    return urlencode(params) + "&" if params else ""
+def _kept(params: dict[str, str]) -> str:
+    """The parameters that all pages have, as they stand in a URL, with an ampersand behind."""
+    if type(params) is Params and "" in params.asked:
+        return str(params.asked[""])
+    kept = urlencode([(k, v) for k, v in params.items() if k not in ("offset", "limit")])
+    kept += "&" if kept else ""
+    if type(params) is Params:
+        params.keep("", kept)
+    return kept
 
 
 ROUTES: Final = (

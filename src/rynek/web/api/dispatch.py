@@ -30,7 +30,7 @@ from rynek.web.api.bodies import CONTEXT_TWICE, dumps
 from rynek.web.api.call import JSON, Call, Header, Reply
 from rynek.web.api.conformance import conform, preferred_version
 from rynek.web.api.negotiation import accepted, takes_gzip
-from rynek.web.api.params import parse_query_string
+from rynek.web.api.params import ParamsMemory
 from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.api.routes import Leaf, build, find
@@ -65,6 +65,7 @@ class Api:
         self._access = access
         self._tally = tally
         self._tree = build()
+        self._params = ParamsMemory()
         settings = engine.settings
         self._bodies = bodies
         self._base_path = settings.server.base_path
@@ -116,9 +117,8 @@ class Api:
         if tenant_in_path and "ngsild-tenant" not in headers:
             name = context_namespace(args[0]) or name
         self._access.check(headers.get("authorization"), right, name)
-        params = parse_query_string(scope["query_string"])
-        if params:
-            takes.check(params)
+        raw = scope["query_string"]
+        params = self._params.read(raw, takes) if raw else {}
         if scoping.HEADER in headers:
             handler, creates = scoping.inside(handler, _parts(scope)[0]), False
         tenant = self._tenant(name, creates=creates)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -30,11 +30,15 @@ from rynek.context import (
     parse_types,
 )
 from rynek.web.api.call import GEO_JSON, Call
+from rynek.web.api.parameters import Allowed
 
 ANY: Final = "*"
 MAX_QUERY_BYTES: Final = 64 * 1024
 _MAX_IDS: Final = 1000
 _MEMORY: Final = 2048
+# Longer query strings are taken apart each time, so that what is kept stays within a few MB.
+_KEPT_BYTES: Final = 2048
+_KEPT_OF_ONE: Final = 8
 _FORMS: Final = {
     "normalized": "normalized",
     "concise": "concise",
@@ -61,6 +65,46 @@ def parse_query_string(raw: bytes) -> dict[str, str]:
             value = unquote_plus(value)
         params[unquote_plus(name) if "%" in name else name] = value
     return params
+
+
+class Params(dict[str, str]):
+    """Decoded parameters that are kept for the next request with the same query string: never
+    changed. `asked` is what handlers have made of them, for as long."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, params: Mapping[str, str]) -> None:
+        super().__init__(params)
+        self.asked: dict[object, Any] = {}
+
+    def keep(self, key: object, made: object) -> None:
+        """Remember what was made; few keys belong to one query string, whatever clients send."""
+        if len(self.asked) >= _KEPT_OF_ONE:
+            self.asked.clear()
+        self.asked[key] = made
+
+
+class ParamsMemory:
+    """Query strings that came before, taken apart and checked; the oldest go first."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[int, bytes], Params] = OrderedDict()
+
+    def read(self, raw: bytes, takes: Allowed) -> dict[str, str]:
+        """The parameters of an operation that `takes` those; InvalidRequest for others (§6.3.20).
+
+        `takes` lives as long as the service.
+        """
+        key = (id(takes), raw)
+        params = self._known.get(key)
+        if params is None:
+            params = Params(parse_query_string(raw))
+            takes.check(params)
+            if len(raw) <= _KEPT_BYTES:
+                self._known[key] = params
+                if len(self._known) > _MEMORY:
+                    self._known.popitem(last=False)
+        return params
 
 
 class Paging(msgspec.Struct):
