@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 
 import orjson
 
-from rynek.base.clock import parse_iso
+from rynek.base.clock import MICRO, parse_iso, to_iso
 from rynek.feeds.contract import Connector, Document, Situation
 from rynek.feeds.kit.content import is_zip, zip_members
 from rynek.feeds.transport import Payload
 
 HEAD = 64 * 1024
 _KNOWN_LIMIT = 500_000
+_AHEAD = 86_400 * MICRO
+"""How far ahead of the tenant's clock a reading may be."""
 _T = TypeVar("_T")
 
 
@@ -48,6 +50,7 @@ class Conversion:
         self.ended = False
         """Set by whoever gave up waiting: then a thread still at it stops with the next record."""
         self._newest = ""
+        self._latest = to_iso(situation.now + _AHEAD)
 
     @property
     def newest(self) -> int | None:
@@ -66,6 +69,7 @@ class Conversion:
             return None
         kept, keys, bad = [], [], self.bad
         for document in taken:
+            self._note(document)
             key = hash((document["id"], self._payload.part, *document))
             try:
                 digest = hash(orjson.dumps(document))
@@ -73,7 +77,6 @@ class Conversion:
                 # A number that no JSON of others can hold, a text that is no Unicode.
                 self._bad(f"{document['id']}: {error}")
                 continue
-            self._note(document)
             if self._known.get(key) != digest:
                 kept.append(document)
                 keys.append((key, digest))
@@ -103,11 +106,21 @@ class Conversion:
         self._situation.findings.add("bad-record", "warning", why)
 
     def _note(self, document: Document) -> None:
-        for attribute in document.values():
-            if type(attribute) is dict:
-                observed = attribute.get("observedAt")
-                if observed is not None and observed > self._newest:
+        """Remember the newest time; take out what is dated in the future: it would be the newest
+        for ever, and no later reading could replace it."""
+        ahead = []
+        for name, attribute in document.items():
+            for one in attribute if type(attribute) is list else (attribute,):
+                observed = one.get("observedAt") if type(one) is dict else None
+                if type(observed) is str and observed > self._newest:
+                    if observed > self._latest:
+                        ahead.append(name)
+                        break
                     self._newest = observed
+        for name in ahead:
+            found = self._situation.findings
+            found.add("time-in-future", "error", f"{document['id']}: {name}")
+            del document[name]
 
 
 class Threads:

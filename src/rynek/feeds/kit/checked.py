@@ -7,7 +7,7 @@ from typing import Any
 
 from rynek.base.clock import MICRO
 from rynek.feeds.contract import Situation
-from rynek.feeds.kit.times import to_micros
+from rynek.feeds.kit.times import LATEST, to_micros
 from rynek.feeds.kit.values import place_problem
 
 EARLIEST = 946_684_800 * MICRO
@@ -62,14 +62,14 @@ def label(value: Any, limit: int = 2000) -> str | None:
 
 
 def when(value: Any, zone: str = "UTC", pattern: str | None = None) -> int | None:
-    """A time as in `to_micros` → epoch µs; None when it is none or lies before 2000-01-01."""
+    """A time as in `to_micros` → epoch µs; None when it is none or not from 2000 to 2200."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
         micros = to_micros(value, zone, pattern)
     except (ValueError, OverflowError):
         return None
-    return micros if micros >= EARLIEST else None
+    return micros if EARLIEST <= micros < LATEST else None
 
 
 def placed(lon: Any, lat: Any, situation: Situation, example: object) -> tuple[float, float] | None:

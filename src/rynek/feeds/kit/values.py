@@ -30,7 +30,8 @@ def place_problem(lon: float, lat: float, bounds: Bounds | None) -> str | None:
     """Why a position cannot be used, as a finding code; None when it can.
 
     `position-invalid`: not degrees; `position-zero`: 0, 0, what a tracker without a fix sends;
-    `position-outside`: not within `bounds`.
+    `position-outside`: not within `bounds`; `position-swapped`: it would be with longitude and
+    latitude exchanged.
     """
     if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
         return "position-invalid"
@@ -39,7 +40,8 @@ def place_problem(lon: float, lat: float, bounds: Bounds | None) -> str | None:
     if bounds is not None:
         west, south, east, north = bounds
         if not (west <= lon <= east and south <= lat <= north):
-            return "position-outside"
+            swapped = west <= lat <= east and south <= lon <= north
+            return "position-swapped" if swapped else "position-outside"
     return None
 
 

@@ -78,6 +78,7 @@ FINDINGS: Final[dict[str, str]] = {
     "position-invalid": N_("invalid positions"),
     "position-missing": N_("without a position"),
     "position-outside": N_("positions outside the city"),
+    "position-swapped": N_("positions whose longitude and latitude are exchanged"),
     "position-zero": N_("positions at zero degrees, where no city is"),
     "route-unknown": N_("lines that the timetable does not know"),
     "row-malformed": N_("malformed rows"),

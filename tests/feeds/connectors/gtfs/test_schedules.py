@@ -140,7 +140,8 @@ def packed(files: dict[str, str | bytes]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            # Without a time of its own: the same files are the same bytes, whenever they are packed.
+            archive.writestr(zipfile.ZipInfo(name), content)
     return made.getvalue()
 
 
