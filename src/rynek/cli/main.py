@@ -17,6 +17,7 @@ from rynek.cli.demo import demo
 from rynek.cli.doctor import doctor
 from rynek.cli.feed import feed
 from rynek.cli.history import history
+from rynek.cli.practice import practice
 from rynek.cli.serve import serve
 from rynek.cli.token import token
 
@@ -28,6 +29,7 @@ Examples:
   rynek token create office --scope write    a token that may write
   rynek backup monday.tar                    everything in one file, also while it runs
   rynek doctor                               is everything as it should be
+  rynek practice evaluate zone.toml          what a practice changed
 """
 
 
@@ -52,6 +54,7 @@ for command in (
     token,
     history,
     doctor,
+    practice,
 ):
     cli.add_command(command)
 

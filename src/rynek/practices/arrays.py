@@ -1,0 +1,27 @@
+"""Types of numeric arrays, and small arithmetic that knows missing values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Array", "Indexes", "mean_of", "spread"]
+
+Array = NDArray[np.float64]
+Indexes = NDArray[np.intp]
+
+
+def mean_of(values: Array, axis: int) -> Array:
+    """Means over `axis` of what is there; NaN where nothing is."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=axis)
+    total = np.where(there, values, 0.0).sum(axis=axis)
+    with np.errstate(invalid="ignore"):
+        found: Array = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return found
+
+
+def spread(values: Array) -> float:
+    """The standard deviation over the values themselves (no degrees of freedom taken off), as
+    placebo standard errors are defined (Arkhangelsky et al. 2021, algorithm 4)."""
+    return float(np.std(values))

@@ -1,0 +1,64 @@
+"""Whether the result depends on choices that others would have made otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rynek.practices.checks.donors import effect_alone
+from rynek.practices.estimate import Case, Check
+from rynek.practices.task import Cohort
+
+__all__ = ["level_and_log", "window"]
+
+_FEWEST = 6
+
+
+def level_and_log(case: Case) -> Check:
+    """The same design on the outcome's logarithm (or on its level): sign and significance."""
+    task, design, estimate = case.task, case.design, case.estimate
+    name = "level against logarithm"
+    logs = task.spec.transform == "log"
+    if not logs and not (np.nanmin(task.seen) > 0):
+        reason = "the outcome has values that are not above 0: it has no logarithm"
+        return Check(name, "not applicable", reason)
+    change = np.exp if logs else np.log
+    other = task.replace(outcome=change(task.outcome), seen=change(task.seen), predictors=None)
+    refusal = design.refuses(other)
+    if refusal:
+        return Check(name, "not applicable", f"not on the other scale: {refusal}")
+    found = design.estimate(other)
+    figures = {"effect": found.effect, "p_value": found.p_value}
+    alpha = 1 - task.spec.confidence
+    scale = "level" if logs else "logarithm"
+    if np.sign(found.effect) != np.sign(estimate.effect):
+        reason = f"on the {scale} the effect has the other sign ({found.effect:.3g})"
+        return Check(name, "failed", reason, figures)
+    ours, theirs = ((one is not None and one <= alpha) for one in (estimate.p_value, found.p_value))
+    if ours != theirs:
+        which = "only on the level" if ours != logs else "only on the logarithm"
+        reason = f"the effect can be told from zero {which}"
+        return Check(name, "failed", reason, figures)
+    return Check(name, "passed", f"on the {scale} sign and significance are the same", figures)
+
+
+def window(case: Case) -> Check:
+    """The estimate from the later half of the periods before the start alone."""
+    task, design, estimate = case.task, case.design, case.estimate
+    name = "fit window"
+    cohort = task.cohorts[0]
+    half = cohort.fit[len(cohort.fit) // 2 :]
+    if len(half) < _FEWEST:
+        reason = f"{len(cohort.fit)} periods before the start are too few to halve"
+        return Check(name, "not applicable", reason)
+    shorter = task.replace(
+        cohorts=(Cohort(cohort.units, cohort.start, half, cohort.effect), *task.cohorts[1:])
+    )
+    refusal = design.refuses(shorter)
+    if refusal:
+        return Check(name, "not applicable", f"not with half of the periods: {refusal}")
+    effect = effect_alone(design, shorter)
+    figures = {"effect": effect, "from": task.panel.labels[half[0]]}
+    allowed = max(abs(estimate.effect) / 2, estimate.standard_error or 0.0)
+    reason = f"from the later half of the time before alone it is {effect:.3g}"
+    good = abs(effect - estimate.effect) <= allowed
+    return Check(name, "passed" if good else "failed", reason, figures)

@@ -1,0 +1,58 @@
+"""Whether the treated place already moved away from those it is compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rynek.practices.arrays import Array
+from rynek.practices.estimate import Case, Check
+
+__all__ = ["before_trend"]
+
+_NAME = "trend before the start"
+_FEWEST = 5
+
+
+def before_trend(case: Case) -> Check:
+    """A slope of the gap between observed and expected over the periods before the start. The
+    error allows for gaps that hang together (AR(1), effective number of periods)."""
+    task, _design, estimate = case.task, case.design, case.estimate
+    if estimate.design == "its":
+        return Check(_NAME, "not applicable", "its own trend is part of the model")
+    fit = [n for n, one in enumerate(estimate.periods) if one < task.cohorts[0].start]
+    if len(fit) < _FEWEST:
+        return Check(
+            _NAME, "not applicable", f"{len(fit)} periods before the start are too few to see one"
+        )
+    gap = (np.array(estimate.observed) - np.array(estimate.expected))[fit]
+    slope, error = _slope(gap, np.array([estimate.periods[n] for n in fit], dtype=np.float64))
+    size = abs(slope) / error if error > 0 else 0.0
+    figures = {"slope": slope, "standard_error": error}
+    if size > 2:
+        return Check(
+            _NAME,
+            "failed",
+            f"the gap to the compared already changed by {slope:.3g} a period before the start",
+            figures,
+        )
+    return Check(
+        _NAME,
+        "passed",
+        "no change of the gap was seen before the start; that does not prove that the two would"
+        " have gone on side by side",
+        figures,
+    )
+
+
+def _slope(gap: Array, times: Array) -> tuple[float, float]:
+    centred = times - times.mean()
+    spread = float(centred @ centred)
+    slope = float(centred @ gap) / spread
+    rest = gap - gap.mean() - slope * centred
+    power = float(rest @ rest)
+    if power <= 0:
+        return slope, 0.0
+    lag = float(rest[1:] @ rest[:-1]) / power
+    lag = min(max(lag, 0.0), 0.95)
+    error = np.sqrt(power / (len(gap) - 2) / spread) * np.sqrt((1 + lag) / (1 - lag))
+    return slope, float(error)

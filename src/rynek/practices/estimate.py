@@ -1,0 +1,89 @@
+"""What a design gives: an effect, what it rests on, and what it cannot say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from rynek.practices.task import Task
+
+__all__ = ["Case", "Check", "Design", "Estimate", "Verdict", "percent"]
+
+Verdict = Literal["passed", "failed", "not applicable"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that an honest statistician would ask, the answer, and its reason in words."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        told: dict[str, Any] = {"name": self.name, "verdict": self.verdict, "reason": self.reason}
+        return told | ({"figures": dict(self.figures)} if self.figures else {})
+
+
+@dataclass(frozen=True)
+class Case:
+    """What checks look at: the task, the design and what it found."""
+
+    task: Task
+    design: Design
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The effect of a design in the outcome's unit (in logarithms where the outcome was
+    transformed): the mean over the effect periods. `standard_error` and `interval` are None where
+    the design has none, with the reason in `uncertainty`. `expected` is what would have been
+    without the practice, for each period of `periods`; `observed` what was."""
+
+    design: str
+    effect: float
+    periods: tuple[int, ...]
+    observed: tuple[float, ...]
+    expected: tuple[float, ...]
+    standard_error: float | None = None
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    uncertainty: str = ""
+    weights: dict[str, float] | None = None
+    time_weights: dict[str, float] | None = None
+    predictor_weights: dict[str, float] | None = None
+    placebos: tuple[float, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+class Design(Protocol):
+    """A way of estimating. `refuses` says why it cannot be used for a task, or None; `estimate`
+    is only called where it can. Nothing in either may depend on the size of the effect."""
+
+    name: str
+    level: int
+
+    def refuses(self, task: Task) -> str | None:
+        """Why not, in words that say what is missing; None where it can be used."""
+        ...
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect."""
+        ...
+
+
+def percent(task: Task, estimate: Estimate) -> float | None:
+    """The effect in per cent of what would have been; None where that is not above zero."""
+    if task.spec.transform == "log":
+        return 100 * math.expm1(estimate.effect)
+    start = task.cohorts[0].start
+    after = [n for n, one in enumerate(estimate.periods) if one >= start]
+    base = float(np.mean([estimate.expected[n] for n in after]))
+    return 100 * estimate.effect / base if base > 0 else None

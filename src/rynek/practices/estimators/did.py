@@ -1,0 +1,122 @@
+"""Difference in differences: the change of the treated against the change of the compared.
+
+Inference: with at least four treated and four compared units the bias-reduced clustered error with
+Bell-McCaffrey degrees of freedom, which for one start and two groups is the error of a difference
+of two means of changes (Bell & McCaffrey 2002; Imbens & Kolesár 2016). With fewer treated units a
+clustered error is far too small, so there are placebos only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rynek.practices.arrays import Array
+from rynek.practices.estimate import Estimate
+from rynek.practices.placebo import by_placebos, run_placebos
+from rynek.practices.task import Cohort, Task
+
+NAME = "did"
+LEVEL = 3
+FEWEST = 4
+
+
+class DifferenceInDifferences:
+    """The contract's `Design`."""
+
+    name = NAME
+    level = LEVEL
+
+    def refuses(self, task: Task) -> str | None:
+        """Needs somebody to compare with, and one start."""
+        if not task.donors:
+            return "there is no unit to compare with"
+        if len(task.cohorts) > 1:
+            return "the units start at different times: a comparison of two periods mixes them up"
+        return None
+
+    def effect(self, task: Task) -> float:
+        """The effect alone."""
+        changes = _changes(task.outcome, task.cohorts[0])
+        ours, theirs = changes[list(task.cohorts[0].units)], changes[list(task.donors)]
+        return float(ours.mean() - theirs.mean())
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect, by unit changes."""
+        cohort = task.cohorts[0]
+        changes = _changes(task.outcome, cohort)
+        treated, compared = changes[list(cohort.units)], changes[list(task.donors)]
+        effect = float(treated.mean() - compared.mean())
+        periods = (*cohort.fit, *cohort.effect)
+        observed, expected = _paths(task, cohort, periods)
+        clustered = min(len(treated), len(compared)) >= FEWEST
+        inference = _clustered if clustered else _placebo
+        return inference(task, cohort, effect, changes, (periods, observed, expected))
+
+
+_Paths = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+
+
+def _changes(outcome: Array, cohort: Cohort) -> Array:
+    """The change of each unit from the periods before to those of the effect."""
+    after = outcome[:, list(cohort.effect)].mean(axis=1)
+    found: Array = after - outcome[:, list(cohort.fit)].mean(axis=1)
+    return found
+
+
+def _paths(
+    task: Task, cohort: Cohort, periods: tuple[int, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    ours = task.outcome[list(cohort.units)].mean(axis=0)
+    theirs = task.outcome[list(task.donors)].mean(axis=0)
+    fit = list(cohort.fit)
+    shift = float(ours[fit].mean() - theirs[fit].mean())
+    where = list(periods)
+    return tuple(map(float, ours[where])), tuple(map(float, theirs[where] + shift))
+
+
+def _clustered(
+    task: Task, cohort: Cohort, effect: float, changes: Array, paths: _Paths
+) -> Estimate:
+    from scipy.stats import t
+
+    ours, theirs = changes[list(cohort.units)], changes[list(task.donors)]
+    error, freedom = two_sample(ours, theirs)
+    reach = float(t.ppf(0.5 + task.spec.confidence / 2, freedom)) * error
+    p_value = float(2 * t.sf(abs(effect) / error, freedom)) if error > 0 else None
+    return Estimate(
+        NAME,
+        effect,
+        *paths,
+        standard_error=error,
+        interval=(effect - reach, effect + reach),
+        p_value=p_value,
+        uncertainty=(
+            f"bias-reduced error clustered by unit, {freedom:.1f} degrees of freedom"
+            f" ({len(ours)} treated, {len(theirs)} compared)"
+        ),
+        weights=_equal(task),
+    )
+
+
+def two_sample(ours: Array, theirs: Array) -> tuple[float, float]:
+    """The bias-reduced (CR2) error of a difference of means of clusters, and its Satterthwaite
+    degrees of freedom from the variances that were seen."""
+    parts = [float(one.var(ddof=1)) / len(one) for one in (ours, theirs)]
+    total = sum(parts)
+    if total <= 0:
+        return 0.0, float(len(ours) + len(theirs) - 2)
+    below = sum(part**2 / (len(one) - 1) for part, one in zip(parts, (ours, theirs), strict=True))
+    return float(np.sqrt(total)), total**2 / below
+
+
+def _placebo(task: Task, _: Cohort, effect: float, changes: Array, paths: _Paths) -> Estimate:
+    placebos = run_placebos(
+        task.donors,
+        lambda one, others: float(changes[one] - changes[others].mean()) if others else None,
+    )
+    found = Estimate(NAME, effect, *paths, weights=_equal(task))
+    return by_placebos(task, found, placebos)
+
+
+def _equal(task: Task) -> dict[str, float]:
+    return {name: 1 / len(task.donors) for name in task.names(task.donors)}

@@ -1,0 +1,237 @@
+"""Interrupted time series: what one series would have gone on to be, by its own trend and season.
+
+Errors that depend on the one before (AR(1)) are neither ignored nor estimated once: the effect's
+distribution is averaged over every autocorrelation by its likelihood (with a flat prior, so that
+the intercepts, trend and seasons are integrated out as in restricted maximum likelihood; Harville
+1974, Zellner & Tiao 1964). Gaps in the series are gaps, nothing is filled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rynek.practices.arrays import Array, Indexes, mean_of
+from rynek.practices.estimate import Estimate
+from rynek.practices.task import Cohort, Task
+
+NAME = "its"
+LEVEL = 1
+_GRID: Final = np.linspace(-0.45, 0.985, 60)
+_ENOUGH: Final = 3
+
+
+class InterruptedTimeSeries:
+    """The contract's `Design`."""
+
+    name = NAME
+    level = LEVEL
+
+    def refuses(self, task: Task) -> str | None:
+        """Needs one start, and enough periods for what is estimated."""
+        if len(task.cohorts) > 1:
+            return "the units start at different times; evaluate each start alone"
+        model = _model(task, task.cohorts[0])
+        if model.before < model.season + _ENOUGH or model.after < _ENOUGH:
+            return (
+                f"{model.before} periods before the start and {model.after} from it on are too few:"
+                f" at least {model.season + _ENOUGH} and {_ENOUGH} are needed"
+            )
+        if len(model.outcome) - model.columns.shape[1] < _ENOUGH:
+            return f"{len(model.outcome)} periods are too few for {model.columns.shape[1]} terms"
+        if float(np.ptp(model.outcome)) == 0:
+            return "the outcome is the same in every period: there is nothing to explain"
+        return None
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect: the mean over the effect periods of a step and a change of slope."""
+        cohort = task.cohorts[0]
+        model = _model(task, cohort)
+        posterior = _posterior(model)
+        reach = posterior.interval(task.spec.confidence)
+        coefficients = posterior.coefficients
+        without = coefficients.copy()
+        without[list(model.effects)] = 0.0
+        return Estimate(
+            NAME,
+            posterior.mean,
+            model.periods,
+            tuple(map(float, model.outcome)),
+            tuple(map(float, model.columns @ without)),
+            standard_error=posterior.spread,
+            interval=reach,
+            p_value=posterior.p_value(),
+            uncertainty=(
+                "averaged over the autocorrelation by its likelihood; most likely"
+                f" {posterior.autocorrelation:.2f}"
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Observed periods, the outcome there, regressors, and which of them make up the effect."""
+
+    periods: tuple[int, ...]
+    outcome: Array
+    columns: Array
+    effects: tuple[int, int]
+    contrast: Array
+    before: int
+    after: int
+    season: int
+
+
+def _model(task: Task, cohort: Cohort) -> _Model:
+    raw = mean_of(task.seen[list(cohort.units)], axis=0)
+    controls = [mean_of(one[list(cohort.units)], axis=0) for one in task.covariates.values()]
+    complete = ~np.isnan(raw)
+    for one in controls:
+        complete &= ~np.isnan(one)
+    wanted = [*cohort.fit, *cohort.effect]
+    periods = tuple(one for one in wanted if complete[one])
+    where = np.array(periods, dtype=np.intp)
+    after = where >= cohort.start
+    size = max(len(task.panel.times), 2)
+    step = after.astype(np.float64)
+    slope = np.where(after, (where - cohort.start) / size, 0.0)
+    season = _season(task)
+    parts = [np.ones(len(where)), (where - where.mean()) / size if len(where) else step]
+    parts += [step, slope]
+    parts += _seasonal(where, season)
+    parts += [_centred(one[where]) for one in controls]
+    columns = np.column_stack(parts)
+    contrast = np.zeros(columns.shape[1])
+    contrast[2] = 1.0
+    contrast[3] = float(slope[after].mean()) if after.any() else 0.0
+    return _Model(
+        periods,
+        raw[where],
+        columns,
+        (2, 3),
+        contrast,
+        int((~after).sum()),
+        int(after.sum()),
+        season,
+    )
+
+
+def _centred(values: Array) -> Array:
+    size = float(values.std()) if len(values) else 0.0
+    centred: Array = (values - values.mean()) / (size or 1.0)
+    return centred
+
+
+def _season(task: Task) -> int:
+    """Periods in a season: as the specification says, or by the distance of times (months 12,
+    quarters 4, days 7, hours 24); 1 is none."""
+    if task.spec.season is not None:
+        return max(1, task.spec.season)
+    if not any("-" in label[1:] for label in task.panel.labels[:1]):
+        return 1
+    distance = float(np.median(np.diff(task.panel.times)))
+    for low, high, season in ((28, 31, 12), (89, 93, 4), (0.99, 1.01, 7), (0.041, 0.042, 24)):
+        if low <= distance <= high:
+            return season
+    return 1
+
+
+def _seasonal(where: Indexes, season: int) -> list[Array]:
+    place = where % season
+    return [
+        (place == one).astype(np.float64) - (place == 0).astype(np.float64)
+        for one in range(1, season)
+        if (place == one).any()
+    ]
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """A mixture of t distributions, one an autocorrelation."""
+
+    weights: Array
+    centres: Array
+    scales: Array
+    freedom: int
+    coefficients: Array
+    autocorrelation: float
+
+    @property
+    def mean(self) -> float:
+        return float(self.weights @ self.centres)
+
+    @property
+    def spread(self) -> float:
+        """Its standard deviation."""
+        within = self.scales**2 * self.freedom / max(self.freedom - 2, 1)
+        return math.sqrt(float(self.weights @ (within + (self.centres - self.mean) ** 2)))
+
+    def below(self, value: float) -> float:
+        """The probability of an effect below `value`."""
+        from scipy.stats import t
+
+        return float(self.weights @ t.cdf((value - self.centres) / self.scales, self.freedom))
+
+    def p_value(self) -> float:
+        """Twice the smaller tail beyond zero."""
+        low = self.below(0.0)
+        return 2 * min(low, 1 - low)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The central interval."""
+        tail = (1 - confidence) / 2
+        return self._quantile(tail), self._quantile(1 - tail)
+
+    def _quantile(self, share: float) -> float:
+        reach = 100 * float(self.scales.max()) + float(np.ptp(self.centres))
+        low, high = self.mean - reach, self.mean + reach
+        for _ in range(80):
+            middle = (low + high) / 2
+            if self.below(middle) < share:
+                low = middle
+            else:
+                high = middle
+        return (low + high) / 2
+
+
+def _posterior(model: _Model) -> _Posterior:
+    steps = np.diff(np.array(model.periods))
+    count, terms = model.columns.shape
+    likelihood, centres, scales, solutions = [], [], [], []
+    for one in _GRID:
+        outcome, columns, logs = _whitened(model, steps, float(one))
+        gram = columns.T @ columns
+        inverse = np.linalg.pinv(gram)
+        solution = inverse @ (columns.T @ outcome)
+        residual = max(float(((outcome - columns @ solution) ** 2).sum()), 1e-300)
+        determinant = float(np.linalg.slogdet(gram)[1])
+        likelihood.append(-logs - determinant / 2 - (count - terms) / 2 * math.log(residual))
+        centres.append(float(model.contrast @ solution))
+        variance = residual / (count - terms) * float(model.contrast @ inverse @ model.contrast)
+        scales.append(math.sqrt(max(variance, 1e-300)))
+        solutions.append(solution)
+    weights = np.exp(np.array(likelihood) - max(likelihood))
+    weights /= weights.sum()
+    return _Posterior(
+        weights,
+        np.array(centres),
+        np.array(scales),
+        count - terms,
+        weights @ np.array(solutions),
+        float(_GRID[int(np.argmax(likelihood))]),
+    )
+
+
+def _whitened(model: _Model, steps: Array, correlation: float) -> tuple[Array, Array, float]:
+    """Outcome and regressors with independent errors, and half the log determinant. Over a gap of
+    k periods the correlation is its k-th power."""
+    reach = np.sign(correlation) ** steps * np.abs(correlation) ** steps
+    variance = np.concatenate([[1.0], 1.0 - reach**2])
+    outcome, columns = model.outcome.copy(), model.columns.copy()
+    outcome[1:] -= reach * model.outcome[:-1]
+    columns[1:] -= reach[:, None] * model.columns[:-1]
+    root = np.sqrt(variance)
+    return outcome / root, columns / root[:, None], float(np.log(variance).sum() / 2)

@@ -1,0 +1,105 @@
+"""Predictor weights of a synthetic control, chosen so that the outcome before the start is met.
+
+For weights v of the predictors the donors' weights are exact (`simplex`); v is searched from the
+equal weights and from those of a regression of the outcome on the predictors, by Nelder-Mead and
+then BFGS, as Abadie, Diamond & Hainmueller's software does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rynek.base.errors import BadRequestData
+from rynek.practices.arrays import Array
+from rynek.practices.simplex import simplex_quadratic
+from rynek.practices.task import Task
+
+__all__ = ["Fitted", "fit_predictors"]
+
+_ROUNDS = 1000
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights of donors, and of predictors where there are some."""
+
+    weights: Array
+    importance: dict[str, float] | None = None
+
+
+def fit_predictors(
+    task: Task, own: Sequence[int], donors: list[int], before: Array, ours: Array
+) -> Fitted:
+    """Weights for units `own` by the predictors; `before` (periods × donors) and `ours` are the
+    outcome in the fit window. BadRequestData where a predictor is missing."""
+    assert task.predictors is not None
+    names = [one.column for one in task.spec.predictors]
+    values = np.column_stack(
+        [task.predictors[:, list(own)].mean(axis=1), task.predictors[:, donors]]
+    )
+    _refuse_missing(task, names, values, donors)
+    size = values.std(axis=1, ddof=1, keepdims=True)
+    if (size == 0).any():
+        same = names[int(np.argmax(size == 0))]
+        raise BadRequestData(f"predictor {same!r} is the same for all units: it tells nothing")
+    scaled = values / size
+    target, candidates = scaled[:, 0], scaled[:, 1:]
+    chosen = _search(target, candidates, before, ours)
+    weights = _inner(chosen, target, candidates)
+    labels = [f"{name} {n + 1}" if names.count(name) > 1 else name for n, name in enumerate(names)]
+    return Fitted(weights, dict(zip(labels, map(float, chosen), strict=True)))
+
+
+def _inner(importance: Array, target: Array, candidates: Array, near: Array | None = None) -> Array:
+    weighted = candidates.T * importance
+    return simplex_quadratic(weighted @ candidates, weighted @ target, near)
+
+
+def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Array:
+    from scipy.optimize import minimize
+
+    last: Array | None = None
+
+    def error(raw: Array) -> float:
+        nonlocal last
+        size = np.abs(raw)
+        total = float(size.sum())
+        if not 0 < total < np.inf:
+            return float("inf")
+        last = _inner(size / total, target, candidates, last)
+        return float(np.mean((ours - before @ last) ** 2))
+
+    best, least = np.full(len(target), 1 / len(target)), np.inf
+    if len(target) == 1:
+        return best
+    for start in (best, _regressed(target, candidates, before, ours)):
+        for method in ("Nelder-Mead", "BFGS"):
+            found = minimize(error, start, method=method, options={"maxiter": _ROUNDS})
+            if found.fun < least:
+                least, best = float(found.fun), np.abs(found.x) / np.abs(found.x).sum()
+    return best
+
+
+def _regressed(target: Array, candidates: Array, before: Array, ours: Array) -> Array:
+    """How much each predictor says about the outcome, over all units."""
+    features = np.column_stack([target, candidates]).T
+    design = np.column_stack([np.ones(len(features)), features])
+    outcome = np.column_stack([ours, before]).T
+    slopes = np.linalg.lstsq(design, outcome, rcond=None)[0][1:]
+    power = (slopes**2).sum(axis=1)
+    total = float(power.sum())
+    if not total > 0:
+        return np.full(len(target), 1 / len(target))
+    shares: Array = power / total
+    return shares
+
+
+def _refuse_missing(task: Task, names: list[str], values: Array, donors: list[int]) -> None:
+    if not np.isnan(values).any():
+        return
+    row, column = (int(one) for one in np.argwhere(np.isnan(values))[0])
+    unit = "the treated unit" if column == 0 else repr(task.panel.units[donors[column - 1]])
+    raise BadRequestData(f"predictor {names[row]!r} has no value for {unit} in its periods")

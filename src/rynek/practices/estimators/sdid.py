@@ -1,0 +1,97 @@
+"""Synthetic difference in differences (Arkhangelsky, Athey, Hirshberg, Imbens & Wager 2021).
+
+Donors are weighted so that they run parallel to the treated place before the start, periods so that
+they are like those after it; the effect is the difference in differences under both weights. Solved
+exactly, where the authors' software stops its iterations early.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rynek.practices.arrays import Array
+from rynek.practices.estimate import Estimate
+from rynek.practices.estimators.synthetic import few
+from rynek.practices.placebo import by_placebos, run_placebos
+from rynek.practices.simplex import simplex_quadratic
+from rynek.practices.task import Cohort, Task
+
+NAME = "sdid"
+LEVEL = 3
+# The authors' regularisation of the weights of periods, in units of the noise.
+_TIME_RIDGE = 1e-6
+
+
+class SyntheticDifferenceInDifferences:
+    """The contract's `Design`."""
+
+    name = NAME
+    level = LEVEL
+
+    def refuses(self, task: Task) -> str | None:
+        """Needs donors and periods as every mixture does."""
+        return few(task)
+
+    def effect(self, task: Task) -> float:
+        """The effect alone."""
+        cohort = task.cohorts[0]
+        target = task.outcome[list(cohort.units)].mean(axis=0)
+        return _effect(task.outcome, target, list(task.donors), cohort, len(cohort.units))[0]
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect with its weights of donors and of periods."""
+        cohort = task.cohorts[0]
+        target = task.outcome[list(cohort.units)].mean(axis=0)
+        donors = list(task.donors)
+        effect, units, times = _effect(task.outcome, target, donors, cohort, len(cohort.units))
+        placebos = run_placebos(
+            task.donors,
+            lambda one, others: (
+                _effect(task.outcome, task.outcome[one], others, cohort, 1)[0]
+                if len(others) > 1
+                else None
+            ),
+        )
+        mixed = units @ task.outcome[donors]
+        shift = float(times @ (target - mixed)[list(cohort.fit)])
+        periods = (*cohort.fit, *cohort.effect)
+        where = list(periods)
+        labels = [task.panel.labels[one] for one in cohort.fit]
+        found = Estimate(
+            NAME,
+            effect,
+            periods,
+            tuple(map(float, target[where])),
+            tuple(map(float, mixed[where] + shift)),
+            weights=dict(zip(task.names(task.donors), map(float, units), strict=True)),
+            time_weights=dict(zip(labels, map(float, times), strict=True)),
+        )
+        return by_placebos(task, found, placebos)
+
+
+def _effect(
+    outcome: Array, target: Array, donors: list[int], cohort: Cohort, treated: int
+) -> tuple[float, Array, Array]:
+    """(effect, weights of donors, weights of periods before the start)."""
+    fit, effect = list(cohort.fit), list(cohort.effect)
+    before, after = outcome[np.ix_(donors, fit)], outcome[np.ix_(donors, effect)].mean(axis=1)
+    noise = float(np.diff(before, axis=1).std(ddof=1))
+    units = _unit_weights(before, target[fit], noise, treated * len(effect))
+    times = _time_weights(before, after, noise)
+    ours = float(target[effect].mean() - times @ target[fit])
+    return ours - float(units @ (after - before @ times)), units, times
+
+
+def _unit_weights(before: Array, target: Array, noise: float, cells: int) -> Array:
+    columns = (before - before.mean(axis=1, keepdims=True)).T
+    ours = target - target.mean()
+    ridge = np.sqrt(cells) * noise**2 * len(ours)
+    return simplex_quadratic(columns.T @ columns + ridge * np.eye(len(before)), columns.T @ ours)
+
+
+def _time_weights(before: Array, after: Array, noise: float) -> Array:
+    columns = before - before.mean(axis=0)
+    ours = after - after.mean()
+    ridge = (_TIME_RIDGE * noise) ** 2 * len(before)
+    gram = columns.T @ columns + ridge * np.eye(before.shape[1])
+    return simplex_quadratic(gram, columns.T @ ours)

@@ -1,0 +1,183 @@
+"""`evaluate`: from a specification to an effect, with its checks, its level and a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rynek.base.errors import BadRequestData
+from rynek.practices.checks import run_checks
+from rynek.practices.estimate import Case, Check, Design, Estimate, percent
+from rynek.practices.estimators.did import FEWEST, DifferenceInDifferences
+from rynek.practices.estimators.its import InterruptedTimeSeries
+from rynek.practices.estimators.sdid import SyntheticDifferenceInDifferences
+from rynek.practices.estimators.synthetic import SyntheticControl
+from rynek.practices.evidence import Level, level_of
+from rynek.practices.sentences import sentences
+from rynek.practices.specification import Specification
+from rynek.practices.task import Task, make_task
+
+__all__ = ["DESIGNS", "Evaluation", "evaluate"]
+
+DESIGNS: Final[Mapping[str, Design]] = {
+    one.name: one
+    for one in (
+        DifferenceInDifferences(),
+        SyntheticDifferenceInDifferences(),
+        SyntheticControl(),
+        InterruptedTimeSeries(),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The answer: an estimate with its checks, level of evidence and sentences by language."""
+
+    task: Task
+    estimate: Estimate
+    checks: tuple[Check, ...]
+    level: Level
+    sentence: Mapping[str, str]
+    why: str
+    others: tuple[Mapping[str, Any], ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        estimate, spec = self.estimate, self.task.spec
+        return {
+            "design": estimate.design,
+            "why": self.why,
+            "outcome": spec.outcome,
+            "transform": spec.transform,
+            "effect": estimate.effect,
+            "effect_percent": percent(self.task, estimate),
+            "standard_error": estimate.standard_error,
+            "interval": None if estimate.interval is None else list(estimate.interval),
+            "confidence": spec.confidence,
+            "p_value": estimate.p_value,
+            "uncertainty": estimate.uncertainty,
+            "weights": estimate.weights,
+            "time_weights": estimate.time_weights,
+            "predictor_weights": estimate.predictor_weights,
+            "effects": _per_period(self.task, estimate),
+            "placebo_effects": list(estimate.placebos) or None,
+            "level": self.level.number,
+            "level_reason": self.level.reason,
+            "would_lift": self.level.would_lift,
+            "checks": [one.document() for one in self.checks],
+            "sentence": self.sentence["en"],
+            "sentences": dict(self.sentence),
+            "donors": self.task.names(self.task.donors),
+            "left_out": self.task.left_out,
+            "alternatives": list(self.others),
+        }
+
+
+def evaluate(spec: Specification, folder: Path) -> Evaluation:
+    """Estimate an effect as `spec` asks; its panel lies in `folder`.
+
+    BadRequestData where there is nothing to estimate from, or the design that was asked for cannot
+    be used, with the reason and what could.
+    """
+    task = make_task(spec, folder)
+    _refuse_constant(task)
+    design, why = _choose(task)
+    estimate = design.estimate(task)
+    if not math.isfinite(estimate.effect):
+        raise BadRequestData(f"{design.name} finds no finite effect: the values are too large")
+    checks = (*estimate.checks, *run_checks(Case(task, design, estimate)))
+    level = level_of(design, task, checks)
+    return Evaluation(
+        task,
+        estimate,
+        checks,
+        level,
+        sentences(task, estimate, level),
+        why,
+        tuple(_other(task, one) for one in DESIGNS.values() if one is not design),
+    )
+
+
+def _refuse_constant(task: Task) -> None:
+    if float(np.nanmax(task.seen) - np.nanmin(task.seen)) == 0:
+        raise BadRequestData(
+            f"{task.spec.outcome!r} is the same for every unit and period: there is no effect to find"
+        )
+
+
+def _choose(task: Task) -> tuple[Design, str]:
+    """The design and why; never by its result."""
+    wanted = task.spec.design
+    if wanted == "auto":
+        return _strongest(task)
+    design = DESIGNS.get(wanted)
+    if design is None:
+        raise BadRequestData(f"design: {wanted!r} is not there yet; {', '.join(DESIGNS)} are")
+    refusal = design.refuses(task)
+    if refusal:
+        fit = [one.name for one in DESIGNS.values() if one.refuses(task) is None]
+        rest = f"; {', '.join(fit)} could be used" if fit else ""
+        raise BadRequestData(f"{wanted}: {refusal}{rest}")
+    return design, "the specification asks for it"
+
+
+def _strongest(task: Task) -> tuple[Design, str]:
+    many = min(len(task.treated), len(task.donors)) >= FEWEST
+    order = ("did", "sdid", "synthetic_control", "its") if many else (
+        "sdid", "synthetic_control", "did", "its"
+    )  # fmt: skip
+    refused: list[str] = []
+    for name in order:
+        refusal = DESIGNS[name].refuses(task)
+        if refusal is None:
+            reasons = {
+                "did": "several treated and several compared places: errors by place can be had",
+                "sdid": "few treated places: weights of places and of periods in one",
+                "synthetic_control": "few treated places and donors that went along with them",
+                "its": "one series without anything to compare it with",
+            }
+            if name == "did" and not many:
+                return DESIGNS[name], "few treated places, and no mixture is like them"
+            return DESIGNS[name], reasons[name]
+        refused.append(f"{name}: {refusal}")
+    raise BadRequestData("no design can be used: " + "; ".join(refused))
+
+
+def _other(task: Task, design: Design) -> dict[str, Any]:
+    """What another design gives for the same question."""
+    refusal = design.refuses(task)
+    if refusal:
+        return {"design": design.name, "refused": refusal}
+    try:
+        found = design.estimate(task)
+    except BadRequestData as problem:
+        return {"design": design.name, "refused": problem.detail}
+    return {
+        "design": design.name,
+        "effect": found.effect,
+        "standard_error": found.standard_error,
+        "interval": None if found.interval is None else list(found.interval),
+        "p_value": found.p_value,
+    }
+
+
+def _per_period(task: Task, estimate: Estimate) -> list[dict[str, Any]]:
+    start = task.cohorts[0].start
+    return [
+        {
+            "period": task.panel.labels[one],
+            "observed": seen,
+            "expected": expected,
+            "effect": seen - expected,
+            "treated": one >= start,
+        }
+        for one, seen, expected in zip(
+            estimate.periods, estimate.observed, estimate.expected, strict=True
+        )
+    ]

@@ -1,0 +1,89 @@
+"""Least squares with weights that are not negative and add up to one, solved exactly.
+
+An active-set method: weights that are in use come from one small linear system, one more enters
+while that improves the fit, and those that would turn negative leave. It ends at the optimum up to
+rounding, unlike gradient methods that stop early.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rynek.practices.arrays import Array
+
+__all__ = ["simplex_least_squares", "simplex_quadratic"]
+
+_TOLERANCE = 1e-10
+_TINY = 1e-13
+
+
+def simplex_least_squares(columns: Array, target: Array, ridge: float = 0.0) -> Array:
+    """The weights w that minimise |columns·w − target|² + ridge·|w|², w ≥ 0, Σw = 1.
+
+    `columns` is (rows × candidates), `target` (rows).
+    """
+    gram = columns.T @ columns
+    if ridge:
+        gram = gram + ridge * np.eye(len(gram))
+    return simplex_quadratic(gram, columns.T @ target)
+
+
+def simplex_quadratic(gram: Array, linear: Array, near: Array | None = None) -> Array:
+    """The weights w that minimise w'·gram·w − 2·linear'·w, w ≥ 0, Σw = 1. Those of a problem
+    like it (`near`) make it quicker."""
+    count = len(linear)
+    weights = np.zeros(count)
+    if near is None:
+        used = [int(np.argmin(np.diag(gram) - 2 * linear))]
+    else:
+        used = near.nonzero()[0].tolist()
+    weights[used] = 1.0 / len(used)
+    limit = -_TOLERANCE * max(1.0, abs(float(linear.max())), abs(float(linear.min())))
+    for _ in range(50 * count):
+        used = _settle(gram, linear, weights, used)
+        slope = gram @ weights - linear
+        # Equal for all in use, up to rounding: the multiplier of Σw = 1.
+        level = float(slope[used[0]])
+        slope[used] = level
+        enters = int(slope.argmin())
+        if slope[enters] - level >= limit:
+            break
+        used.append(enters)
+    return weights
+
+
+def _settle(gram: Array, linear: Array, weights: Array, used: list[int]) -> list[int]:
+    """Move to the optimum over the weights in use; those that would turn negative leave."""
+    while True:
+        wanted = _equality(gram, linear, used)
+        if wanted.min() > 0 or len(used) == 1:
+            weights[:] = 0.0
+            weights[used] = wanted
+            return used
+        now = weights[used]
+        falling = wanted <= 0
+        step = float(np.min(now[falling] / np.maximum(now[falling] - wanted[falling], 1e-300)))
+        moved = now + min(step, 1.0) * (wanted - now)
+        stays = ~(falling & (moved <= _TINY))
+        if stays.all():
+            stays[int(np.argmin(moved))] = False
+        weights[:] = 0.0
+        used = [one for one, kept in zip(used, stays, strict=True) if kept]
+        weights[used] = np.maximum(moved[stays], 0.0)
+        weights /= weights.sum()
+
+
+def _equality(gram: Array, linear: Array, used: list[int]) -> Array:
+    """The optimum over `used` with Σw = 1 alone."""
+    size = len(used)
+    system = np.ones((size + 1, size + 1))
+    system[:size, :size] = gram[used][:, used]
+    system[size, size] = 0.0
+    right = np.ones(size + 1)
+    right[:size] = linear[used]
+    try:
+        found = np.asarray(np.linalg.solve(system, right), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        found = np.asarray(np.linalg.lstsq(system, right, rcond=None)[0], dtype=np.float64)
+    weights: Array = found[:size]
+    return weights

@@ -1,0 +1,228 @@
+"""What is refused, with what words, and what an answer holds (through the public face)."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rynek.base.errors import BadRequestData
+from rynek.practices import LANGUAGES, Evaluation, evaluate, parse_specification
+
+BASE = {"panel": "panel.csv", "unit": "place", "time": "week", "outcome": "count", "start": 20}
+
+
+def panel(folder: Path, units: int = 8, weeks: int = 30, seed: int = 0, **odd: Any) -> None:
+    """Places p0 … with a common movement; `odd` replaces the values of a place."""
+    rng = np.random.default_rng(seed)
+    common = np.cumsum(rng.normal(size=weeks)) + 50
+    lines = ["place,week,count"]
+    for unit in range(units):
+        own = odd.get(f"p{unit}", common + rng.normal(size=weeks) + unit)
+        lines += [f"p{unit},{week},{own[week]}" for week in range(weeks)]
+    (folder / "panel.csv").write_text("\n".join(lines) + "\n")
+
+
+def ask(folder: Path, **more: Any) -> Evaluation:
+    document = {key: value for key, value in (BASE | more).items() if value is not None}
+    return evaluate(parse_specification(document), folder)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"start": 400}, "outside the data"),
+        ({"start": 0}, "outside the data"),
+        ({"start": None}, "start: the first treated period is needed"),
+        ({"treated": "nowhere"}, "no unit 'nowhere'"),
+        ({"treated": []}, "at least one unit"),
+        ({"treated": ["p1", "p1"]}, "named twice"),
+        ({"treated": None}, "name the treated units"),
+        ({"donors": ["p0", "p1"]}, "'p0' is treated"),
+        ({"exclude": [f"p{n}" for n in range(1, 8)]}, "no donor is left"),
+        ({"outcome": "weight"}, "no column 'weight'"),
+        ({"panel": "none.csv"}, "cannot be read"),
+        ({"fit_window": [5, 22]}, "reaches into the treated"),
+        ({"effect_periods": [10, 25]}, "begin before the start"),
+        ({"effect_periods": [90, 95]}, "no time from 90"),
+        ({"design": "best"}, "design"),
+        ({"design": "bsts"}, "not there yet"),
+        ({"confidence": 1.5}, "confidence"),
+        ({"colour": 1}, "colour"),
+        ({"predictors": [{"column": "count", "operation": "mode"}]}, "operation"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(
+    tmp_path: Path, more: dict[str, Any], words: str
+) -> None:
+    panel(tmp_path)
+    with pytest.raises(BadRequestData) as refused:
+        ask(tmp_path, **({"treated": "p0"} | more))
+    assert words in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("place,week,count\n", "no rows"),
+        ("place,week,count\na,1,2\n", "one period"),
+        ("place,week,count\na,1,2\na,1,3\n", "rows for 'a' at one time"),
+        ("place,week,count\na,1,x\na,2,3\n", "something else than numbers"),
+        ("place,week,count\na,1,inf\na,2,3\n", "infinite"),
+        ("place,week,count\na,soon,1\na,2,3\n", "'soon' is no time"),
+        ("place,week,count\n" + "".join(f"{p},{w},5\n" for p in "ab" for w in range(30)), "same"),
+        ("place,week,count\na,1,2\nb,1\n", "no table"),
+    ],
+)
+def test_a_panel_that_is_none(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "panel.csv").write_text(text)
+    with pytest.raises(BadRequestData) as refused:
+        ask(tmp_path, treated="a")
+    assert words in refused.value.detail
+
+
+def test_an_answer_holds_everything_and_reads_in_six_languages(tmp_path: Path) -> None:
+    panel(tmp_path, units=30)
+    found = ask(tmp_path, treated="p3", outcome_unit="rides", title="Rides").document()
+    json.dumps(found, allow_nan=False)
+    assert found["design"] == "sdid"
+    assert len(found["placebo_effects"]) == 29
+    assert {one["name"] for one in found["checks"]} >= {
+        "trend before the start",
+        "placebo in time",
+        "placebo in space",
+        "convex hull",
+        "level against logarithm",
+        "runs of equal values",
+        "missing values",
+        "leave one donor out",
+        "fit window",
+        "spill-over to neighbours",
+    }
+    assert all(one["reason"] for one in found["checks"])
+    assert set(found["sentences"]) == set(LANGUAGES)
+    assert len(set(found["sentences"].values())) == len(LANGUAGES)
+    assert all("Rides" in one for one in found["sentences"].values())
+
+
+def test_a_known_effect_is_found_by_every_design(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    common = np.cumsum(rng.normal(size=60)) + 50
+    treated = common + rng.normal(size=60) * 0.3 + 4 + np.where(np.arange(60) >= 40, 10.0, 0.0)
+    panel(tmp_path, units=25, weeks=60, seed=1, p4=treated)
+    for design in ("did", "sdid", "synthetic_control"):
+        found = ask(tmp_path, treated="p4", start=40, design=design).estimate
+        assert found.effect == pytest.approx(10, abs=1.5), design
+        assert found.interval is not None
+        assert found.interval[0] < 10 < found.interval[1]
+        assert found.p_value == pytest.approx(1 / 25)
+
+
+def test_several_treated_places_have_clustered_errors(tmp_path: Path) -> None:
+    panel(tmp_path, units=12)
+    found = ask(tmp_path, treated=["p0", "p1", "p2", "p3"])
+    assert found.estimate.design == "did"
+    assert "degrees of freedom" in found.estimate.uncertainty
+    assert found.estimate.standard_error is not None
+    assert found.estimate.standard_error > 0
+
+
+def test_a_place_that_nobody_is_like_has_no_synthetic_control(tmp_path: Path) -> None:
+    panel(tmp_path, p2=np.linspace(300, 320, 30))
+    with pytest.raises(BadRequestData) as refused:
+        ask(tmp_path, treated="p2", design="synthetic_control")
+    assert "outside the range of all donors" in refused.value.detail
+    assert "sdid" in refused.value.detail
+    found = ask(tmp_path, treated="p2")
+    hull = next(one for one in found.checks if one.name == "convex hull")
+    assert hull.verdict == "failed"
+    assert ask(tmp_path, treated="p2", design="synthetic_control", intercept=True)
+
+
+def test_few_donors_give_no_interval_and_say_so(tmp_path: Path) -> None:
+    panel(tmp_path, units=8)
+    found = ask(tmp_path, treated="p0").document()
+    assert found["interval"] is None
+    assert "7 donors" in found["uncertainty"]
+    assert "19" in found["uncertainty"]
+    space = next(one for one in found["checks"] if one["name"] == "placebo in space")
+    assert space["verdict"] == "not applicable"
+    assert "can't be said" in found["sentence"]
+
+
+def test_a_dead_sensor_is_noticed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    dead = rng.normal(size=30) + 50
+    dead[18:25] = 0
+    panel(tmp_path, units=25, p0=dead)
+    found = ask(tmp_path, treated="p0")
+    runs = next(one for one in found.checks if one.name == "runs of equal values")
+    assert runs.verdict == "failed"
+    assert "7 periods" in runs.reason
+    assert found.level.number == 2
+    assert "runs of equal values" in found.level.would_lift
+
+
+def test_one_series_is_compared_with_its_own_past(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    lines = ["month,trips,rain"]
+    for n in range(96):
+        month = f"{2018 + n // 12}-{n % 12 + 1:02}-01"
+        trips = 100 + n / 4 + 10 * math.sin(n / 6 * math.pi) + rng.normal() + 8 * (n >= 72)
+        if n not in (30, 31, 80):
+            lines.append(f"{month},{trips},{rng.random()}")
+    (tmp_path / "one.csv").write_text("\n".join(lines))
+    document = {"panel": "one.csv", "time": "month", "outcome": "trips", "start": "2024-01"}
+    found = evaluate(parse_specification(document), tmp_path)
+    assert found.estimate.design == "its"
+    assert found.estimate.effect == pytest.approx(8, abs=1.5)
+    assert found.estimate.interval is not None
+    assert found.estimate.interval[0] < 8 < found.estimate.interval[1]
+    assert found.level.number == 1
+    weather = evaluate(parse_specification(document | {"covariates": ["rain"]}), tmp_path)
+    assert weather.level.number == 2
+    with pytest.raises(BadRequestData, match="too few"):
+        evaluate(parse_specification(document | {"start": "2025-12"}), tmp_path)
+
+
+def test_gaps_are_counted_and_never_taken_for_readings(tmp_path: Path) -> None:
+    panel(tmp_path, units=25)
+    rows = (tmp_path / "panel.csv").read_text().splitlines()
+    kept = [r for r in rows if not r.startswith(("p0,20,", "p0,21,", "p0,19,", "p5,7,"))]
+    (tmp_path / "panel.csv").write_text("\n".join(kept))
+    found = ask(tmp_path, treated="p0").document()
+    periods = [one["period"] for one in found["effects"]]
+    assert "19" not in periods
+    assert "20" not in periods
+    missing = next(one for one in found["checks"] if one["name"] == "missing values")
+    assert missing["verdict"] == "failed"
+    assert missing["figures"]["filled"] == 4
+
+
+def test_tables_of_spreadsheets_and_parquet_are_read(tmp_path: Path) -> None:
+    from pyarrow import csv, parquet
+
+    panel(tmp_path, units=25)
+    first = ask(tmp_path, treated="p0").estimate
+    parquet.write_table(csv.read_csv(tmp_path / "panel.csv"), tmp_path / "panel.parquet")
+    assert ask(tmp_path, treated="p0", panel="panel.parquet").estimate == first
+    text = (tmp_path / "panel.csv").read_text().replace(",", ";").replace(".", ",")
+    (tmp_path / "comma.csv").write_text("\ufeff" + text)
+    assert ask(tmp_path, treated="p0", panel="comma.csv").estimate == first
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_panel_or_refused(tmp_path_factory: Any, body: bytes) -> None:
+    folder = tmp_path_factory.mktemp("any", numbered=True)
+    (folder / "panel.csv").write_bytes(b"place,week,count\n" + body)
+    try:
+        found = ask(folder, treated="a", start=2)
+    except BadRequestData:
+        return
+    assert math.isfinite(found.estimate.effect)
