@@ -67,7 +67,7 @@ def _results(
     slowest = max(played.lags, key=lambda feed: max(played.lags[feed], default=0))
     none = Target(at_most=0)
     yield Result(
-        job=name, unit="updates/s", value=played.updates / (played.ended - played.begun),
+        job=name, unit="updates/s", value=played.updates / seconds,
         memory_mb=used.memory / 1e6,
         note=f"{told}; settled {played.settled - played.ended:.1f} s after",
     )  # fmt: skip

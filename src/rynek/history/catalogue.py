@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = ("observed", "deleted", "first", "last", "numbers")
 MOST_ENTRIES: Final = 1_000_000
+_WARM_ROWS: Final = 250_000
+"""Rows that are read ahead at once: more would take hundreds of MB for a question nobody asked."""
 
 
 class Found(msgspec.Struct):
@@ -138,11 +140,17 @@ class Catalogue:
         return found if len(found) == len(parts) else None
 
     def warm(self, parts: Sequence[Part], most: int) -> None:
-        """Read some of the files that are not known yet, the last ones first."""
+        """Read some of the files that are not known yet, the last ones first; large ones are left
+        to the question that needs them."""
         with self._lock:
             missing = [part for part in reversed(parts) if part.path not in self._entries]
-        if missing and self._size < self._most // 2:
-            self._tables(missing[:most])
+        chosen, rows = [], 0
+        for part in missing:
+            if rows + part.rows <= _WARM_ROWS and len(chosen) < most:
+                chosen.append(part)
+                rows += part.rows
+        if chosen and self._size < self._most // 2:
+            self._tables(chosen)
 
     def _tables(self, parts: Sequence[Part]) -> list[pa.Table] | None:
         with self._lock:
