@@ -101,8 +101,12 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
+@lru_cache(maxsize=8192)
 def parse_iso(text: str) -> int:
-    """An ISO 8601 date-time with a zone → epoch microseconds; ValueError when it is none."""
+    """An ISO 8601 date-time with a zone → epoch microseconds; ValueError when it is none.
+
+    Remembered: the attributes of one reading share their time, and each is asked several times.
+    """
     match = _ISO.match(text)
     if match is None:
         raise ValueError(f"not an ISO 8601 date-time with zone: {text[:64]!r}")

@@ -139,17 +139,49 @@ class FeedLoop:
         """One poll; never raises. Answers how many seconds to wait for the next."""
         try:
             payloads = await self._fetch()
+            if isinstance(self.source, WebhookSource):
+                await self._posted(self.source, payloads)
+                return 0.0
             self.vitals.attempt()
             report = await self._take(payloads)
         except Exception as error:
             return self._failed(error)
         self.source.confirm(report)
+        self._succeeded()
+        return 0.0 if self.source.paced else self.config.every * random.uniform(0.95, 1.05)
+
+    async def _posted(self, source: WebhookSource, payloads: Sequence[Payload]) -> None:
+        """Deal with bodies that came at about the same time: small ones in order and at once, so that
+        they share a commit; each sender learns of its own."""
+        waiting: list[Awaitable[None]] = []
+        for payload in payloads:
+            work = self._one_post(source, payload)
+            if len(payload.data) <= THREAD_ABOVE:
+                waiting.append(work)
+                continue
+            await asyncio.gather(*waiting)
+            waiting = []
+            await work
+        await asyncio.gather(*waiting)
+        source.confirm(WriteReport())
+
+    async def _one_post(self, source: WebhookSource, payload: Payload) -> None:
+        try:
+            self.vitals.attempt()
+            report = await self._take([payload])
+        except Exception as error:
+            source.settle(payload, error)
+            self._note_failure(error)
+        else:
+            source.settle(payload, report)
+            self._succeeded()
+
+    def _succeeded(self) -> None:
         self._failures = 0
         if bad := self._bad_files():
             self._tell(bad)
         elif self.vitals.success():
             _log.info("feed works again", extra={"feed": self.config.name})
-        return 0.0 if self.source.paced else self.config.every * random.uniform(0.95, 1.05)
 
     async def _fetch(self) -> Sequence[Payload]:
         if self.source.paced:
@@ -259,15 +291,15 @@ class FeedLoop:
             _log.warning("feed fails", extra={"feed": self.config.name, "reason": reason})
 
     def _failed(self, error: Exception) -> float:
-        reason = reason_of(error)
         self.source.reject(error)
+        self._note_failure(error)
+        return 0.0 if self.source.paced else back_off(self.config.every, self._failures)
+
+    def _note_failure(self, error: Exception) -> None:
         self._failures += 1
-        self._tell(reason)
+        self._tell(reason_of(error))
         if not isinstance(error, (SourceError, ValueError, TimeoutError, Problem, OSError)):
             _log.debug("feed fails", exc_info=error, extra={"feed": self.config.name})
-        if self.source.paced:
-            return 0.0
-        return back_off(self.config.every, self._failures)
 
 
 def back_off(every: float, failures: int) -> float:

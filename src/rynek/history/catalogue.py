@@ -144,7 +144,8 @@ class Catalogue:
         to the question that needs them."""
         with self._lock:
             missing = [part for part in reversed(parts) if part.path not in self._entries]
-        chosen, rows = [], 0
+        chosen: list[Part] = []
+        rows = 0
         for part in missing:
             if rows + part.rows <= _WARM_ROWS and len(chosen) < most:
                 chosen.append(part)

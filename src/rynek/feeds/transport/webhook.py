@@ -11,6 +11,8 @@ from rynek.feeds.kit.content import inflate
 from rynek.feeds.transport.contract import Payload
 
 QUEUE = 256
+AT_ONCE = 64
+_Waiting = tuple[Payload, asyncio.Future[WriteReport]]
 
 
 class WebhookSource:
@@ -20,10 +22,8 @@ class WebhookSource:
 
     def __init__(self, config: FeedConfig) -> None:
         self._max_bytes = config.max_bytes
-        self._queue: asyncio.Queue[tuple[Payload, asyncio.Future[WriteReport]]] = asyncio.Queue(
-            QUEUE
-        )
-        self._current: asyncio.Future[WriteReport] | None = None
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(QUEUE)
+        self._fetched: list[_Waiting] = []
         self._closed = False
 
     async def deliver(self, body: bytes, part: str = "") -> WriteReport:
@@ -45,33 +45,42 @@ class WebhookSource:
         return await answer
 
     async def fetch(self) -> Sequence[Payload]:
-        """Wait for the next body whose sender is still there."""
+        """Wait for a body whose sender is still there; it and those behind it, 64 at most."""
         while True:
-            payload, answer = await self._queue.get()
-            if not answer.done():
-                self._current = answer
-                return [payload]
+            found = [await self._queue.get()]
+            while len(found) < AT_ONCE and not self._queue.empty():
+                found.append(self._queue.get_nowait())
+            self._fetched = [(payload, answer) for payload, answer in found if not answer.done()]
+            if self._fetched:
+                return [payload for payload, _ in self._fetched]
 
     async def more(self, documents: Sequence[tuple[str, str]]) -> Sequence[Payload]:
         """A body stands alone."""
         return []
 
+    def settle(self, payload: Payload, outcome: WriteReport | Exception) -> None:
+        """Tell the sender of one body what became of it, or why nothing did."""
+        for fetched, answer in self._fetched:
+            if fetched is payload and not answer.done():
+                if isinstance(outcome, Exception):
+                    answer.set_exception(outcome)
+                else:
+                    answer.set_result(outcome)
+
     def confirm(self, report: WriteReport) -> None:
-        """Tell the sender what became of it."""
-        if self._current is not None and not self._current.done():
-            self._current.set_result(report)
-        self._current = None
+        """Every body was settled by itself."""
+        self._fetched = []
 
     def reject(self, error: Exception) -> None:
-        """Tell the sender why not."""
-        if self._current is not None and not self._current.done():
-            self._current.set_exception(error)
-        self._current = None
+        """Tell those that were not settled why not."""
+        for payload, _ in self._fetched:
+            self.settle(payload, error)
+        self._fetched = []
 
     async def close(self) -> None:
         """Refuse whoever still waits."""
         self._closed = True
         self.reject(Unavailable("the feed is stopping"))
         while not self._queue.empty():
-            _, self._current = self._queue.get_nowait()
+            self._fetched = [self._queue.get_nowait()]
             self.reject(Unavailable("the feed is stopping"))
