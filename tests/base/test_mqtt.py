@@ -152,3 +152,38 @@ def test_targets() -> None:
     assert plain == MqttTarget("a.example", 1883, False, None, None, "one/two")
     secure = parse_mqtt_target("mqtts://u:p%40@a.example/one")
     assert (secure.port, secure.secure, secure.username, secure.password) == (8883, True, "u", "p@")
+
+
+def test_what_a_broker_floods_us_with_is_not_kept() -> None:
+    """Nobody subscribed to anything; then the broker goes, and the next message finds it again."""
+    flood = b"\x30" + bytes([0x87, 0x08]) + b"\x00\x01t\x00" + b"x" * 1027
+    accepted: list[asyncio.StreamWriter] = []
+
+    async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer)
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        if len(accepted) == 1:
+            for _ in range(2000):
+                writer.write(flood)
+            await writer.drain()
+
+    async def test(publisher: MqttPublisher) -> None:
+        server = await asyncio.start_server(broker, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        target = parse_mqtt_target(f"mqtt://127.0.0.1:{port}/city")
+        await publish(publisher, target, qos=0)
+        (link,) = publisher._links.values()
+        assert link._client is not None
+        while link._client._queue.qsize() == 0:  # noqa: ASYNC110 - the flood is on its way
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert link._client._queue.qsize() == 1
+        accepted[0].close()
+        while not link._client._disconnected.done():  # noqa: ASYNC110 - as is its end
+            await asyncio.sleep(0.01)
+        await publish(publisher, target, qos=0)
+        assert len(accepted) == 2
+        server.close()
+
+    run(test)

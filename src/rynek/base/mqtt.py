@@ -157,6 +157,8 @@ class _Link:
                 tls_context=_tls() if target.secure else None,
                 timeout=timeout,
                 logger=_quiet,
+                # We subscribe to nothing: what a broker sends all the same is not kept.
+                max_queued_incoming_messages=1,
             )
             # Connecting is ours: the client would resolve the name itself, and block a thread.
             connected = await self._connect()
