@@ -13,8 +13,9 @@ from rynek.context.formats.codec import (
     join_bodies,
 )
 from rynek.context.formats.geojson import render_collection, render_feature
-from rynek.context.formats.instances import Stored
+from rynek.context.formats.instances import Reader, Stored
 from rynek.context.formats.linked import Inliner
+from rynek.context.formats.members import GEO_ATTRIBUTES
 from rynek.context.formats.older import Version, as_of, attribute_as_of, parse_version
 from rynek.context.formats.parse import (
     MAX_DEPTH,
@@ -28,18 +29,25 @@ from rynek.context.formats.parse import (
 )
 from rynek.context.formats.peek import peek, peek_attributes, peek_point
 from rynek.context.formats.render import View, render_attribute, render_entity
+from rynek.context.formats.sheet import PLAIN, Sheet, open_sheet, packed, packed_instance
 from rynek.context.formats.temporal import (
     SERIES_MEMBER,
     TemporalFragment,
     parse_temporal,
     parse_temporal_instance,
 )
+from rynek.context.formats.values import Invalid
 
 __all__ = [
+    "GEO_ATTRIBUTES",
     "MAX_DEPTH",
+    "PLAIN",
     "SERIES_MEMBER",
     "Fragment",
     "Inliner",
+    "Invalid",
+    "Reader",
+    "Sheet",
     "Stored",
     "TemporalFragment",
     "Version",
@@ -53,6 +61,9 @@ __all__ = [
     "expiries",
     "is_null",
     "join_bodies",
+    "open_sheet",
+    "packed",
+    "packed_instance",
     "parse_attribute",
     "parse_entity",
     "parse_fragment",

@@ -11,6 +11,7 @@ from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.context.formats import Fragment, is_null
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, Entity, Instance
+from rynek.context.operations import quick
 from rynek.context.operations.entities import existing, stamp_new
 from rynek.context.operations.merge import merge_instances, merged_instance, settled
 from rynek.context.operations.same import unchanged
@@ -128,6 +129,8 @@ def append(
     source: str | None = None,
 ) -> UpdateResult:
     """Append Entity Attributes (§5.6.3): new ones are added, old ones replaced if `overwrite`."""
+    if overwrite and quick.update(txn, entity_id, fragment, ctx, source):
+        return UpdateResult(updated=list(fragment.attrs))
     draft = _Draft(existing(txn, entity_id), txn.now)
     scopes = fragment.scopes
     if scopes is not None and not overwrite:
@@ -151,6 +154,8 @@ def update(
 ) -> UpdateResult:
     """Update Attributes (§5.6.2): existing instances are replaced, others appended; a scope only
     replaces one that is there."""
+    if quick.update(txn, entity_id, fragment, ctx, source):
+        return UpdateResult(updated=list(fragment.attrs))
     draft = _Draft(existing(txn, entity_id), txn.now)
     draft.members(fragment, fragment.scopes if draft.old.scopes else None)
     for attr, instances in fragment.attrs.items():
@@ -182,6 +187,8 @@ def partial_update(
     """Partial Attribute Update (§5.6.4): merge the given members into the instance with the same
     dataset id. ResourceNotFound without it; BadRequestData when the kind would change."""
 
+    if quick.partial_update(txn, entity_id, attr, part, ctx, source):
+        return
     draft = _Draft(existing(txn, entity_id), txn.now)
     old = _instance(draft.old, attr, part.dataset_id)
     if is_null(part):
@@ -269,6 +276,8 @@ def merge(
 
     `observed_at` becomes the time of merged instances that had one and whose patch gives none.
     """
+    if quick.merge(txn, entity_id, fragment, ctx, observed_at, source):
+        return
     draft = _Draft(existing(txn, entity_id), txn.now)
     draft.members(fragment, fragment.scopes)
     for attr, instances in fragment.attrs.items():

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from rynek.base.errors import Problem
-from rynek.context.formats import Fragment
+from rynek.context.formats import Fragment, Reader, parse_entity
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
-from rynek.context.operations import attributes, entities
+from rynek.context.operations import attributes, entities, quick
 from rynek.context.store.contract import Txn
 
 
@@ -52,6 +52,15 @@ class Item(msgspec.Struct):
     document: dict[str, Any] | None = None
 
 
+class Unread(msgspec.Struct):
+    """A document of a batch that is only read as far as it differs from what is stored; `name` is
+    the id that an error goes under."""
+
+    document: dict[str, Any]
+    ctx: CompiledContext
+    name: str
+
+
 class Patch(msgspec.Struct):
     """One entity fragment of a batch; `document` is what was parsed."""
 
@@ -74,33 +83,41 @@ def create_all(txn: Txn, items: Iterable[Item], result: BatchResult) -> BatchRes
 
 
 def upsert_all(
-    txn: Txn, items: Iterable[Item], result: BatchResult, *, replace: bool
+    txn: Txn, items: Iterable[Item | Unread], result: BatchResult, *, replace: bool
 ) -> BatchResult:
     """Batch Upsert: create, or replace (or, with replace=False, update: §5.6.2) what exists."""
+    reader: Reader | None = None
     for item in items:
-        entity = item.entity
-        if txn.get(entity.id) is None:
-            _attempt(
-                result,
-                entity.id,
-                result.created,
-                partial(entities.create, txn, item.entity, item.ctx),
-            )
-        elif replace:
-            _attempt(
-                result,
-                entity.id,
-                result.updated,
-                partial(entities.replace, txn, item.entity, item.ctx),
-            )
+        if isinstance(item, Item):
+            _upsert(txn, item.entity, item.ctx, result, replace=replace)
+            continue
+        if reader is None or reader.ctx is not item.ctx:
+            reader = Reader(item.ctx, 0)
+        if replace and quick.replace(txn, item.document, reader):
+            result.updated.append(item.name)
+            continue
+        try:
+            entity = parse_entity(item.document, item.ctx, now=0)
+        except Problem as problem:
+            result.errors.append((item.name, problem))
         else:
-            _attempt(
-                result,
-                entity.id,
-                result.updated,
-                partial(attributes.update, txn, entity.id, as_fragment(entity), item.ctx),
-            )
+            _upsert(txn, entity, item.ctx, result, replace=replace)
     return result
+
+
+def _upsert(
+    txn: Txn, entity: Entity, ctx: CompiledContext, result: BatchResult, *, replace: bool
+) -> None:
+    """Create an entity, or replace or update the one that exists."""
+    step: Callable[[], object]
+    done = result.updated
+    if txn.get(entity.id) is None:
+        step, done = partial(entities.create, txn, entity, ctx), result.created
+    elif replace:
+        step = partial(entities.replace, txn, entity, ctx)
+    else:
+        step = partial(attributes.update, txn, entity.id, as_fragment(entity), ctx)
+    _attempt(result, entity.id, done, step)
 
 
 def update_all(

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from rynek.context.changes import ChangeLog
+from rynek.context.formats import Sheet
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.query import Ordering, Query
@@ -15,6 +16,9 @@ from rynek.context.store.figures import StoreFigures
 from rynek.context.store.outbox import Outbox
 
 T = TypeVar("T")
+
+Moved = dict[str, tuple[Instance, Instance]]
+"""Attributes (IRIs) that are written alone: as they were, and as they are."""
 
 
 class Row(msgspec.Struct):
@@ -71,6 +75,24 @@ class Txn(Protocol):
         source: str | None = None,
     ) -> None:
         """Store `entity` and append one change row with what this write set and deleted."""
+        ...
+
+    def sheet(self, entity_id: str, ctx: CompiledContext) -> Sheet | None:
+        """The entity in its parts as this group has it so far; None where it is not there, not
+        stored under this @context, was written as a whole in this group, or is not so simple."""
+        ...
+
+    def alter(
+        self,
+        entity_id: str,
+        ctx: CompiledContext,
+        sheet: Sheet,
+        moved: Moved,
+        said: dict[str, list[Instance]],
+        source: str | None = None,
+    ) -> None:
+        """Store an entity (see `sheet`) of which only attributes in `moved` differ, each of the
+        same kind as before; one change row tells what was `said`."""
         ...
 
     def remove(self, entity: Entity, *, source: str | None = None) -> None:

@@ -7,50 +7,23 @@ from collections.abc import Iterable
 import msgspec
 
 from rynek.base.clock import parse_iso
-from rynek.base.errors import BadRequestData
 from rynek.base.sqlite import Connection
-from rynek.context.formats import decode, encode_body, encode_times, expiries
-from rynek.context.jsonld import CompiledContext, core_context
+from rynek.context.formats import decode, encode_times, expiries
 from rynek.context.model import Entity, Instance
-from rynek.context.store.places import Places, geometries_of, inside, padded
+from rynek.context.query import Key, index_keys
+from rynek.context.store.contract import Moved
+from rynek.context.store.pending import Pending, State
+from rynek.context.store.places import Box, Places, geometries_of, inside, padded
 from rynek.context.store.terms import Contexts, Terms
-from rynek.context.store.values import ValueIndexes, difference, entity_keys
-
-
-class Pending(msgspec.Struct):
-    """An entity in a group: as committed (`before`, n) and as the group leaves it (`after`)."""
-
-    entity_id: str
-    n: int
-    before: Entity | None
-    after: Entity | None
-    before_ctx: CompiledContext | None = None
-    ctx: CompiledContext | None = None
-    dirty: bool = False
-    body: bytes = b""
-    body_of: Entity | None = None
-
-    def encoded(self) -> bytes:
-        """The stored form of `after` under `ctx`, made once."""
-        after = self.after
-        if self.body_of is not after:
-            assert after is not None
-            assert self.ctx is not None  # put() always gives one
-            try:
-                self.body = encode_body(after, self.ctx)
-            except BadRequestData:
-                # An attribute from before, which this @context would take for something else:
-                # under the core context every name stands in full.
-                self.ctx = core_context()
-                self.body = encode_body(after, self.ctx)
-            self.body_of = after
-        return self.body
+from rynek.context.store.values import ValueIndexes, ValueKey, difference, entity_keys
 
 
 class _Rows(msgspec.Struct):
     """Bind rows gathered over a group, each list one executemany."""
 
     entity: list[tuple[object, ...]] = []
+    again: list[tuple[object, ...]] = []
+    moved: list[tuple[object, ...]] = []
     gone: list[tuple[int]] = []
     type_in: list[tuple[int, int]] = []
     type_out: list[tuple[int, int]] = []
@@ -64,9 +37,20 @@ class _Rows(msgspec.Struct):
     kinds: dict[tuple[int, int], str] = {}
 
 
+_INSERT = (
+    "INSERT INTO entity(ctx, created, modified, expires, body, times, n, id)"
+    " VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
+)
+# An update leaves the index of ids alone, unlike a replacement.
+_AGAIN = (
+    "UPDATE entity SET ctx = ?, created = ?, modified = ?, expires = ?, body = ?, times = ?"
+    " WHERE n = ?"
+)
 _SQL = (
     ("gone", "DELETE FROM entity WHERE n = ?"),
-    ("entity", "INSERT OR REPLACE INTO entity VALUES(?, ?, ?, ?, ?, ?, ?, ?)"),
+    ("entity", _INSERT),
+    ("again", _AGAIN),
+    ("moved", "UPDATE entity SET modified = ?, body = ?, times = ? WHERE n = ?"),
     ("type_out", "DELETE FROM entity_type WHERE t = ? AND n = ?"),
     ("type_in", "INSERT OR IGNORE INTO entity_type VALUES(?, ?)"),
     ("scope_out", "DELETE FROM entity_scope WHERE scope = ? AND n = ?"),
@@ -127,10 +111,9 @@ class Indexes:
             "SELECT n, ctx, body, times FROM entity WHERE id = ?", (entity_id,)
         ).fetchone()
         if row is None:
-            return Pending(entity_id, 0, None, None)
-        ctx = self.contexts.compiled(row[1])
-        entity = decode(row[2], row[3], ctx)
-        return Pending(entity_id, row[0], entity, entity, ctx, ctx)
+            return Pending(0, State(), State())
+        stored = State(self.contexts.compiled(row[1]), None, row[2], row[3])
+        return Pending(row[0], stored, stored)
 
     def committed(self, t: int, after: int, limit: int) -> list[tuple[int, Entity]]:
         """Entities of type `t` above number `after`, as committed, ascending."""
@@ -161,34 +144,54 @@ class Indexes:
         self._count(rows)
 
     def _collect(self, one: Pending, rows: _Rows) -> None:
-        before, after = one.before, one.after
+        if one.moved is not None:
+            self._moved(one, one.moved, rows)
+            return
+        state, before, after = one.after, one.before.entity, one.after.entity
         if before is None and after is None:
             return
-        if one.n == 0:
+        is_new = one.n == 0
+        if is_new:
             one.n = self._next_n
             self._next_n += 1
         n = one.n
         if after is None:
             rows.gone.append((n,))
         else:
-            assert one.ctx is not None  # put() always gives one
             expiring = expiries(after)
-            body = one.encoded()  # settles under which @context it stands
-            rows.entity.append(
-                (
-                    n,
-                    after.id,
-                    self.contexts.number(one.ctx),
-                    after.created_at,
-                    after.modified_at,
-                    self._first(expiring),
-                    body,
-                    encode_times(after, expiring),
-                )
+            body = state.encoded()  # settles under which @context it stands
+            assert state.ctx is not None  # put() always gives one
+            row = (
+                self.contexts.number(state.ctx),
+                after.created_at,
+                after.modified_at,
+                self._first(expiring),
+                body,
+                encode_times(after, expiring),
+                n,
             )
+            if is_new:
+                rows.entity.append((*row, after.id))
+            else:
+                rows.again.append(row)
         self._names(n, before, after, rows)
         self._places(n, before, after, rows)
         self._values(n, before, after, rows)
+
+    def _moved(self, one: Pending, moved: Moved, rows: _Rows) -> None:
+        """An entity of which only attributes differ, each of the kind that it was."""
+        sheet, n = one.after.parts, one.n
+        assert sheet is not None  # alter() always gives one
+        rows.moved.append((sheet.modified, one.after.encoded(), one.after.encoded_times(), n))
+        for attr, (was, now) in moved.items():
+            if now.kind == "GeoProperty" and was.value != now.value:
+                self._boxes(n, self.places.boxes({attr: [now.value]}), rows)
+        if self.values.by_type:
+            for key in self.values.by_type.get(self.terms.number(sheet.types[0]), ()):
+                pair = moved.get(key.attr)
+                if pair is not None and self.values.covers(key, n):
+                    old, new = (index_keys(instance, key.path) for instance in pair)
+                    self._keys(n, key, old, new, rows)
 
     def _first(self, expiring: list[tuple[list[str], str]]) -> int | None:
         """When the first of these expires; None for none."""
@@ -249,9 +252,13 @@ class Indexes:
         new = self.places.boxes(geometries)
         for slot in self.places.boxes(geometries_of(before)).keys() - new.keys():
             rows.place_out.append((n << 4 | slot,))
-        for slot, box in new.items():
+        self._boxes(n, new, rows, is_new=before is None)
+
+    def _boxes(self, n: int, boxes: dict[int, Box], rows: _Rows, *, is_new: bool = False) -> None:
+        """Note the boxes (by slot) that an entity has left, or has for the first time."""
+        for slot, box in boxes.items():
             p = n << 4 | slot
-            stored = self.places.stored(p) if before is not None else None
+            stored = None if is_new else self.places.stored(p)
             if not inside(box, stored):
                 rows.place_in.append((p, *padded(box, stored is None)))
 
@@ -267,9 +274,14 @@ class Indexes:
                     continue
                 was = entity_keys(before, key.attr, key.path) if t in old_types else set()
                 now = entity_keys(after, key.attr, key.path) if t in new_types else set()
-                gone, added = difference(was, now)
-                rows.value_out += [(key.k, v, n) for v in gone]
-                rows.value_in += [(key.k, v, n) for v in added]
+                self._keys(n, key, was, now, rows)
+
+    def _keys(
+        self, n: int, key: ValueKey, was: Iterable[Key], now: Iterable[Key], rows: _Rows
+    ) -> None:
+        gone, added = difference(was, now)
+        rows.value_out += [(key.k, v, n) for v in gone]
+        rows.value_in += [(key.k, v, n) for v in added]
 
     def _count(self, rows: _Rows) -> None:
         if not rows.counts:

@@ -18,14 +18,16 @@ from rynek.base.sqlite import Connection
 from rynek.base.storage import storage_problem
 from rynek.base.trouble import Trouble
 from rynek.context.changes import Change
-from rynek.context.formats import encode_body
+from rynek.context.formats import Sheet, encode_body
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
+from rynek.context.store.contract import Moved
 from rynek.context.store.documents import FORGET, KEEP
 from rynek.context.store.figures import Commits
-from rynek.context.store.indexes import Indexes, Pending
+from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog, encode_change
 from rynek.context.store.outbox import INSERT, Message, Outbox, Settled
+from rynek.context.store.pending import Pending, State
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class GroupTxn:
         self._indexes = indexes
         self._head = head
         self._sent = sent
-        self._undo: list[tuple[str, Entity | None, CompiledContext | None]] = []
+        self._undo: list[tuple[str, State, Moved | None, bool]] = []
         self._marks = (0, 0, 0, 0)
         # Statements of the store itself: before the group's rows (index building, which sees the
         # committed state) and after them (upkeep).
@@ -69,9 +71,9 @@ class GroupTxn:
 
     def rollback(self) -> None:
         """Take back what the current job did, leaving its neighbours' writes."""
-        for entity_id, entity, ctx in reversed(self._undo):
+        for entity_id, state, moved, dirty in reversed(self._undo):
             pending = self.pending[entity_id]
-            pending.after, pending.ctx = entity, ctx
+            pending.after, pending.moved, pending.dirty = state, moved, dirty
         rows: tuple[list[Any], ...] = (
             self.log, self.before_rows, self.after_rows, self.messages
         )  # fmt: skip
@@ -89,20 +91,21 @@ class GroupTxn:
 
     def changes(self) -> list[tuple[Entity | None, Entity | None]]:
         """Each entity that the current job wrote, once: as it was before the job, and as it is."""
-        first: dict[str, Entity | None] = {}
-        for entity_id, entity, _ in self._undo:
-            first.setdefault(entity_id, entity)
-        return [(before, self.pending[one].after) for one, before in first.items()]
+        first: dict[str, State] = {}
+        for entity_id, state, _, _ in self._undo:
+            first.setdefault(entity_id, state)
+        return [(was.entity, self.pending[one].after.entity) for one, was in first.items()]
 
     def encoded(self, entity: Entity, ctx: CompiledContext) -> bytes:
         """An entity in its stored form under `ctx`: the very bytes that are written, if it is
         written under that."""
         pending = self.pending.get(entity.id)
-        if pending is None or pending.after is not entity or pending.ctx is None:
+        state = None if pending is None else pending.after
+        if state is None or state.known is not entity or state.ctx is None:
             return encode_body(entity, ctx)
-        if pending.ctx is not ctx and pending.ctx.id != ctx.id:
+        if state.ctx is not ctx and state.ctx.id != ctx.id:
             return encode_body(entity, ctx)
-        return pending.encoded()
+        return state.encoded()
 
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message in the outbox: it leaves after the commit. `body` gets its number."""
@@ -126,7 +129,37 @@ class GroupTxn:
 
     def get(self, entity_id: str) -> Entity | None:
         """The entity as this group has it so far."""
-        return self._pending(entity_id).after
+        return self._pending(entity_id).after.entity
+
+    def sheet(self, entity_id: str, ctx: CompiledContext) -> Sheet | None:
+        """The entity in its parts as this group has it so far (see Txn.sheet)."""
+        pending = self._pending(entity_id)
+        state = pending.after
+        if (pending.dirty and pending.moved is None) or state.ctx is None:
+            return None
+        return state.sheet() if state.ctx is ctx or state.ctx.id == ctx.id else None
+
+    def alter(
+        self,
+        entity_id: str,
+        ctx: CompiledContext,
+        sheet: Sheet,
+        moved: Moved,
+        said: dict[str, list[Instance]],
+        source: str | None = None,
+    ) -> None:
+        """Store an entity of which only attributes in `moved` differ (see Txn.alter)."""
+        pending = self._pending(entity_id)
+        self._undo.append((entity_id, pending.after, pending.moved, pending.dirty))
+        held = pending.moved or {}
+        pending.moved = held | {
+            attr: (held[attr][0] if attr in held else was, one)
+            for attr, (was, one) in moved.items()
+        }
+        pending.after = State(ctx, parts=sheet)
+        pending.dirty = True
+        change = Change(0, self.now, "update", entity_id, sheet.types, said, source=source)
+        self.log.append((self.head + 1, self.now, encode_change(change)))
 
     def put(
         self,
@@ -160,7 +193,7 @@ class GroupTxn:
 
     def context_of(self, entity_id: str) -> CompiledContext | None:
         """The @context that an entity is stored under; None where there is none."""
-        return self._pending(entity_id).ctx
+        return self._pending(entity_id).after.ctx
 
     def expired(self, limit: int) -> list[str]:
         """Entities of which something had expired before this group."""
@@ -172,7 +205,9 @@ class GroupTxn:
 
     def rewrite(self, entity_id: str) -> None:
         """Store an entity again as it is, in today's form; no change row."""
-        self._pending(entity_id).dirty = True
+        pending = self._pending(entity_id)
+        pending.after = State(pending.after.ctx, pending.after.entity)
+        pending.dirty, pending.moved = True, None
         self.quiet = True
 
     def keep(self, kind: str, document_id: str, body: bytes) -> None:
@@ -189,11 +224,10 @@ class GroupTxn:
         """Let the entity be so from now on; what it was before."""
         pending = self._pending(entity_id)
         before = pending.after
-        self._undo.append((entity_id, before, pending.ctx))
-        pending.after = entity
-        pending.ctx = ctx
-        pending.dirty = True
-        return before
+        self._undo.append((entity_id, before, pending.moved, pending.dirty))
+        pending.after = State(ctx, entity)
+        pending.dirty, pending.moved = True, None
+        return before.entity
 
     def _append(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -48,9 +48,12 @@ async def upsert_batch(call: Call) -> Reply:
     if not replace and "replace" in call.options:
         raise BadRequestData("options: replace and update exclude each other")
     result = operations.BatchResult()
-    items = await _items(call, result)
-    if not is_local(call):
-        items = await share_items(call, "upsert" if replace else "upsert:update", items, result)
+    items: Sequence[operations.Item | operations.Unread]
+    if is_local(call):
+        items = await _unread(call, result)
+    else:
+        ladder = "upsert" if replace else "upsert:update"
+        items = await share_items(call, ladder, await _items(call, result), result)
     await _write(
         call, items, lambda txn: operations.upsert_all(txn, items, result, replace=replace)
     )
@@ -154,6 +157,22 @@ async def delete_batch(call: Call) -> Reply:
         good = await share_deletions(call, good, result)
     await _write(call, good, lambda txn: operations.delete_all(txn, good, result))
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
+
+
+async def _unread(call: Call, result: operations.BatchResult) -> list[operations.Unread]:
+    """The documents of a batch; those whose @context cannot be had go into the result's errors."""
+    documents, media = await read_list(call)
+    _bounded(call, documents)
+    items: list[operations.Unread] = []
+    for document in documents:
+        name = _id_of(document)
+        try:
+            ld = await context_of(call, _object(document), media)
+        except Problem as problem:
+            result.errors.append((name, problem))
+        else:
+            items.append(operations.Unread(document, ld, name))
+    return items
 
 
 async def _items(

@@ -1,0 +1,87 @@
+"""A stored entity in its parts: most of what is written again is the same bytes as before."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from rynek.context.formats.codec import restore
+from rynek.context.formats.render import plain_instance
+from rynek.context.jsonld import CompiledContext
+from rynek.context.model import VALUE_MEMBER, Instance
+
+_dumps: Final = msgspec.json.Encoder().encode
+_loads: Final = msgspec.json.Decoder().decode
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_IDENTITY: Final = 2  # id and type
+
+PLAIN: Final = frozenset(
+    ("type", "observedAt", "unitCode", "objectType", "valueType", *VALUE_MEMBER.values())
+)
+"""Members of an instance that has no times inside, no dataset and no end."""
+
+Times = tuple[int, int]
+
+
+class Sheet(msgspec.Struct):
+    """Each member of a stored body as bytes by its short name, id and type first; createdAt and
+    modifiedAt (epoch µs) of the entity, and `pairs` of both for attributes (IRIs) where they
+    differ. `types` are IRIs."""
+
+    parts: dict[str, msgspec.Raw]
+    types: list[str]
+    created: int
+    modified: int
+    pairs: dict[str, Times]
+
+    def body(self) -> bytes:
+        """The stored form (see `encode_body`)."""
+        return _dumps(self.parts)
+
+    def times(self) -> bytes:
+        """The times as stored (see `encode_times`)."""
+        if self.pairs:
+            return _dumps((self.created, self.modified, self.pairs))
+        return _dumps((self.created, self.modified))
+
+    def pair(self, iri: str) -> Times:
+        """When an attribute was created and last modified (epoch µs)."""
+        return self.pairs.get(iri) or (self.created, self.modified)
+
+    def instance(self, name: str, iri: str, ctx: CompiledContext) -> Instance | None:
+        """The only instance of an attribute, if it is a plain one."""
+        part = self.parts.get(name)
+        raw: Any = None if part is None else _loads(part)
+        if type(raw) is not dict or not PLAIN.issuperset(raw):
+            return None
+        return restore(raw, ctx, *self.pair(iri))
+
+
+def open_sheet(body: bytes, times: bytes, ctx: CompiledContext) -> Sheet | None:
+    """A stored entity in its parts; None where it has a scope, several types, an end, or attributes
+    of attributes with times of their own."""
+    stamps = _loads(times)
+    pairs: dict[str, Times] = {}
+    if len(stamps) > _IDENTITY:
+        if len(stamps) > _IDENTITY + 1:
+            return None
+        for iri, pair in stamps[2].items():
+            if type(pair) is not list or len(pair) != _IDENTITY:
+                return None
+            pairs[iri] = (pair[0], pair[1])
+    parts = _members(body)
+    name = _loads(parts["type"])
+    if type(name) is not str or "scope" in parts or "expiresAt" in parts:
+        return None
+    return Sheet(parts, [ctx.expand_term(name)], stamps[0], stamps[1], pairs)
+
+
+def packed(value: Any) -> msgspec.Raw:
+    """A JSON value as bytes that compare with those of a sheet."""
+    return msgspec.Raw(_dumps(value))
+
+
+def packed_instance(instance: Instance, ctx: CompiledContext) -> msgspec.Raw:
+    """An instance as a part of a sheet."""
+    return msgspec.Raw(_dumps(plain_instance(instance, ctx)))
