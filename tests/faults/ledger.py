@@ -96,6 +96,7 @@ class Ledger:
         value = next(self._numbers)
         target = body[0] if isinstance(body, list) else body
         target["count"] = {"type": "Property", "value": value}
+        self._there.setdefault(name, False)  # a kill may leave it there unacknowledged
         if await self._sent(client, method, path, body, {value}):
             self.acked[name].append(value)
             self._there[name] = True
@@ -106,6 +107,8 @@ class Ledger:
             _document(name) | {"count": {"type": "Property", "value": value}}
             for name, value in values.items()
         ]
+        for name in names:
+            self._there.setdefault(name, False)
         path = f"{API}/entityOperations/upsert"
         if await self._sent(client, "POST", path, body, set(values.values())):
             for name, value in values.items():
