@@ -52,7 +52,7 @@ def ask(folder: Path, **more: Any) -> Evaluation:
         ({"effect_periods": [10, 25]}, "begin before the start"),
         ({"effect_periods": [90, 95]}, "no time from 90"),
         ({"design": "best"}, "design"),
-        ({"design": "bsts"}, "not there yet"),
+        ({"design": "randomised"}, "not there yet"),
         ({"confidence": 1.5}, "confidence"),
         ({"colour": 1}, "colour"),
         ({"predictors": [{"column": "count", "operation": "mode"}]}, "operation"),
@@ -226,3 +226,16 @@ def test_any_bytes_are_a_panel_or_refused(tmp_path_factory: Any, body: bytes) ->
     except BadRequestData:
         return
     assert math.isfinite(found.estimate.effect)
+
+
+def test_series_that_explain_nothing_give_no_forecast(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    walk = np.cumsum(rng.normal(size=60)) * np.linspace(1, 30, 60)
+    lines = ["y,x", *(f"{a},{b}" for a, b in zip(walk, rng.normal(size=60), strict=True))]
+    (tmp_path / "panel.csv").write_text("\n".join(lines))
+    document = {"panel": "panel.csv", "outcome": "y", "covariates": ["x"], "start": 45}
+    with pytest.raises(BadRequestData, match="do not explain this one"):
+        evaluate(parse_specification(document | {"design": "bsts"}), tmp_path)
+    without = {"panel": "panel.csv", "outcome": "y", "start": 45, "design": "bsts"}
+    with pytest.raises(BadRequestData, match="no untreated series"):
+        evaluate(parse_specification(without), tmp_path)

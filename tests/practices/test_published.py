@@ -50,7 +50,9 @@ def test_proposition_99_says_the_same_twice_and_by_itself() -> None:
     first, second = prop99("auto").document(), prop99("auto").document()
     assert first == second
     assert first["design"] == "sdid"
-    assert {one["design"] for one in first["alternatives"]} == {"did", "synthetic_control", "its"}
+    others = {one["design"]: one for one in first["alternatives"]}
+    assert set(others) == {"did", "synthetic_control", "bsts", "its"}
+    assert "too few" in others["bsts"]["refused"]
     assert first["weights"]["Nevada"] == pytest.approx(0.124, abs=0.01)
     assert sum(first["weights"].values()) == pytest.approx(1)
     assert first["time_weights"]["1988"] == pytest.approx(0.427, abs=0.01)
@@ -113,3 +115,48 @@ def test_basque_country(tmp_path: Path) -> None:
     assert found.estimate.interval is None  # 16 donors
     assert "16 donors" in found.estimate.uncertainty
     assert sum((found.estimate.predictor_weights or {}).values()) == pytest.approx(1)
+
+
+def causal_impact(tmp_path: Path, add: float, **more: Any) -> Evaluation:
+    """CausalImpact's ARMA series with `add` put on top of row 70 and what follows."""
+    rows = needed("causal/causalimpact_arma_data.csv").read_text().splitlines()
+    lines = [rows[0]]
+    for number, row in enumerate(rows[1:]):
+        x, y = row.split(",")
+        lines.append(f"{x},{float(y) + add * (number >= 70)}")
+    (tmp_path / "arma.csv").write_text("\n".join(lines))
+    document = {"panel": "arma.csv", "outcome": "y", "covariates": ["X"], "start": 70}
+    return evaluate(parse_specification(document | {"design": "bsts"} | more), tmp_path)
+
+
+@pytest.mark.parametrize("more", [{"prior_level_sd": 0.01}, {}])
+def test_causal_impact_after_adding_five(tmp_path: Path, more: dict[str, Any]) -> None:
+    """README of the data's source: 4.89, 95 % from 4.26 to 5.47; also with the prior that rolling
+    forecasts choose."""
+    found = causal_impact(tmp_path, 5, **more).estimate
+    assert found.effect == pytest.approx(4.89, abs=0.10)
+    assert found.interval == pytest.approx((4.26, 5.47), abs=0.15)
+
+
+def test_causal_impact_without_an_effect(tmp_path: Path) -> None:
+    found = causal_impact(tmp_path, 0).estimate
+    assert found.interval is not None
+    assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_causal_impact_comparison() -> None:
+    """R package: −657, [−2076, 832]; Python package: −709, [−2127, 725]."""
+    panel = needed("causal/causalimpact_comparison_data.csv")
+    document = {
+        "panel": panel.name,
+        "time": "DATE",
+        "outcome": "CHANGED",
+        "covariates": ["NOT_CHANGED_1", "NOT_CHANGED_2", "NOT_CHANGED_3"],
+        "start": "2019-07-15",
+        "design": "bsts",
+    }
+    found = evaluate(parse_specification(document), panel.parent)
+    assert -780 < found.estimate.effect < -660
+    assert found.estimate.interval is not None
+    assert found.estimate.interval[0] < 0 < found.estimate.interval[1]
+    assert "can't be told from zero" in found.sentence["en"]

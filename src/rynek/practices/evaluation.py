@@ -13,6 +13,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.practices.checks import run_checks
 from rynek.practices.estimate import Case, Check, Design, Estimate, percent
+from rynek.practices.estimators.bsts import BayesianSeries
 from rynek.practices.estimators.did import FEWEST, DifferenceInDifferences
 from rynek.practices.estimators.its import InterruptedTimeSeries
 from rynek.practices.estimators.sdid import SyntheticDifferenceInDifferences
@@ -30,6 +31,7 @@ DESIGNS: Final[Mapping[str, Design]] = {
         DifferenceInDifferences(),
         SyntheticDifferenceInDifferences(),
         SyntheticControl(),
+        BayesianSeries(),
         InterruptedTimeSeries(),
     )
 }
@@ -129,8 +131,8 @@ def _choose(task: Task) -> tuple[Design, str]:
 
 def _strongest(task: Task) -> tuple[Design, str]:
     many = min(len(task.treated), len(task.donors)) >= FEWEST
-    order = ("did", "sdid", "synthetic_control", "its") if many else (
-        "sdid", "synthetic_control", "did", "its"
+    order = ("did", "sdid", "synthetic_control", "bsts", "its") if many else (
+        "sdid", "synthetic_control", "did", "bsts", "its"
     )  # fmt: skip
     refused: list[str] = []
     for name in order:
@@ -140,6 +142,7 @@ def _strongest(task: Task) -> tuple[Design, str]:
                 "did": "several treated and several compared places: errors by place can be had",
                 "sdid": "few treated places: weights of places and of periods in one",
                 "synthetic_control": "few treated places and donors that went along with them",
+                "bsts": "one series, and others that the practice did not reach (covariates)",
                 "its": "one series without anything to compare it with",
             }
             if name == "did" and not many:

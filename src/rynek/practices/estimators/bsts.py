@@ -1,0 +1,173 @@
+"""Bayesian structural time series: a local level with untreated series as regressors.
+
+Brodersen, Gallusser, Koehler, Remy & Scott 2015. How much the level may move is a prior that decides
+how wide the interval is. So it is set by rolling forecasts over the time before the start: the
+smallest for which at least nine in ten periods lay inside their 95 % intervals. Where none does,
+the design is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rynek.practices.arrays import Array, mean_of
+from rynek.practices.estimate import Check, Estimate
+from rynek.practices.local_level import Forecast, Learned, learn
+from rynek.practices.task import Task
+
+NAME = "bsts"
+LEVEL = 3
+_LEVELS: Final = (0.01, 0.03, 0.1, 0.3)
+_COVERED: Final = 0.9
+_BLOCKS: Final = 6
+_FEWEST: Final = 12
+_COARSE: Final = 15
+# Fewer periods than this for each regressor learn the noise instead.
+_PERIODS_EACH: Final = 4
+
+
+class BayesianSeries:
+    """The contract's `Design`."""
+
+    name = NAME
+    level = LEVEL
+
+    def refuses(self, task: Task) -> str | None:
+        """Needs untreated series, enough periods for them, and forecasts that hold before."""
+        if len(task.cohorts) > 1:
+            return "the units start at different times; evaluate each start alone"
+        series = _series(task)
+        width = series.regressors.shape[1]
+        if not width:
+            return "there is no untreated series to compare with (donors or covariates)"
+        if series.fit < max(_FEWEST, _PERIODS_EACH * width):
+            return (
+                f"{series.fit} periods before the start are too few for {width} compared series:"
+                f" at least {max(_FEWEST, _PERIODS_EACH * width)} are needed"
+            )
+        if np.isnan(series.regressors).any():
+            return "a compared series has gaps that cannot be filled"
+        if float(np.nanstd(series.outcome[: series.fit])) == 0:
+            return "the outcome never changes before the start"
+        if task.spec.prior_level_sd is None and _level(series) is None:
+            return (
+                "forecasts of the time before the start miss more than one period in ten: the"
+                " compared series do not explain this one"
+            )
+        return None
+
+    def effect(self, task: Task) -> float:
+        """The effect alone."""
+        series = _series(task)
+        level = task.spec.prior_level_sd or _level(series) or _LEVELS[-1]
+        learned = learn(series.outcome, series.regressors, series.fit, level, _COARSE)
+        return series.observed - learned.mean_over(series.later).mean
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect: what was observed less the forecast, averaged over the effect periods."""
+        series = _series(task)
+        level = task.spec.prior_level_sd or _level(series) or _LEVELS[-1]
+        learned = learn(series.outcome, series.regressors, series.fit, level)
+        found = learned.mean_over(series.later)
+        tail = (1 - task.spec.confidence) / 2
+        below = found.below(series.observed)
+        return Estimate(
+            NAME,
+            series.observed - found.mean,
+            series.periods,
+            tuple(map(float, series.outcome)),
+            tuple(map(float, learned.path())),
+            standard_error=found.spread,
+            interval=(
+                series.observed - found.quantile(1 - tail),
+                series.observed - found.quantile(tail),
+            ),
+            p_value=2 * min(below, 1 - below),
+            uncertainty=f"posterior of the forecast; the level's prior standard deviation is {level:g}",
+            weights=_slopes(series, learned) if task.donors else None,
+            checks=(_prior_check(series, level, found),),
+        )
+
+
+@dataclass(frozen=True)
+class _Series:
+    """The treated series and its regressors over `periods` of the panel: `fit` of them before."""
+
+    periods: tuple[int, ...]
+    outcome: Array
+    regressors: Array
+    names: tuple[str, ...]
+    fit: int
+    later: Array
+
+    @property
+    def observed(self) -> float:
+        """The mean over the effect periods."""
+        return float(self.outcome[self.later].mean())
+
+
+def _series(task: Task) -> _Series:
+    cohort = task.cohorts[0]
+    first, last = cohort.fit[0], cohort.effect[-1]
+    where = np.arange(first, last + 1)
+    raw = mean_of(task.seen[list(cohort.units)], axis=0)[where]
+    used = np.array(sorted({*cohort.fit, *cohort.effect})) - first
+    outcome = np.full(len(where), np.nan)
+    outcome[used] = raw[used]
+    columns = [task.outcome[one, where] for one in task.donors]
+    columns += [mean_of(one[list(cohort.units)], axis=0)[where] for one in task.covariates.values()]
+    width = len(columns)
+    regressors = np.array(columns).T if width else np.zeros((len(where), 0))
+    return _Series(
+        tuple(int(one) for one in where),
+        outcome,
+        regressors,
+        (*task.names(task.donors), *task.covariates),
+        cohort.start - first,
+        np.array(cohort.effect) - first,
+    )
+
+
+def _level(series: _Series) -> float | None:
+    """The smallest movement of the level with which forecasts held before the start."""
+    return next((one for one in _LEVELS if _covered(series, one) >= _COVERED), None)
+
+
+def _covered(series: _Series, level: float) -> float:
+    """The share of periods in the later half before the start inside their 95 % intervals, forecast
+    in blocks from everything before each."""
+    blocks = np.array_split(np.arange(series.fit // 2, series.fit), _BLOCKS)
+    inside = total = 0
+    for block in blocks:
+        seen = [one for one in block if not np.isnan(series.outcome[one])]
+        if not seen or not len(block):
+            continue
+        learned = learn(series.outcome, series.regressors, int(block[0]), level, _COARSE)
+        for one in seen:
+            below = learned.mean_over(np.array([one])).below(float(series.outcome[one]))
+            inside += 0.025 <= below <= 0.975
+            total += 1
+    return inside / total if total else 0.0
+
+
+def _prior_check(series: _Series, level: float, found: Forecast) -> Check:
+    """Whether another prior of the level would say something else."""
+    name = "prior of the level"
+    effects = {}
+    for factor in (0.5, 2.0):
+        learned = learn(series.outcome, series.regressors, series.fit, level * factor, _COARSE)
+        effects[f"{level * factor:g}"] = series.observed - learned.mean_over(series.later).mean
+    effect = series.observed - found.mean
+    moved = max(abs(one - effect) for one in effects.values())
+    reason = f"with half and twice the prior {level:g} the effect moves by up to {moved:.3g}"
+    good = moved <= found.spread
+    return Check(name, "passed" if good else "failed", reason, effects)
+
+
+def _slopes(series: _Series, learned: Learned) -> dict[str, float]:
+    """Standardised slopes: what each compared series counts for."""
+    slopes = learned.weights @ learned.cells.slopes
+    return dict(zip(series.names, map(float, slopes), strict=True))
