@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -173,7 +174,7 @@ class Kept:
         self.seqs: list[int] = []
 
 
-async def kept(folder: Path, **settings: Any) -> Kept:
+async def kept(folder: Path, names: Sequence[str] = (), **settings: Any) -> Kept:
     """Everything in the data folder below `folder`, which nobody serves."""
     found = Kept()
     engine = Engine(workload.settings_of(folder, **settings))
@@ -187,9 +188,8 @@ async def kept(folder: Path, **settings: Any) -> Kept:
         for _, entity in tenant.context.scan(limit=1_000_000):
             if COUNT in entity.attrs:
                 found.now[entity.id] = entity.attrs[COUNT][0].value
-        names = {*found.logged, *found.now}
-        names |= {workload.identifier(n) for n in range(EACH * 64)}
-        for name in names:
+        asked = set(names) or {*found.logged, *(workload.identifier(n) for n in range(EACH * 64))}
+        for name in asked:
             select = Selection(entity_ids=(name,), attrs=(COUNT, PAST), deleted=True)
             rows = await tenant.history.rows(select)
             # What came in one microsecond stands in the order of its numbers.

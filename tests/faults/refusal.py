@@ -1,12 +1,11 @@
 """A disk that refuses while a process runs on it: refuse.c, told by a file what to refuse.
 
-An errno and the operations it comes for; `Refusal.of` names the usual ones.
+FULL, READ_ONLY and NO_SYNC are an errno and the operations that it comes for.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ class Refusal:
     def __init__(self, tools: Path, root: Path) -> None:
         self._library = tools / "refuse.so"
         self._control = tools / "refuse"
-        self._root = root
+        self.root = root
         source = Path(__file__).with_name("refuse.c")
         command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(self._library), str(source), "-ldl"]
         subprocess.run(command, check=True, capture_output=True)
@@ -33,7 +32,7 @@ class Refusal:
         """What a process needs in its environment."""
         return {
             "LD_PRELOAD": str(self._library),
-            "REFUSE_ROOT": str(self._root),
+            "REFUSE_ROOT": str(self.root),
             "REFUSE_CONTROL": str(self._control),
         }
 
@@ -55,16 +54,3 @@ class Refusal:
             yield
         finally:
             self.stop()
-
-
-def run(refusal: Refusal, *command: str, timeout: float = 120) -> str:
-    """What a command prints under the refusal; CalledProcessError when it fails."""
-    done = subprocess.run(
-        command,
-        env=os.environ | refusal.environment,
-        check=True,
-        timeout=timeout,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
