@@ -10,6 +10,7 @@ between is in both, which the table's own numbers sort out.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import shutil
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 import msgspec
 
@@ -29,6 +30,8 @@ from rynek.base.sqlite import connect, is_set_aside
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
 
 ABOUT: Final = "backup.json"
+SUMS: Final = "SHA256SUMS"
+_SNAPSHOTS: Final = "snapshots"
 _ATTEMPTS: Final = 5
 _MOUNTED: Final = (
     "{} is a mount point, which cannot be replaced: choose a folder inside it as --data"
@@ -81,11 +84,13 @@ def _private(path: str, flags: int) -> int:
 
 
 class _Archive:
-    """A tar of plain files, readable by its owner alone; `sizes` holds what was put in."""
+    """A tar of plain files, readable by its owner alone; `sizes` holds what was put in, `sums` the
+    SHA-256 of each."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
         self.sizes: dict[str, int] = {}
+        self.sums: dict[str, str] = {}
 
     def add(self, path: Path, name: Path) -> None:
         """The contents of `path`, where it is a link of the file it leads to.
@@ -104,8 +109,27 @@ class _Archive:
     def _put(self, name: str, size: int, modified: int, content: IO[bytes]) -> None:
         info = tarfile.TarInfo(name)
         info.size, info.mtime, info.mode = size, modified, 0o600
-        self._tar.addfile(info, content)
+        summing = _Summing(content)
+        self._tar.addfile(info, cast("IO[bytes]", summing))
         self.sizes[name] = size
+        self.sums[name] = summing.sum
+
+
+class _Summing:
+    """A file that is read once, and the SHA-256 of what was read of it."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content = content
+        self._digest = hashlib.sha256()
+
+    @property
+    def sum(self) -> str:
+        return self._digest.hexdigest()
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._content.read(size)
+        self._digest.update(found)
+        return found
 
 
 def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[About, dict[str, int]]:
@@ -125,6 +149,8 @@ def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[Abo
                     version = _tenant(archive, data, tenant, room)
                     if version is not None:
                         about.tables[tenant.name] = version
+            lines = "".join(f"{told}  {name}\n" for name, told in archive.sums.items())
+            archive.add_bytes(lines.encode(), SUMS)
             archive.add_bytes(msgspec.json.encode(about), ABOUT)
         file.flush()
         os.fsync(file.fileno())
@@ -143,7 +169,17 @@ def _verify(draft: Path, sizes: dict[str, int]) -> None:
 
 
 def _tenant(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | None:
-    """One tenant's table, database and files; the version of its table."""
+    """One tenant's table, database, files and snapshots; the version of its table."""
+    version = _store(archive, data, tenant, room)
+    for path in _others(tenant):
+        archive.add(path, path.relative_to(data))
+    for snapshot in sorted((tenant / _SNAPSHOTS).glob("*/")):
+        _store(archive, data, snapshot, room)
+    return version
+
+
+def _store(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | None:
+    """The table and the database in a folder; the version of its table."""
     base = tenant.relative_to(data)
     copy = room / f"{tenant.name}-history"
     table = _frozen(tenant, copy, room / f"{tenant.name}.db")
@@ -154,8 +190,6 @@ def _tenant(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | No
         archive.add(database, base / "state.db")
         database.unlink()
     shutil.rmtree(copy, ignore_errors=True)
-    for path in _others(tenant):
-        archive.add(path, base / path.relative_to(tenant))
     return None if table is None else table.version
 
 
@@ -221,9 +255,10 @@ def _oldest(database: Path) -> int:
 
 
 def _others(tenant: Path) -> Iterator[Path]:
-    """city.toml, feeds, reference tables …: all but databases, history and drafts."""
+    """city.toml, feeds, reference tables …: all but databases, history, snapshots and drafts."""
     for path in sorted(tenant.iterdir()):
-        if path.name not in ("history", *_LEFT_OUT) and not is_set_aside(path.name):
+        kept_apart = path.name in ("history", _SNAPSHOTS, *_LEFT_OUT)
+        if not kept_apart and not is_set_aside(path.name):
             yield from _files(path, ())
 
 
@@ -312,28 +347,33 @@ def _sync(folder: Path) -> None:
         sync_folder(Path(path))
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """One plain file or folder below `folder`; links, devices and ways out are refused."""
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
+    """One plain file or folder below `folder`, and its SHA-256; links, devices and ways out are
+    refused."""
     target = folder / member.name
     if not target.resolve().is_relative_to(folder.resolve()):
         raise BackupError(f"{member.name!r} leads out of the folder: this is no backup of rynek")
     if member.isdir():
         target.mkdir(parents=True, exist_ok=True)
-        return
+        return ""
     content = tar.extractfile(member) if member.isfile() else None
     if content is None:
         raise BackupError(f"{member.name!r} is no plain file: this is no backup of rynek")
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, target.open("wb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
+        summing = _Summing(content)
+        shutil.copyfileobj(summing, file, 1 << 20)
         file.flush()
         os.fsync(file.fileno())
+    return summing.sum
 
 
 def _unpack(archive: Path, folder: Path) -> About:
+    sums: dict[str, str] = {}
     with tarfile.open(archive, "r:") as tar:
         for member in tar:
-            _extract(tar, member, folder)
+            sums[member.name] = _extract(tar, member, folder)
+    _compare(archive, folder, sums)
     try:
         about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
     except (OSError, msgspec.MsgspecError):
@@ -344,6 +384,18 @@ def _unpack(archive: Path, folder: Path) -> About:
         )
     (folder / ABOUT).unlink()
     return about
+
+
+def _compare(archive: Path, folder: Path, sums: dict[str, str]) -> None:
+    """Every file has the sum that was written down, where the backup has a list of them."""
+    listed = folder / SUMS
+    if not listed.is_file():
+        return
+    for line in listed.read_text().splitlines():
+        told, _, name = line.partition("  ")
+        if sums.get(name) != told:
+            raise BackupError(f"{archive} is damaged: {name} is not what was backed up")
+    listed.unlink()
 
 
 __all__ = ["About", "BackupError", "backup", "restore"]
