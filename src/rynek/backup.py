@@ -40,6 +40,7 @@ _DATABASES: Final = ("state.db", "system.db")
 _LEFT_OUT: Final = frozenset(
     ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]
 )
+_APART: Final = frozenset(["history", _SNAPSHOTS, *_LEFT_OUT])
 
 Progress = Callable[[str], None]
 
@@ -84,8 +85,7 @@ def _private(path: str, flags: int) -> int:
 
 
 class _Archive:
-    """A tar of plain files, readable by its owner alone; `sizes` holds what was put in, `sums` the
-    SHA-256 of each."""
+    """A tar of plain files, readable by its owner alone; `sizes` and `sums` tell what is in it."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
@@ -257,8 +257,7 @@ def _oldest(database: Path) -> int:
 def _others(tenant: Path) -> Iterator[Path]:
     """city.toml, feeds, reference tables …: all but databases, history, snapshots and drafts."""
     for path in sorted(tenant.iterdir()):
-        kept_apart = path.name in ("history", _SNAPSHOTS, *_LEFT_OUT)
-        if not kept_apart and not is_set_aside(path.name):
+        if path.name not in _APART and not is_set_aside(path.name):
             yield from _files(path, ())
 
 

@@ -8,11 +8,11 @@ from .engine import EngineSettings
 from .following import FollowerSettings, FollowerState
 from .history import History, HistorySettings, HistoryStats
 from .measures import METHODS, value_of
+from .mending import Fault, Repaired, faults, repair
 from .merge import MergeSettings
 from .overlay import FILE as OVERLAY_FILE
 from .periods import parse_duration
 from .reference import ParquetReference
-from .repair import Fault, Repaired, faults, repair
 from .schema import Reading, to_readings
 from .select import Selection
 from .setaside import count_set_aside
