@@ -12,6 +12,8 @@ from tests.history.test_follow import with_history
 from rynek.context import Entity, Instance, Query, parse_geo, parse_q, terms_of, value_test
 from rynek.context import geo_test as place_test
 from rynek.history import History, Selection
+from rynek.history.decode import get_value, put_value
+from rynek.history.schema import Reading
 
 VALUES: list[Instance] = [
     *(Instance("Property", value) for value in (
@@ -121,3 +123,11 @@ def test_places_outside_the_box_are_out(
             assert entity_id in unsure or not query.matches(entity)
 
     with_history(tmp_path, test, log)
+
+
+@pytest.mark.parametrize("place", [[1, 2], [-8, 41.5], [2.0**60, 0]])
+def test_a_point_comes_back_as_it_was_written(place: list[float]) -> None:
+    row = Reading(1, "urn:x", "T", "a", None, "GeoProperty", T0, True, T0)
+    put_value(row, "GeoProperty", {"type": "Point", "coordinates": place})
+    assert row.lon is not None
+    assert repr(get_value(row)["coordinates"]) == repr(place)

@@ -60,15 +60,19 @@ def _is_flat_point(value: Any) -> bool:
     )
 
 
+def plain(number: float) -> float:
+    """A number as documents have it: without a fraction where there is none to keep."""
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
 def get_value(row: Reading) -> Any:
     """The value as plain JSON; a number without a fraction comes back as an integer."""
     if row.number is not None:
-        number = row.number
-        return int(number) if number.is_integer() and abs(number) < _EXACT else number
+        return plain(row.number)
     if row.text is not None:
         return row.text
     if row.lon is not None and row.lat is not None:
-        return {"type": "Point", "coordinates": [row.lon, row.lat]}
+        return {"type": "Point", "coordinates": [plain(row.lon), plain(row.lat)]}
     return None if row.json is None else msgspec.json.decode(row.json)
 
 

@@ -9,6 +9,8 @@ import msgspec
 from rynek.base.clock import to_iso
 from rynek.context import VALUE_MEMBER
 
+from .decode import plain
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -49,9 +51,9 @@ def _instance(row: dict[str, Any]) -> dict[str, Any]:
 def _value(row: dict[str, Any]) -> Any:
     number = row["number"]
     if number is not None:
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+        return plain(number)
     if row["text"] is not None:
         return row["text"]
     if row["lon"] is not None and row["lat"] is not None:
-        return {"type": "Point", "coordinates": [row["lon"], row["lat"]]}
+        return {"type": "Point", "coordinates": [plain(row["lon"]), plain(row["lat"])]}
     return None if row["json"] is None else msgspec.json.decode(row["json"])
