@@ -115,7 +115,13 @@ def test_maps_can_be_made_looked_at_changed_and_deleted(serve: Serve) -> None:
         after = (await client.get(HOST + where)).json()
         assert after["entityMap"] == body["entityMap"]
         assert body["expiresAt"] < after["expiresAt"] < "2999"
-        for wrong in ({"expiresAt": "soon"}, {"expiresAt": 5}, {"type": "Map"}, {"id": "urn:x:y"}):
+        for wrong in (
+            {"expiresAt": "soon"},
+            {"expiresAt": 5},
+            {"expiresAt": "2999-01-01T00:00:00+01:00"},
+            {"type": "Map"},
+            {"id": "urn:x:y"},
+        ):
             assert kind(await client.patch(HOST + where, json=wrong)) == (400, "BadRequestData")
         # A map from here serves queries; without the header an own one is made.
         seen = await client.get("entities?type=Lamp", headers={MAP: body["id"]})

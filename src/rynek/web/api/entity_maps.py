@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rynek.base.clock import parse_iso, to_iso
 from rynek.base.errors import BadRequestData
-from rynek.context import Entity, EntityMap, Ordering, Query
+from rynek.context import Entity, EntityMap, Ordering, Query, parse_moment
 from rynek.web.api import selecting
 from rynek.web.api.bodies import document_reply, read_document
 from rynek.web.api.call import Call, Header, Reply
@@ -123,7 +123,7 @@ async def update_map(call: Call) -> Reply:
     if document.get("type", "EntityMap") != "EntityMap" or document.get("id", one) != one:
         raise BadRequestData("the body is not of this EntityMap")
     if "expiresAt" in document:
-        await maps.extend(one, _moment(document["expiresAt"]))
+        await maps.extend(one, parse_iso(parse_moment("expiresAt", document["expiresAt"])))
     return Reply(204)
 
 
@@ -168,13 +168,6 @@ def _document(entity_map: EntityMap) -> dict[str, Any]:
         "entityMap": entity_map.entities,
         "linkedMaps": entity_map.linked,
     }
-
-
-def _moment(value: Any) -> int:
-    try:
-        return parse_iso(value)
-    except (ValueError, TypeError) as error:
-        raise BadRequestData(f"expiresAt: {error}") from error
 
 
 ROUTES: Final = (
