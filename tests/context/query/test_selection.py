@@ -80,6 +80,7 @@ def test_types_are_bounded(text: str) -> None:
         ("(/Madrid/Districts;/CompanyA)", ["/CompanyA", "/Madrid/Districts"], True),
         ("(/Madrid/Districts;/CompanyA)|CompanyB", ["/CompanyB"], True),
         ("(/Madrid/Districts;/CompanyA),CompanyB", ["/CompanyA"], False),
+        ('"/Madrid/Centro,/Madrid/Cortes"', ["/Madrid/Cortes"], True),
         ("/#", ["/x"], True),
         ("/#", [], False),
         ("/#", None, False),
@@ -90,7 +91,9 @@ def test_scopes(text: str, scopes: list[str] | None, selected: bool) -> None:
     assert parse_scope(text).matches(scopes) is selected
 
 
-@pytest.mark.parametrize("text", ["", "/", "//a", "/a/", "/1a", "/a/#/b", "/a b", "(/a", "/a-b"])
+@pytest.mark.parametrize(
+    "text", ["", "/", "//a", "/a/", "/1a", "/a/#/b", "/a b", "(/a", "/a-b", '"', '""', '"/a']
+)
 def test_bad_scopes(text: str) -> None:
     with pytest.raises(BadRequestData, match="scopeQ: expected"):
         parse_scope(text)

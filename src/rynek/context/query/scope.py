@@ -82,8 +82,13 @@ class ScopeExpr(msgspec.Struct, frozen=True):
 
 
 def parse_scope(text: str) -> ScopeExpr:
-    """Parse a scope query; raises BadRequestData with the position, or TooComplexQuery."""
-    scanner = Scanner("scopeQ", text)
+    """Parse a scope query; raises BadRequestData with the position, or TooComplexQuery.
+
+    Quotes around the whole are no part of the language (§4.19), but the standard's own examples
+    write them (C.5.15.2, C.5.16.2), so clients do too.
+    """
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    scanner = Scanner("scopeQ", text[1:-1] if quoted else text)
     options = parse_alternatives(scanner, _pattern)
     return ScopeExpr(tuple(dict.fromkeys(tuple(option) for option in options)))
 
