@@ -7,7 +7,7 @@ import functools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rynek.base.collation import sort_keys
@@ -182,6 +182,7 @@ VALUE = st.one_of(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(VALUE, VALUE), max_size=12), st.booleans(), st.booleans())
 def test_it_is_one_total_order(values: list[tuple[Any, Any]], up: bool, down: bool) -> None:
     """Sorting by two terms is sorting by pairwise comparison, and every pair is comparable."""
