@@ -160,3 +160,8 @@ def drive(
     is where numbers begin that the requests leave open (MARK)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_child, ((port, requests, connections, seconds, start, number),))
+
+
+def drive_here(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
+    """`drive` in this process."""
+    return _child((port, requests, connections, seconds, 0, 0))
