@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
 
 pytestmark = pytest.mark.browser
@@ -24,6 +25,7 @@ PATHS = [
     "/c/poznan/feeds",
     "/c/poznan/about",
     "/c/oslo/developers",
+    "/service",
     "/no",
 ]
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
@@ -33,7 +35,9 @@ LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
 def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[str]:
     """Where the service answers."""
     assert (ROOT / "src/rynek/web/static/app/manifest.json").exists(), "build the frontend first"
-    with service(tmp_path_factory.mktemp("browser"), data) as found:
+    folder = tmp_path_factory.mktemp("browser")
+    prepare(folder, "poznan")
+    with service(folder, data) as found:
         yield found
 
 
@@ -82,7 +86,7 @@ def test_pages_are_accessible_and_fit(
 
 @pytest.mark.parametrize("language", ["bg", "uk", "pl"])
 @pytest.mark.parametrize(
-    "path", [ENTITY, "/c/poznan/feeds", "/c/poznan/entities", "/c/oslo/developers"]
+    "path", [ENTITY, "/c/poznan/feeds", "/c/poznan/entities", "/c/oslo/developers", "/service"]
 )
 def test_long_words_fit_a_phone(browser: Browser, address: str, path: str, language: str) -> None:
     page = visit(browser, f"{address}{path}?lang={language}", 360)

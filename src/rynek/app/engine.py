@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rynek.app.recorder import Recorder
 from rynek.app.tenant import Tenant
 from rynek.base.client import Client
 from rynek.base.clock import SystemClock
@@ -113,6 +114,8 @@ class Engine:
             tenant.begun = True
             await self._guarded(tenant, tenant.follow)
         self._later(self._run_feeds(begun))
+        if self.settings.metrics.history:
+            self._later(Recorder(self).run())
 
     async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
         for tenant in tenants:

@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rynek.app.replay import ContextSink, ReplayState
 from rynek.base.clock import Clock
 from rynek.base.errors import Unavailable
 from rynek.base.http import own_authorities
+from rynek.base.ids import SERVICE_TENANT
 from rynek.base.progress import Loading
 from rynek.base.settings import Settings
 from rynek.base.sqlite import MigrationError
@@ -53,6 +54,7 @@ from rynek.web import TOKEN_PREFIX, read_city
 if TYPE_CHECKING:
     from rynek.app.engine import Engine
 
+_OWN_FLUSH_SECONDS: Final = 900.0
 _logger = logging.getLogger(__name__)
 
 
@@ -285,7 +287,7 @@ class Tenant:
             self._history = History(
                 self.folder / "history",
                 self.context.changes,
-                history_settings(self._engine.settings),
+                self._history_settings(),
                 self.city.zone,
             )
         return self._history
@@ -293,6 +295,15 @@ class Tenant:
     def may_begin(self) -> None:
         """Let the next request start it once more."""
         self.begun = False
+
+    def _history_settings(self) -> HistorySettings:
+        settings = self._engine.settings
+        found = history_settings(settings)
+        if self.name == SERVICE_TENANT:
+            # A few rows a minute: the log and memory hold them until a file is worth it.
+            found.follower.flush_seconds = max(_OWN_FLUSH_SECONDS, settings.history.flush_seconds)
+            found.upkeep.retention_days = settings.metrics.keep_days or None
+        return found
 
     async def start(self) -> None:
         """Follow the log and run the feeds."""

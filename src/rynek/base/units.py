@@ -36,6 +36,10 @@ MICROGRAM_PER_M3: Final = "GQ"
 MILLIGRAM_PER_M3: Final = "GP"
 MM_PER_HOUR: Final = "H67"
 WATT_PER_M2: Final = "D54"
+MILLISECOND: Final = "C26"
+PER_MINUTE: Final = "C94"
+MEGABYTE: Final = "4L"
+GIGABYTE: Final = "E34"
 
 SYMBOLS: Final[dict[str, str]] = {
     KMH: "km/h",
@@ -70,6 +74,10 @@ SYMBOLS: Final[dict[str, str]] = {
     MILLIGRAM_PER_M3: "mg/m³",
     MM_PER_HOUR: "mm/h",
     WATT_PER_M2: "W/m²",
+    MILLISECOND: "ms",
+    PER_MINUTE: "/min",
+    MEGABYTE: "MB",
+    GIGABYTE: "GB",
 }
 
 

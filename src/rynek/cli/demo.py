@@ -44,6 +44,7 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     overrides: dict[str, object] = {
         "server.host": "127.0.0.1",
         "access.anonymous": "write",
+        "metrics.anonymous": "loopback",
         "tenants.default": DEFAULT_CITY,
         "data.path": str(folder),
     }

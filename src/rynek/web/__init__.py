@@ -6,6 +6,7 @@ from rynek.web.contract import City, Licence, Recording, parse_city, read_city
 from rynek.web.tally import Tally
 from rynek.web.tokens import PREFIX as TOKEN_PREFIX
 from rynek.web.tokens import SCOPES, Token, TokenStore
+from rynek.web.watch import Figures, Gatherer, Span, describe
 
 __all__ = [
     "SCOPES",
@@ -13,11 +14,15 @@ __all__ = [
     "Access",
     "Application",
     "City",
+    "Figures",
+    "Gatherer",
     "Licence",
     "Recording",
+    "Span",
     "Tally",
     "Token",
     "TokenStore",
+    "describe",
     "parse_city",
     "read_city",
 ]

@@ -36,11 +36,13 @@ from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.counted import Counted
 from rynek.web.pages import pages, problem_page
 from rynek.web.proxies import Proxies
+from rynek.web.watch.local import is_local
 
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
 # What is posted to /notified/ carries its right in its path; who watches is asked by rynek.web.watch.
 _OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/metrics", "/notified/")
+_SERVICE: Final = "/service"
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _NETWORK_BASE_MAP: Final = "/map/base/"
 
@@ -171,8 +173,14 @@ class _Rights:
         request.state.readable = partial(self._engine.access.readable, authorization)
         # A page shows what it may change only to who may (Page.writable).
         request.state.writable = partial(self._engine.access.may, authorization, "write")
+        # The service's own figures, and the way to them, are shown to who may see them.
+        local = is_local(request.scope)
+        request.state.watching = partial(self._engine.access.may_watch, authorization, local=local)
         if not path.startswith(_OPEN_PATHS):
             try:
+                if path == _SERVICE:
+                    self._engine.access.check_watcher(authorization, local=local)
+                    return None
                 tenant = self._tenant(path, request.state.readable)
                 right = "read" if request.method in ("GET", "HEAD") else "write"
                 self._engine.access.check(authorization, right, tenant)

@@ -148,6 +148,7 @@ def service(folder: Path, data: Path) -> Iterator[str]:
         "PYTHONPATH": str(ROOT / "src"),
         "RYNEK_ACCESS_ANONYMOUS": "write",
         "RYNEK_TENANTS_DEFAULT": "poznan",
+        "RYNEK_METRICS_ANONYMOUS": "loopback",
     }
     log = (folder / "log").open("wb")
     running = subprocess.Popen(

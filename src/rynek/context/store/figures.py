@@ -37,6 +37,13 @@ class Commits:
         self.times[bisect_left(COMMIT_SECONDS, seconds)] += 1
         self.sizes[bisect_left(GROUP_JOBS, jobs)] += 1
 
+    def copy(self) -> Commits:
+        """The numbers as they are now."""
+        made = Commits()
+        made.jobs, made.rows, made.failed = self.jobs, self.rows, self.failed
+        made.seconds, made.times, made.sizes = self.seconds, self.times[:], self.sizes[:]
+        return made
+
     @property
     def groups(self) -> int:
         """How many groups were written."""

@@ -183,7 +183,9 @@ class SqliteStore:
         size = sum(file.stat().st_size for file in files if file.exists())
         head = self.changes.head()
         rows = head + 1 - self.changes.oldest()
-        return StoreFigures(self._writer.commits, head, rows, size, *self._indexes.values.count())
+        return StoreFigures(
+            self._writer.commits.copy(), head, rows, size, *self._indexes.values.count()
+        )
 
     async def count(self) -> tuple[int, int]:
         """How many entities there are and of how many types: counted beside the loop."""

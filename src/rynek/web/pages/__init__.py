@@ -8,7 +8,17 @@ from starlette.routing import Route
 
 from rynek.web.contract import Engine
 from rynek.web.i18n import LANGUAGES, frontend_messages
-from rynek.web.pages import about, developers, entities, entity, feeds, home, series, stream
+from rynek.web.pages import (
+    about,
+    developers,
+    entities,
+    entity,
+    feeds,
+    home,
+    series,
+    service,
+    stream,
+)
 from rynek.web.pages import map as city_map
 from rynek.web.pages.shell import Page, Site
 
@@ -41,6 +51,7 @@ def pages(engine: Engine) -> list[Route]:
         *about.routes(site),
         *stream.routes(site),
         *developers.routes(site),
+        *service.routes(site),
     ]
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 __all__ = ["bars", "chart", "ticks"]
 
 Points = Sequence[tuple[float, float]]
+Span = tuple[float, float]
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
@@ -53,8 +54,14 @@ def chart(
     stepped: bool = False,
     width: int = 760,
     height: int = 260,
+    span: Span | None = None,
+    gaps: Sequence[Span] = (),
 ) -> Markup:
-    """A line over time with axes; `stepped` holds a value until the next one (states, counts)."""
+    """A line over time with axes; `stepped` holds a value until the next one (states, counts).
+
+    `span` is what the axis of time shows (default: from the first point to the last); the line is
+    broken in `gaps`, which are in order.
+    """
     if not points:
         return Markup()
     low, high = min(y for _, y in points), max(y for _, y in points)
@@ -63,33 +70,52 @@ def chart(
     marks = ticks(low, high)
     margin = 14 + max(len(y_label(m)) for m in marks) * 7
     box = (margin, 10, width - 14, height - 28)
-    place = _scale(points, marks[0], marks[-1], box)
+    span = span or (points[0][0], points[-1][0])
+    place = _scale(span, marks[0], marks[-1], box)
     parts = []
     for mark in marks:
-        _, y = place(points[0][0], mark)
+        _, y = place(span[0], mark)
         parts.append(
             f'<line class="grid" x1="{box[0]}" x2="{box[2]}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{box[0] - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(y_label(mark))}</text>'
         )
-    parts.append(_x_axis(points, place, box, x_label))
-    spots = [place(*p) for p in (_steps(points) if stepped else points)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
-    parts.append(f'<polyline class="line" points="{line}"/>')
-    if len(points) == 1:
-        parts.append(f'<circle class="dot" cx="{spots[0][0]:.1f}" cy="{spots[0][1]:.1f}" r="4"/>')
+    parts.append(_x_axis(span, place, box, x_label))
+    for piece in _pieces(points, gaps):
+        spots = [place(*p) for p in (_steps(piece) if stepped else piece)]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+        parts.append(f'<polyline class="line" points="{line}"/>')
+        if len(piece) == 1:
+            x, y = spots[0]
+            parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
     return Markup(  # noqa: S704 - numbers, and text that was escaped
         f'<svg class="spark chart-svg" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
     )
 
 
+def _pieces(points: Points, gaps: Sequence[Span]) -> list[list[tuple[float, float]]]:
+    """The line without its gaps: a value holds until a gap begins, and again after it where it is
+    the same value still."""
+    pieces = [[points[0]]]
+    for before, after in pairwise(points):
+        for begin, end in gaps:
+            # A point that was thinned out of several may lie a little within the gap.
+            first, last = max(begin, before[0]), min(end, after[0])
+            if last - first > (end - begin) / 2:
+                if first > before[0]:
+                    pieces[-1].append((first, before[1]))
+                pieces.append([(last, before[1])] if last < after[0] else [])
+        pieces[-1].append(after)
+    return pieces
+
+
 def _x_axis(
-    points: Points,
+    span: Span,
     place: Callable[[float, float], tuple[float, float]],
     box: tuple[int, int, int, int],
     x_label: Callable[[float], str],
 ) -> str:
-    first, last = points[0][0], points[-1][0]
+    first, last = span
     marks = [first] if first == last else [first, (first + last) / 2, last]
     anchors = ["start", "middle", "end"] if len(marks) > 1 else ["start"]
     parts = [f'<line class="axis" x1="{box[0]}" x2="{box[2]}" y1="{box[3]}" y2="{box[3]}"/>']
@@ -110,9 +136,9 @@ def _steps(points: Points) -> list[tuple[float, float]]:
 
 
 def _scale(
-    points: Points, low: float, high: float, box: tuple[int, int, int, int]
+    span: Span, low: float, high: float, box: tuple[int, int, int, int]
 ) -> Callable[[float, float], tuple[float, float]]:
-    first, last = points[0][0], points[-1][0]
+    first, last = span
     wide, tall = (last - first) or 1.0, (high - low) or 1.0
     left, top, right, bottom = box
 

@@ -20,7 +20,7 @@ from rynek.web.pages.values import as_number, moment, short
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RANGES", "Series", "attribute_iri", "readings", "routes", "thin"]
+__all__ = ["RANGES", "Series", "attribute_iri", "in_table", "readings", "routes", "thin"]
 
 Times = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -81,6 +81,13 @@ async def readings(
     A value that was seen again unchanged holds until then: its last sight is a point, too.
     """
     table = await tenant.history.series(entity.id, [iri], start=start, end=end, last_n=MAX_READINGS)
+    return in_table(table, entity, iri, start, end)
+
+
+def in_table(
+    table: pa.Table, entity: Any, iri: str, start: int | None = None, end: int | None = None
+) -> Series:
+    """`readings` of an attribute from the rows that the history has of it."""
     complete = table.num_rows < MAX_READINGS
     sources = table.column("source")
     source = sources[table.num_rows - 1].as_py() if table.num_rows else None

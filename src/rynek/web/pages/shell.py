@@ -159,6 +159,12 @@ class Page:
         return bool(self.tenant and asks and asks(self.tenant.name))
 
     @property
+    def watching(self) -> bool:
+        """Whether the client may see the service's own figures."""
+        asks = getattr(self.request.state, "watching", None)
+        return bool(asks and asks())
+
+    @property
     def zone(self) -> str:
         """The city's IANA zone."""
         return str(self.tenant.city.zone) if self.tenant else "UTC"

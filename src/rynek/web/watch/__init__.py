@@ -2,6 +2,7 @@
 
 from rynek.web.watch.figures import Figures, Gatherer, TenantFigures
 from rynek.web.watch.names import listed
+from rynek.web.watch.own import Span, describe
 from rynek.web.watch.routes import routes
 
-__all__ = ["Figures", "Gatherer", "TenantFigures", "listed", "routes"]
+__all__ = ["Figures", "Gatherer", "Span", "TenantFigures", "describe", "listed", "routes"]
