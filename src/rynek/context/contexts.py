@@ -26,6 +26,8 @@ __all__ = ["ContextResolver", "Spec"]
 Spec = str | dict[str, Any] | list[Any] | None
 MAX_DEPTH: Final = 10
 MAX_PARTS: Final = 50
+MAX_STEPS: Final = 500
+"""Names, objects and arrays looked at for one @context: few documents can name each other often."""
 MAX_BYTES: Final = 1 << 20
 MAX_INLINE: Final = 1 << 20
 FETCH_SECONDS: Final = 10.0
@@ -234,10 +236,12 @@ class _Gathered:
         self.parts: list[dict[str, Any] | None] = []
         self.documents: set[str] = set()
         self._resolver = resolver
+        self._steps = 0
 
     async def add(self, spec: Any, chain: tuple[str, ...], base: str | None) -> None:
         """Append what stands behind `spec`."""
-        if len(self.parts) >= MAX_PARTS or len(chain) > MAX_DEPTH:
+        self._steps += 1
+        if len(self.parts) >= MAX_PARTS or len(chain) > MAX_DEPTH or self._steps > MAX_STEPS:
             raise BadRequestData("the @context nests too deep or has too many parts")
         if isinstance(spec, str):
             url = _joined(base, spec)
