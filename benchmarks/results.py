@@ -122,6 +122,21 @@ def markdown(run: Run) -> str:
     return "\n".join([*lines, *map(row, run.results)]) + "\n"
 
 
+def put_table(path: Path, section: str, run: Run) -> None:
+    """Write the table to a file of its own, or in a page between `<!-- SECTION -->` and
+    `<!-- end of SECTION -->`; exits with a message when a page has no such section."""
+    table = markdown(run)
+    if path.suffix != ".md" or not path.exists():
+        path.write_text(table)
+        return
+    text = path.read_text()
+    begin, end = f"<!-- {section} -->\n", f"<!-- end of {section} -->"
+    if begin not in text or end not in text:
+        sys.exit(f"{path} has no section {begin.strip()} … {end}")
+    before, _, rest = text.partition(begin)
+    path.write_text(f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}")
+
+
 def write(path: Path, run: Run) -> None:
     """Keep a run for `compared`."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")

@@ -53,7 +53,7 @@ def main() -> None:
     if options.json:
         results.write(options.json, run)
     if options.markdown:
-        options.markdown.write_text(results.markdown(run))
+        results.put_table(options.markdown, options.section, run)
     if before is not None:
         print("\n" + results.compared(before, run))
 
@@ -68,7 +68,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
     parser.add_argument("--against", type=Path, metavar="FILE", help="print what changed since")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table alone")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--section", default="figures", help="of a page that --markdown fills")
     parser.add_argument("--rows", type=int, default=10_000_000, help="readings of the past")
     options = parser.parse_args()
     options.given_seconds = options.seconds

@@ -119,3 +119,16 @@ def test_a_target_is_met_only_when_all_of_it_is() -> None:
     found.target = Target()
     assert found.met() is None
     assert "≥" not in results.row(found)
+
+
+def test_a_table_takes_its_place_in_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n<!-- figures -->\nold\n<!-- end of figures -->\n\nafter\n")
+    for _ in range(2):
+        results.put_table(page, "figures", _run(1000, 0.05))
+    text = page.read_text()
+    assert "old" not in text
+    assert text.count("| get | 1,000 /s |") == 1
+    assert text.startswith("# Page\n") and text.endswith("<!-- end of figures -->\n\nafter\n")
+    with pytest.raises(SystemExit, match="no section"):
+        results.put_table(page, "other", _run(1000, 0.05))
