@@ -10,7 +10,8 @@ from typing import Any, Protocol, Self, cast
 import apsw
 
 _PAGE_CACHE_KIB = 65_536
-_MMAP_BYTES = 1 << 30
+# More than any file has: what is mapped takes none of the process's own memory.
+_MMAP_BYTES = 1 << 38
 _ASIDE = ".v"
 _MAX_ASIDE_BYTES = 1 << 29
 

@@ -27,7 +27,7 @@ from rynek.context.query.projection import (
     parse_attrs,
     parse_projection,
 )
-from rynek.context.query.q import And, Linked, Or, QNode, Term, format_q, parse_q
+from rynek.context.query.q import EQ, And, Linked, Or, QNode, Term, format_q, parse_q
 from rynek.context.query.query import Query, Selector, parse_ids
 from rynek.context.query.scope import ScopeExpr, ScopePattern, parse_scope
 from rynek.context.query.tests import (
@@ -44,6 +44,7 @@ from rynek.context.query.types import TypeExpr, parse_types
 __all__ = [
     "BOOLEAN",
     "ENTITY_MEMBERS",
+    "EQ",
     "NUMBER",
     "NUMBER_RANK",
     "And",

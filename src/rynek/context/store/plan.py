@@ -10,6 +10,7 @@ import msgspec
 from rynek.base.sqlite import Connection
 from rynek.context.query import (
     BOOLEAN,
+    EQ,
     NUMBER,
     Comparison,
     Hint,
@@ -42,8 +43,8 @@ class Plan(msgspec.Struct):
 
     `lean` is the same without times. `paged` has LIMIT and OFFSET where no entity comes twice and
     all match, so that SQL can skip to a page, and `paged_bodies` is that with nothing but context
-    and body; `counting` counts candidates without reading them (only where exact); `typed` says
-    that all have the query's type.
+    and body; `counting` counts matches without reading them, or gives NULL where it cannot (empty:
+    never); `typed` says that all have the query's type.
     """
 
     sql: str
@@ -197,7 +198,7 @@ class Planner:
                 if exact
                 else "",
                 exact,
-                "SELECT count(*) FROM entity_type WHERE t = ?",
+                "SELECT count(*) FROM entity_type WHERE t = ?" if exact else "",
                 typed,
             )
         first = sorted({one[0] for one in types})
@@ -209,7 +210,7 @@ class Planner:
             tuple(first),
             f"SELECT {COLUMNS} {source} LIMIT ? OFFSET ?" if exact else "",
             exact,
-            f"SELECT count(DISTINCT n) FROM entity_type WHERE t IN ({marks})",
+            f"SELECT count(DISTINCT n) FROM entity_type WHERE t IN ({marks})" if exact else "",
             typed,
         )
 
@@ -286,11 +287,13 @@ class Planner:
         """
         sources: list[str] = []
         args: list[object] = []
+        keys: set[int] = set()
         whole = False
         for comparison in union:
             for t in candidate_types(query, self._indexes, comparison.attr, connection):
                 key = self._indexes.values.ready(t, comparison.attr, comparison.path)
                 if key is not None:
+                    keys.add(key.k)
                     _add_ranges(key, comparison, sources, args)
                 elif is_small(self._indexes, connection, t):
                     sources.append("entity_type v WHERE v.t = ?")
@@ -301,15 +304,21 @@ class Planner:
         if not sources:
             return None
         inner = " UNION ALL ".join(f"SELECT v.n FROM {source}" for source in sources)
+        exact = not whole and len(union) == 1 and _is_exact(query, union[0])
+        sure = "0"
+        counting = f"SELECT count(DISTINCT n) FROM ({inner})"
+        if exact and not _is_equality(union[0]):
+            # A range does not look inside an array: it takes the index's word while there is none.
+            exact, sure = False, _no_arrays(keys)
+            counting = f"SELECT CASE WHEN {sure} THEN ({counting}) END"
         full = " UNION ALL ".join(
-            f"SELECT {COLUMNS}, 0 FROM {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)}"
-            " AND e.n = v.n"
+            f"SELECT {COLUMNS}, {sure} FROM"
+            f" {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)} AND e.n = v.n"
             for source in sources
         )
-        exact = not whole and len(union) == 1 and _is_exact(query, union[0])
-        counting = f"SELECT count(DISTINCT n) FROM ({inner})"
-        typed = _plainly_typed(query)
-        return inner, Plan(full, tuple(args), "", exact, counting, typed)
+        if not exact and sure == "0":
+            counting = ""
+        return inner, Plan(full, tuple(args), "", exact, counting, _plainly_typed(query))
 
     def _scopes(self, query: Query, connection: Connection) -> Plan | None:
         """The scope index as driver, where it yields few rows."""
@@ -359,6 +368,16 @@ def _is_exact(query: Query, comparison: Comparison) -> bool:
         and not query.selectors
         and not query.attrs
     )
+
+
+def _is_equality(comparison: Comparison) -> bool:
+    return comparison.op == EQ and comparison.low is None and comparison.high is None
+
+
+def _no_arrays(keys: set[int]) -> str:
+    """Whether no attribute in these value indexes has an array or object, as SQL: 1 or 0."""
+    numbers = ", ".join(map(str, sorted(keys)))
+    return f"NOT EXISTS (SELECT 1 FROM value_index c WHERE c.k IN ({numbers}) AND c.v = x'05')"
 
 
 def _by_ids(query: Query) -> Plan:

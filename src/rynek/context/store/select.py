@@ -38,7 +38,7 @@ class _Collector:
         self._matches = _test_of(query, plan)
         self._limit = limit
         self._offset = offset
-        self._counting = count and not plan.exact
+        self._counting = count
         self._exact = plan.exact
         self._seen: set[int] = set()
         self.rows: list[RawRow] = []
@@ -132,8 +132,11 @@ class Selector:
             raw = self._reader.execute(plan.paged, (*plan.args, limit + 1, offset)).fetchall()
             rows = [Row(n, compiled(c), body, times) for n, c, body, times in raw[:limit]]
             return Page(rows, self._count(plan) if count else None, len(raw) > limit)
-        found = _Collector(query, self._indexes, limit, offset, count=count, plan=plan)
-        total = await self._collect(plan, plan.sql, found, count=count)
+        total = self._count(plan) if count else None
+        counting = count and total is None
+        found = _Collector(query, self._indexes, limit, offset, count=counting, plan=plan)
+        await self._collect(plan, plan.sql, found)
+        total = found.matched if counting else total
         rows = [Row(n, compiled(c), body, times or b"") for n, c, body, times, _ in found.rows]
         return Page(rows, total, found.more)
 
@@ -156,9 +159,11 @@ class Selector:
                 raw.pop()
             bodies = [body if c == here else self._under(ctx, body, c) for c, body in raw]
             return Bodies(bodies, self._count(plan) if count else None, more)
-        found = _Collector(query, self._indexes, limit, offset, count=count, plan=plan)
-        sql = plan.sql if query.needs is None else plan.lean
-        total = await self._collect(plan, sql, found, count=count)
+        total = self._count(plan) if count else None
+        counting = count and total is None
+        found = _Collector(query, self._indexes, limit, offset, count=counting, plan=plan)
+        await self._collect(plan, plan.sql if query.needs is None else plan.lean, found)
+        total = found.matched if counting else total
         bodies = [
             row[2] if row[1] == here else self._under(ctx, row[2], row[1]) for row in found.rows
         ]
@@ -170,13 +175,10 @@ class Selector:
             render_entity(decode(body, _NO_TIMES, self._indexes.contexts.compiled(c)), ctx)
         )
 
-    async def _collect(self, plan: Plan, sql: str, found: _Collector, *, count: bool) -> int | None:
-        """Let the collector look at candidates; the number of matches where it is asked for."""
+    async def _collect(self, plan: Plan, sql: str, found: _Collector) -> None:
+        """Let the collector look at candidates until it has its page."""
         if not self._at_once(plan, sql, found):
             await self._rest(plan, sql, found)
-        if not count:
-            return None
-        return self._count(plan) if plan.exact else found.matched
 
     def _at_once(self, plan: Plan, sql: str, found: _Collector) -> bool:
         """Look at the first candidates without giving way; True when the page is complete."""
@@ -187,8 +189,12 @@ class Selector:
         finally:
             cursor.close()
 
-    def _count(self, plan: Plan) -> int:
-        return int(self._reader.execute(plan.counting, plan.args).fetchone()[0])
+    def _count(self, plan: Plan) -> int | None:
+        """How many match, where the indexes alone tell."""
+        if not plan.counting:
+            return None
+        count = self._reader.execute(plan.counting, plan.args).fetchone()[0]
+        return None if count is None else int(count)
 
     async def _rest(self, plan: Plan, sql: str, found: _Collector) -> None:
         """Read on in chunks, on a connection of its own."""
