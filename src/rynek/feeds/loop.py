@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from rynek.base.clock import MICRO, Clock, SystemClock
 from rynek.base.errors import Problem
@@ -31,6 +32,7 @@ MAIN_KEPT = 1024 * 1024
 _FOLLOWED_TIMEOUTS = 8
 """Within how many timeouts all documents that follow from one must be there."""
 _RESEND = 3600 * MICRO
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -206,7 +208,10 @@ class FeedLoop:
         """Convert and write one payload; a file of the wrong kind holds up no other file."""
         files = self.source if isinstance(self.source, FileSource) else None
         try:
-            for part in unpacked(payload, self._connector, self.config.max_bytes):
+            for part in await self._aside(
+                len(payload.data),
+                partial(unpacked, payload, self._connector, self.config.max_bytes),
+            ):
                 if self._same_again(part):
                     poll.total.unchanged += self.vitals.health.entities
                     continue
@@ -223,7 +228,10 @@ class FeedLoop:
 
     async def _followed(self, main: Payload, poll: _Poll) -> None:
         """Read what follows from a document before it: catalogues that it refers to."""
-        wanted = list(self._connector.follow(main.data, self._situation(main, poll)))
+        situation = self._situation(main, poll)
+        wanted = list(
+            await self._aside(len(main.data), partial(self._connector.follow, main.data, situation))
+        )
         if not wanted:
             return
         async with asyncio.timeout(self.config.timeout * _FOLLOWED_TIMEOUTS):
@@ -265,13 +273,17 @@ class FeedLoop:
         return timeless and self._digests.get(payload.part) == hash(payload.data)
 
     async def _next(self, conversion: Conversion, size: int) -> Batch | None:
-        if size <= THREAD_ABOVE:
-            return conversion.next_batch(BATCH)
-        wait = max(30.0, self.config.timeout)
         try:
-            return await self._threads.run(lambda: conversion.next_batch(BATCH), wait)
+            return await self._aside(size, partial(conversion.next_batch, BATCH))
         finally:
             conversion.ended = self._threads.busy
+
+    async def _aside(self, size: int, work: Callable[[], _T]) -> _T:
+        """Do the work on a document of that size: a large one in a thread, so that it holds up
+        nobody else."""
+        if size <= THREAD_ABOVE:
+            return work()
+        return await self._threads.run(work, max(30.0, self.config.timeout))
 
     def _fresh_known(self) -> dict[int, int]:
         """What was sent, forgotten every hour so that a changed store heals by itself."""
