@@ -10,23 +10,21 @@ between is in both, which the table's own numbers sort out.
 from __future__ import annotations
 
 import errno
-import hashlib
-import io
 import os
 import shutil
 import tarfile
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final
 
 import msgspec
 
 from rynek import __version__
+from rynek.archive import Archive, BackupError, Summing, private, verify
 from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
-from rynek.base.sqlite import connect, is_set_aside
+from rynek.base.sqlite import connect, database_fault, is_set_aside
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
 
 ABOUT: Final = "backup.json"
@@ -54,10 +52,6 @@ class About(msgspec.Struct, forbid_unknown_fields=True):
     tables: dict[str, int]
 
 
-class BackupError(RuntimeError):
-    """The backup could not be made or used; the message says what to do."""
-
-
 def backup(data: Path, target: Path, progress: Progress | None = None) -> About:
     """Write the data folder into the tar `target`; a service may be running on it.
 
@@ -70,7 +64,7 @@ def backup(data: Path, target: Path, progress: Progress | None = None) -> About:
         draft.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as room:
             about, sizes = _write(data, draft, Path(room), progress or (lambda _: None))
-        _verify(draft, sizes)
+        verify(draft, sizes)
         draft.replace(target)
         sync_folder(target.parent)
     except (OSError, tarfile.TarError) as error:
@@ -80,63 +74,11 @@ def backup(data: Path, target: Path, progress: Progress | None = None) -> About:
     return about
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-class _Archive:
-    """A tar of plain files, readable by its owner alone; `sizes` and `sums` tell what is in it."""
-
-    def __init__(self, tar: tarfile.TarFile) -> None:
-        self._tar = tar
-        self.sizes: dict[str, int] = {}
-        self.sums: dict[str, str] = {}
-
-    def add(self, path: Path, name: Path) -> None:
-        """The contents of `path`, where it is a link of the file it leads to.
-
-        tarfile's own `add` stores a file as a link to an earlier one of the same inode number, and
-        numbers of files that are gone, as temporary copies soon are, are given out again.
-        """
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            self._put(str(name), status.st_size, int(status.st_mtime), file)
-
-    def add_bytes(self, content: bytes, name: str) -> None:
-        """A file that is nowhere else."""
-        self._put(name, len(content), int(time.time()), io.BytesIO(content))
-
-    def _put(self, name: str, size: int, modified: int, content: IO[bytes]) -> None:
-        info = tarfile.TarInfo(name)
-        info.size, info.mtime, info.mode = size, modified, 0o600
-        summing = _Summing(content)
-        self._tar.addfile(info, cast("IO[bytes]", summing))
-        self.sizes[name] = size
-        self.sums[name] = summing.sum
-
-
-class _Summing:
-    """A file that is read once, and the SHA-256 of what was read of it."""
-
-    def __init__(self, content: IO[bytes]) -> None:
-        self._content = content
-        self._digest = hashlib.sha256()
-
-    @property
-    def sum(self) -> str:
-        return self._digest.hexdigest()
-
-    def read(self, size: int = -1) -> bytes:
-        found = self._content.read(size)
-        self._digest.update(found)
-        return found
-
-
 def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[About, dict[str, int]]:
     about = About(FORMAT, __version__, to_iso(SystemClock().now()), {})
-    with open(draft, "xb", opener=_private) as file:
+    with open(draft, "xb", opener=private) as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
-            archive = _Archive(tar)
+            archive = Archive(tar)
             for path in sorted(data.iterdir()):
                 if path.name not in _LEFT_OUT and path.name[0] != "." and path.is_file():
                     archive.add(path, Path(path.name))
@@ -157,18 +99,7 @@ def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[Abo
     return about, archive.sizes
 
 
-def _verify(draft: Path, sizes: dict[str, int]) -> None:
-    """Read the archive again: each file put in is there once, as a plain file of its size."""
-    left = dict(sizes)
-    with tarfile.open(draft, "r:") as tar:
-        for member in tar:
-            if member.type != tarfile.REGTYPE or left.pop(member.name, None) != member.size:
-                raise BackupError(f"{draft}: {member.name!r} was not written as it should be")
-    if left:
-        raise BackupError(f"{draft}: {next(iter(left))!r} was not written")
-
-
-def _tenant(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | None:
+def _tenant(archive: Archive, data: Path, tenant: Path, room: Path) -> int | None:
     """One tenant's table, database, files and snapshots; the version of its table."""
     version = _store(archive, data, tenant, room)
     for path in _others(tenant):
@@ -178,7 +109,7 @@ def _tenant(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | No
     return version
 
 
-def _store(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | None:
+def _store(archive: Archive, data: Path, tenant: Path, room: Path) -> int | None:
     """The table and the database in a folder; the version of its table."""
     base = tenant.relative_to(data)
     copy = room / f"{tenant.name}-history"
@@ -196,6 +127,7 @@ def _store(archive: _Archive, data: Path, tenant: Path, room: Path) -> int | Non
 def _frozen(tenant: Path, copy: Path, database: Path) -> TableFiles | None:
     """Hold the overlay, one version of the table (by links, so that nothing is copied or can go
     away), then the database; once more when the log no longer reaches back to the table."""
+    missing: str | None = None
     for _ in range(_ATTEMPTS):
         shutil.rmtree(copy, ignore_errors=True)
         database.unlink(missing_ok=True)
@@ -203,17 +135,31 @@ def _frozen(tenant: Path, copy: Path, database: Path) -> TableFiles | None:
             copy.mkdir(parents=True)
             _copied(tenant / "history" / OVERLAY_FILE, copy / OVERLAY_FILE)
         try:
-            table = table_files(tenant / "history")
+            table = _table(tenant / "history")
             for path in (table.paths if table else []) + _runs(tenant):
                 _link(tenant / "history" / path, copy / path)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            missing = error.filename or str(error)
             continue
+        missing = None
         if not (tenant / "state.db").exists():
             return table
         _copied(tenant / "state.db", database)
         if table is None or _oldest(database) <= table.seq + 1:
             return table
+    if missing is not None:
+        raise BackupError(f"{missing} is missing; rynek doctor says what to do")
     raise BackupError(f"{tenant.name}: the change log moves on too fast; try again in a quiet hour")
+
+
+def _table(history: Path) -> TableFiles | None:
+    try:
+        return table_files(history)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split())[:200]
+        raise BackupError(f"{history} is damaged: {told}; rynek doctor says more") from error
 
 
 def _runs(tenant: Path) -> list[Path]:
@@ -233,11 +179,16 @@ def _link(source: Path, target: Path) -> None:
 
 def _copied(source: Path, target: Path) -> Path:
     """A consistent copy of a database that others may be writing."""
-    connection = connect(source, read_only=True)
     try:
-        connection.execute("VACUUM INTO ?", (str(target),))
-    finally:
-        connection.close()
+        connection = connect(source, read_only=True)
+        try:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        finally:
+            connection.close()
+    except Exception as error:
+        if database_fault(error) == "damaged":
+            raise BackupError(f"{source} is damaged: {error}; rynek doctor says more") from error
+        raise
     return target
 
 
@@ -360,7 +311,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str
         raise BackupError(f"{member.name!r} is no plain file: this is no backup of rynek")
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, target.open("wb") as file:
-        summing = _Summing(content)
+        summing = Summing(content)
         shutil.copyfileobj(summing, file, 1 << 20)
         file.flush()
         os.fsync(file.fileno())

@@ -168,6 +168,11 @@ def test_a_damaged_page_of_the_state_is_named_and_the_rest_is_served(folder: Pat
         (bad,) = doctor(folder, *options)
         assert "other/state.db" in bad["found"]
         assert "backup" in bad["advice"]
+    target = str(folder / "b.tar")
+    done = CliRunner().invoke(cli, ["backup", target, "--data", str(folder / "data")])
+    assert done.exit_code == 1
+    assert "other/state.db is damaged" in done.output
+    assert [path.name for path in folder.iterdir()] == ["data"]
 
 
 def test_a_state_that_is_no_database_stops_its_city_alone(folder: Path) -> None:

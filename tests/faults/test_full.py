@@ -64,9 +64,14 @@ def test_a_full_disk_refuses_writes_answers_reads_and_loses_nothing(tmp_path: Pa
             assert ledger.statuses[507] > 20, ledger.statuses
             reads(service, ledger)
             backup_fails(disk)
-            until(lambda: "history: writing failed" in service.errors(), "history says it")
+            until(
+                lambda: "history of default: writing failed" in service.errors(), "history says it"
+            )
             disk.free()
-            until(lambda: "history: writing works again" in service.errors(), "history goes on")
+            until(
+                lambda: "history of default: writing works again" in service.errors(),
+                "history goes on",
+            )
             asyncio.run(write(service, ledger, draw, 20))
             assert service.errors().count("a group of") == 0
             service.kill()

@@ -70,7 +70,7 @@ def test_what_failed_is_told_until_it_works_again(
         assert await numbers(history) == [1]
 
     with_history(tmp_path, test, log, OFTEN)
-    told = [record.message for record in caplog.records if "history: writing" in record.message]
+    told = [record.message for record in caplog.records if ": writing" in record.message]
     assert len(told) == 2, told
     assert "works again" in told[1]
 

@@ -60,7 +60,7 @@ def checkpoint_fault(path: Path) -> str:
     try:
         pq.read_table(path, columns=["protocol"])
     except Exception as error:
-        return str(error) or type(error).__name__
+        return " ".join(str(error).split())[:300] or type(error).__name__
     return ""
 
 

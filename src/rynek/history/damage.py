@@ -18,6 +18,11 @@ _READ_WHOLE: Final = 200
 """So many files are read to their end in search of the one that a question failed on."""
 
 
+def told_of(error: Exception) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def shallow_fault(folder: Path, part: Part) -> str:
     """What is wrong with a file as far as its size and footer tell; empty for nothing."""
     import pyarrow.parquet as pq
@@ -31,7 +36,7 @@ def shallow_fault(folder: Path, part: Part) -> str:
     except FileNotFoundError:
         return "it is missing"
     except Exception as error:
-        return str(error) or type(error).__name__
+        return told_of(error)
     return "" if rows == part.rows else f"it has {rows} rows and should have {part.rows}"
 
 
@@ -47,7 +52,7 @@ def deep_fault(folder: Path, part: Part) -> str:
             for batch in file.iter_batches():
                 batch.validate(full=True)
     except Exception as error:
-        return str(error) or type(error).__name__
+        return told_of(error)
     return ""
 
 

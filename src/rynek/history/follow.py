@@ -74,9 +74,16 @@ class Follower:
         self._flush_lock = asyncio.Lock()
         self._ready = asyncio.Event()
         self._stopping = False
-        self._writing = Trouble("history: writing", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
-        self._opening = Trouble("history: opening", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
-        self._keeping = Trouble("history: upkeep", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
+        city = self._runs_path.parent.parent.name
+        self._writing = Trouble(
+            f"history of {city}: writing", log, shortest=_WAIT, longest=_LONGEST_PAUSE
+        )
+        self._opening = Trouble(
+            f"history of {city}: opening", log, shortest=_WAIT, longest=_LONGEST_PAUSE
+        )
+        self._keeping = Trouble(
+            f"history of {city}: upkeep", log, shortest=_WAIT, longest=_LONGEST_PAUSE
+        )
         self._keep_after = 0.0
         self._behind_since: float | None = None
         self.aside = SetAside(self._runs_path.parent)
