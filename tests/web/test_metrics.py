@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -180,8 +182,6 @@ def test_many_scrapes_at_once_read_the_figures_once(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(client: httpx.AsyncClient, engine: Engine) -> None:
-        import asyncio
-
         counted: list[Any] = []
         store = type(engine.tenant("default").context.store)
         figures = store.figures
@@ -199,9 +199,6 @@ def test_many_scrapes_at_once_read_the_figures_once(
 
 
 def test_the_delay_of_the_loop_is_seen() -> None:
-    import asyncio
-    import time
-
     async def body() -> None:
         probe = LoopDelay(every=0.02)
         probe.start()
@@ -217,3 +214,37 @@ def test_the_delay_of_the_loop_is_seen() -> None:
         assert sum(probe.buckets) == seen
 
     asyncio.run(body())
+
+
+def test_receivers_and_sources_that_fail_are_counted(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        nobody = "http://127.0.0.1:9/"
+        subscription = {
+            "type": "Subscription",
+            "entities": [{"type": "Tram"}],
+            "notification": {"endpoint": {"uri": nobody, "accept": "application/json"}},
+        }
+        source = {
+            "type": "ContextSourceRegistration",
+            "information": [{"entities": [{"type": "Bus"}]}],
+            "endpoint": nobody,
+            "management": {"cooldown": 60_000},
+        }
+        assert (await client.post("subscriptions", json=subscription)).status_code == 201
+        assert (await client.post("csourceRegistrations", json=source)).status_code == 201
+        await fill(client)
+        await client.get("entities?type=Bus")
+        tenant = (("tenant", "default"),)
+        async with asyncio.timeout(10):
+            while True:
+                found = samples((await client.get(ROOT + "/metrics")).text)
+                if found["rynek_notifications_failed_total", tenant]:
+                    break
+                await asyncio.sleep(0.1)
+        assert found["rynek_outbox_messages", tenant] == 5
+        assert found["rynek_outbox_bytes", tenant] > 500
+        assert found["rynek_sources", tenant] == 1
+        assert found["rynek_source_failures_total", tenant] == 1
+        assert found["rynek_sources_resting", tenant] == 1
+
+    serve(test, metrics__anonymous="all", network__allow_private=True)

@@ -12,6 +12,7 @@ import pytest
 from tests.web.api.conftest import serve
 
 from rynek.app import Engine
+from rynek.web import Application
 from rynek.web.counted import route_of
 from rynek.web.tally import BOUNDS, Tally
 
@@ -158,6 +159,23 @@ def test_problems_carry_the_id_of_their_request(
         page = await client.get(ROOT + "/c/default/entities/urn:ngsi-ld:Tram:9", headers=known)
         assert page.status_code in (404, 500)
         assert page.headers["x-request-id"] == "ticket-7"
+
+    serve(test)
+
+
+def test_a_service_that_is_full_still_says_that_it_lives(serve: Serve) -> None:
+    async def test(_: httpx.AsyncClient, engine: Engine) -> None:
+        app = Application(engine)
+        app.refuse(True)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=ROOT) as visitor:
+            full = await visitor.get("/ngsi-ld/v1/types")
+            assert full.status_code == 503
+            made = full.headers["x-request-id"]
+            assert full.json()["instance"] == f"urn:rynek:request:{made}"
+            assert (await visitor.get("/health/ready")).status_code == 503
+            assert (await visitor.get("/health/live")).status_code == 200
+        assert counts(engine)["other", "GET", 503] == 1
 
     serve(test)
 

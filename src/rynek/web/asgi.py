@@ -35,6 +35,7 @@ from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
 from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.counted import Counted
 from rynek.web.pages import pages, problem_page
+from rynek.web.problems import document_of
 from rynek.web.proxies import Proxies
 from rynek.web.watch.local import is_local
 
@@ -70,7 +71,9 @@ class Application:
         site = _site(engine, self.bodies)
         self._site = Counted(site, engine)
         self._posts = Counted(_Posts(engine, self.bodies, site), engine)
+        self._refused = Counted(_refuse, engine)
         self._cities = server.base_path + "/c/"
+        self._live = server.base_path + "/health/live"
         self._prefix = server.base_path + PREFIX
         self._proxies = Proxies(server.trusted_proxies) if server.trusted_proxies else None
         self._crowded = False
@@ -79,8 +82,8 @@ class Application:
         """Answer one request."""
         if self._proxies is not None:
             scope = self._proxies.heard(scope)
-        if self._crowded:
-            await _refuse(send)
+        if self._crowded and scope["type"] == "http" and scope["path"] != self._live:
+            await self._refused(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(self._prefix):
             await self._api(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] + "/" == self._prefix:
@@ -93,13 +96,16 @@ class Application:
             await self._site(scope, receive, send)
 
     def refuse(self, crowded: bool) -> None:
-        """Answer every request with 503 and the end of its connection, until told otherwise."""
+        """Answer every request with 503 and the end of its connection, until told otherwise; but
+        for the one that asks whether the process lives: it does."""
         self._crowded = crowded
 
 
-async def _refuse(send: Send) -> None:
+async def _refuse(scope: Scope, receive: object, send: Send) -> None:
+    """503 and the end of the connection."""
+    del scope, receive
     problem = Unavailable("too many connections are open; try again in a few seconds")
-    body = msgspec.json.encode(problem.body())
+    body = msgspec.json.encode(document_of(problem))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -195,7 +201,7 @@ class _Rights:
                     },
                 )
             except Problem as problem:
-                return JSONResponse(problem.body(), problem.status)
+                return JSONResponse(document_of(problem), problem.status)
         return None
 
     def _tenant(self, path: str, readable: Callable[[str], bool]) -> str:
@@ -284,7 +290,7 @@ def _notified(engine: Any, bodies: Bodies) -> Callable[[Request], Awaitable[Resp
             secret = request.path_params["secret"]
             await engine.tenant(tenant.name).remote_subscriptions.deliver(secret, headers, document)
         except Problem as problem:
-            return JSONResponse(problem.body(), problem.status)
+            return JSONResponse(document_of(problem), problem.status)
         return Response(status_code=204)
 
     return notified
@@ -302,7 +308,7 @@ def _deliver(engine: Any, bodies: Bodies) -> Callable[[Request], Awaitable[Respo
             body = await bodies.read(request.receive, headers)
             report = await tenant.feeds.deliver(request.path_params["feed"], body)
         except Problem as problem:
-            return JSONResponse(problem.body(), problem.status)
+            return JSONResponse(document_of(problem), problem.status)
         except ValueError as error:
             return JSONResponse({"title": "Not of this feed's kind", "detail": str(error)}, 400)
         return JSONResponse(

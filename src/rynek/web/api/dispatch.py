@@ -21,7 +21,7 @@ from rynek.base.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from rynek.base.request import CURRENT, HEADER, OVER, id_of, request_id
+from rynek.base.request import CURRENT, HEADER, OVER, id_of
 from rynek.base.storage import storage_problem
 from rynek.context import context_namespace, parse_link_header
 from rynek.web.access import Access
@@ -34,6 +34,7 @@ from rynek.web.api.params import ParamsMemory
 from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.api.routes import Leaf, build, find
+from rynek.web.problems import document_of
 from rynek.web.tally import Tally
 
 Scope = MutableMapping[str, Any]
@@ -244,10 +245,7 @@ def problem_reply(problem: Problem) -> Reply:
     headers: list[Header] = [*problem.headers]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="rynek"'))
-    members = problem.body()
-    if problem.status >= 500:
-        members["instance"] = f"urn:rynek:request:{request_id()}"
-    return Reply(problem.status, dumps(members), JSON, headers)
+    return Reply(problem.status, dumps(document_of(problem)), JSON, headers)
 
 
 def _combined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

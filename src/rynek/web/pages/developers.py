@@ -17,6 +17,7 @@ from rynek.web.changes import Asked
 from rynek.web.pages import delivery, description
 from rynek.web.pages.shell import NotFound, Page, Site, city_path, entity_path
 from rynek.web.pages.stream import stream_of
+from rynek.web.problems import document_of
 
 __all__ = ["routes"]
 
@@ -174,7 +175,7 @@ class _Replay:
             subscription_id = request.query_params.get("id", "")[:2048]
             count = await _owner(tenant, subscription_id).replay(subscription_id)
         except Problem as problem:
-            return JSONResponse(problem.body(), problem.status)
+            return JSONResponse(document_of(problem), problem.status)
         base = city_path(name) if "tenant" in request.path_params else ""
         target = f"{self._site.root}{base}/developers?{urlencode({'replayed': count})}"
         return RedirectResponse(f"{target}#subscriptions", 303)

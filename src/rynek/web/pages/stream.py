@@ -15,6 +15,7 @@ from rynek.base.errors import Problem
 from rynek.web.changes import MAX_STREAMS, Asked, Stream, asked
 from rynek.web.contract import Engine
 from rynek.web.pages.shell import Site
+from rynek.web.problems import document_of
 
 __all__ = ["routes", "stream_of"]
 
@@ -45,7 +46,7 @@ class _Streams:
                 body = msgspec.json.encode(await stream.document(wanted))
                 answer = Response(body, media_type="application/json")
         except Problem as problem:
-            return JSONResponse(problem.body(), problem.status)
+            return JSONResponse(document_of(problem), problem.status)
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
@@ -54,7 +55,7 @@ class _Streams:
         try:
             stream, wanted = await self._asked(request)
         except Problem as problem:
-            return JSONResponse(problem.body(), problem.status)
+            return JSONResponse(document_of(problem), problem.status)
         if self._open >= MAX_STREAMS:
             return Response("too many open streams, try again later", 503, {"Retry-After": "30"})
         stopping = getattr(self._engine, "stopping", None) or asyncio.Event()

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import Problem, Unauthorized
+from rynek.web.problems import document_of
 from rynek.web.watch.figures import Figures, Gatherer
 from rynek.web.watch.health import Check, Status, document, live, ready, worst
 from rynek.web.watch.local import is_local
@@ -81,7 +82,7 @@ def refusal(problem: Problem) -> Response:
     headers = dict(_HEADERS)
     if isinstance(problem, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="rynek"'
-    return JSONResponse(problem.body(), problem.status, headers)
+    return JSONResponse(document_of(problem), problem.status, headers)
 
 
 def routes(engine: Any) -> list[Route]:
