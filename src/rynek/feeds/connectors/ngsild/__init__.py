@@ -69,8 +69,12 @@ class NgsiLd:
             self._last_page_full(int(situation.part.removeprefix(_PART)), situation)
 
     def map(self, record: Any, situation: Situation) -> Iterable[Document]:
-        """One entity → one normalized document."""
-        return map_entity(record, situation)
+        """One entity → one normalized document; none (counted) when it nests too deep to read."""
+        try:
+            return list(map_entity(record, situation))
+        except RecursionError:
+            situation.findings.add("bad-record", "warning", f"{record.get('id')}: nested too deep")
+            return ()
 
     def _last_page_full(self, number: int, situation: Situation) -> None:
         pages = int(situation.memory.get("pages", 3))

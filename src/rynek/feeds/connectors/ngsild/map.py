@@ -93,6 +93,9 @@ def _instance(name: str, value: Any, situation: Situation) -> dict[str, Any] | N
     if not _is_instance(value):
         return _simplified(name, value)
     kind = value.get("type")
+    if not isinstance(kind, str | None):
+        situation.findings.add("bad-attribute", "warning", f"{name}: type {kind}")
+        return None
     if kind not in VALUE_MEMBER:
         return _from_v2(name, value, situation) if kind is not None else _concise(value, situation)
     if VALUE_MEMBER[kind] not in value:
@@ -174,6 +177,6 @@ def _moment(text: Any, situation: Situation) -> dict[str, str]:
 def _is_geometry(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and value.get("type") in _GEOMETRIES
+        and str(value.get("type")) in _GEOMETRIES
         and isinstance(value.get("coordinates"), list)
     )

@@ -117,7 +117,7 @@ def _location(row: Row, mapping: Mapping, own: str, situation: Situation) -> dic
 
 def _geometry(geometry: Any, own: str, situation: Situation) -> dict[str, Any] | None:
     """A GeoJSON geometry whose every position is usable; else None, counted."""
-    if not isinstance(geometry, dict) or geometry.get("type") not in _GEOMETRIES:
+    if not isinstance(geometry, dict) or str(geometry.get("type")) not in _GEOMETRIES:
         situation.findings.add("position-missing", "info", own)
         return None
     count = 0
@@ -137,7 +137,11 @@ def _geometry(geometry: Any, own: str, situation: Situation) -> dict[str, Any] |
             return None
         if len(value) < 2 or placed(value[0], value[1], situation, own) is None:
             return None
-    return geo({"type": geometry["type"], "coordinates": _rounded(geometry["coordinates"])})
+    try:
+        return geo({"type": geometry["type"], "coordinates": _rounded(geometry["coordinates"])})
+    except RecursionError:
+        situation.findings.add("geometry-too-large", "warning", own)
+        return None
 
 
 def _rounded(value: Any) -> Any:
