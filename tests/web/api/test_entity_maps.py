@@ -193,7 +193,6 @@ def test_expired_maps_are_made_anew_and_the_number_is_bounded(serve: Serve) -> N
         "entityMaps?type=Lamp&q=a==",
         "entityMaps?type=Lamp&q=a{b}",
         "entityMaps?type=Lamp&pick=a{b}",
-        "entityMaps?type=Lamp&geometryProperty=location",
         "entityMaps?type=Lamp&id=lamp",
         "entityMaps?type=Lamp&csf=a;;",
     ],

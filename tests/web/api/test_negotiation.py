@@ -64,3 +64,7 @@ def test_any_link_header_is_read_or_refused(header: str) -> None:
 def test_any_query_string_is_read_or_refused(raw: bytes, operation: str) -> None:
     with contextlib.suppress(InvalidRequest):
         allowed(operation).check(parse_query_string(raw))
+
+
+def test_nothing_between_two_ampersands_is_nothing() -> None:
+    assert parse_query_string(b"&a=1&&b=%26+2&") == {"a": "1", "b": "& 2"}

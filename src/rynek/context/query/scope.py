@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -18,6 +20,7 @@ from rynek.context.query.scan import Scanner, parse_alternatives
 __all__ = ["ScopeExpr", "ScopePattern", "parse_scope"]
 
 _ANY_LEVEL = "+"
+_LOST_PLUS: Final = re.compile(r"/ (?=[/,;|)]|$)")
 
 
 class ScopePattern(msgspec.Struct, frozen=True):
@@ -85,10 +88,12 @@ def parse_scope(text: str) -> ScopeExpr:
     """Parse a scope query; raises BadRequestData with the position, or TooComplexQuery.
 
     Quotes around the whole are no part of the language (§4.19), but the standard's own examples
-    write them (C.5.15.2, C.5.16.2), so clients do too.
+    write them (C.5.15.2, C.5.16.2), so clients do too. A level that is a space was a `+` in an
+    address where nobody encoded it.
     """
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
-    scanner = Scanner("scopeQ", text[1:-1] if quoted else text)
+    text = _LOST_PLUS.sub(f"/{_ANY_LEVEL}", text[1:-1] if quoted else text)
+    scanner = Scanner("scopeQ", text)
     options = parse_alternatives(scanner, _pattern)
     return ScopeExpr(tuple(dict.fromkeys(tuple(option) for option in options)))
 

@@ -53,13 +53,16 @@ _BEYOND: Final = frozenset(
 
 
 def parse_query_string(raw: bytes) -> dict[str, str]:
-    """Decoded parameters; the last one wins where a name repeats."""
+    """Decoded parameters; the last one wins where a name repeats. Nothing between two `&`, or after
+    the last, is nothing, as in every form."""
     if not raw:
         return {}
     if len(raw) > MAX_QUERY_BYTES:
         raise InvalidRequest(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
     params: dict[str, str] = {}
     for pair in raw.decode("latin-1").split("&"):
+        if not pair:
+            continue
         name, _, value = pair.partition("=")
         if "%" in value or "+" in value:
             value = unquote_plus(value)
@@ -262,8 +265,6 @@ def view_of(call: Call, links: int = 0) -> View:
         elif word not in ("sysAttrs", "count"):
             raise BadRequestData(f"options/format: {word[:40]!r} is not known here")
     form = _FORMS.get(params.get("format", ""), form)  # format wins over options (§6.3.7)
-    if "geometryProperty" in params and call.accept != GEO_JSON:
-        raise BadRequestData("geometryProperty is for application/geo+json")
     names = {name: params[name] for name in _SHOWN if name in params}
     dataset = _datasets(params["datasetId"]) if "datasetId" in params else None
     if not names and dataset is None and form == "normalized" and "sysAttrs" not in options:
