@@ -169,7 +169,7 @@ def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> lis
 
 def _page_link(call: Call, offset: int, limit: int, rel: str) -> bytes:
     params = call.params if call.url_params is None else call.url_params
-    path = f"{call.base_path}{call.path}?{_kept(params)}offset={offset}&limit={limit}"
+    path = f"{call.path}?{_kept(params)}offset={offset}&limit={limit}"
     return f'<{path}>; rel="{rel}"; type="{call.accept.decode()}"'.encode()
 
 

@@ -1,0 +1,188 @@
+"""rynek under a base path behind a real nginx, by the configuration that packaging/nginx.conf shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+from tests.certificates import make_certificate
+from tests.demo.service import Service, free_port, until
+
+ROOT = Path(__file__).parents[2]
+API = "/data/ngsi-ld/v1"
+PAGES = ["/data/", "/data/entities", "/data/feeds", "/data/developers", "/data/about"]
+
+
+class Behind(NamedTuple):
+    """A service, and a client of the proxy in front of it."""
+
+    service: Service
+    client: httpx.Client
+    url: str
+
+
+def find_nginx() -> str | None:
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+    """nginx with HTTPS on a free port, rynek behind it."""
+    nginx = find_nginx()
+    if nginx is None:
+        pytest.skip("no nginx (apt install nginx-light)")
+    room = tmp_path_factory.mktemp("proxy")
+    certificate, key = make_certificate(room)
+    port = free_port()
+    url = f"https://localhost:{port}"
+    tenant = room / "data" / "tenants" / "default"
+    tenant.mkdir(parents=True)
+    (tenant / "city.toml").write_text('name = "Alphaville"\ncentre = [21.0, 52.2]\n')
+    service = Service(
+        "serve",
+        room / "data",
+        RYNEK_ACCESS_ANONYMOUS="write",
+        RYNEK_SERVER_BASE_PATH="/data",
+        RYNEK_SERVER_PUBLIC_URL=f"{url}/data",
+        RYNEK_SERVER_TRUSTED_PROXIES="127.0.0.1",
+    )
+    config = room / "nginx.conf"
+    config.write_text(configured(room, service.port, port, certificate, key))
+    proxy = subprocess.Popen(
+        [nginx, "-p", str(room), "-c", str(config), "-e", str(room / "error.log")],
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: listens(port) or proxy.poll() is not None, "nginx")
+    assert proxy.poll() is None, proxy.stderr.read() if proxy.stderr else ""
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with httpx.Client(base_url=url, verify=trusting, timeout=60) as client:
+        yield Behind(service, client, url)
+    proxy.terminate()
+    proxy.wait()
+    service.kill()
+
+
+def configured(room: Path, upstream: int, port: int, certificate: Path, key: Path) -> str:
+    """packaging/nginx.conf with these ports and files, for an nginx that needs no rights."""
+    text = (ROOT / "packaging" / "nginx.conf").read_text()
+    for was, now in (
+        (r"127\.0\.0\.1:8026;", f"127.0.0.1:{upstream};"),
+        (r"listen 443", f"listen 127.0.0.1:{port}"),
+        (r".*listen \[::\].*\n", ""),
+        (r"ssl_certificate .*;", f"ssl_certificate {certificate};"),
+        (r"ssl_certificate_key .*;", f"ssl_certificate_key {key};"),
+        (r"server_name .*;", "server_name localhost;"),
+    ):
+        text, changed = re.subn(was, now, text)
+        assert changed, was
+    paths = "".join(
+        f"{kind}_temp_path {room / kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;" if os.geteuid() == 0 else ""
+    return (
+        f"daemon off;\nworker_processes 1;\n{user}\npid {room / 'pid'};\n"
+        f"events {{ worker_connections 512; }}\nhttp {{\naccess_log off;\n{paths}{text}}}\n"
+    )
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def bench(number: int) -> dict[str, object]:
+    return {
+        "id": f"urn:ngsi-ld:Bench:{number}",
+        "type": "Bench",
+        "name": {"type": "Property", "value": f"oak {number}"},
+    }
+
+
+def test_every_page_and_all_that_it_names_is_below_the_base_path(behind: Behind) -> None:
+    behind.client.post(f"{API}/entities", json=bench(0))
+    seen: set[str] = set()
+    left = list(PAGES)
+    while left and len(seen) < 40:
+        path = left.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        with behind.client.stream("GET", path, follow_redirects=True) as answer:
+            assert answer.status_code == 200, path
+            if not answer.headers["content-type"].startswith("text/html"):
+                continue  # a stream of events would never end
+            text = answer.read().decode()
+        for name in re.findall(r'(?:href|src|action|data-[a-z-]+)="(/[^"#]*)', text):
+            assert name.startswith("/data"), f"{path} names {name}"
+            if "?" not in name:
+                left.append(name)
+    assert len(seen) > 10
+
+
+def test_the_page_for_developers_shows_the_address_of_the_proxy(behind: Behind) -> None:
+    assert f"{behind.url}{API}" in behind.client.get("/data/developers").text
+
+
+def test_the_api_answers_with_addresses_below_the_base_path(behind: Behind) -> None:
+    client = behind.client
+    made = client.post(f"{API}/entities", json=bench(1))
+    assert (made.status_code, made.headers["location"]) == (201, f"{API}/entities/{bench(1)['id']}")
+    assert client.get(made.headers["location"]).json()["name"]["value"] == "oak 1"
+    for number in range(2, 5):
+        client.post(f"{API}/entities", json=bench(number)).raise_for_status()
+    first = client.get(f"{API}/entities", params={"type": "Bench", "limit": 2})
+    following = httpx.URL(first.links["next"]["url"])
+    assert following.path == f"{API}/entities"
+    assert len(client.get(str(following)).json()) == 2
+    hosted = client.post(f"{API}/jsonldContexts", json={"@context": {"depth": "https://e.org/d"}})
+    assert hosted.headers["location"].startswith(f"{API}/jsonldContexts/")
+    assert client.get(hosted.headers["location"]).status_code == 200
+    listed = client.get(f"{API}/jsonldContexts", params={"kind": "Hosted"}).json()
+    assert [url for url in listed if url.startswith(f"{behind.url}{API}/jsonldContexts/")]
+    described = client.get(f"{API}/openapi.json").json()
+    assert described["servers"] == [{"url": API}]
+
+
+def test_events_come_at_once(behind: Behind) -> None:
+    with behind.client.stream("GET", "/data/developers/changes.events") as stream:
+        assert stream.status_code == 200
+        behind.client.post(f"{API}/entities", json=bench(50)).raise_for_status()
+        # The stream goes on: what was not held back by a buffer is here before its end.
+        assert any("urn:ngsi-ld:Bench:50" in text for text in stream.iter_text())
+
+
+def test_a_form_of_our_own_page_is_ours_and_one_of_another_site_is_not(behind: Behind) -> None:
+    path = "/data/c/default/feeds/none/deliver"
+    own = behind.client.post(path, content=b"x", headers={"Origin": behind.url})
+    assert own.status_code == 404
+    other = behind.client.post(path, content=b"x", headers={"Origin": "https://evil.example"})
+    assert other.status_code == 403
+
+
+def test_who_is_no_proxy_is_not_believed(behind: Behind) -> None:
+    """The proxy sets what it tells, and does not pass on what its client claims."""
+    claimed = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
+    text = behind.client.get("/data/developers", headers=claimed).text
+    assert "evil.example" not in text
+    assert f"{behind.url}{API}" in text
+
+
+def test_what_is_too_large_is_refused_before_it_is_sent(behind: Behind) -> None:
+    head = f"POST {API}/entities HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\r\n"
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    address = ("localhost", behind.client.base_url.port)
+    with socket.create_connection(address, 60) as plain, trusting.wrap_socket(plain) as sock:
+        sock.sendall(head.encode())
+        assert sock.recv(12) == b"HTTP/1.1 413"
