@@ -30,7 +30,7 @@ from .lake import Lake
 from .merge import Merger, MergeSettings
 from .overlay import Overlay
 from .query import Questions
-from .recent import LAST_N
+from .recent import LAST_N, is_newest
 from .reference import ParquetReference
 from .schema import DAY_US, ENTITY, Reading, to_readings
 from .select import Selection
@@ -263,7 +263,9 @@ class History:
         if held is not None:
             return to_entities(newest(held, query, last_n, limit), query)
         seq = self._follower.seq
-        more = LAST_N if last_n is not None and last_n <= LAST_N else last_n
+        # More is read than was asked for where the answer is remembered, and nowhere else.
+        kept = last_n is not None and last_n <= LAST_N and is_newest(select)
+        more = LAST_N if kept else last_n
 
         def question() -> tuple[list[Reading], dict[str, TemporalEntity]]:
             rows = to_readings(self._questions.rows(view, select, last_n=more, limit=limit))
@@ -275,7 +277,7 @@ class History:
             return rows, found
 
         rows, found = await self._read(question, view)
-        if more == LAST_N:
+        if kept:
             self._follower.recent.remember(view, select, seq, rows)
         return found
 

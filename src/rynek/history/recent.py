@@ -138,7 +138,7 @@ class Recent:
         """The newest readings of one entity, at least LAST_N of each series, from an answer that
         was read before and what was written since; None where there is none that holds.
         """
-        if not _is_newest(select) or view.amendments(select.entity_ids):
+        if not is_newest(select) or view.amendments(select.entity_ids):
             return None
         ((entity_id,), attrs) = select.entity_ids or ("",), select.attrs
         known = self._remembered.get((entity_id, attrs))
@@ -151,7 +151,7 @@ class Recent:
 
     def remember(self, view: View, select: Selection, seq: int, rows: list[Reading]) -> None:
         """Keep what `view` said: the newest LAST_N of each series, as of the change `seq`."""
-        if not _is_newest(select) or view.amendments(select.entity_ids):
+        if not is_newest(select) or view.amendments(select.entity_ids):
             return
         key = ((select.entity_ids or ("",))[0], select.attrs)
         old = self._remembered.pop(key, None)
@@ -174,7 +174,7 @@ def _is_plain(select: Selection) -> bool:
     )
 
 
-def _is_newest(select: Selection) -> bool:
+def is_newest(select: Selection) -> bool:
     """Whether the newest readings of one entity are asked for, whatever their time."""
     return (
         _is_plain(select)
