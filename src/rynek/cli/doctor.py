@@ -32,6 +32,7 @@ from rynek.feeds import list_feeds, load_feed
 
 _MARKS: Final = {"ok": "ok  ", "note": "note", "bad": "BAD "}
 _FREE: Final = 1 << 30
+_WRITABLE: Final = "mount it for writing, or give it to the user that rynek runs as (chown -R)"
 _LIBRARIES: Final = ("apsw", "granian", "deltalake", "duckdb", "ibis-framework", "pyarrow")
 
 
@@ -116,7 +117,7 @@ def _folder(folder: Path) -> Iterator[Finding]:
         yield Finding("data folder", "note", f"{folder} is not there yet", "rynek serve makes it")
         return
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("data folder", "bad", f"{folder} may not be written", "change its owner")
+        yield Finding("data folder", "bad", f"{folder} may not be written", _WRITABLE)
         return
     try:
         kept = int((folder / "format").read_text())

@@ -36,7 +36,11 @@ def check_database(path: Path, what: str, *, deep: bool, advice: str = "") -> Fi
     try:
         told = _told(path, "integrity_check" if deep else "quick_check")
     except Exception as error:
-        if database_fault(error) != "damaged":
+        fault = database_fault(error)
+        if fault == "read-only":
+            # SQLite wants to make a file beside it even to read.
+            return Finding(what, "note", f"{path} cannot be looked at in a folder it may not write")
+        if fault != "damaged":
             raise
         told = [str(error)]
     if told != ["ok"]:
