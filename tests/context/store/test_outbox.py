@@ -14,7 +14,7 @@ from rynek.context import Context, Entity, Txn, operations
 from rynek.context.store.outbox import Message, Outbox
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.sqlite import SqliteStore
-from rynek.context.store.writer import GroupTxn
+from rynek.context.store.txn import GroupTxn
 
 
 def outbox(context: Context) -> Outbox:

@@ -13,8 +13,9 @@ from rynek.context.model import Entity
 from rynek.context.query import Key
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import Wanted
+from rynek.context.store.txn import GroupTxn
 from rynek.context.store.values import ValueKey, encode_path, entity_keys
-from rynek.context.store.writer import GroupTxn, Writer
+from rynek.context.store.writer import Writer
 
 _STEP_ENTITIES = 400
 

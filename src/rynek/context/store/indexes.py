@@ -132,11 +132,14 @@ class Indexes:
             if one.dirty:
                 self._collect(one, rows)
         execute = self._connection.executemany
-        execute("INSERT INTO term(t, iri) VALUES(?, ?)", self.terms.take_new())
-        execute("INSERT INTO context(c, hash, document) VALUES(?, ?, ?)", self.contexts.take_new())
         slots = [(slot, self.terms.number(attr)) for slot, attr in self.places.take_new()]
-        execute("INSERT INTO term(t, iri) VALUES(?, ?)", self.terms.take_new())
-        execute("INSERT INTO place_slot(slot, a) VALUES(?, ?)", slots)
+        for sql, new in (
+            ("INSERT INTO term(t, iri) VALUES(?, ?)", self.terms.take_new()),
+            ("INSERT INTO context(c, hash, document) VALUES(?, ?, ?)", self.contexts.take_new()),
+            ("INSERT INTO place_slot(slot, a) VALUES(?, ?)", slots),
+        ):
+            if new:
+                execute(sql, new)
         for name, sql in _SQL:
             bind = getattr(rows, name)
             if bind:

@@ -15,7 +15,7 @@ import msgspec
 from rynek.base.sqlite import Connection
 
 if TYPE_CHECKING:
-    from rynek.context.store.writer import GroupTxn
+    from rynek.context.store.txn import GroupTxn
 
 INSERT: Final = (
     "INSERT INTO outbox(n, target, dead, at, about, head, body) VALUES(?, ?, 0, ?, ?, ?, ?)"

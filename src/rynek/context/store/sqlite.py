@@ -31,7 +31,8 @@ from rynek.context.store.plan import Plan, Planner, wanted_indexes
 from rynek.context.store.ranked import Walker, wanted_order
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.select import Readers, Selector
-from rynek.context.store.writer import GroupTxn, Writer
+from rynek.context.store.txn import GroupTxn
+from rynek.context.store.writer import Writer
 
 T = TypeVar("T")
 

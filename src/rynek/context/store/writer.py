@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,234 +17,22 @@ from rynek.base.errors import Problem, Unavailable
 from rynek.base.sqlite import Connection
 from rynek.base.storage import storage_problem
 from rynek.base.trouble import Trouble
-from rynek.context.changes import Change
-from rynek.context.formats import Sheet, encode_body
-from rynek.context.jsonld import CompiledContext
-from rynek.context.model import Entity, Instance
-from rynek.context.store.contract import Moved
-from rynek.context.store.documents import FORGET, KEEP
 from rynek.context.store.figures import Commits
 from rynek.context.store.indexes import Indexes
-from rynek.context.store.log import SqliteChangeLog, encode_change
-from rynek.context.store.outbox import INSERT, Message, Outbox, Settled
-from rynek.context.store.pending import Pending, State
+from rynek.context.store.log import SqliteChangeLog
+from rynek.context.store.outbox import INSERT, Outbox, Settled
+from rynek.context.store.txn import GroupTxn
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 # A commit slower than this (a disk with slow syncs) moves to a thread so that reads go on.
-_SLOW_COMMIT_SECONDS = 0.003
+_SLOW_COMMIT_SECONDS = 0.001
 _GROUP_JOBS = 512
-
-
-class GroupTxn:
-    """`Txn` of one group: committed state with this group's writes on top."""
-
-    def __init__(self, indexes: Indexes, clock: Clock, head: int, sent: int = 0) -> None:
-        self.now = clock.now()
-        self.pending: dict[str, Pending] = {}
-        self.log: list[tuple[int, int, bytes]] = []
-        self.messages: list[Message] = []
-        # Whether entities were written that no row of the log tells of.
-        self.quiet = False
-        self._indexes = indexes
-        self._head = head
-        self._sent = sent
-        self._undo: list[tuple[str, State, Moved | None, bool]] = []
-        self._marks = (0, 0, 0, 0)
-        # Statements of the store itself: before the group's rows (index building, which sees the
-        # committed state) and after them (upkeep).
-        self.before_rows: list[tuple[str, list[tuple[object, ...]]]] = []
-        self.after_rows: list[tuple[str, tuple[object, ...]]] = []
-
-    @property
-    def head(self) -> int:
-        """The seq of the newest row this group wrote."""
-        return self._head + len(self.log)
-
-    def begin(self) -> None:
-        """Start a job."""
-        self._undo.clear()
-        self._marks = (
-            len(self.log), len(self.before_rows), len(self.after_rows), len(self.messages)
-        )  # fmt: skip
-
-    def rollback(self) -> None:
-        """Take back what the current job did, leaving its neighbours' writes."""
-        for entity_id, state, moved, dirty in reversed(self._undo):
-            pending = self.pending[entity_id]
-            pending.after, pending.moved, pending.dirty = state, moved, dirty
-        rows: tuple[list[Any], ...] = (
-            self.log, self.before_rows, self.after_rows, self.messages
-        )  # fmt: skip
-        for written, mark in zip(rows, self._marks, strict=True):
-            del written[mark:]
-
-    def keep_context(self, ctx: CompiledContext) -> None:
-        """Keep this very version of a @context."""
-        self._indexes.contexts.number(ctx)
-
-    @property
-    def touched(self) -> bool:
-        """Whether the current job wrote any entity."""
-        return bool(self._undo)
-
-    def changes(self) -> list[tuple[Entity | None, Entity | None]]:
-        """Each entity that the current job wrote, once: as it was before the job, and as it is."""
-        first: dict[str, State] = {}
-        for entity_id, state, _, _ in self._undo:
-            first.setdefault(entity_id, state)
-        return [(was.entity, self.pending[one].after.entity) for one, was in first.items()]
-
-    def encoded(self, entity: Entity, ctx: CompiledContext) -> bytes:
-        """An entity in its stored form under `ctx`: the very bytes that are written, if it is
-        written under that."""
-        pending = self.pending.get(entity.id)
-        state = None if pending is None else pending.after
-        if state is None or state.known is not entity or state.ctx is None:
-            return encode_body(entity, ctx)
-        if state.ctx is not ctx and state.ctx.id != ctx.id:
-            return encode_body(entity, ctx)
-        return state.encoded()
-
-    def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
-        """Put a message in the outbox: it leaves after the commit. `body` gets its number."""
-        n = self._sent + len(self.messages) + 1
-        self.messages.append(Message(n, target, time.time_ns() // 1000, about, head, body(n)))
-        return n
-
-    def first(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Run a statement before the group's own rows are written."""
-        self.before_rows.append((sql, list(rows)))
-
-    def later(self, sql: str, args: tuple[object, ...]) -> None:
-        """Run a statement after the group's own rows are written."""
-        self.after_rows.append((sql, args))
-
-    def _pending(self, entity_id: str) -> Pending:
-        found = self.pending.get(entity_id)
-        if found is None:
-            found = self.pending[entity_id] = self._indexes.load(entity_id)
-        return found
-
-    def get(self, entity_id: str) -> Entity | None:
-        """The entity as this group has it so far."""
-        return self._pending(entity_id).after.entity
-
-    def sheet(self, entity_id: str, ctx: CompiledContext) -> Sheet | None:
-        """The entity in its parts as this group has it so far (see Txn.sheet)."""
-        pending = self._pending(entity_id)
-        state = pending.after
-        if (pending.dirty and pending.moved is None) or state.ctx is None:
-            return None
-        return state.sheet() if state.ctx is ctx or state.ctx.id == ctx.id else None
-
-    def alter(
-        self,
-        entity_id: str,
-        ctx: CompiledContext,
-        sheet: Sheet,
-        moved: Moved,
-        said: dict[str, list[Instance]],
-        source: str | None = None,
-    ) -> None:
-        """Store an entity of which only attributes in `moved` differ (see Txn.alter)."""
-        pending = self._pending(entity_id)
-        self._undo.append((entity_id, pending.after, pending.moved, pending.dirty))
-        held = pending.moved or {}
-        pending.moved = held | {
-            attr: (held[attr][0] if attr in held else was, one)
-            for attr, (was, one) in moved.items()
-        }
-        pending.after = State(ctx, parts=sheet)
-        pending.dirty = True
-        change = Change(0, self.now, "update", entity_id, sheet.types, said, source=source)
-        self.log.append((self.head + 1, self.now, encode_change(change)))
-
-    def put(
-        self,
-        entity: Entity,
-        ctx: CompiledContext,
-        *,
-        op: str,
-        attrs: dict[str, list[Instance]],
-        deleted: list[tuple[str, str | None]] | None = None,
-        source: str | None = None,
-    ) -> None:
-        """Store `entity`; one change row tells what was set and deleted."""
-        before = self._set(entity.id, entity, ctx)
-        self._append(op, before, entity, attrs, deleted or [], source)
-
-    def remove(self, entity: Entity, *, source: str | None = None) -> None:
-        """Delete `entity`; its change row lists every attribute as deleted."""
-        self._set(entity.id, None, None)
-        deleted = [
-            (attr, instance.dataset_id)
-            for attr, instances in entity.attrs.items()
-            for instance in instances
-        ]
-        gone = msgspec.structs.replace(entity, scopes=None)
-        self._append("delete", entity, gone, {}, deleted, source)
-
-    def restore(self, entity: Entity, ctx: CompiledContext) -> None:
-        """Store an entity just as it is, with its times; no change row, for copies."""
-        self._set(entity.id, entity, ctx)
-        self.quiet = True
-
-    def context_of(self, entity_id: str) -> CompiledContext | None:
-        """The @context that an entity is stored under; None where there is none."""
-        return self._pending(entity_id).after.ctx
-
-    def expired(self, limit: int) -> list[str]:
-        """Entities of which something had expired before this group."""
-        return self._indexes.expired(self.now, limit)
-
-    def note_expiry(self) -> None:
-        """Look up anew when something expires next, as committed before this group."""
-        self._indexes.note_expiry()
-
-    def rewrite(self, entity_id: str) -> None:
-        """Store an entity again as it is, in today's form; no change row."""
-        pending = self._pending(entity_id)
-        pending.after = State(pending.after.ctx, pending.after.entity)
-        pending.dirty, pending.moved = True, None
-        self.quiet = True
-
-    def keep(self, kind: str, document_id: str, body: bytes) -> None:
-        """Keep a document beside the entities."""
-        self.later(KEEP, (kind, document_id, body))
-
-    def forget(self, kind: str, document_id: str) -> None:
-        """Delete a kept document."""
-        self.later(FORGET, (kind, document_id))
-
-    def _set(
-        self, entity_id: str, entity: Entity | None, ctx: CompiledContext | None
-    ) -> Entity | None:
-        """Let the entity be so from now on; what it was before."""
-        pending = self._pending(entity_id)
-        before = pending.after
-        self._undo.append((entity_id, before, pending.moved, pending.dirty))
-        pending.after = State(ctx, entity)
-        pending.dirty, pending.moved = True, None
-        return before.entity
-
-    def _append(
-        self,
-        op: str,
-        before: Entity | None,
-        entity: Entity,
-        attrs: dict[str, list[Instance]],
-        deleted: list[tuple[str, str | None]],
-        source: str | None,
-    ) -> None:
-        change = Change(0, self.now, op, entity.id, entity.types, attrs, deleted, source)
-        if entity.scopes != (before.scopes if before is not None else None):
-            change.scopes = entity.scopes or []
-        if deleted and before is not None:
-            held = before.attrs
-            change.kinds = {attr: held[attr][0].kind for attr, _ in deleted if attr in held}
-        self.log.append((self.head + 1, self.now, encode_change(change)))
+# Reads get their turn after so much work of a group; one with more work than that is committed, for
+# what its jobs changed is written in one go.
+_TURN_SECONDS = 0.001
+_GROUP_SECONDS = 0.005
 
 
 class _Job(msgspec.Struct):
@@ -323,8 +111,7 @@ class Writer:
     async def _group(self, jobs: list[_Job]) -> None:
         outbox = self._outbox
         txn = GroupTxn(self._indexes, self._clock, self._log.head(), outbox.head)
-        watch = outbox.watch
-        ran = [job for job in jobs if not job.done.cancelled() and _run(job, txn, watch)]
+        ran = await self._ran(jobs, txn)
         moved = self._log.take_moved()
         settled = outbox.take_settled()
         try:
@@ -353,6 +140,27 @@ class Writer:
         for job in ran:
             if not job.done.done():
                 job.done.set_result(job.result)
+
+    async def _ran(self, jobs: list[_Job], txn: GroupTxn) -> list[_Job]:
+        """Run jobs one by one; those that are part of the group. What is left when the group has
+        enough goes back to the head of the queue."""
+        ran: list[_Job] = []
+        busy = turn = 0.0
+        for position, job in enumerate(jobs, 1):
+            if job.done.cancelled():
+                continue
+            started = time.perf_counter()
+            if _run(job, txn, self._outbox.watch):
+                ran.append(job)
+            took = time.perf_counter() - started
+            busy, turn = busy + took, turn + took
+            if busy > _GROUP_SECONDS:
+                self._queue[:0] = jobs[position:]
+                break
+            if turn > _TURN_SECONDS:
+                turn = 0.0
+                await asyncio.sleep(0)
+        return ran
 
     async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]], settled: Settled) -> None:
         connection = self._connection

@@ -16,7 +16,7 @@ from rynek.context.live import Context
 from rynek.context.model import Entity
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Outbox
-from rynek.context.store.writer import GroupTxn
+from rynek.context.store.txn import GroupTxn
 from rynek.context.subscriptions.content import GEO_JSON, JSON_LD, notification_body
 from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
 from rynek.context.subscriptions.delta import Delta
