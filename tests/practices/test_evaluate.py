@@ -52,7 +52,7 @@ def ask(folder: Path, **more: Any) -> Evaluation:
         ({"effect_periods": [10, 25]}, "begin before the start"),
         ({"effect_periods": [90, 95]}, "no time from 90"),
         ({"design": "best"}, "design"),
-        ({"design": "randomised"}, "not there yet"),
+        ({"design": "randomised"}, "drawn by lot"),
         ({"confidence": 1.5}, "confidence"),
         ({"colour": 1}, "colour"),
         ({"predictors": [{"column": "count", "operation": "mode"}]}, "operation"),
@@ -116,7 +116,7 @@ def test_a_known_effect_is_found_by_every_design(tmp_path: Path) -> None:
     common = np.cumsum(rng.normal(size=60)) + 50
     treated = common + rng.normal(size=60) * 0.3 + 4 + np.where(np.arange(60) >= 40, 10.0, 0.0)
     panel(tmp_path, units=25, weeks=60, seed=1, p4=treated)
-    for design in ("did", "sdid", "synthetic_control"):
+    for design in ("did", "sdid", "synthetic_control", "augmented_synthetic_control"):
         found = ask(tmp_path, treated="p4", start=40, design=design).estimate
         assert found.effect == pytest.approx(10, abs=1.5), design
         assert found.interval is not None
@@ -239,3 +239,59 @@ def test_series_that_explain_nothing_give_no_forecast(tmp_path: Path) -> None:
     without = {"panel": "panel.csv", "outcome": "y", "start": 45, "design": "bsts"}
     with pytest.raises(BadRequestData, match="no untreated series"):
         evaluate(parse_specification(without), tmp_path)
+
+
+def staggered(folder: Path, effect: float = 6.0, never: int = 8) -> dict[str, int]:
+    """Places with starts of their own, of which `never` have none; the starts by place."""
+    rng = np.random.default_rng(11)
+    units, weeks = 16, 40
+    common = np.cumsum(rng.normal(size=weeks)) + 50
+    starts = {f"p{n}": 12 + 6 * (n % 4) for n in range(units - never)}
+    odd: dict[str, Any] = {}
+    for unit in range(units):
+        own = common + rng.normal(size=weeks) + unit
+        start = starts.get(f"p{unit}")
+        odd[f"p{unit}"] = own if start is None else own + effect * (np.arange(weeks) >= start)
+    panel(folder, units=units, weeks=weeks, **odd)
+    return starts
+
+
+def test_places_that_start_at_different_times(tmp_path: Path) -> None:
+    starts = staggered(tmp_path)
+    found = ask(tmp_path, treated=starts, start=None)
+    estimate = found.estimate
+    assert estimate.design == "event_study"
+    assert estimate.effect == pytest.approx(6, abs=0.8)
+    assert estimate.interval is not None
+    assert estimate.interval[0] < 6 < estimate.interval[1]
+    told = {one["period"]: one for one in found.document()["effects"]}
+    assert told["+0"]["treated"]
+    assert not told["-1"]["treated"]
+    assert told["+3"]["effect"] == pytest.approx(6, abs=1.5)
+    assert told["-3"]["effect"] == pytest.approx(0, abs=1.5)
+    assert next(one for one in found.checks if one.name == "wild bootstrap").verdict == "passed"
+    with pytest.raises(BadRequestData, match="different times"):
+        ask(tmp_path, treated=starts, start=None, design="sdid")
+    few = ask(tmp_path, treated={one: starts[one] for one in ("p0", "p1")}, start=None,
+              exclude=[f"p{n}" for n in range(2, 8)])  # fmt: skip
+    assert "8 donors" in few.estimate.uncertainty
+
+
+def test_a_stepped_wedge_is_judged_by_its_lot(tmp_path: Path) -> None:
+    starts = staggered(tmp_path, never=0)
+    more = {"treated": starts, "start": None, "assignment": "randomised"}
+    found = ask(tmp_path, **more)
+    assert found.estimate.design == "randomised"
+    assert found.level.number == 5
+    assert found.estimate.effect == pytest.approx(6, abs=0.8)
+    assert found.estimate.p_value is not None
+    assert found.estimate.p_value < 0.01
+    assert found.estimate.interval is not None
+    assert found.estimate.interval[0] < 6 < found.estimate.interval[1]
+    assert ask(tmp_path, **more).document() == found.document()
+
+
+def test_a_lot_that_could_not_fall_otherwise_proves_nothing(tmp_path: Path) -> None:
+    panel(tmp_path, units=4)
+    with pytest.raises(BadRequestData, match="in 4 ways only"):
+        ask(tmp_path, treated="p0", design="randomised", assignment="randomised")

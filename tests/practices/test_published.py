@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.recorded import needed
 
-from rynek.practices import Evaluation, evaluate, parse_specification
+from rynek.practices import DESIGNS, Evaluation, evaluate, parse_specification
 
 PROP99 = {
     "unit": "State",
@@ -51,7 +51,7 @@ def test_proposition_99_says_the_same_twice_and_by_itself() -> None:
     assert first == second
     assert first["design"] == "sdid"
     others = {one["design"]: one for one in first["alternatives"]}
-    assert set(others) == {"did", "synthetic_control", "bsts", "its"}
+    assert set(others) == set(DESIGNS) - {"sdid"}
     assert "too few" in others["bsts"]["refused"]
     assert first["weights"]["Nevada"] == pytest.approx(0.124, abs=0.01)
     assert sum(first["weights"].values()) == pytest.approx(1)

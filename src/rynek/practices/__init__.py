@@ -7,6 +7,7 @@ of evidence and a sentence in six languages. Nothing in the choice of a design d
 from rynek.practices.estimate import Check, Design, Estimate
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate
 from rynek.practices.evidence import Level
+from rynek.practices.panel import Panel
 from rynek.practices.sentences import LANGUAGES
 from rynek.practices.specification import (
     Predictor,
@@ -14,6 +15,7 @@ from rynek.practices.specification import (
     load_specification,
     parse_specification,
 )
+from rynek.practices.task import Task, task_of
 
 __all__ = [
     "DESIGNS",
@@ -23,9 +25,12 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Level",
+    "Panel",
     "Predictor",
     "Specification",
+    "Task",
     "evaluate",
     "load_specification",
     "parse_specification",
+    "task_of",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from rynek.practices.task import Task
 
-__all__ = ["Case", "Check", "Design", "Estimate", "Verdict", "percent"]
+__all__ = ["Case", "Check", "Design", "Estimate", "Verdict", "first_treated", "percent"]
 
 Verdict = Literal["passed", "failed", "not applicable"]
 
@@ -45,7 +45,8 @@ class Estimate:
     """The effect of a design in the outcome's unit (in logarithms where the outcome was
     transformed): the mean over the effect periods. `standard_error` and `interval` are None where
     the design has none, with the reason in `uncertainty`. `expected` is what would have been
-    without the practice, for each period of `periods`; `observed` what was."""
+    without the practice, for each period of `periods`; `observed` what was. `start` is the first
+    treated one where it is not the task's, `labels` how the periods are called then."""
 
     design: str
     effect: float
@@ -60,6 +61,8 @@ class Estimate:
     time_weights: dict[str, float] | None = None
     predictor_weights: dict[str, float] | None = None
     placebos: tuple[float, ...] = ()
+    start: int | None = None
+    labels: tuple[str, ...] | None = None
     checks: tuple[Check, ...] = ()
 
 
@@ -79,11 +82,16 @@ class Design(Protocol):
         ...
 
 
+def first_treated(task: Task, estimate: Estimate) -> int:
+    """The first treated one among an estimate's periods."""
+    return task.cohorts[0].start if estimate.start is None else estimate.start
+
+
 def percent(task: Task, estimate: Estimate) -> float | None:
     """The effect in per cent of what would have been; None where that is not above zero."""
     if task.spec.transform == "log":
         return 100 * math.expm1(estimate.effect)
-    start = task.cohorts[0].start
+    start = first_treated(task, estimate)
     after = [n for n, one in enumerate(estimate.periods) if one >= start]
     base = float(np.mean([estimate.expected[n] for n in after]))
     return 100 * estimate.effect / base if base > 0 else None

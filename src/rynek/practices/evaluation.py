@@ -12,10 +12,13 @@ import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.checks import run_checks
-from rynek.practices.estimate import Case, Check, Design, Estimate, percent
+from rynek.practices.estimate import Case, Check, Design, Estimate, first_treated, percent
+from rynek.practices.estimators.augmented import AugmentedSyntheticControl
 from rynek.practices.estimators.bsts import BayesianSeries
 from rynek.practices.estimators.did import FEWEST, DifferenceInDifferences
+from rynek.practices.estimators.event_study import EventStudy
 from rynek.practices.estimators.its import InterruptedTimeSeries
+from rynek.practices.estimators.randomised import Randomised
 from rynek.practices.estimators.sdid import SyntheticDifferenceInDifferences
 from rynek.practices.estimators.synthetic import SyntheticControl
 from rynek.practices.evidence import Level, level_of
@@ -31,6 +34,9 @@ DESIGNS: Final[Mapping[str, Design]] = {
         DifferenceInDifferences(),
         SyntheticDifferenceInDifferences(),
         SyntheticControl(),
+        AugmentedSyntheticControl(),
+        EventStudy(),
+        Randomised(),
         BayesianSeries(),
         InterruptedTimeSeries(),
     )
@@ -118,9 +124,7 @@ def _choose(task: Task) -> tuple[Design, str]:
     wanted = task.spec.design
     if wanted == "auto":
         return _strongest(task)
-    design = DESIGNS.get(wanted)
-    if design is None:
-        raise BadRequestData(f"design: {wanted!r} is not there yet; {', '.join(DESIGNS)} are")
+    design = DESIGNS[wanted]
     refusal = design.refuses(task)
     if refusal:
         fit = [one.name for one in DESIGNS.values() if one.refuses(task) is None]
@@ -130,26 +134,32 @@ def _choose(task: Task) -> tuple[Design, str]:
 
 
 def _strongest(task: Task) -> tuple[Design, str]:
-    many = min(len(task.treated), len(task.donors)) >= FEWEST
-    order = ("did", "sdid", "synthetic_control", "bsts", "its") if many else (
-        "sdid", "synthetic_control", "did", "bsts", "its"
-    )  # fmt: skip
     refused: list[str] = []
-    for name in order:
+    for name, why in _order(task):
         refusal = DESIGNS[name].refuses(task)
         if refusal is None:
-            reasons = {
-                "did": "several treated and several compared places: errors by place can be had",
-                "sdid": "few treated places: weights of places and of periods in one",
-                "synthetic_control": "few treated places and donors that went along with them",
-                "bsts": "one series, and others that the practice did not reach (covariates)",
-                "its": "one series without anything to compare it with",
-            }
-            if name == "did" and not many:
-                return DESIGNS[name], "few treated places, and no mixture is like them"
-            return DESIGNS[name], reasons[name]
+            return DESIGNS[name], why
         refused.append(f"{name}: {refusal}")
     raise BadRequestData("no design can be used: " + "; ".join(refused))
+
+
+def _order(task: Task) -> list[tuple[str, str]]:
+    """Designs from the strongest on, each with why it comes there; by how many places there are and
+    how they came to it, never by a result."""
+    order = [("randomised", "places were drawn by lot")]
+    if len(task.cohorts) > 1:
+        order.append(("event_study", "places started at different times"))
+    if min(len(task.treated), len(task.donors)) >= FEWEST:
+        why = "several treated and several compared places: errors by place can be had"
+        order.append(("did", why))
+    return [
+        *order,
+        ("sdid", "few treated places: weights of places and of periods in one"),
+        ("synthetic_control", "few treated places and donors that went along with them"),
+        ("did", "few treated places, and no mixture is like them"),
+        ("bsts", "one series, and others that the practice did not reach (covariates)"),
+        ("its", "one series without anything to compare it with"),
+    ]
 
 
 def _other(task: Task, design: Design) -> dict[str, Any]:
@@ -171,16 +181,17 @@ def _other(task: Task, design: Design) -> dict[str, Any]:
 
 
 def _per_period(task: Task, estimate: Estimate) -> list[dict[str, Any]]:
-    start = task.cohorts[0].start
+    start = first_treated(task, estimate)
+    labels = estimate.labels or [task.panel.labels[one] for one in estimate.periods]
     return [
         {
-            "period": task.panel.labels[one],
+            "period": label,
             "observed": seen,
             "expected": expected,
             "effect": seen - expected,
             "treated": one >= start,
         }
-        for one, seen, expected in zip(
-            estimate.periods, estimate.observed, estimate.expected, strict=True
+        for one, label, seen, expected in zip(
+            estimate.periods, labels, estimate.observed, estimate.expected, strict=True
         )
     ]

@@ -40,7 +40,7 @@ def level_of(design: Design, task: Task, checks: Sequence[Check]) -> Level:
 
 
 def _by_design(design: Design, task: Task) -> tuple[int, str, str]:
-    compared = bool(task.donors) and design.name != "its"
+    compared = (bool(task.donors) and design.name != "its") or design.name == "randomised"
     if compared and task.spec.assignment == "randomised":
         return 5, "places were drawn by lot", "nothing: it is the highest"
     if compared and task.spec.assignment == "as_if_random":

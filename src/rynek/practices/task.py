@@ -15,7 +15,7 @@ from rynek.practices.arrays import Array
 from rynek.practices.panel import ONE, Panel, read_panel
 from rynek.practices.specification import Predictor, Specification
 
-__all__ = ["Cohort", "Task", "make_task"]
+__all__ = ["Cohort", "Task", "make_task", "task_of"]
 
 _OPERATIONS: Final[dict[str, Callable[[Array], Array]]] = {
     "mean": lambda values: np.nanmean(values, axis=1),
@@ -73,6 +73,11 @@ def make_task(spec: Specification, folder: Path) -> Task:
     never a number from nothing."""
     numbers = [spec.outcome, *spec.covariates, *(one.column for one in spec.predictors)]
     panel = read_panel(folder / spec.panel, unit=spec.unit, time=spec.time, numbers=numbers)
+    return task_of(spec, panel)
+
+
+def task_of(spec: Specification, panel: Panel) -> Task:
+    """The same for a panel that was read. BadRequestData."""
     if len(panel.times) < 2:
         raise BadRequestData("the panel has one period: an effect needs a before and an after")
     starts = {ONE if name is None else name: start for name, start in spec.starts().items()}

@@ -50,6 +50,8 @@ def in_time(case: Case) -> Check:
             "not applicable",
             f"{len(cohort.fit)} periods before the start are too few to split",
         )
+    if len(task.cohorts) > 1:
+        return Check(name, "not applicable", "there are several starts")
     if task.predictors is not None:
         reason = "the predictors are of one time: with an earlier start they would know too much"
         return Check(name, "not applicable", reason)

@@ -46,12 +46,12 @@ def window(case: Case) -> Check:
     task, design, estimate = case.task, case.design, case.estimate
     name = "fit window"
     cohort = task.cohorts[0]
-    half = cohort.fit[len(cohort.fit) // 2 :]
+    half = _half(cohort)
     if len(half) < _FEWEST:
         reason = f"{len(cohort.fit)} periods before the start are too few to halve"
         return Check(name, "not applicable", reason)
     shorter = task.replace(
-        cohorts=(Cohort(cohort.units, cohort.start, half, cohort.effect), *task.cohorts[1:])
+        cohorts=tuple(Cohort(one.units, one.start, _half(one), one.effect) for one in task.cohorts)
     )
     refusal = design.refuses(shorter)
     if refusal:
@@ -62,3 +62,7 @@ def window(case: Case) -> Check:
     reason = f"from the later half of the time before alone it is {effect:.3g}"
     good = abs(effect - estimate.effect) <= allowed
     return Check(name, "passed" if good else "failed", reason, figures)
+
+
+def _half(cohort: Cohort) -> tuple[int, ...]:
+    return cohort.fit[len(cohort.fit) // 2 :]

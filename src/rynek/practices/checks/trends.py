@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rynek.practices.arrays import Array
-from rynek.practices.estimate import Case, Check
+from rynek.practices.estimate import Case, Check, first_treated
 
 __all__ = ["before_trend"]
 
@@ -19,7 +19,7 @@ def before_trend(case: Case) -> Check:
     task, _design, estimate = case.task, case.design, case.estimate
     if estimate.design == "its":
         return Check(_NAME, "not applicable", "its own trend is part of the model")
-    fit = [n for n, one in enumerate(estimate.periods) if one < task.cohorts[0].start]
+    fit = [n for n, one in enumerate(estimate.periods) if one < first_treated(task, estimate)]
     if len(fit) < _FEWEST:
         return Check(
             _NAME, "not applicable", f"{len(fit)} periods before the start are too few to see one"

@@ -8,6 +8,8 @@ clustered error is far too small, so there are placebos only.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from rynek.practices.arrays import Array
@@ -48,12 +50,14 @@ class DifferenceInDifferences:
         effect = float(treated.mean() - compared.mean())
         periods = (*cohort.fit, *cohort.effect)
         observed, expected = _paths(task, cohort, periods)
-        clustered = min(len(treated), len(compared)) >= FEWEST
-        inference = _clustered if clustered else _placebo
-        return inference(task, cohort, effect, changes, (periods, observed, expected))
-
-
-_Paths = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+        found = Estimate(NAME, effect, periods, observed, expected, weights=_equal(task))
+        if min(len(treated), len(compared)) >= FEWEST:
+            return clustered(task, found, treated, compared)
+        placebos = run_placebos(
+            range(len(compared)),
+            lambda one, others: float(compared[one] - compared[others].mean()) if others else None,
+        )
+        return by_placebos(task, found, placebos)
 
 
 def _changes(outcome: Array, cohort: Cohort) -> Array:
@@ -74,27 +78,21 @@ def _paths(
     return tuple(map(float, ours[where])), tuple(map(float, theirs[where] + shift))
 
 
-def _clustered(
-    task: Task, cohort: Cohort, effect: float, changes: Array, paths: _Paths
-) -> Estimate:
+def clustered(task: Task, estimate: Estimate, ours: Array, theirs: Array) -> Estimate:
+    """The estimate with error, interval and p-value of a difference of means of clusters."""
     from scipy.stats import t
 
-    ours, theirs = changes[list(cohort.units)], changes[list(task.donors)]
     error, freedom = two_sample(ours, theirs)
     reach = float(t.ppf(0.5 + task.spec.confidence / 2, freedom)) * error
-    p_value = float(2 * t.sf(abs(effect) / error, freedom)) if error > 0 else None
-    return Estimate(
-        NAME,
-        effect,
-        *paths,
+    return dataclasses.replace(
+        estimate,
         standard_error=error,
-        interval=(effect - reach, effect + reach),
-        p_value=p_value,
+        interval=(estimate.effect - reach, estimate.effect + reach),
+        p_value=float(2 * t.sf(abs(estimate.effect) / error, freedom)) if error > 0 else None,
         uncertainty=(
-            f"bias-reduced error clustered by unit, {freedom:.1f} degrees of freedom"
+            f"bias-reduced error clustered by place, {freedom:.1f} degrees of freedom"
             f" ({len(ours)} treated, {len(theirs)} compared)"
         ),
-        weights=_equal(task),
     )
 
 
@@ -107,15 +105,6 @@ def two_sample(ours: Array, theirs: Array) -> tuple[float, float]:
         return 0.0, float(len(ours) + len(theirs) - 2)
     below = sum(part**2 / (len(one) - 1) for part, one in zip(parts, (ours, theirs), strict=True))
     return float(np.sqrt(total)), total**2 / below
-
-
-def _placebo(task: Task, _: Cohort, effect: float, changes: Array, paths: _Paths) -> Estimate:
-    placebos = run_placebos(
-        task.donors,
-        lambda one, others: float(changes[one] - changes[others].mean()) if others else None,
-    )
-    found = Estimate(NAME, effect, *paths, weights=_equal(task))
-    return by_placebos(task, found, placebos)
 
 
 def _equal(task: Task) -> dict[str, float]:

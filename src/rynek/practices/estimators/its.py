@@ -204,7 +204,7 @@ def _posterior(model: _Model) -> _Posterior:
     for one in _GRID:
         outcome, columns, logs = _whitened(model, steps, float(one))
         gram = columns.T @ columns
-        inverse = np.linalg.pinv(gram)
+        inverse = _inverse(gram)
         solution = inverse @ (columns.T @ outcome)
         residual = max(float(((outcome - columns @ solution) ** 2).sum()), 1e-300)
         determinant = float(np.linalg.slogdet(gram)[1])
@@ -223,6 +223,15 @@ def _posterior(model: _Model) -> _Posterior:
         weights @ np.array(solutions),
         float(_GRID[int(np.argmax(likelihood))]),
     )
+
+
+def _inverse(gram: Array) -> Array:
+    """Of terms that say the same twice, the shortest solution."""
+    try:
+        found = np.linalg.inv(gram)
+    except np.linalg.LinAlgError:
+        found = np.linalg.pinv(gram)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _whitened(model: _Model, steps: Array, correlation: float) -> tuple[Array, Array, float]:

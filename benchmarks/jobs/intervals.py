@@ -1,0 +1,176 @@
+"""How often 95 % intervals of estimates hold what was put in; 2,000 made-up series a cell."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rynek.practices import DESIGNS, Panel, parse_specification, task_of
+
+LONG = True
+SERIES = 2000
+_MISSING = 0.05
+Rows = NDArray[np.float64]
+
+
+class Cell(NamedTuple):
+    """One cell: a design, and what makes a panel (units × periods) with an effect in it."""
+
+    name: str
+    design: str
+    treated: int
+    start: int
+    make: Callable[[np.random.Generator, float], Rows]
+    more: dict[str, Any]
+
+
+class Covered(NamedTuple):
+    """Shares: of intervals that hold the effect, and of those that find one where there is none."""
+
+    held: float
+    false: float
+    width: float
+
+
+def cells() -> Iterator[Cell]:
+    """Every cell, with what it is called."""
+    for periods in (96, 240):
+        for hangs in (0.0, 0.4, 0.8):
+            yield Cell(
+                f"its, {periods} periods, autocorrelation {hangs:g}",
+                "its",
+                1,
+                periods * 3 // 4,
+                lambda rng, effect, n=periods, r=hangs: _series(rng, effect, n, r),  # type: ignore[misc]
+                {"season": 12},
+            )
+    for treated, compared in ((4, 20), (5, 40), (6, 12)):
+        for noise in (1.0, 2.0):
+            for design in ("did", "event_study"):
+                yield Cell(
+                    f"{design}, {treated} of {treated + compared}, noise ratio {noise:g}",
+                    design,
+                    treated,
+                    24,
+                    lambda rng, effect, t=treated, c=compared, s=noise: _groups(
+                        rng, effect, t, c, s
+                    ),  # type: ignore[misc]
+                    {},
+                )
+    for donors in (20, 40):
+        for design in ("synthetic_control", "augmented_synthetic_control", "sdid"):
+            yield Cell(
+                f"{design}, {donors} donors",
+                design,
+                1,
+                60,
+                lambda rng, effect, d=donors: _factors(rng, effect, d),  # type: ignore[misc]
+                {"intercept": True} if design == "synthetic_control" else {},
+            )
+    yield Cell(
+        "randomised, stepped wedge of 12",
+        "randomised",
+        12,
+        0,
+        _wedge,
+        {"assignment": "randomised"},
+    )
+
+
+def measure(cell: Cell, count: int, seed: int = 1) -> Covered:
+    """Estimate `count` series with an effect of 0 and as many with one of 1."""
+    held = false = 0
+    widths = []
+    for effect in (0.0, 1.0):
+        rng = np.random.default_rng((seed, int(effect)))
+        for _ in range(count):
+            low, high = _interval(cell, cell.make(rng, effect))
+            held += low <= effect <= high
+            false += effect == 0 and not low <= 0 <= high
+            widths.append(high - low)
+    return Covered(held / (2 * count), false / count, float(np.mean(widths)))
+
+
+def _interval(cell: Cell, rows: Rows) -> tuple[float, float]:
+    units = tuple(f"p{n}" for n in range(len(rows)))
+    treated: dict[str, Any] = dict.fromkeys(units[: cell.treated], cell.start)
+    if cell.design == "randomised":
+        treated = {unit: _wedge_start(n) for n, unit in enumerate(units)}
+    document = {"panel": "", "outcome": "y", "treated": treated, "design": cell.design} | cell.more
+    times = np.arange(rows.shape[1], dtype=np.float64)
+    panel = Panel(units, times, tuple(map(str, range(rows.shape[1]))), {"y": rows})
+    task = task_of(parse_specification(document), panel)
+    found = DESIGNS[cell.design].estimate(task).interval
+    return found or (-np.inf, np.inf)
+
+
+def _noise(rng: np.random.Generator, units: int, periods: int, hangs: float) -> Rows:
+    drawn = rng.standard_normal((units, periods))
+    drawn[:, 1:] *= np.sqrt(1 - hangs**2)
+    for one in range(1, periods):
+        drawn[:, one] += hangs * drawn[:, one - 1]
+    return drawn
+
+
+def _holes(rng: np.random.Generator, rows: Rows) -> Rows:
+    """Blocks of four periods go missing, one in twenty values."""
+    for row in rows:
+        for start in rng.integers(0, len(row) - 4, max(1, round(len(row) * _MISSING / 4))):
+            row[start : start + 4] = np.nan
+    return rows
+
+
+def _series(rng: np.random.Generator, effect: float, periods: int, hangs: float) -> Rows:
+    place = np.arange(periods)
+    row = 0.01 * place + np.sin(2 * np.pi * place / 12) + _noise(rng, 1, periods, hangs)[0]
+    row += effect * (place >= periods * 3 // 4)
+    return _holes(rng, row[None])
+
+
+def _groups(
+    rng: np.random.Generator, effect: float, treated: int, compared: int, ratio: float
+) -> Rows:
+    rows = _noise(rng, treated + compared, 36, 0.4)
+    rows[:treated] *= ratio
+    rows += rng.standard_normal(36) + rng.standard_normal((treated + compared, 1))
+    rows[:treated, 24:] += effect
+    return _holes(rng, rows)
+
+
+def _factors(rng: np.random.Generator, effect: float, donors: int) -> Rows:
+    loads = rng.uniform(0, 1, (donors + 1, 3))
+    common = np.cumsum(rng.standard_normal((3, 72)), axis=1) * 0.5
+    rows = loads @ common + rng.standard_normal((donors + 1, 72))
+    rows[0, 60:] += effect
+    return _holes(rng, rows)
+
+
+def _wedge_start(unit: int) -> int:
+    return 8 + 8 * (unit % 4)
+
+
+def _wedge(rng: np.random.Generator, effect: float) -> Rows:
+    rows = _noise(rng, 12, 40, 0.4) + rng.standard_normal((12, 1)) + rng.standard_normal(40)
+    order = rng.permutation(12)
+    rows = rows[order]
+    for unit in range(12):
+        rows[unit, _wedge_start(unit) :] += effect
+    return rows
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table."""
+    print(f"\n{SERIES:,} series a cell with an effect of 0 and as many with one of 1\n")
+    print("| cell | interval holds the effect | finds one where there is none | width |")
+    print("| --- | ---: | ---: | ---: |")
+    for cell in cells():
+        found = measure(cell, SERIES)
+        print(
+            f"| {cell.name} | {found.held:.1%} | {found.false:.1%} | {found.width:.2f} |",
+            flush=True,
+        )
+    return 0

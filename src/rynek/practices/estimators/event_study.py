@@ -1,0 +1,135 @@
+"""Event study: places that started at different times, each against those that never did.
+
+Every treated place's change is taken around its own start and compared with the change of the never
+treated over the same periods, so that places that started earlier are never the comparison for
+those that start later (Callaway & Sant'Anna 2021; Goodman-Bacon 2021 for what goes wrong otherwise).
+The mean is over treated places. It is a difference of two means of clusters, which gives its
+bias-reduced error and degrees of freedom; a wild bootstrap stands beside them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from rynek.practices.arrays import Array, mean_of
+from rynek.practices.estimate import Check, Estimate
+from rynek.practices.estimators.did import FEWEST, clustered
+from rynek.practices.placebo import by_placebos, run_placebos
+from rynek.practices.task import Task
+
+NAME = "event_study"
+LEVEL = 3
+_DRAWS = 1999
+
+
+class EventStudy:
+    """The contract's `Design`."""
+
+    name = NAME
+    level = LEVEL
+
+    def refuses(self, task: Task) -> str | None:
+        """Needs places that never were treated."""
+        if not task.donors:
+            return "there is no place that never was treated"
+        return None
+
+    def effect(self, task: Task) -> float:
+        """The effect alone."""
+        ours, theirs = _changes(task)
+        return float(ours.mean() - theirs.mean())
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect, and the path by the distance from each place's start."""
+        ours, theirs = _changes(task)
+        effect = float(ours.mean() - theirs.mean())
+        distances, observed, expected = _path(task)
+        found = Estimate(
+            NAME,
+            effect,
+            distances,
+            observed,
+            expected,
+            weights={name: 1 / len(task.donors) for name in task.names(task.donors)},
+            start=0,
+            labels=tuple(f"{one:+d}" for one in distances),
+        )
+        if min(len(ours), len(theirs)) >= FEWEST:
+            found = clustered(task, found, ours, theirs)
+            return _with_check(found, _wild(task, found, ours, theirs))
+        placebos = run_placebos(
+            range(len(theirs)), lambda one, others: float(theirs[one] - theirs[others].mean())
+        )
+        return by_placebos(task, found, placebos)
+
+
+def _changes(task: Task) -> tuple[Array, Array]:
+    """The change of each treated place around its start, and of each compared place the mean of
+    its changes around those same starts."""
+    ours, theirs, counts = [], [], []
+    for cohort in task.cohorts:
+        after = task.outcome[:, list(cohort.effect)].mean(axis=1)
+        change = after - task.outcome[:, list(cohort.fit)].mean(axis=1)
+        ours += [float(change[one]) for one in cohort.units]
+        theirs.append(change[list(task.donors)])
+        counts.append(len(cohort.units))
+    shares = np.array(counts) / sum(counts)
+    return np.array(ours), shares @ np.array(theirs)
+
+
+def _path(task: Task) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
+    """By distance from the start: the mean of treated places, and of what was expected of them."""
+    places = sorted(
+        {one - cohort.start for cohort in task.cohorts for one in (*cohort.fit, *cohort.effect)}
+    )
+    number = {distance: n for n, distance in enumerate(places)}
+    rows: list[Array] = []
+    expected: list[Array] = []
+    for cohort in task.cohorts:
+        theirs = task.outcome[list(task.donors)].mean(axis=0)
+        fit, where = list(cohort.fit), [*cohort.fit, *cohort.effect]
+        at = [number[one - cohort.start] for one in where]
+        for unit in cohort.units:
+            ours = task.outcome[unit]
+            shift = float(ours[fit].mean() - theirs[fit].mean())
+            for kept, values in ((rows, ours), (expected, theirs + shift)):
+                line = np.full(len(places), np.nan)
+                line[at] = values[where]
+                kept.append(line)
+    means = [mean_of(np.array(one), axis=0) for one in (rows, expected)]
+    return tuple(places), tuple(map(float, means[0])), tuple(map(float, means[1]))
+
+
+def _with_check(found: Estimate, check: Check) -> Estimate:
+    return dataclasses.replace(found, checks=(*found.checks, check))
+
+
+def _wild(task: Task, found: Estimate, ours: Array, theirs: Array) -> Check:
+    """Signs of the residuals drawn anew (Rademacher) with no effect imposed: how often is the
+    statistic as large? (Cameron, Gelbach & Miller 2008)"""
+    name = "wild bootstrap"
+    every = np.concatenate([ours, theirs])
+    rest = every - every.mean()
+    many = len(ours)
+    statistic = _statistic(rest[None], many)[0]
+    rng = np.random.default_rng(task.spec.seed)
+    signs = rng.choice((-1.0, 1.0), size=(_DRAWS, len(rest)))
+    drawn = _statistic(rest * signs, many)
+    p_value = float((1 + (np.abs(drawn) >= abs(statistic)).sum()) / (_DRAWS + 1))
+    figures = {"p_value": p_value, "draws": _DRAWS}
+    alpha = 1 - task.spec.confidence
+    same = found.p_value is not None and (p_value <= alpha) == (found.p_value <= alpha)
+    reason = f"its p-value is {p_value:.3f}, that of the clustered error {found.p_value or 0:.3f}"
+    return Check(name, "passed" if same else "failed", reason, figures)
+
+
+def _statistic(values: Array, many: int) -> Array:
+    """Difference of the means of the first `many` and the rest, over its error."""
+    ours, theirs = values[:, :many], values[:, many:]
+    error = np.sqrt(
+        ours.var(axis=1, ddof=1) / ours.shape[1] + theirs.var(axis=1, ddof=1) / theirs.shape[1]
+    )
+    found: Array = (ours.mean(axis=1) - theirs.mean(axis=1)) / np.maximum(error, 1e-300)
+    return found

@@ -1,0 +1,183 @@
+"""Places drawn by lot, at once or in steps: inference by the lot itself.
+
+The statistic is the slope of the outcome on treatment once places' and periods' means are taken
+out. Who starts when is drawn again from the same starts; the p-value is the rank of what was seen.
+The interval is every constant effect that the lot does not reject, which is linear and so solved
+exactly (Fisher 1935; Rosenbaum 2002; for stepped wedges Ji, Fink, Robyn & Small 2017).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from rynek.practices.arrays import Array, mean_of
+from rynek.practices.estimate import Estimate
+from rynek.practices.task import Task
+
+NAME = "randomised"
+LEVEL = 5
+_DRAWS = 4999
+_ENUMERATED = 20_000
+_CELLS = 4_000_000
+
+
+class Randomised:
+    """The contract's `Design`."""
+
+    name = NAME
+    level = LEVEL
+
+    def refuses(self, task: Task) -> str | None:
+        """Needs a documented lot, and enough places that it could have fallen otherwise."""
+        if task.spec.assignment != "randomised":
+            return 'nothing says that places were drawn by lot (assignment = "randomised")'
+        ways = _ways(_starts(task))
+        if ways < 1 / (1 - task.spec.confidence):
+            return f"the lot could have fallen in {ways} ways only: no p-value can be small enough"
+        return None
+
+    def effect(self, task: Task) -> float:
+        """The effect alone."""
+        outcome, starts = _window(task)
+        return float(_slopes(_residuals(_treatment(starts, outcome.shape[1])[None]), outcome)[0])
+
+    def estimate(self, task: Task) -> Estimate:
+        """The effect, its p-value and interval from the lot."""
+        outcome, starts = _window(task)
+        actual = _treatment(starts, outcome.shape[1])
+        effect = float(_slopes(_residuals(actual[None]), outcome)[0])
+        slopes, shares = _drawn(_lots(task, starts), outcome, actual)
+        interval = _interval(effect, slopes, shares, task.spec.confidence)
+        periods, observed, expected = _path(task, actual, effect)
+        return Estimate(
+            NAME,
+            effect,
+            periods,
+            observed,
+            expected,
+            standard_error=float(slopes.std()) or None,
+            interval=interval,
+            p_value=_p_value(effect, 0.0, slopes, shares),
+            uncertainty=f"the lot drawn {len(slopes):,} times, from the starts that there were",
+        )
+
+
+def _starts(task: Task) -> tuple[int, ...]:
+    """The start of every place, in the order of `_places`; beyond the last period for those that
+    never were."""
+    never = len(task.panel.times)
+    found = dict.fromkeys(task.donors, never)
+    found |= {unit: cohort.start for cohort in task.cohorts for unit in cohort.units}
+    return tuple(found[one] for one in _places(task))
+
+
+def _places(task: Task) -> list[int]:
+    return sorted({*task.treated, *task.donors})
+
+
+def _ways(starts: tuple[int, ...]) -> int:
+    """In how many ways the lot could have fallen."""
+    ways, left = 1, len(starts)
+    for one in set(starts):
+        count = starts.count(one)
+        ways *= math.comb(left, count)
+        left -= count
+    return ways
+
+
+def _window(task: Task) -> tuple[Array, tuple[int, ...]]:
+    """Outcomes of the places over the periods that count, and their starts among these."""
+    first = min(cohort.fit[0] for cohort in task.cohorts)
+    last = max(cohort.effect[-1] for cohort in task.cohorts)
+    outcome = task.outcome[_places(task), first : last + 1]
+    return outcome, tuple(one - first for one in _starts(task))
+
+
+def _treatment(starts: tuple[int, ...], periods: int) -> Array:
+    """(places × periods): 1 where treated."""
+    return (np.arange(periods)[None, :] >= np.array(starts)[:, None]).astype(np.float64)
+
+
+def _residuals(treatment: Array) -> Array:
+    """Treatments (draws × places × periods) without places' and periods' means."""
+    found: Array = (
+        treatment
+        - treatment.mean(axis=2, keepdims=True)
+        - treatment.mean(axis=1, keepdims=True)
+        + treatment.mean(axis=(1, 2), keepdims=True)
+    )
+    return found
+
+
+def _slopes(residuals: Array, outcome: Array) -> Array:
+    """The slope of the outcome on each treatment."""
+    found: Array = np.einsum("dpt,pt->d", residuals, outcome) / np.maximum(
+        np.einsum("dpt,dpt->d", residuals, residuals), 1e-300
+    )
+    return found
+
+
+def _drawn(lots: list[tuple[int, ...]], outcome: Array, actual: Array) -> tuple[Array, Array]:
+    """For every lot the slope of the outcome, and that of the actual treatment, some at a time."""
+    step = max(1, _CELLS // outcome.size)
+    slopes, shares = [], []
+    for start in range(0, len(lots), step):
+        some = lots[start : start + step]
+        residuals = _residuals(np.array([_treatment(one, outcome.shape[1]) for one in some]))
+        slopes.append(_slopes(residuals, outcome))
+        shares.append(_slopes(residuals, actual))
+    return np.concatenate(slopes), np.concatenate(shares)
+
+
+def _lots(task: Task, starts: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Every way in which the lot could have fallen, or many drawn ones with the actual first."""
+    if _ways(starts) <= _ENUMERATED and len(starts) <= 9:
+        return sorted(set(itertools.permutations(starts)))
+    rng = np.random.default_rng(task.spec.seed)
+    values = np.array(starts)
+    return [starts, *(tuple(map(int, rng.permutation(values))) for _ in range(_DRAWS))]
+
+
+def _p_value(effect: float, supposed: float, slopes: Array, shares: Array) -> float:
+    """How often the lot gives a statistic at least as far out, were the effect `supposed`."""
+    far = np.abs(slopes - supposed * shares) >= abs(effect - supposed) * (1 - 1e-9)
+    return float(far.mean())
+
+
+def _interval(
+    effect: float, slopes: Array, shares: Array, confidence: float
+) -> tuple[float, float] | None:
+    """The effects with a p-value above 1 − confidence, by bisection on either side."""
+    alpha = 1 - confidence
+    spread = float(np.abs(slopes).max()) + abs(effect) + 1e-12
+    ends = []
+    for side in (-1.0, 1.0):
+        inside, outside = 0.0, spread
+        for _ in range(60):
+            if _p_value(effect, effect + side * outside, slopes, shares) <= alpha:
+                break
+            outside *= 2
+        else:
+            return None
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            kept = _p_value(effect, effect + side * middle, slopes, shares) > alpha
+            inside, outside = (middle, outside) if kept else (inside, middle)
+        ends.append(effect + side * inside)
+    return ends[0], ends[1]
+
+
+def _path(
+    task: Task, actual: Array, effect: float
+) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
+    """The mean of treated places, and the same less the effect where they were treated."""
+    places = _places(task)
+    rows = [places.index(one) for one in task.treated]
+    first = min(cohort.fit[0] for cohort in task.cohorts)
+    periods = tuple(range(first, first + actual.shape[1]))
+    ours = mean_of(task.outcome[list(task.treated)], axis=0)[list(periods)]
+    without = ours - effect * actual[rows].mean(axis=0)
+    return periods, tuple(map(float, ours)), tuple(map(float, without))
