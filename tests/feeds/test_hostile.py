@@ -102,6 +102,23 @@ def test_odd_numbers_in_protobuf_are_counted(change: Callable[[Any], None], code
     assert b"null" not in orjson.dumps([one.get("location") for one in made if "location" in one])
 
 
+def test_texts_in_protobuf_that_are_no_utf8_are_read_all_the_same() -> None:
+    """Nothing in the protocol checks them; the whole message would be lost for one name."""
+    made = pb.FeedMessage()
+    made.header.gtfs_realtime_version = "2.0"
+    for number, label in enumerate(("Łódź ŻŻŻŻ", "plain")):
+        one = made.entity.add(id=str(number)).vehicle
+        one.vehicle.id, one.vehicle.label = f"v{number}", label
+        one.timestamp = 1_790_000_000
+        moved(one, 14.4, 50.1)
+    label = "Łódź ŻŻŻŻ"
+    at = situation("gtfs_rt", NOW)
+    wrong = label.encode("cp1250").ljust(len(label.encode()), b"!")
+    found = convert(made.SerializeToString().replace(label.encode(), wrong), at)
+    assert [one["name"]["value"].rstrip("!") for one in found] == [label, "plain"]
+    assert counts(at)["encoding"] == 1
+
+
 @pytest.mark.parametrize("stamp", [1, 2**40, 2**63, 2**64 - 1])
 def test_impossible_times_in_protobuf(stamp: int) -> None:
     at = situation("gtfs_rt", "2026-01-28T15:04:00Z")

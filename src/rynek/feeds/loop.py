@@ -15,6 +15,7 @@ from rynek.context import ReferenceStore
 from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situation, WriteReport
 from rynek.feeds.convert import Batch, Conversion, Threads, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
+from rynek.feeds.kit.content import PACKED
 from rynek.feeds.transport import (
     FileSource,
     Payload,
@@ -209,7 +210,7 @@ class FeedLoop:
         files = self.source if isinstance(self.source, FileSource) else None
         try:
             for part in await self._aside(
-                len(payload.data),
+                payload.data,
                 partial(unpacked, payload, self._connector, self.config.max_bytes),
             ):
                 if self._same_again(part):
@@ -230,7 +231,7 @@ class FeedLoop:
         """Read what follows from a document before it: catalogues that it refers to."""
         situation = self._situation(main, poll)
         wanted = list(
-            await self._aside(len(main.data), partial(self._connector.follow, main.data, situation))
+            await self._aside(main.data, partial(self._connector.follow, main.data, situation))
         )
         if not wanted:
             return
@@ -254,7 +255,7 @@ class FeedLoop:
         conversion = Conversion(
             self._connector, payload, self._situation(payload, poll), self._fresh_known()
         )
-        while (batch := await self._next(conversion, len(payload.data))) is not None:
+        while (batch := await self._next(conversion, payload.data)) is not None:
             report = WriteReport()
             if batch.documents:
                 report = await self._sink.write(batch.documents, f"feed:{self.config.name}")
@@ -272,16 +273,16 @@ class FeedLoop:
         timeless = getattr(self._connector, "timeless", False)
         return timeless and self._digests.get(payload.part) == hash(payload.data)
 
-    async def _next(self, conversion: Conversion, size: int) -> Batch | None:
+    async def _next(self, conversion: Conversion, data: bytes) -> Batch | None:
         try:
-            return await self._aside(size, partial(conversion.next_batch, BATCH))
+            return await self._aside(data, partial(conversion.next_batch, BATCH))
         finally:
             conversion.ended = self._threads.busy
 
-    async def _aside(self, size: int, work: Callable[[], _T]) -> _T:
-        """Do the work on a document of that size: a large one in a thread, so that it holds up
-        nobody else."""
-        if size <= THREAD_ABOVE:
+    async def _aside(self, data: bytes, work: Callable[[], _T]) -> _T:
+        """Do the work on a document: a large one, or one that may unpack to one, in a thread, so
+        that it holds up nobody else."""
+        if len(data) <= THREAD_ABOVE and not data.startswith(PACKED):
             return work()
         return await self._threads.run(work, max(30.0, self.config.timeout))
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+PACKED = (_GZIP, *_ZIP)
+"""How compressed content begins: a few kilobytes of it may be megabytes."""
 _CZECH = "áčďéěíňóřšťúůýžąćęłńśźżöüäő"
 _CYRILLIC = "абвгґдђежзиіїєйјклљмнњопрстћуфхцчџшщъыьэюя"
 MAX_MEMBERS = 10_000

@@ -13,6 +13,7 @@ from google.transit import gtfs_realtime_pb2 as pb
 from rynek.base.clock import MICRO
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit import inflate
+from rynek.feeds.kit.content import text
 from rynek.feeds.kit.schedule import Schedule, schedule_for
 
 MAX_ENTITIES = 200_000
@@ -83,7 +84,10 @@ def _records(
     vehicles: dict[str, VehicleRecord] = {}
     by_trip: dict[str, str] = {}
     updates: list[Any] = []
+    stops = int(situation.config.options.get("arrivals", 1))
     for entity in message.entity:
+        if not _readable(entity, stops):
+            _repair(entity, situation)
         if entity.is_deleted:
             situation.findings.add("entity-deleted", "info", entity.id)
             continue
@@ -99,6 +103,37 @@ def _records(
     for entity in updates:
         _update(entity, header, schedule, situation, vehicles)
     yield from vehicles.values()
+
+
+def _readable(entity: Any, stops: int) -> bool:
+    """Whether the texts that are read from it are UTF-8: the protocol does not see to that, and its
+    reader gives bytes for those that are not. Alerts are few, and looked through whole."""
+    if entity.HasField("alert"):
+        return False
+    texts = [entity.id]
+    if entity.HasField("vehicle"):
+        part = entity.vehicle
+        vehicle, trip = part.vehicle, part.trip
+        texts += (part.stop_id, vehicle.id, vehicle.label, vehicle.license_plate)
+        texts += (trip.trip_id, trip.route_id)
+    if entity.HasField("trip_update"):
+        part = entity.trip_update
+        vehicle, trip = part.vehicle, part.trip
+        texts += (vehicle.id, vehicle.label, vehicle.license_plate, trip.trip_id, trip.route_id)
+        texts += [stop.stop_id for stop in part.stop_time_update[:stops]]
+    return bytes not in map(type, texts)
+
+
+def _repair(message: Any, situation: Situation) -> None:
+    """Put the texts that are no UTF-8 right, in the encoding that they look like."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for part in (value,) if hasattr(value, "ListFields") else value:
+                _repair(part, situation)
+        elif type(value) is bytes:
+            found, encoding = text(value)
+            situation.findings.add("encoding", "warning", f"{field.name}: {found} ({encoding})")
+            setattr(message, field.name, found)
 
 
 def _position(
