@@ -64,7 +64,7 @@ class Api:
     def __init__(self, engine: Any, access: Access, tally: Tally, bodies: Bodies) -> None:
         self._engine = engine
         self._access = access
-        self._tally = tally
+        self._note = tally.note
         self._tree = build()
         self._params = ParamsMemory()
         settings = engine.settings
@@ -95,7 +95,7 @@ class Api:
         if reply.status >= 400:
             reply.headers = [*reply.headers, (HEADER, id_of(scope).encode())]
         size = await self._send(reply, headers, method, send)
-        self._tally.note(leaf.route, method, reply.status, started, size, scope)
+        self._note(leaf.route, method, reply.status, started, size, scope)
         scope[OVER] = True
 
     async def _answer(
