@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from rynek.app.engine import Engine
 
 _OWN_FLUSH_SECONDS: Final = 900.0
+_OWN_LOG_HOURS: Final = 1.0
 _logger = logging.getLogger(__name__)
 
 
@@ -133,12 +134,7 @@ class Tenant:
             self.folder,
             self.clock,
             self._resolver,
-            StoreLimits(
-                settings.changes.keep_rows,
-                settings.changes.keep_hours,
-                settings.limits.max_value_indexes,
-                settings.context.max_contexts,
-            ),
+            self._store_limits(),
             maps=MapLimits(
                 settings.limits.max_entity_maps,
                 settings.limits.entity_map_seconds,
@@ -295,6 +291,17 @@ class Tenant:
     def may_begin(self) -> None:
         """Let the next request start it once more."""
         self.begun = False
+
+    def _store_limits(self) -> StoreLimits:
+        settings = self._engine.settings
+        hours = settings.changes.keep_hours
+        return StoreLimits(
+            settings.changes.keep_rows,
+            # Nobody follows the service's own changes: what the history has read may go.
+            min(hours, _OWN_LOG_HOURS) if self.name == SERVICE_TENANT else hours,
+            settings.limits.max_value_indexes,
+            settings.context.max_contexts,
+        )
 
     def _history_settings(self) -> HistorySettings:
         settings = self._engine.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import shutil
@@ -83,6 +84,7 @@ class Gatherer:
                 if tenant.begun:
                     count = await self._count(tenant)
                     tenants.append(_of_tenant(tenant, *count))
+                    await asyncio.sleep(0)  # of hundreds, others get their turn between
             except Exception as error:  # damaged, or closing: the others have figures all the same
                 _logger.debug("no figures of %s: %s", tenant.name, error)
         delay = engine.loop_delay

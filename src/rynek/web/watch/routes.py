@@ -40,11 +40,9 @@ class _Watch:
         except Problem as problem:
             return refusal(problem)
         figures = await self._figures()
-        from rynek.web.watch.families import render
-
         # Thousands of series take long to write, so that is done beside the loop.
         body, media = await asyncio.to_thread(
-            render,
+            _rendered,
             figures,
             request.headers.get("accept", ""),
             tenants=self._engine.settings.metrics.tenants,
@@ -75,6 +73,13 @@ class _Watch:
             if self._found is None or now - self._found[0] > _FRESH_SECONDS:
                 self._found = now, await self._gatherer.gather()
             return self._found[1]
+
+
+def _rendered(figures: Figures, accept: str, *, tenants: bool) -> tuple[bytes, str]:
+    """`render`, whose library is only loaded where somebody scrapes."""
+    from rynek.web.watch.families import render
+
+    return render(figures, accept, tenants=tenants)
 
 
 def refusal(problem: Problem) -> Response:
