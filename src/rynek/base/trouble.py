@@ -7,7 +7,7 @@ import time
 
 
 class Trouble:
-    """One kind of failure; `error` is empty while all is well.
+    """One kind of failure; `error` is empty while all is well, `times` counts since the start.
 
     `note` gives the seconds to wait before the next try: doubled with each, up to `longest`.
     """
@@ -16,6 +16,7 @@ class Trouble:
         self, what: str, logger: logging.Logger, *, shortest: float = 1.0, longest: float = 30.0
     ) -> None:
         self.error = ""
+        self.times = 0
         self._what = what
         self._logger = logger
         self._shortest = shortest
@@ -35,6 +36,7 @@ class Trouble:
             self._logger.error("%s failed: %s", self._what, told)
             self._logger.debug("where it failed", exc_info=error)
         self.error = told
+        self.times += 1
         if self._since is None:
             self._since = time.monotonic()
         pause, self._pause = self._pause, min(2 * self._pause, self._longest)

@@ -168,6 +168,7 @@ class Follower:
             set_aside=len(self.aside),
             lost=self.lost,
             flushes=self._flushes,
+            failures=self._writing.times + self._opening.times,
             flushed_rows=self._flushed_rows,
             last_flush_seconds=self._last_flush,
         )

@@ -34,7 +34,8 @@ class FollowerState(msgspec.Struct, frozen=True):
     `failing_seconds`; `upkeep_error` why merging files or retention fails, which holds nothing up.
     `set_aside` readings can never be written and stand in a file beside the table; `lost` changes
     left the log before they were read; `damaged` files of the table cannot be read. Since the start
-    `flushes` wrote `flushed_rows`, the last one in `last_flush_seconds`.
+    `flushes` wrote `flushed_rows`, the last one in `last_flush_seconds`, and
+    writing or opening the table failed `failures` times.
     """
 
     is_open: bool
@@ -51,3 +52,4 @@ class FollowerState(msgspec.Struct, frozen=True):
     flushes: int = 0
     flushed_rows: int = 0
     last_flush_seconds: float = 0.0
+    failures: int = 0

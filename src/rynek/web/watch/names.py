@@ -72,6 +72,7 @@ TENANT: Final = (
     TenantMetric("rynek_history_pending_rows", "gauge", "Readings that are not in the table yet (the log still has them)", lambda t: t.follower.pending),
     TenantMetric("rynek_history_behind_seconds", "gauge", "How long the oldest of those has been waiting", lambda t: t.follower.behind_seconds, max),
     TenantMetric("rynek_history_failing_seconds", "gauge", "For how long the table could not be written or opened; 0: it can", lambda t: t.follower.failing_seconds, max),
+    TenantMetric("rynek_history_failures", "counter", "How often writing or opening the table failed", lambda t: t.follower.failures),
     TenantMetric("rynek_history_upkeep_failing_seconds", "gauge", "For how long merging files or retention has failed; 0: it works", lambda t: t.follower.upkeep_failing_seconds, max),
     TenantMetric("rynek_history_flushes", "counter", "Commits of readings to the table", lambda t: t.follower.flushes),
     TenantMetric("rynek_history_flushed_rows", "counter", "Readings written by those", lambda t: t.follower.flushed_rows),
