@@ -44,6 +44,8 @@ class Table:
         self.lake = Lake(folder)
         self.lake.open()
         self.number = 0
+        # Files that were merged stay for a day, for those who read them.
+        self.merged: set[str] = set()
 
     def append(self) -> None:
         """Once more 20 rows, unless the table says that it has them."""
@@ -66,13 +68,31 @@ class Table:
         self.append()
         return told
 
+    def merging(self, what: tuple[int, str, str]) -> str:
+        """Merging a day's files fails, and then does not; what the first raised."""
+        ((day, parts),) = self.lake.snapshot.days.items()
+        self.control.write_text(" ".join(map(str, what)))
+        try:
+            self.lake.rewrite(day, parts)
+        except Exception as error:
+            told = type(error).__name__
+        else:
+            told = "nothing"
+        finally:
+            self.control.unlink()
+        self.append()
+        ((day, parts),) = self.lake.snapshot.days.items()
+        self.lake.rewrite(day, parts)
+        self.merged.update(part.path for part in parts)
+        return told
+
     def check(self) -> None:
         """What any reader of the table finds: every row once, and no file besides."""
         fresh = DeltaTable(self.folder)
         seqs = fresh.to_pyarrow_table(columns=["seq"]).column("seq").to_pylist()
         assert sorted(seqs) == [r.seq for n in range(self.number) for r in rows(n)]
         assert fresh.version() == self.lake.snapshot.version
-        known = {part.path for part in self.lake.snapshot.parts()}
+        known = {part.path for part in self.lake.snapshot.parts()} | self.merged
         there = {str(path.relative_to(self.folder)) for path in self.folder.glob("day=*/*")}
         assert there == known, there ^ known
         assert not list(self.folder.glob("_delta_log/*#*"))
@@ -84,6 +104,10 @@ def main(folder: Path, control: Path) -> None:
     for name, what in FAULTS.items():
         print(name, "→", table.failing(what), flush=True)
         table.check()
+    print("no room for merged files →", table.merging((errno.ENOSPC, "wc", "/day=")), flush=True)
+    table.check()
+    print("no room for their commit →", table.merging((errno.ENOSPC, "wc", "_delta_log")))
+    table.check()
     while table.lake.snapshot.version < EVERY:
         table.append()
     control.write_text(f"{errno.ENOSPC} wc checkpoint")

@@ -6,6 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_a_full_disk_refuses_writes_answers_reads_and_loses_nothing(tmp_path: Pa
         orphans(disk)
         check_all(disk, ledger)
     assert ledger.total > 100
+
+
+def history_fails(service: Service, ledger: Ledger, draw: random.Random, disk: Disk) -> None:
+    """Fill the disk until history had something to write just then, and said that it cannot."""
+    for _ in range(20):
+        for _ in range(30):
+            if "history of default: writing failed" in service.errors():
+                return
+            time.sleep(0.1)
+        disk.free()
+        asyncio.run(write(service, ledger, draw, 5))
+        disk.fill()
+    raise AssertionError("history never failed")
 
 
 def reads(service: Service, ledger: Ledger) -> None:

@@ -288,7 +288,8 @@ class FeedLoop:
 
     def _fresh_known(self) -> dict[int, int]:
         """What was sent, forgotten every hour so that a changed store heals by itself."""
-        if self._machine.now() - self._known_since > _RESEND:
+        # Not only above: the clock may have been set back by years.
+        if not 0 <= self._machine.now() - self._known_since <= _RESEND:
             self._known.clear()
             self._digests.clear()
             self._known_since = self._machine.now()
