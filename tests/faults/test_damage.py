@@ -181,6 +181,12 @@ def test_a_state_that_is_no_database_stops_its_city_alone(folder: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         for path in (f"entities/{name(7)}", f"temporal/entities/{name(7)}", "types"):
             await problem(client, path, "other/state.db", "restore a backup")
+        for path in ("/c/other/", "/c/other/entities", "/c/other/feeds"):
+            page = await client.get(path)
+            assert page.status_code == 503, path
+            assert "tenants/other/state.db is damaged" in page.text
+        assert (await client.get("/")).status_code == 200
+        assert (await client.get("/c/default/entities")).status_code == 200
 
     run(folder, test)
     (bad,) = doctor(folder)

@@ -43,7 +43,7 @@ def storage_problem(error: BaseException, path: Path | str = "") -> Problem | No
     """
     found = database_fault(error)
     if found == "damaged":
-        return Damaged(_DAMAGED_ADVICE.format(path or "a database", error))
+        return Damaged(_DAMAGED_ADVICE.format(shown(path) if path else "a database", error))
     if found == "full" or _is(error, _FULL, "No space left on device", "Disk quota exceeded"):
         return InsufficientStorage(_FULL_ADVICE)
     if found == "read-only" or _is(error, _FORBIDDEN, "Read-only file system", "Permission denied"):
@@ -54,6 +54,13 @@ def storage_problem(error: BaseException, path: Path | str = "") -> Problem | No
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return Unavailable(_DISK_ADVICE.format(error.strerror))
     return None
+
+
+def shown(path: Path | str) -> str:
+    """A file as clients are told of it: from the folder of the tenants on."""
+    parts = Path(path).parts
+    at = len(parts) - 1 - parts[::-1].index("tenants") if "tenants" in parts else len(parts) - 1
+    return str(Path(*parts[at:]))
 
 
 def _is(error: BaseException, numbers: frozenset[int], *texts: str) -> bool:
@@ -74,4 +81,4 @@ def _mount_fault(path: Path | str) -> Problem | None:
     return ReadOnly(_READ_ONLY_ADVICE) if status.f_flag & os.ST_RDONLY else None
 
 
-__all__ = ["ReadOnly", "storage_problem"]
+__all__ = ["ReadOnly", "shown", "storage_problem"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from rynek.base.errors import Damaged, Problem
-from rynek.base.storage import storage_problem
+from rynek.base.storage import shown, storage_problem
 
 from .files import Part
 from .lake import REPAIR
@@ -117,7 +117,7 @@ class Damage:
             if found:
                 path = self._folder / found[0]
                 more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
-                told = f"{path}{more}: {self._known[found[0]][0]}; {REPAIR}"
+                told = f"{shown(path)}{more}: {self._known[found[0]][0]}; {REPAIR}"
                 raise Damaged(told) from error
             problem = storage_problem(error, self._folder)
             if problem is not None:

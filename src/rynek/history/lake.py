@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rynek.base.errors import Damaged, Unavailable
+from rynek.base.storage import shown
 
 from . import commits
 from .files import (
@@ -110,7 +111,7 @@ class Lake:
                 log.error("history: %s: %s", self.folder, told)
             found = commits.fault(self.folder)
             if found is not None:
-                raise Damaged(f"{found[0]}: {found[1]}; {REPAIR}")
+                raise Damaged(f"{shown(found[0])}: {found[1]}; {REPAIR}")
             if DeltaTable.is_deltatable(str(self.folder)):
                 self._table = DeltaTable(self.folder)
                 self._synced = self._table.version()

@@ -29,6 +29,7 @@ from rynek.base.errors import (
     Unavailable,
 )
 from rynek.base.request import request_id
+from rynek.base.storage import storage_problem
 from rynek.web import watch
 from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
@@ -130,7 +131,10 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=[Middleware(_Guarded, engine=engine)],
-        exception_handlers={status: _problem(engine, status) for status in (404, 405, 500)},
+        exception_handlers={
+            **{status: _problem(engine, status) for status in (404, 405, 500)},
+            Problem: _problem(engine, 500),
+        },
     )
     app.state.engine = engine
     return app
@@ -138,7 +142,9 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
 
 def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Response]:
     def page(request: Request, error: Exception) -> Response:
-        del error
+        known = error if isinstance(error, Problem) else storage_problem(error)
+        if known is not None:
+            return problem_page(engine, request, known.status, known.detail)
         return problem_page(engine, request, status, request_id() if status >= 500 else "")
 
     return page

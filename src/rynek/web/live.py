@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from rynek.base.clock import Clock
+from rynek.base.trouble import Trouble
 from rynek.context import LOCATION, Change
 from rynek.web.live_shapes import MAX_SHAPES, POINT, Shapes
 from rynek.web.live_stream import Broadcast
@@ -83,13 +84,18 @@ class LiveHub:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        position = await self._load()
+        trouble = Trouble("following the change log for the live map", log, shortest=2, longest=60)
+        position: int | None = None
         while True:
             try:
+                if position is None:
+                    position = await self._load()
                 position = await self._follow(position)
-            except Exception:
-                log.exception("The live map could not follow the change log; trying again")
-                await asyncio.sleep(2)
+            except Exception as error:
+                await asyncio.sleep(trouble.note(error))
+            else:
+                if trouble.error:
+                    trouble.over()
 
     async def _load(self) -> int:
         position = int(self.context.changes.head())

@@ -10,6 +10,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rynek.base.errors import Problem
 from rynek.web.contract import said
 from rynek.web.pages import map as city_map
 from rynek.web.pages.map import hubs_of
@@ -46,6 +47,9 @@ async def show(page: Page) -> Response:
     """The start page."""
     engine = page.site.engine
     tenants = page.tenants
+    if len(tenants) > 1:
+        # One whose files are damaged has a page that says so; the others are shown.
+        tenants = {name: tenant for name, tenant in tenants.items() if _opens(tenant)}
     await loaded([hubs_of(engine).get(name) for name in tenants])
     if len(tenants) == 1:
         page.tenant = next(iter(tenants.values()))
@@ -53,6 +57,13 @@ async def show(page: Page) -> Response:
     page.tenant = None
     cards = sorted((_card(page, tenant) for tenant in tenants.values()), key=lambda c: c.name)
     return page.render("home.html", nav="home", cards=cards)
+
+
+def _opens(tenant: Any) -> bool:
+    try:
+        return tenant.context is not None
+    except Problem:
+        return False
 
 
 def _card(page: Page, tenant: Any) -> Card:
