@@ -112,7 +112,7 @@ def check(port: int, requests: Sequence[bytes]) -> None:
         head, _, body = raw.replace(load.MARK, b"0000000000", 1).partition(b"\r\n\r\n")
         line, *headers = head.decode().split("\r\n")
         method, path, _ = line.split(" ")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         told = dict(header.split(": ", 1) for header in headers)
         connection.request(method, path, body or None, told)
         answer = connection.getresponse()

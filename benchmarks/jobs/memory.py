@@ -10,7 +10,7 @@ from benchmarks import entities, kept, server, usage
 from benchmarks.jobs import create, filter_selective, get, near, patch, upsert100
 from benchmarks.jobs import filter as filtering
 from benchmarks.jobs import list as listing
-from benchmarks.measure import driver
+from benchmarks.measure import check, driver
 from benchmarks.results import Result, Target
 
 ENTITIES = 1_000_000
@@ -30,7 +30,9 @@ def run(options: argparse.Namespace) -> Iterator[Result]:
         ):
             with usage.watched(pid) as peak:
                 for job in jobs:
-                    with driver(job.requests(data)) as drive:
+                    requests = job.requests(data)
+                    check(port, requests)  # the first query waits for a value index
+                    with driver(requests) as drive:
                         drive(port, options.connections, options.seconds)
                 if name == "writes":
                     time.sleep(15)  # history writes what is left, and tidies up
