@@ -127,6 +127,7 @@ class SqliteStore:
     async def _prepare(self, query: Query) -> None:
         wanted = wanted_indexes(query, self._indexes, self._reading)
         if wanted:
+            self._begin_upkeep()  # what the builder leaves in SQLite's log slows reads down
             await self._builder.ensure(wanted)
 
     async def ordered(
@@ -142,6 +143,7 @@ class SqliteStore:
         """One page in an order, and the number of matches."""
         wanted = wanted_order(query, ordering, self._indexes, self._reading)
         if wanted is not None and offset + limit <= most:
+            self._begin_upkeep()  # what the builder leaves in SQLite's log slows reads down
             await self._builder.ensure([wanted])
             page = await self._walker.page(wanted, ordering, compact, limit, offset)
             if page is not None:
@@ -205,9 +207,12 @@ class SqliteStore:
 
     async def write(self, job: Callable[[GroupTxn], T]) -> T:
         """Run `job` in the next group; its result after the durable commit."""
+        self._begin_upkeep()
+        return await self._writer.submit(job)
+
+    def _begin_upkeep(self) -> None:
         if self._upkeep is None:
             self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
-        return await self._writer.submit(job)
 
     def later(self, job: Callable[[GroupTxn], object], done: Callable[[], object]) -> None:
         """Run `job` with the next group; nobody waits for it, `done` is called afterwards."""
