@@ -30,6 +30,7 @@ from rynek.context import (
     parse_scope,
     parse_types,
 )
+from rynek.context.store import sqlite
 from rynek.context.store.schema import MIGRATIONS
 
 LD = core_context()
@@ -431,3 +432,25 @@ def test_a_folder_of_the_previous_format_opens_and_keeps_what_it_held(tmp_path: 
         assert int(connect(tmp_path / "state.db").pragma("user_version")) == len(MIGRATIONS)
 
     run(tmp_path, test)
+
+
+def test_the_write_ahead_log_begins_anew_under_steady_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_UPKEEP_SECONDS", 0.001)
+    monkeypatch.setattr(sqlite, "_LONG_WAL", 64)
+
+    async def body(context: Context) -> None:
+        frames = 0
+        for value in range(400):
+            fragment = parse_fragment({"speed": value, "name": "x" * 3000}, LD, now=0)
+            if value == 0:
+                await create(context, bus(1))
+            await append(context, 1, fragment)
+            frames += 2  # at the least: a page of the entity and one of the log
+        assert (tmp_path / "state.db-wal").stat().st_size < frames * 4096 / 2
+        held = context.get("urn:ngsi-ld:Vehicle:1")
+        assert held is not None
+        assert held.attrs[EXPAND("speed")][0].value == 399
+
+    run(tmp_path, body)

@@ -37,6 +37,11 @@ from rynek.context.store.writer import Writer
 T = TypeVar("T")
 
 _UPKEEP_SECONDS = 5.0
+# Frames (pages) of the write-ahead log: one longer than this begins anew, for which no group may be
+# written while the last ones are copied; and how many those may be.
+_LONG_WAL = 16_384
+_LAST_FRAMES = 1_024
+_CATCH_UP = 8
 _TRIM_ROWS = 5_000
 _TRIM_JOBS = 20
 _logger = logging.getLogger(__name__)
@@ -254,7 +259,7 @@ class SqliteStore:
             while True:
                 await asyncio.sleep(_UPKEEP_SECONDS)
                 try:
-                    await asyncio.to_thread(checkpoint, keeper)
+                    await self._checkpoint(keeper)
                     await self._shorten()
                     self._keeping.over()
                 except Exception as error:
@@ -262,6 +267,20 @@ class SqliteStore:
                     self._keeping.note(error)
         finally:
             keeper.close()
+
+    async def _checkpoint(self, keeper: Connection) -> None:
+        """Copy the write-ahead log into the file.
+
+        Under steady writes some of it is always left, and it would only ever grow: a long one is
+        finished while no group is written, then SQLite writes it from its beginning again.
+        """
+        frames, copied = await asyncio.to_thread(checkpoint, keeper)
+        for _ in range(_CATCH_UP):
+            if frames < _LONG_WAL or frames - copied <= _LAST_FRAMES:
+                break
+            frames, copied = await asyncio.to_thread(checkpoint, keeper)
+        if frames >= _LONG_WAL:
+            await self._writer.alone(lambda: checkpoint(keeper))
 
     async def _shorten(self) -> None:
         """Trim the log in short jobs until nothing more may go; write moved cursors."""

@@ -61,6 +61,7 @@ class Writer:
         self._outbox = outbox
         self._clock = clock
         self._queue: list[_Job] = []
+        self._alone: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
         self._commit_seconds = 0.0
         self.commits = Commits()
@@ -77,6 +78,15 @@ class Writer:
         if self._task is None:
             self._task = loop.create_task(self._drain())
         return await done
+
+    async def alone(self, work: Callable[[], object]) -> None:
+        """Run `work` in a thread while no group is run or written."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._alone.append((work, done))
+        if self._task is None:
+            self._task = loop.create_task(self._drain())
+        await done
 
     def later(self, job: Callable[[GroupTxn], object], done: Callable[[], object]) -> None:
         """Run a job of the store itself with the next group; nobody waits for it, `done` is called
@@ -102,9 +112,12 @@ class Writer:
 
     async def _drain(self) -> None:
         try:
-            while self._queue:
+            while self._queue or self._alone:
+                while self._alone:
+                    await _apart(*self._alone.pop(0))
                 jobs, self._queue = self._queue[:_GROUP_JOBS], self._queue[_GROUP_JOBS:]
-                await self._group(jobs)
+                if jobs:
+                    await self._group(jobs)
         finally:
             self._task = None
 
@@ -201,6 +214,17 @@ class Writer:
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(problem)
+
+
+async def _apart(work: Callable[[], object], done: asyncio.Future[None]) -> None:
+    try:
+        await asyncio.to_thread(work)
+    except Exception as error:
+        if not done.done():
+            done.set_exception(error)
+    else:
+        if not done.done():
+            done.set_result(None)
 
 
 def _run(job: _Job, txn: GroupTxn, watch: Callable[[GroupTxn], None] | None) -> bool:
