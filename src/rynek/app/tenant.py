@@ -98,6 +98,7 @@ class Tenant:
                 reference=ParquetReference(self.folder / "reference"),
                 replay=replay.options(self._engine.replay),
                 on_round=replay.begin_round,
+                city_zone=self.city.zone,
             )
         return self._feeds
 

@@ -6,7 +6,7 @@ The runner does everything else: fetching, schedule, retries, bounds, counting, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -22,6 +22,7 @@ class FeedConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     `source` is an http(s) URL, a file, a folder (watched), `webhook:` or `replay:<recording>`.
     Times are seconds. `zone` is the IANA zone of zoneless times in the source. `bounds` is
     [west, south, east, north] in degrees; positions outside it are kept out and counted.
+    `rotate_ids` gives entities of `rotate_types` new ids each period (docs/privacy.md).
     """
 
     name: str
@@ -39,6 +40,16 @@ class FeedConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     stale_after: float = 600.0
     enabled: bool = True
     theme: str = ""
+    rotate_ids: Literal["", "hour", "day", "week"] = ""
+    rotate_types: tuple[str, ...] = ("Vehicle",)
+    rotate_leave_out: tuple[str, ...] = (
+        "name",
+        "alternateName",
+        "fleetVehicleId",
+        "vehiclePlateIdentifier",
+        "vehicleIdentificationNumber",
+        "serialNumber",
+    )
     options: dict[str, Any] = {}
 
 

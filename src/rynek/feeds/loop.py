@@ -16,6 +16,7 @@ from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situatio
 from rynek.feeds.convert import Batch, Conversion, Threads, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
 from rynek.feeds.kit.content import PACKED
+from rynek.feeds.rotation import Pseudonyms, Rotation
 from rynek.feeds.transport import (
     FileSource,
     Payload,
@@ -85,8 +86,13 @@ class FeedLoop:
         clock: Clock,
         reference: ReferenceStore | None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rotation: Rotation | None = None,
     ) -> None:
+        if config.rotate_ids and rotation is None:
+            raise ValueError(f"{config.name}: there is nothing here to rotate ids with")
         self.config = config
+        self._rotation = rotation
+        self._hidden: Pseudonyms | None = None
         self.source = source
         self._connector = connector
         self._sink = sink
@@ -195,10 +201,14 @@ class FeedLoop:
 
     async def _take(self, payloads: Sequence[Payload]) -> WriteReport:
         poll = _Poll()
+        self._hide()
         for payload in payloads:
             await self._take_one(payload, poll)
         if not payloads and self._main is not None:
             await self._followed(self._main, poll)
+        if self._hidden is not None:
+            for finding in poll.findings.all():
+                finding.example = ""  # it names vehicles
         if poll.records or poll.findings.all():
             self.vitals.contents(poll.records, poll.entities, poll.newest, poll.findings)
         if isinstance(self.source, WebhookSource):
@@ -258,7 +268,10 @@ class FeedLoop:
         while (batch := await self._next(conversion, payload.data)) is not None:
             report = WriteReport()
             if batch.documents:
-                report = await self._sink.write(batch.documents, f"feed:{self.config.name}")
+                documents = batch.documents
+                if self._hidden is not None:
+                    documents = self._hidden.hide(documents, self.config)
+                report = await self._sink.write(documents, f"feed:{self.config.name}")
                 if not report.rejected:
                     conversion.remember(batch)
             report.unchanged += batch.same
@@ -285,6 +298,16 @@ class FeedLoop:
         if len(data) <= THREAD_ABOVE and not data.startswith(PACKED):
             return work()
         return await self._threads.run(work, max(30.0, self.config.timeout))
+
+    def _hide(self) -> None:
+        """Take the pseudonyms of now; with new ones everything is new. OSError."""
+        if not self.config.rotate_ids or self._rotation is None:
+            return
+        found = self._rotation.at(self.config.rotate_ids, self._clock.now())
+        if found is not self._hidden:
+            self._hidden = found
+            self._known.clear()
+            self._digests.clear()
 
     def _fresh_known(self) -> dict[int, int]:
         """What was sent, forgotten every hour so that a changed store heals by itself."""

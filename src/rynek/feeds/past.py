@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 def past_batches(config: FeedConfig, data: bytes) -> Iterator[pa.RecordBatch]:
     """The readings in `data`, as the feed would make them, in short names.
 
-    ValueError for a kind of feed that has no such way (only tabular has one), for bytes that it
+    ValueError for a kind of feed that has no such way (only tabular has one), for one whose ids
+    rotate, for bytes that it
     can't read, and where its mapping gives no time.
     """
+    if config.rotate_ids:
+        raise ValueError(f"{config.name}: ids that rotate cannot be loaded in bulk")
     config = complete(config)
     make = getattr(
         importlib.import_module(f"rynek.feeds.connectors.{config.kind}"), "batches", None

@@ -16,6 +16,7 @@ from rynek.feeds.files import list_feeds, load_feed, save_feed
 from rynek.feeds.health import FeedHealth, Vitals
 from rynek.feeds.loop import FeedLoop, reason_of
 from rynek.feeds.registry import kind_of
+from rynek.feeds.rotation import Rotation
 from rynek.feeds.transport import (
     Fetcher,
     FileSource,
@@ -33,6 +34,8 @@ from rynek.feeds.transport import (
 RELOAD_EVERY = 2.0
 REPLAY = "replay:"
 WEBHOOK = "webhook:"
+ROTATION = ".rotation"
+"""Beside the feeds: keys of pseudonyms, which no backup takes along."""
 _log = logging.getLogger(__name__)
 _Stamp = tuple[int, int]
 
@@ -43,7 +46,8 @@ class FeedRunner:
     With at least one enabled `replay:` feed, `clock` is the recordings' (made here, so that the
     tenant can take it before anything starts); otherwise the one given, else the machine's.
     `on_round` is awaited before the first document of each round of a replay: 0 at the start, 1
-    and more for loops, for which the caller empties the state and keeps no history.
+    and more for loops, for which the caller empties the state and keeps no history. Days and weeks
+    of rotating ids begin in `city_zone`.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class FeedRunner:
         clock: Clock | None = None,
         replay: ReplayOptions | None = None,
         on_round: Callable[[int], Awaitable[None]] | None = None,
+        city_zone: str = "UTC",
     ) -> None:
         self._folder = folder
         self._sink = sink
         self._guard = guard
         self._reference = reference
         self._on_round = on_round
+        self._rotation = Rotation(folder.parent / ROTATION, city_zone)
         self._loops: dict[str, FeedLoop] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, Vitals] = {}
@@ -160,7 +166,13 @@ class FeedRunner:
     def _loop(self, config: FeedConfig) -> FeedLoop:
         connector = kind_of(config.kind).connector
         return FeedLoop(
-            config, connector, self._source(config), self._sink, self.clock, self._reference
+            config,
+            connector,
+            self._source(config),
+            self._sink,
+            self.clock,
+            self._reference,
+            rotation=self._rotation,
         )
 
     def _source(self, config: FeedConfig) -> Source:
