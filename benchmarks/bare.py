@@ -3,8 +3,7 @@
 `python benchmarks/bare.py PORT` runs it just as rynek runs its own: granian's embedded server on
 uvloop, in one process. `GET /<n>` answers n bytes of JSON, any other path 600; nothing is read,
 checked or stored. What rynek reaches is given as a share of this, because absolute figures hold for
-one machine only. `python -m granian --interface asgi benchmarks.bare:app` is the stand-alone form,
-which is faster: its workers are no guests in somebody's event loop.
+one machine only. `python -m granian --interface asgi benchmarks.bare:app` is the stand-alone form.
 """
 
 from __future__ import annotations
