@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final, NamedTuple
 
+from rynek.base.geo import Box
 from rynek.context.query import GeoQuery
 
 _FLAT_METRES: Final = 20_000.0
@@ -29,32 +31,33 @@ class Around(NamedTuple):
     args: tuple[float, ...] = ()
 
 
-def around(geo: GeoQuery, before: int) -> Around:
-    """The conditions for a geoquery, after `before` other parameters; nothing is said where
-    degrees cannot be scaled at the point: for long distances, near the poles and across 180°."""
+def around(geo: GeoQuery, box: Box, before: int) -> Around:
+    """The conditions for a geoquery with that box, after `before` other parameters; nothing is
+    said where degrees cannot be scaled at the point: for long distances, near the poles and across 180°."""
     metres = geo.max_distance_m
     if geo.georel != "near" or geo.geometry["type"] != "Point" or metres is None:
         return Around()
     lon, lat = geo.geometry["coordinates"][:2]
-    if metres > _FLAT_METRES or abs(lat) > _FLAT_LATITUDE or _crosses(geo):
+    if metres > _FLAT_METRES or abs(lat) > _FLAT_LATITUDE or box[0] <= -180.0 or box[2] >= 180.0:
         return Around()
     squeeze = math.cos(math.radians(lat))
     outer = metres * (1 + _MARGIN) / _METRES_A_DEGREE + _ROUNDING
     inner = metres * (1 - _MARGIN) / _METRES_A_DEGREE - _ROUNDING
+    nearby, inside = _conditions(before)
+    if geo.min_distance_m is not None or inner <= 0:
+        return Around(nearby, "0", (lon, lat, squeeze, outer * outer))
+    return Around(nearby, inside, (lon, lat, squeeze, outer * outer, inner * inner))
+
+
+@lru_cache(maxsize=64)
+def _conditions(before: int) -> tuple[str, str]:
     x, y, s, o, i = (f"?{before + k}" for k in range(1, 6))
     nearby = (
         f" AND power(max(p.west - {x}, {x} - p.east, 0.0) * {s}, 2)"
         f" + power(max(p.south - {y}, {y} - p.north, 0.0), 2) <= {o}"
     )
-    if geo.min_distance_m is not None or inner <= 0:
-        return Around(nearby, "0", (lon, lat, squeeze, outer * outer))
     inside = (
         f"power(max(p.east - {x}, {x} - p.west) * {s}, 2)"
         f" + power(max(p.north - {y}, {y} - p.south), 2) <= {i}"
     )
-    return Around(nearby, inside, (lon, lat, squeeze, outer * outer, inner * inner))
-
-
-def _crosses(geo: GeoQuery) -> bool:
-    box = geo.box()
-    return box is None or box[0] <= -180.0 or box[2] >= 180.0
+    return nearby, inside

@@ -58,7 +58,8 @@ class Plan(msgspec.Struct):
 
     def __post_init__(self) -> None:
         self.lean = self.sql.replace(COLUMNS, _LEAN)
-        self.paged_bodies = self.paged.replace(COLUMNS, "e.ctx, e.body")
+        if self.paged:
+            self.paged_bodies = self.paged.replace(COLUMNS, "e.ctx, e.body")
 
 
 def wanted_indexes(query: Query, indexes: Indexes, connection: Connection) -> list[Wanted]:
@@ -246,7 +247,7 @@ class Planner:
             if first
             else ""
         )
-        circle = around(geo, 5 + len(first))
+        circle = around(geo, box, 5 + len(first))
         typed = _plainly_typed(query)
         sure = circle.inside if typed and is_placed(query) else "0"
         args = circle.args if sure != "0" else circle.args[:4]

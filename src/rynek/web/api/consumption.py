@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
@@ -86,6 +87,12 @@ async def query_batch(call: Call) -> Reply:
     """Query Entities by POST (§6.23): a Query data type (§5.2.23) as body."""
     await take_query(call, temporal=False)
     return await query_reply(call)
+
+
+# A query string that may stand in a Link header as it came, with plain names.
+_PLAIN_QUERY: Final = re.compile(
+    rb"(?:[A-Za-z]+(?:=[A-Za-z0-9\-._~!$'()*+,;:@/?%=|\[\]]*)?(?:&|$))+"
+).fullmatch
 
 
 class _Asked(msgspec.Struct):
@@ -177,7 +184,11 @@ def _kept(params: dict[str, str]) -> str:
     """The parameters that all pages have, as they stand in a URL, with an ampersand behind."""
     if type(params) is Params and "" in params.asked:
         return str(params.asked[""])
-    kept = urlencode([(k, v) for k, v in params.items() if k not in ("offset", "limit")])
+    if type(params) is Params and _PLAIN_QUERY(params.raw) is not None:
+        pairs = params.raw.decode("ascii").split("&")
+        kept = "&".join(p for p in pairs if p.partition("=")[0] not in ("offset", "limit"))
+    else:
+        kept = urlencode([(k, v) for k, v in params.items() if k not in ("offset", "limit")])
     kept += "&" if kept else ""
     if type(params) is Params:
         params.keep("", kept)

@@ -252,12 +252,12 @@ class Allowed(NamedTuple):
     def check(self, params: dict[str, str]) -> None:
         """InvalidRequest for a parameter or a word that the operation does not take (§6.3.20),
         BadRequestData for a boolean that is neither true nor false; `True` becomes `true`."""
-        unknown = params.keys() - self.names
-        if unknown:
+        if not self.names.issuperset(params):
+            unknown = params.keys() - self.names
             raise InvalidRequest(
                 f"{min(unknown)[:60]!r} is no parameter of this operation{_these(self.names)}"
             )
-        for word in params.get("options", "").split(","):
+        for word in params["options"].split(",") if "options" in params else ():
             if word and word not in self.options:
                 raise InvalidRequest(
                     f"options: {word[:40]!r} is not known here{_these(self.options)}"

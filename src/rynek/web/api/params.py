@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -39,6 +39,7 @@ _MEMORY: Final = 2048
 # Longer query strings are taken apart each time, so that what is kept stays within a few MB.
 _KEPT_BYTES: Final = 2048
 _KEPT_OF_ONE: Final = 8
+_KEPT_TYPES_BYTES: Final = 256
 _FORMS: Final = {
     "normalized": "normalized",
     "concise": "concise",
@@ -72,12 +73,13 @@ def parse_query_string(raw: bytes) -> dict[str, str]:
 
 class Params(dict[str, str]):
     """Decoded parameters that are kept for the next request with the same query string: never
-    changed. `asked` is what handlers have made of them, for as long."""
+    changed. `asked` is what handlers have made of them, for as long; `raw` is that string."""
 
-    __slots__ = ("asked",)
+    __slots__ = ("asked", "raw")
 
-    def __init__(self, params: Mapping[str, str]) -> None:
-        super().__init__(params)
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(parse_query_string(raw))
+        self.raw = raw
         self.asked: dict[object, Any] = {}
 
     def keep(self, key: object, made: object) -> None:
@@ -101,7 +103,7 @@ class ParamsMemory:
         key = (id(takes), raw)
         params = self._known.get(key)
         if params is None:
-            params = Params(parse_query_string(raw))
+            params = Params(raw)
             takes.check(params)
             if len(raw) <= _KEPT_BYTES:
                 self._known[key] = params
@@ -177,7 +179,7 @@ def _parse(params: dict[str, str], ld: CompiledContext, links: int) -> Query:
     return Query(
         ids=_ids(ids) if ids is not None else None,
         id_pattern=params.get("idPattern"),
-        types=_types(types, expand),
+        types=_types_of(types, ld),
         attrs=parse_attrs(attrs, expand) if attrs else [],
         q=(
             parse_q(q, expand, params.get("expandValues", "").split(","), links)
@@ -199,6 +201,24 @@ def _parse(params: dict[str, str], ld: CompiledContext, links: int) -> Query:
 
 def _types(text: str | None, expand: Callable[[str], str]) -> TypeExpr | None:
     return parse_types(text, expand) if text not in (None, ANY) else None
+
+
+_known_types: dict[tuple[str, str], TypeExpr] = {}
+
+
+def _types_of(text: str | None, ld: CompiledContext) -> TypeExpr | None:
+    """The type expression; few are asked for again and again, whatever else a query says."""
+    if text is None or text == ANY:
+        return None
+    key = (ld.id, text)
+    known = _known_types.get(key)
+    if known is None:
+        known = parse_types(text, ld.expand_term)
+        if len(text) <= _KEPT_TYPES_BYTES:
+            if len(_known_types) >= _MEMORY:
+                _known_types.clear()
+            _known_types[key] = known
+    return known
 
 
 def _selectors(text: str, expand: Callable[[str], str]) -> tuple[Selector, ...]:
