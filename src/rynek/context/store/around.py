@@ -23,11 +23,14 @@ class Around(NamedTuple):
     those that a statement has already.
 
     `nearby` (with an AND before it) leaves out boxes in the corners around the circle; `inside` is
-    1 for a box that lies in the circle as a whole, so that whatever it holds matches.
+    1 for a box that lies in the circle as a whole, so that whatever it holds matches; `square` (none
+    where empty) holds for boxes that touch the square within the circle: read first, they fill most
+    pages, and the corners are never looked at.
     """
 
     nearby: str = ""
     inside: str = "0"
+    square: str = ""
     args: tuple[float, ...] = ()
 
 
@@ -43,15 +46,19 @@ def around(geo: GeoQuery, box: Box, before: int) -> Around:
     squeeze = math.cos(math.radians(lat))
     outer = metres * (1 + _MARGIN) / _METRES_A_DEGREE + _ROUNDING
     inner = metres * (1 - _MARGIN) / _METRES_A_DEGREE - _ROUNDING
-    nearby, inside = _conditions(before)
+    nearby, inside, square = _conditions(before)
+    circle = (lon, lat, squeeze, outer * outer)
     if geo.min_distance_m is not None or inner <= 0:
-        return Around(nearby, "0", (lon, lat, squeeze, outer * outer))
-    return Around(nearby, inside, (lon, lat, squeeze, outer * outer, inner * inner))
+        return Around(nearby, args=circle)
+    half = inner / math.sqrt(2)
+    wide = half / squeeze
+    bounds = (lon + wide, lon - wide, lat + half, lat - half)
+    return Around(nearby, inside, square, (*circle, inner * inner, *bounds))
 
 
 @lru_cache(maxsize=64)
-def _conditions(before: int) -> tuple[str, str]:
-    x, y, s, o, i = (f"?{before + k}" for k in range(1, 6))
+def _conditions(before: int) -> tuple[str, str, str]:
+    x, y, s, o, i, east, west, north, south = (f"?{before + k}" for k in range(1, 10))
     nearby = (
         f" AND power(max(p.west - {x}, {x} - p.east, 0.0) * {s}, 2)"
         f" + power(max(p.south - {y}, {y} - p.north, 0.0), 2) <= {o}"
@@ -60,4 +67,5 @@ def _conditions(before: int) -> tuple[str, str]:
         f"power(max(p.east - {x}, {x} - p.west) * {s}, 2)"
         f" + power(max(p.north - {y}, {y} - p.south), 2) <= {i}"
     )
-    return nearby, inside
+    square = f"p.west <= {east} AND p.east >= {west} AND p.south <= {north} AND p.north >= {south}"
+    return nearby, inside, square

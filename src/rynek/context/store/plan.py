@@ -250,15 +250,17 @@ class Planner:
         circle = around(geo, box, 5 + len(first))
         typed = _plainly_typed(query)
         sure = circle.inside if typed and is_placed(query) else "0"
-        args = circle.args if sure != "0" else circle.args[:4]
-        west, south, east, north = box
-        return Plan(
-            f"SELECT {COLUMNS}, {sure} FROM place p CROSS JOIN entity e ON e.n = p.p >> 4"
-            " WHERE p.west <= ?1 AND p.east >= ?2 AND p.south <= ?3 AND p.north >= ?4"
-            f" AND (p.p & 15) = ?5{of_type}{circle.nearby}",
-            (east, west, north, south, slot, *first, *args),
-            typed=typed,
+        start = (
+            f"SELECT {COLUMNS}, {sure} FROM place p CROSS JOIN entity e ON e.n = p.p >> 4 WHERE "
         )
+        whole = "p.west <= ?1 AND p.east >= ?2 AND p.south <= ?3 AND p.north >= ?4"
+        rest = f" AND (p.p & 15) = ?5{of_type}"
+        sql = f"{start}{whole}{rest}{circle.nearby}"
+        if circle.square:
+            square = f"{start}{circle.square}{rest}"
+            sql = f"{square} UNION ALL {sql} AND NOT ({circle.square})"
+        west, south, east, north = box
+        return Plan(sql, (east, west, north, south, slot, *first, *circle.args), typed=typed)
 
     def _values(self, query: Query, connection: Connection, *, probe: bool) -> Plan | None:
         """A value index as driver: with `probe` only one that yields few rows."""
