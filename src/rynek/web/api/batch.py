@@ -25,6 +25,7 @@ from rynek.web.api.forwarding_batch import (
     share_items,
     share_patches,
 )
+from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.route import Route
 
 _NO_CONTENT = 204
@@ -50,7 +51,9 @@ async def upsert_batch(call: Call) -> Reply:
     result = operations.BatchResult()
     items: Sequence[operations.Item | operations.Unread]
     if is_local(call):
-        items = await _unread(call, result)
+        # What nobody can read must not bring a tenant into being.
+        born = not isinstance(call.tenant, ProspectiveTenant)
+        items = await (_unread if born else _items)(call, result)
     else:
         ladder = "upsert" if replace else "upsert:update"
         items = await share_items(call, ladder, await _items(call, result), result)
