@@ -196,11 +196,13 @@ class Lake:
 
         with self._lock:
             schema = arrow_schema()
-            tables = [
-                pq.read_table(self.folder / part.path, partitioning=None).cast(schema)
-                for part in old
-            ]
-            rows = in_order(pa.concat_tables(tables))
+            # Held by nobody else, so that what is read goes once it is in order.
+            rows = in_order(
+                pa.concat_tables(
+                    pq.read_table(self.folder / part.path, partitioning=None).cast(schema)
+                    for part in old
+                )
+            )
             return self._store([(day, rows)], old, {}, data_change=False)
 
     def replace(self, old: Sequence[Part], kept: pa.Table, moved: pa.Table) -> Snapshot:

@@ -24,7 +24,8 @@ _VACUUM_SECONDS = 3600.0
 _DAY_SECONDS = 86_400.0
 _FAN = 8
 _BASE_ROWS = 10_000
-_MAX_ROWS = 4_000_000
+_MAX_ROWS = 1_000_000
+"""Rows that are in memory at once, twice over: about half a gigabyte."""
 
 
 class UpkeepSettings(msgspec.Struct, kw_only=True):
