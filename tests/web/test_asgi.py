@@ -234,3 +234,21 @@ def test_the_start_page_fetches_its_cities_ahead_of_its_script(
         assert (await ask("GET", asked)).status_code == 200
 
     serve(test, server__base_path=base_path)
+
+
+def test_where_busy_connections_are_too_many_clients_are_told_so(serve: Serve) -> None:
+    async def test(ask: Ask, engine: Engine) -> None:
+        application = Application(engine)
+        transport = httpx.ASGITransport(app=application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            application.refuse(crowded=True)
+            for path in ("/", "/ngsi-ld/v1/types"):
+                answer = await client.get(path)
+                assert answer.status_code == 503
+                assert answer.headers["retry-after"] == "5"
+                assert answer.headers["connection"] == "close"
+                assert "too many connections" in answer.json()["detail"]
+            application.refuse(crowded=False)
+            assert (await client.get("/ngsi-ld/v1/types")).status_code == 200
+
+    serve(test)

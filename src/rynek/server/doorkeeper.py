@@ -32,6 +32,7 @@ _LOOK_EVERY: Final = 30
 _LOOK_FROM: Final = 64
 # Nothing of ours is silent for so long: streams send a sign of life, requests end.
 _DEAD_MS: Final = 300_000
+_IN_USE_MS: Final = 2000
 
 
 class Seen(NamedTuple):
@@ -122,8 +123,9 @@ class Doorkeeper:
 
 
 def choose(seen: list[Seen], *, most: int, each: int, exempt: Callable[[str], bool]) -> list[Seen]:
-    """Which connections must go: dead ones, then of an address with more than `each` and of all
-    beyond `most` those that nothing moved on for longest. One that is in use stays."""
+    """Which connections must go: dead ones; of an address with more than `each` those that nothing
+    moved on for longest; and where there are `most` or more, those idle longest down to nine
+    tenths, of which none that is in use."""
     leaving = {one for one in seen if one.idle_ms >= _DEAD_MS}
     by_address: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
@@ -133,8 +135,10 @@ def choose(seen: list[Seen], *, most: int, each: int, exempt: Callable[[str], bo
         if len(those) > each and not exempt(address):
             leaving |= _idlest(those, len(those) - each)
     left = [one for one in seen if one not in leaving]
-    if len(left) > most:
-        leaving |= _idlest(left, len(left) - most)
+    if len(left) >= most:
+        # Some room at once, so that the bound is not met again with the next connection.
+        excess = len(left) - most * 9 // 10
+        leaving |= _idlest([one for one in left if one.idle_ms >= _IN_USE_MS], excess)
     return sorted(leaving)
 
 
