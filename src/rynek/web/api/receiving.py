@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import monotonic
 from typing import Any, Final
 
 from rynek.base.errors import BadRequestData, PayloadTooLarge, RequestTimeout
@@ -30,7 +31,7 @@ class Bodies:
             raise PayloadTooLarge(f"the body is larger than {self._most} bytes")
         task = asyncio.current_task()
         assert task is not None
-        self._due[task] = begun = asyncio.get_running_loop().time() + self._seconds
+        self._due[task] = begun = monotonic() + self._seconds
         try:
             message = await receive()
             chunks = [_part(message)]
@@ -55,7 +56,7 @@ class Bodies:
 
     def sweep(self) -> None:
         """Give up what is overdue."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         for task, due in list(self._due.items()):
             if due < now:
                 self._due[task] = 0.0
