@@ -245,6 +245,38 @@ def test_words_of_a_vocabulary_are_compared_expanded(serve: Serve) -> None:
     serve(test)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "type=BusStop&limit=2&q=steps%3E0",
+        "limit=1&type=BusStop&q=steps>0&limit=2",
+        "%74ype=BusStop&%6Cimit=2&q=steps%3E0",
+        "type=BusStop&limit=2&q=steps%3E0&idPattern=Bus.top",
+        "type=BusStop&limit=2&q=steps%3E0|name==%22a+b%22",
+        "limit=2&offset=0&type=BusStop&q=steps%3E0&",
+    ],
+)
+def test_links_lead_to_the_other_pages_however_a_query_is_written(serve: Serve, query: str) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        many = [stop(id=f"{ID}{n}", steps={"value": n}) for n in range(6)]
+        await client.post("entityOperations/create", json=many)
+
+        async def ids(url: str) -> tuple[list[str], dict[str, str]]:
+            page = await client.get(url)
+            assert page.status_code == 200
+            links = [x.partition(">") for x in page.headers.get_list("link")]
+            urls = {rest.split('"')[1]: url[1:] for url, _, rest in links}
+            return [one["id"][len(ID) :] for one in page.json()], urls
+
+        for _from_memory in (False, True):
+            first, links = await ids(f"entities?{query}")
+            second, further = await ids("http://rynek.test" + links["next"])
+            back = await ids("http://rynek.test" + further["prev"])
+            assert (first, second, back[0]) == (["1", "2"], ["3", "4"], ["1", "2"])
+
+    serve(test)
+
+
 def test_queries_by_post(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         many = [stop(id=f"{ID}{n}", steps={"value": n}) for n in range(5)]
