@@ -89,6 +89,7 @@ class Follower:
         self.aside = SetAside(self._runs_path.parent)
         self._task: asyncio.Task[None] | None = None
         self._muted_above: int | None = None
+        self._origin = 0
         self.recent = Recent(settings.recent_rows)
         self.lost = 0
         self._flushes = self._flushed_rows = 0
@@ -97,7 +98,8 @@ class Follower:
     async def start(self) -> None:
         """Begin following in the background; opening the table happens in a thread."""
         if self._changes.cursor(CURSOR) is None:
-            self._changes.acknowledge(CURSOR, max(0, self._changes.oldest() - 1))
+            self._origin = max(0, self._changes.oldest() - 1)
+            self._changes.acknowledge(CURSOR, self._origin)
         self._task = asyncio.create_task(self._run(), name="history-follower")
 
     async def stop(self) -> None:
@@ -323,7 +325,8 @@ class Follower:
         if saved is not None and saved[0] <= snapshot.seq:
             start, self._runs = saved
         acknowledged = self._changes.cursor(CURSOR) or 0
-        if snapshot.seq < min(acknowledged, head):
+        # A log that begins above its first number (a snapshot's) has had no changes before.
+        if max(snapshot.seq, self._origin) < min(acknowledged, head):
             log.error(
                 "history: the table is at change %d and was at %d: a commit is gone; what the"
                 " change log still has is written again", snapshot.seq, acknowledged,
