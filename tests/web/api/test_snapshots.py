@@ -333,7 +333,7 @@ def test_room_and_size_are_bounded(serve: Serve) -> None:
 def test_snapshots_end_are_closed_and_survive_a_restart(serve: Serve) -> None:
     async def first(client: httpx.AsyncClient, engine: Engine) -> None:
         await fill(client)
-        _id, short = await made(client, id="urn:snapshot:short", snapshotLifetime="PT0.05S")
+        _id, short = await made(client, id="urn:snapshot:short", snapshotLifetime="PT0.5S")
         await made(client, id="urn:snapshot:kept")
         snapshots = engine.tenant("default").snapshots
         for _ in range(100):
