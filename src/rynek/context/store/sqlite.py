@@ -249,8 +249,13 @@ class SqliteStore:
         await self._writer.finish()
         self._readers.close()
         self._reading.close()
-        checkpoint(self._writing, truncate=True)
-        self._writing.close()
+        try:
+            checkpoint(self._writing, truncate=True)
+        except Exception as error:
+            # A full disk, or a checkpoint that is still under way: the next opening takes it over.
+            _logger.warning("%s keeps its write-ahead log: %s", self.path, error)
+        finally:
+            self._writing.close()
 
     async def _keep_up(self) -> None:
         """Off the write path: checkpoint on a connection of its own, move cursors, trim the log."""
