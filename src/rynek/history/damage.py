@@ -62,6 +62,7 @@ class Damage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        # Replaced with every change, under the lock: others read it while a thread looks at files.
         self._known: dict[str, tuple[str, tuple[int, int]]] = {}
 
     @property
@@ -71,7 +72,8 @@ class Damage:
 
     def sound(self, parts: Iterable[Part]) -> list[Part]:
         """The files that are not known to be damaged."""
-        return [part for part in parts if part.path not in self._known]
+        known = self._known
+        return [part for part in parts if part.path not in known]
 
     def look(self, parts: Sequence[Part]) -> list[str]:
         """Which of the files are damaged, after reading some of them failed."""
@@ -88,14 +90,15 @@ class Damage:
         for part in parts:
             told = fault(self._folder, part)
             if told:
-                self._known[part.path] = (told, self._stamp(part))
+                self._known = {**self._known, part.path: (told, self._stamp(part))}
                 found.append(part.path)
         return found
 
     def _is_known(self, part: Part) -> bool:
         known = self._known.get(part.path)
         if known is not None and known[1] != self._stamp(part):
-            del self._known[part.path]  # put back from a backup, it may be whole again
+            # Put back from a backup, it may be whole again.
+            self._known = {path: one for path, one in self._known.items() if path != part.path}
             return False
         return known is not None
 
@@ -117,7 +120,8 @@ class Damage:
             if found:
                 path = self._folder / found[0]
                 more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
-                told = f"{shown(path)}{more}: {self._known[found[0]][0]}; {REPAIR}"
+                fault = self.files.get(found[0]) or told_of(error)
+                told = f"{shown(path)}{more}: {fault}; {REPAIR}"
                 raise Damaged(told) from error
             problem = storage_problem(error, self._folder)
             if problem is not None:

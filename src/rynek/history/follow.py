@@ -75,14 +75,9 @@ class Follower:
         self._ready = asyncio.Event()
         self._stopping = False
         city = self._runs_path.parent.parent.name
-        self._writing = Trouble(
-            f"history of {city}: writing", log, shortest=_WAIT, longest=_LONGEST_PAUSE
-        )
-        self._opening = Trouble(
-            f"history of {city}: opening", log, shortest=_WAIT, longest=_LONGEST_PAUSE
-        )
-        self._keeping = Trouble(
-            f"history of {city}: upkeep", log, shortest=_WAIT, longest=_LONGEST_PAUSE
+        self._writing, self._opening, self._keeping = (
+            Trouble(f"history of {city}: {what}", log, shortest=_WAIT, longest=_LONGEST_PAUSE)
+            for what in ("writing", "opening", "upkeep")
         )
         self._keep_after = 0.0
         self._behind_since: float | None = None
@@ -96,22 +91,27 @@ class Follower:
         self._last_flush = 0.0
 
     async def start(self) -> None:
-        """Begin following in the background; opening the table happens in a thread."""
+        """Begin following in the background, once; opening the table happens in a thread."""
+        if self._task is not None:
+            return
         if self._changes.cursor(CURSOR) is None:
             self._origin = max(0, self._changes.oldest() - 1)
             self._changes.acknowledge(CURSOR, self._origin)
         self._task = asyncio.create_task(self._run(), name="history-follower")
 
     async def stop(self) -> None:
-        """Write what is left and end; raises what the last write raised."""
+        """Write what is left and end; raises what the last write raised, or Unavailable where the
+        table cannot be opened."""
         if self._task is None:
             return
-        await self.ready()
-        # The flag too: a cancellation that meets a finished wait is lost.
-        self._stopping = True
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        try:
+            await self.ready()
+        finally:
+            # The flag too: a cancellation that meets a finished wait is lost.
+            self._stopping = True
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
         await self.drain()
         await self.flush(save_runs=True)
 
@@ -181,7 +181,8 @@ class Follower:
         amended = self._overlay.frozen()
         snapshot = self._lake.snapshot
         tails = (self._flushing, self._tail)
-        above = tuple(t for t in tails if t is not None and t.seq > snapshot.seq)
+        seq = snapshot.seq
+        above = tuple(t.above(seq) for t in tails if t is not None and t.seq > seq)
         return View(snapshot, above, amended)
 
     async def drain(self) -> None:
@@ -250,7 +251,7 @@ class Follower:
                 await self._write(tail)
             if data is not None:
                 if tail.seq > self._lake.snapshot.seq:
-                    await self._in_thread(lambda: self._lake.mark(tail.seq))
+                    await self._in_thread(lambda: self._append_rest(tail))
                 await self._in_thread(lambda: runs_file.save(self._runs_path, data))
                 await self._in_thread(self._overlay.save_known)
                 await self._in_thread(self._lake.settle)
@@ -264,7 +265,7 @@ class Follower:
         finally:
             # The snapshot says whether it is in the table, whatever interrupted the wait.
             if self._lake.snapshot.seq < tail.seq:
-                self._tail = tail.before(self._tail)
+                self._tail = tail.above(self._lake.snapshot.seq).before(self._tail)
             else:
                 self.recent.keep(tail)
                 self._flushes += 1
@@ -277,7 +278,7 @@ class Follower:
     def _append(self, tail: Tail) -> None:
         """Write the rows; those that no file can hold are set aside first, and leave the tail."""
         try:
-            self._lake.append(to_table(tail.rows), {FOLLOWER: tail.seq})
+            self._append_rest(tail)
         except Exception:
             bad = unwritable(tail.rows) if self._lake.snapshot.seq < tail.seq else []
             if not bad:
@@ -292,9 +293,12 @@ class Follower:
             self._append_rest(tail)
 
     def _append_rest(self, tail: Tail) -> None:
-        if tail.rows:
-            self._lake.append(to_table(tail.rows), {FOLLOWER: tail.seq})
-        else:
+        # A commit that seemed to have failed may have brought some of the rows.
+        held = self._lake.renew().seq
+        rows = tail.above(held).rows
+        if rows:
+            self._lake.append(to_table(rows), {FOLLOWER: tail.seq})
+        elif held < tail.seq:
             self._lake.mark(tail.seq)
 
     async def _in_thread(self, work: Callable[[], object]) -> None:

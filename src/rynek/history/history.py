@@ -170,9 +170,9 @@ class History:
             await self._follower.stop()
         finally:
             self._corrector.shutdown(wait=True)
-            self._overlay.close()
             self._writer.shutdown(wait=True)
             self._readers.shutdown(wait=True, cancel_futures=True)
+            self._overlay.close()
 
     async def ready(self) -> None:
         """Wait until questions can be answered."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +20,14 @@ from . import commits
 from .files import (
     Part,
     by_day,
-    day_text,
     discard,
     fsync_folder,
     in_order,
-    statistics,
     to_parts,
     write_part,
 )
 from .schema import ADDED, FORMAT, PARTITION, arrow_schema
+from .transaction import actions, no_hooks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,6 +87,8 @@ class Lake:
         self._snapshot = Snapshot(-1, 0, {})
         self._synced = -1
         self._doubtful = False
+        # Whether a commit may be on disk that the snapshot does not show.
+        self._in_doubt = False
         self._checkpoint = -1
         self.aside = folder.with_name("set-aside")
 
@@ -113,18 +113,21 @@ class Lake:
             if found is not None:
                 raise Damaged(f"{shown(found[0])}: {found[1]}; {REPAIR}")
             if DeltaTable.is_deltatable(str(self.folder)):
-                self._table = DeltaTable(self.folder)
-                self._synced = self._table.version()
+                table = DeltaTable(self.folder)
+                self._synced = table.version()
             else:
-                self._table = self._create()
+                table = self._create()
             self._checkpoint = commits.last_checkpoint(self.folder)
-            self._read()
+            self._take_over(table)
             return self._snapshot
 
-    def _read(self, epoch: int = 0) -> None:
-        """Take over what the table on disk is."""
-        parts = to_parts(self._opened().get_add_actions(flatten=True))
-        self._publish(_grouped(parts), self.seq(FOLLOWER), self.seq(OVERLAY), epoch)
+    def _take_over(self, table: Any, epoch: int = 0) -> None:
+        """Be what the table on disk is; all of it or, where reading it fails, nothing."""
+        days = _grouped(to_parts(table.get_add_actions(flatten=True)))
+        seq, merged = _mark_of(table, FOLLOWER), _mark_of(table, OVERLAY)
+        self._table = table
+        self._publish(days, seq, merged, epoch)
+        self._in_doubt = False
 
     def _create(self) -> Any:
         import pyarrow as pa
@@ -151,7 +154,8 @@ class Lake:
     def seq(self, app: str) -> int:
         """The version of an application transaction of the table; 0 when it has none."""
         with self._lock:
-            return int(self._opened().transaction_version(app) or 0)
+            self.renew()
+            return _mark_of(self._opened(), app)
 
     def _opened(self) -> Any:
         if self._table is None:
@@ -224,14 +228,17 @@ class Lake:
         *,
         data_change: bool,
     ) -> Snapshot:
-        """Write files and put them in the place of others; of what fails no file is left."""
+        """Write files and put them in the place of others; of what fails no file is left, unless
+        the commit that names them may be on disk (else the next vacuum takes them)."""
+        self._certain()
         new: list[Part] = []
         try:
             new.extend(write_part(self.folder, day, rows) for day, rows in days)
             return self._commit(new, old, transactions, data_change=data_change)
         except BaseException:
-            held = {part.path for part in self._snapshot.parts()}
-            discard(self.folder, [part for part in new if part.path not in held])
+            if not self._in_doubt:
+                held = {part.path for part in self._snapshot.parts()}
+                discard(self.folder, [part for part in new if part.path not in held])
             raise
 
     def _commit(
@@ -244,25 +251,26 @@ class Lake:
     ) -> Snapshot:
         from deltalake import CommitProperties, Transaction
 
-        table = self._opened()
-        held = self._snapshot
+        self._certain()
+        table, held = self._opened(), self._snapshot
         epoch = held.epoch + (data_change and FOLLOWER not in transactions)
+        self._in_doubt = True
         try:
             table.create_write_transaction(
-                _actions(new, old, data_change=data_change),
+                actions(new, old, data_change=data_change),
                 mode="append",
                 schema=table.schema(),
                 partition_by=[PARTITION],
                 commit_properties=CommitProperties(
                     app_transactions=[Transaction(app, seq) for app, seq in transactions.items()]
                 ),
-                post_commithook_properties=_no_hooks(),
+                post_commithook_properties=no_hooks(),
             )
             table.update_incremental()
         except Exception:
             # Only the disk knows whether the commit is there; who tries again must know it too.
             self._reopen(epoch)
-            if self._snapshot.version == held.version or not self._has(new, old):
+            if self._snapshot.version == held.version or not self._has(new, old, transactions):
                 raise
         else:
             self._publish(
@@ -271,6 +279,7 @@ class Lake:
                 transactions.get(OVERLAY, held.merged),
                 epoch,
             )
+            self._in_doubt = False
         self.settle()
         return self._snapshot
 
@@ -278,13 +287,31 @@ class Lake:
         from deltalake import DeltaTable
 
         commits.drop_drafts(self.folder)
-        self._table = DeltaTable(self.folder)
-        self._read(epoch)
+        self._take_over(DeltaTable(self.folder), epoch)
 
-    def _has(self, new: Sequence[Part], old: Sequence[Part]) -> bool:
+    def renew(self) -> Snapshot:
+        """Read what the table is, where a commit failed and so did reading the table after it."""
+        with self._lock:
+            if self._in_doubt:
+                self._reopen(self._snapshot.epoch + 1)
+            return self._snapshot
+
+    def _certain(self) -> None:
+        """Unavailable when the table turns out to hold more than who is about to write knew."""
+        version = self._snapshot.version
+        if self.renew().version != version:
+            raise Unavailable(
+                "a commit that seemed to have failed is there: look again, then write"
+            )
+
+    def _has(
+        self, new: Sequence[Part], old: Sequence[Part], transactions: Mapping[str, int]
+    ) -> bool:
         paths = {part.path for part in self._snapshot.parts()}
-        return paths.issuperset(part.path for part in new) and paths.isdisjoint(
-            part.path for part in old
+        return (
+            paths.issuperset(part.path for part in new)
+            and paths.isdisjoint(part.path for part in old)
+            and all(_mark_of(self._table, app) == seq for app, seq in transactions.items())
         )
 
     def settle(self) -> None:
@@ -304,6 +331,7 @@ class Lake:
         """Sum the log up after every fifty commits, and let go of commits older than that by two
         days."""
         with self._lock:
+            self.renew()
             table = self._opened()
             version = table.version()
             if version - self._checkpoint < commits.EVERY:
@@ -335,11 +363,12 @@ class Lake:
     def vacuum(self, hours: int = 24) -> int:
         """Delete the bytes of files that left the table more than `hours` ago; how many."""
         with self._lock:
+            self.renew()
             gone = self._opened().vacuum(
                 retention_hours=hours,
                 dry_run=False,
                 enforce_retention_duration=False,
-                post_commithook_properties=_no_hooks(),
+                post_commithook_properties=no_hooks(),
             )
             self._table.update_incremental()
             self.settle()
@@ -348,43 +377,13 @@ class Lake:
             return len(gone)
 
 
+def _mark_of(table: Any, app: str) -> int:
+    """The version of an application transaction of a table; 0 when it has none."""
+    return int(table.transaction_version(app) or 0)
+
+
 def _grouped(parts: Iterable[Part]) -> dict[int, tuple[Part, ...]]:
     days: dict[int, tuple[Part, ...]] = {}
     for part in parts:
         days[part.day] = (*days.get(part.day, ()), part)
     return days
-
-
-def _actions(new: Sequence[Part], old: Sequence[Part], *, data_change: bool) -> list[Any]:
-    from deltalake.transaction import AddAction, RemoveAction
-
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    actions: list[Any] = [
-        AddAction(
-            part.path,
-            part.size,
-            {PARTITION: day_text(part.day)},
-            now,
-            data_change,
-            statistics(part),
-        )
-        for part in new
-    ]
-    actions += [
-        RemoveAction(
-            path=part.path,
-            data_change=data_change,
-            partition_values={PARTITION: day_text(part.day)},
-            size=part.size,
-            deletion_timestamp=now,
-        )
-        for part in old
-    ]
-    return actions
-
-
-def _no_hooks() -> Any:
-    """A checkpoint that fails would make a commit look as if it had failed."""
-    from deltalake import PostCommitHookProperties
-
-    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)

@@ -82,14 +82,26 @@ class Merger:
 
     def append(self) -> None:
         """Store the added readings, as corrected so far, in the table."""
+        self._forget(self._lake.renew().merged)
         taken = {one: held for one, held in self._overlay.frozen().items() if held.added}
-        rows = [row for held in taken.values() for row in _visible(held)]
         if not taken:
             return
+        rows = [row for held in taken.values() for row in _visible(held)]
         number = max(row.seq for held in taken.values() for row in held.added) - ADDED
         self._written(_newest(rows))
         self._lake.append(to_table(rows), {OVERLAY: number})
         self._overlay.merged(number, taken)
+
+    def _forget(self, merged: int) -> None:
+        """Let go of added readings that are in the table by a commit that seemed to have failed.
+        Their corrections are left for `correct`: some may be younger than it."""
+        stored = {
+            one: Amended(added=rows)
+            for one, held in self._overlay.frozen().items()
+            if (rows := tuple(row for row in held.added if row.seq <= ADDED + merged))
+        }
+        if stored:
+            self._overlay.merged(merged, stored)
 
     def correct(self, look: int | None = None, rewrite: int | None = None) -> bool:
         """Rewrite files by patches and tombstones; whether all that were begun with are done."""

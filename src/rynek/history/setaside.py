@@ -54,8 +54,11 @@ class SetAside:
         if not lines:
             return
         fresh = not self.path.exists()
-        with self.path.open("a", encoding="ascii") as out:
-            out.writelines(lines)
+        with self.path.open("a+b") as out:
+            # What a crash or a full disk cut off stays a line of its own.
+            if out.tell() and (out.seek(-1, os.SEEK_END), out.read(1))[1] != b"\n":
+                out.write(b"\n")
+            out.writelines(line.encode("ascii") for line in lines)
             out.flush()
             os.fsync(out.fileno())
         if fresh:

@@ -31,6 +31,14 @@ class Tail:
         """The rows of one entity, in order of writing."""
         return self._by_entity.get(entity_id, [])
 
+    def above(self, seq: int) -> Tail:
+        """This tail without the rows that a table up to `seq` holds (itself when it has none)."""
+        if not self.rows or self.rows[0].seq > seq:
+            return self
+        rest = Tail(self.seq)
+        rest.extend((row for row in self.rows if row.seq > seq), self.seq)
+        return rest
+
     def remove(self, rows: Iterable[Reading]) -> None:
         """Take rows out."""
         gone = {id(row) for row in rows}
