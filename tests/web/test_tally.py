@@ -180,6 +180,23 @@ def test_a_service_that_is_full_still_says_that_it_lives(serve: Serve) -> None:
     serve(test)
 
 
+def test_the_log_of_what_failed_has_no_secret(
+    serve: Serve, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        def broken(*_: object) -> None:
+            raise RuntimeError("the roof fell in")
+
+        monkeypatch.setattr(engine, "tenant", broken)
+        answer = await client.post(ROOT + "/notified/default/my-secret", json={})
+        assert answer.status_code == 500
+        failed = [one for one in caplog.records if one.name == "rynek.web.counted"]
+        assert "/notified/***" in failed[0].getMessage()
+        assert not any("my-secret" in one.getMessage() for one in caplog.records)
+
+    serve(test)
+
+
 def test_a_page_that_fails_is_logged_with_its_id(
     serve: Serve, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Final, Literal
 
-from rynek.base.errors import Forbidden, Unauthorized, Unavailable
+from rynek.base.errors import Forbidden, Problem, Unauthorized
 from rynek.base.ids import SERVICE_TENANT
 from rynek.web.tokens import Token, TokenStore
 
@@ -60,7 +60,7 @@ class Access:
         """Whether a client may see the service's own figures."""
         try:
             self.check_watcher(authorization, local=local)
-        except (Unauthorized, Forbidden):
+        except Problem:
             return False
         return True
 
@@ -72,6 +72,6 @@ class Access:
         """Whether a client with that header has a right in `tenant`."""
         try:
             self.check(authorization, right, tenant)
-        except (Unauthorized, Forbidden, Unavailable):
+        except Problem:
             return False
         return True

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from rynek.base.request import CURRENT, HEADER, OVER, id_of
+from rynek.web.tally import plain_path
 
 __all__ = ["Counted", "route_of"]
 
@@ -65,7 +66,7 @@ class Counted:
         try:
             await self._app(scope, receive, told)
         except Exception:
-            _logger.exception("%s %s failed", scope["method"], scope["path"])
+            _logger.exception("%s %s failed", scope["method"], plain_path(scope))
             if not status:
                 await _failed(told)
         finally:

@@ -12,7 +12,7 @@ import msgspec
 
 from rynek.base.log import redact
 
-__all__ = ["BOUNDS", "Answered", "Tally"]
+__all__ = ["BOUNDS", "Answered", "Tally", "plain_path"]
 
 BOUNDS: Final = (
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -79,23 +79,28 @@ class Tally:
         return self._rows.setdefault(key, [0.0, 0] + [0] * (len(BOUNDS) + 1))
 
     def _log(self, scope: Any, status: int, took: float, size: int) -> None:
-        path = str(scope["path"])
-        for secret in _SECRET_PATHS:
-            head, found, _ = path.partition(secret)
-            path = head + secret + "***" if found else path
         slow = took >= self._slow
         _access.log(
             logging.WARNING if slow else logging.INFO,
             "slow answer" if slow else "answered",
             extra={
                 "method": str(scope["method"])[:20],
-                "path": redact(path)[:500],
+                "path": plain_path(scope),
                 "status": status,
                 "ms": round(took * 1000, 3),
                 "bytes": size,
                 "tenant": _tenant(scope)[:64] or self._tenant,
             },
         )
+
+
+def plain_path(scope: Any) -> str:
+    """The path of a request as a log may have it: without secrets, and bounded."""
+    path = str(scope["path"])
+    for secret in _SECRET_PATHS:
+        head, found, _ = path.partition(secret)
+        path = head + secret + "***" if found else path
+    return redact(path)[:500]
 
 
 def _tenant(scope: Any) -> str:

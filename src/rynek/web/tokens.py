@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import secrets
@@ -12,10 +13,11 @@ from typing import Final
 import msgspec
 
 from rynek.base.clock import SystemClock
-from rynek.base.errors import Problem
+from rynek.base.errors import Problem, Unavailable
 from rynek.base.ids import SERVICE_TENANT
 from rynek.base.sqlite import Connection, connect, migrate
 from rynek.base.storage import storage_problem
+from rynek.base.trouble import Trouble
 
 _logger = logging.getLogger(__name__)
 PREFIX: Final = "rynek_"
@@ -61,24 +63,30 @@ class TokenStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._damage: Problem | None = None
-        try:
-            self._connection: Connection = connect(path, cache_kib=1024)
-            migrate(self._connection, _MIGRATIONS, "system.db")
-        except Exception as error:
-            self._note(error)
+        self._database: Connection | None = None
+        self._closed = False
+        self._trouble = Trouble(f"reading the tokens in {path}", _logger)
         self._clock = SystemClock()
         self._version = -1
         self._known: dict[bytes, Token] = {}
+        # Without its tokens the service goes on for those who need none.
+        with contextlib.suppress(Problem):
+            self._refresh()
 
-    def _note(self, error: Exception) -> None:
-        """Without its tokens the service goes on for those who need none."""
-        problem = storage_problem(error, self._path)
-        if problem is None:
-            raise error
-        if self._damage is None:
-            _logger.error("%s: %s: tokens are not known", self._path, error)
-        self._damage = problem
+    @property
+    def _connection(self) -> Connection:
+        """The database, opened when it is not; what fails with it closes it."""
+        if self._database is None:
+            if self._closed:
+                raise Unavailable("the service is stopping")
+            database = connect(self._path, cache_kib=1024)
+            try:
+                migrate(database, _MIGRATIONS, "system.db")
+            except BaseException:
+                database.close()
+                raise
+            self._database, self._version = database, -1
+        return self._database
 
     def create(self, name: str, scopes: tuple[str, ...], days: float | None = None) -> str:
         """Make a token and return its secret: the only time that anyone sees it.
@@ -123,19 +131,29 @@ class TokenStore:
         return token
 
     def close(self) -> None:
-        """Close the database."""
-        if self._damage is None:
-            self._connection.close()
+        """Close the database for good."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     def _refresh(self) -> None:
-        """Read again when this or another process wrote."""
-        if self._damage is None:
-            try:
-                self._read()
-            except Exception as error:
-                self._note(error)
-        if self._damage is not None:
-            raise self._damage
+        """Read again when this or another process wrote. What fails is tried anew with the next
+        call: a passing fault, or a file that was put right, needs no new start."""
+        try:
+            self._read()
+        except Exception as error:
+            problem = storage_problem(error, self._path)
+            if problem is None:
+                raise
+            self._trouble.note(error)
+            self._drop()
+            raise problem from error
+        if self._trouble.error:
+            self._trouble.over()
 
     def _read(self) -> None:
         connection = self._connection
