@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import stat
 import tarfile
 import time
@@ -13,13 +14,14 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.feeds.support import MemorySink
 
 from rynek.app import Engine
 from rynek.backup import backup
 from rynek.base import clock
 from rynek.base.clock import MICRO, parse_iso
 from rynek.base.settings import load
-from rynek.feeds import FeedConfig
+from rynek.feeds import FeedConfig, FeedRunner, runner
 from rynek.feeds.rotation import Rotation
 from rynek.web import Application
 
@@ -191,11 +193,13 @@ def test_periods_begin_in_the_zone_of_the_city(
     every: str, inside: list[str], outside: str, tmp_path: Path
 ) -> None:
     rotation = Rotation(tmp_path / "keys", "Europe/Warsaw")
-    names = [rotation.at(every, at(moment)).of("urn:ngsi-ld:Vehicle:f:1") for moment in inside]
+    names = [
+        rotation.at(every, at(moment)).of("urn:ngsi-ld:Vehicle:f:1", "Vehicle") for moment in inside
+    ]
     assert names[0] == names[1]
-    assert rotation.at(every, at(outside)).of("urn:ngsi-ld:Vehicle:f:1") != names[0]
+    assert rotation.at(every, at(outside)).of("urn:ngsi-ld:Vehicle:f:1", "Vehicle") != names[0]
     # The key of then is gone: nobody can make yesterday's ids again.
-    assert rotation.at(every, at(inside[0])).of("urn:ngsi-ld:Vehicle:f:1") != names[0]
+    assert rotation.at(every, at(inside[0])).of("urn:ngsi-ld:Vehicle:f:1", "Vehicle") != names[0]
 
 
 def test_relations_hold_within_a_period(tmp_path: Path) -> None:
@@ -226,3 +230,165 @@ def test_without_a_place_for_the_key_nothing_is_told(tmp_path: Path) -> None:
     rotation = Rotation(tmp_path / "keys", "UTC")
     with pytest.raises(OSError):
         rotation.at("day", at("2026-03-01T10:00:00Z"))
+
+
+def pseudonym(document: dict[str, Any], folder: Path, **config: Any) -> dict[str, Any]:
+    wanted = FeedConfig(name="f", kind="ngsild", source="webhook:", rotate_ids="day", **config)
+    rotation = Rotation(folder / "keys", "UTC", {"scooters"})
+    return rotation.at("day", at("2026-03-01T10:00:00Z")).hide([document], wanted)[0]
+
+
+CODE = "[a-z2-7]{24}"
+
+
+@pytest.mark.parametrize(
+    ("own", "kept"),
+    [
+        ("https://city.eu/vehicles/17", "urn:ngsi-ld:Vehicle:"),
+        ("urn:uuid:00000000-0000-4000-8000-000000000017", "urn:ngsi-ld:Vehicle:"),
+        ("vehicle:17", "urn:ngsi-ld:Vehicle:"),
+        ("urn:ngsi-ld:Vehicle:17:front", "urn:ngsi-ld:Vehicle:"),
+        ("urn:ngsi-ld:Vehicle:bolt:17", "urn:ngsi-ld:Vehicle:"),
+        ("urn:ngsi-ld:Vehicle:f", "urn:ngsi-ld:Vehicle:"),
+        ("urn:ngsi-ld:Bike17:f:17", "urn:ngsi-ld:Vehicle:"),
+        ("urn:ngsi-ld:Vehicle:f:17", "urn:ngsi-ld:Vehicle:f:"),
+        ("urn:ngsi-ld:Vehicle:f:17:front", "urn:ngsi-ld:Vehicle:f:"),
+        ("urn:ngsi-ld:Vehicle:scooters:17", "urn:ngsi-ld:Vehicle:scooters:"),
+    ],
+)
+def test_a_pseudonym_keeps_of_an_id_the_type_and_a_feed_alone(
+    own: str, kept: str, tmp_path: Path
+) -> None:
+    found = pseudonym({"id": own, "type": "Vehicle"}, tmp_path)
+    assert re.fullmatch(re.escape(kept) + CODE, found["id"])
+
+
+@pytest.mark.parametrize("types", [["Vehicle"], "Vehicle", "https://example.org/t/Vehicle"])
+@pytest.mark.parametrize("wanted", ["Vehicle", "https://example.org/other#Vehicle"])
+def test_types_rotate_as_short_names_and_as_iris(types: Any, wanted: str, tmp_path: Path) -> None:
+    document = {
+        "id": "urn:ngsi-ld:Vehicle:f:17",
+        "type": types,
+        "https://example.org/t/name": {"type": "Property", "value": "Bella"},
+    }
+    found = pseudonym(document, tmp_path, rotate_types=(wanted,))
+    assert re.fullmatch(f"urn:ngsi-ld:Vehicle:f:{CODE}", found["id"])
+    assert found["type"] == types
+    assert "Bella" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ("2099-01-01T00:00:00Z", "2026-03-02T00:00:00Z"),
+        ("2026-03-01T11:00:00Z", "2026-03-01T11:00:00Z"),
+        ({"type": "Property", "value": "2099-01-01T00:00:00Z"}, "2026-03-02T00:00:00Z"),
+        ("never", "2026-03-02T00:00:00Z"),
+        (None, "2026-03-02T00:00:00Z"),
+    ],
+)
+def test_an_entity_ends_with_the_period_whatever_its_source_says(
+    said: Any, ends: str, tmp_path: Path
+) -> None:
+    document = {"id": "urn:ngsi-ld:Vehicle:f:17", "type": "Vehicle", "expiresAt": said}
+    assert pseudonym(document, tmp_path)["expiresAt"] == ends
+
+
+@pytest.mark.parametrize("own", ["urn:ngsi-ld:Vehicle:f:4217", "https://city.eu/v/4217"])
+def test_ids_within_values_are_replaced(own: str, tmp_path: Path) -> None:
+    values = {
+        "own": own,
+        "text": "4217",
+        "number": 4217,
+        "url": "https://api.example.org/vehicles/4217",
+        "query": "https://api.example.org/vehicles?id=4217",
+        "longer": f"Vehicle ({own}), once {own}.",
+        "list": [{"deep": "4217"}],
+    }
+    document = {"id": own, "type": "Vehicle"} | {
+        name: {"type": "Property", "value": value} for name, value in values.items()
+    }
+    found = pseudonym(document, tmp_path)
+    assert "4217" not in str(found)
+    assert found["own"]["value"] == found["id"]
+    assert found["longer"]["value"] == f"Vehicle ({found['id']}), once {found['id']}."
+    assert found["number"] == found["text"]
+
+
+def test_what_is_no_id_stays_as_it_is(tmp_path: Path) -> None:
+    values = [17, 17.5, 4218, True, "17 km", "", "urn:ngsi-ld:Stop:f:17", [21.017, 52.2], None]
+    document = {
+        "id": "urn:ngsi-ld:Vehicle:f:17",
+        "type": "Vehicle",
+        "some": {"type": "Property", "value": values},
+    }
+    assert pseudonym(document, tmp_path)["some"]["value"] == values
+
+
+def test_other_feeds_name_a_vehicle_alike_whatever_its_id_looks_like(tmp_path: Path) -> None:
+    period = Rotation(tmp_path / "keys", "UTC", {"v", "t"}).at("day", at("2026-03-01T10:00:00Z"))
+    vehicles, trips = (
+        FeedConfig(name=name, kind="ngsild", source="webhook:", rotate_ids="day") for name in "vt"
+    )
+    ids = ["urn:ngsi-ld:Vehicle:v:7", "urn:ngsi-ld:Vehicle:7:b", "https://city.eu/v/7"]
+    hidden = period.hide([{"id": one, "type": "Vehicle"} for one in ids], vehicles)
+    trip = {
+        "id": "urn:ngsi-ld:Trip:t:1",
+        "type": "Trip",
+        "by": {"type": "Relationship", "object": ids},
+        "note": {"type": "Property", "value": f"by {ids[0]}, {ids[1]}."},
+    }
+    (found,) = period.hide([trip], trips)
+    assert found["by"]["object"] == [one["id"] for one in hidden]
+    assert found["note"]["value"] == f"by {hidden[0]['id']}, {hidden[1]['id']}."
+
+
+def test_keys_of_ended_periods_are_deleted(tmp_path: Path) -> None:
+    rotation = Rotation(tmp_path / "keys", "UTC")
+    for every in ("hour", "day", "week"):
+        rotation.at(every, at("2026-03-01T10:00:00Z"))
+    (tmp_path / "keys" / ".day.17").write_text("half a key")
+    fresh = Rotation(tmp_path / "keys", "UTC")
+    fresh.discard_ended(at("2026-03-01T11:00:00Z"))
+    assert {file.name for file in (tmp_path / "keys").iterdir()} == {"day", "week"}
+    fresh.discard_ended(at("2026-03-09T11:00:00Z"))
+    assert not list((tmp_path / "keys").iterdir())
+
+
+@pytest.mark.parametrize("ends", ["while stopped", "before it is removed", "while it is off"])
+def test_a_feed_that_is_off_leaves_no_key_of_an_ended_day(
+    ends: str, tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "RELOAD_EVERY", 0.02)
+    settle(tmp_path, "gbfs")
+    folder = tmp_path / "tenants" / "default" / "feeds"
+    key = folder.parent / ".rotation" / "day"
+
+    async def off(feeds: FeedRunner) -> None:
+        (folder / "shared.toml").unlink()
+        await feeds.reload()
+
+    async def test() -> None:
+        feeds = FeedRunner(folder, MemorySink())
+        await feeds.start()
+        await feeds.deliver("shared", scooters(1))
+        assert key.exists()
+        if ends == "while stopped":
+            await feeds.stop()
+            assert key.exists()
+            machine.ahead_s += DAY
+            await off(feeds)
+            feeds = FeedRunner(folder, MemorySink())
+            await feeds.start()
+        elif ends == "before it is removed":
+            machine.ahead_s += DAY
+            await off(feeds)
+        else:
+            await off(feeds)
+            assert key.exists()
+            machine.ahead_s += DAY
+        while key.exists():  # noqa: ASYNC110 - the watch over the feeds deletes it
+            await asyncio.sleep(0.01)
+        await feeds.stop()
+
+    asyncio.run(asyncio.wait_for(test(), 20))

@@ -23,12 +23,16 @@ _T = TypeVar("_T")
 
 
 class Batch:
-    """Some documents of one payload, and what was left out because it did not change."""
+    """Some documents of one payload, each with its key and the hash of its bytes; `same` counts
+    what was left out because it did not change, `full` says that more may follow."""
 
-    def __init__(self, documents: list[Document], keys: list[tuple[int, int]], same: int) -> None:
+    def __init__(
+        self, documents: list[Document], keys: list[tuple[int, int]], *, full: bool
+    ) -> None:
         self.documents = documents
         self.keys = keys
-        self.same = same
+        self.same = 0
+        self.full = full
 
 
 class Conversion:
@@ -47,8 +51,8 @@ class Conversion:
         self.records = 0
         self.entities = 0
         self.bad = 0
-        self.ended = False
-        """Set by whoever gave up waiting: then a thread still at it stops with the next record."""
+        self.given_up = False
+        """Set by whoever no longer waits: then a thread still at it stops with the next record."""
         self._newest = ""
         self._latest = to_iso(situation.now + _AHEAD)
 
@@ -67,7 +71,7 @@ class Conversion:
         taken = list(islice(self._documents, size))
         if not taken:
             return None
-        kept, keys, bad = [], [], self.bad
+        documents, keys, bad = [], [], self.bad
         for document in taken:
             self._note(document)
             key = hash((document["id"], self._payload.part, *document))
@@ -77,12 +81,25 @@ class Conversion:
                 # A number that no JSON of others can hold, a text that is no Unicode.
                 self._bad(f"{document['id']}: {error}")
                 continue
-            if self._known.get(key) != digest:
+            documents.append(document)
+            keys.append((key, digest))
+        self.entities += len(taken) - (self.bad - bad)
+        return Batch(documents, keys, full=len(taken) == size)
+
+    def leave_out_same(self, batch: Batch) -> None:
+        """Take out what is known to be written already, and forget what was known of the rest:
+        until the batch is written nobody can say what is there."""
+        kept, keys = [], []
+        fresh: dict[int, int] = {}  # the same entity may stand in one batch twice
+        for document, (key, digest) in zip(batch.documents, batch.keys, strict=True):
+            if fresh.get(key, self._known.get(key)) != digest:
                 kept.append(document)
                 keys.append((key, digest))
-        good = len(taken) - (self.bad - bad)
-        self.entities += good
-        return Batch(kept, keys, good - len(kept))
+                fresh[key] = digest
+        for key in fresh:
+            self._known.pop(key, None)
+        batch.same = len(batch.documents) - len(kept)
+        batch.documents, batch.keys = kept, keys
 
     def remember(self, batch: Batch) -> None:
         """The batch is written: the same bytes need not be sent again."""
@@ -91,7 +108,7 @@ class Conversion:
 
     def _all(self) -> Iterator[Document]:
         for record in self._connector.decode(self._payload.data, self._situation):
-            if self.ended:
+            if self.given_up:
                 return
             self.records += 1
             try:

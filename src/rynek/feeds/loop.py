@@ -16,6 +16,7 @@ from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situatio
 from rynek.feeds.convert import Batch, Conversion, Threads, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
 from rynek.feeds.kit.content import PACKED
+from rynek.feeds.posts import Abreast
 from rynek.feeds.rotation import Pseudonyms, Rotation
 from rynek.feeds.transport import (
     FileSource,
@@ -39,9 +40,10 @@ _log = logging.getLogger(__name__)
 
 
 class _Poll:
-    """What one poll brought."""
+    """What one poll brought; `abreast` are the posts that this one shares a commit with."""
 
-    def __init__(self) -> None:
+    def __init__(self, abreast: Abreast | None = None) -> None:
+        self.abreast = abreast
         self.findings = Findings()
         self.total = WriteReport()
         self.records = 0
@@ -160,24 +162,24 @@ class FeedLoop:
         return 0.0 if self.source.paced else self.config.every * random.uniform(0.95, 1.05)
 
     async def _posted(self, source: WebhookSource, payloads: Sequence[Payload]) -> None:
-        """Deal with bodies that came at about the same time: small ones in order and at once, so that
-        they share a commit; each sender learns of its own."""
-        waiting: list[Awaitable[None]] = []
+        """Deal with bodies that came at about the same time: small ones side by side, so that they
+        share a commit, others one after another; each sender learns of its own."""
+        abreast = Abreast()
         for payload in payloads:
-            work = self._one_post(source, payload)
-            if len(payload.data) <= THREAD_ABOVE:
-                waiting.append(work)
-                continue
-            await asyncio.gather(*waiting)
-            waiting = []
-            await work
-        await asyncio.gather(*waiting)
+            if _aside(payload.data):
+                await abreast.finished()
+                await self._one_post(source, payload, None)
+            else:
+                abreast.begin(self._one_post(source, payload, abreast))
+        await abreast.finished()
         source.confirm(WriteReport())
 
-    async def _one_post(self, source: WebhookSource, payload: Payload) -> None:
+    async def _one_post(
+        self, source: WebhookSource, payload: Payload, abreast: Abreast | None
+    ) -> None:
         try:
             self.vitals.attempt()
-            report = await self._take([payload])
+            report = await self._take([payload], abreast)
         except Exception as error:
             source.settle(payload, error)
             self._note_failure(error)
@@ -199,8 +201,10 @@ class FeedLoop:
         async with asyncio.timeout(self.config.timeout * 2 + 2):
             return await self.source.fetch()
 
-    async def _take(self, payloads: Sequence[Payload]) -> WriteReport:
-        poll = _Poll()
+    async def _take(
+        self, payloads: Sequence[Payload], abreast: Abreast | None = None
+    ) -> WriteReport:
+        poll = _Poll(abreast)
         self._hide()
         for payload in payloads:
             await self._take_one(payload, poll)
@@ -265,12 +269,17 @@ class FeedLoop:
         conversion = Conversion(
             self._connector, payload, self._situation(payload, poll), self._fresh_known()
         )
+        # Those of now, also when a period ends before all of it is written.
+        hidden, digests = self._hidden, self._digests
         while (batch := await self._next(conversion, payload.data)) is not None:
+            if poll.abreast is not None:
+                await poll.abreast.turn([one["id"] for one in batch.documents], more=batch.full)
+            conversion.leave_out_same(batch)
             report = WriteReport()
-            if batch.documents:
-                documents = batch.documents
-                if self._hidden is not None:
-                    documents = self._hidden.hide(documents, self.config)
+            if documents := batch.documents:
+                digests.pop(payload.part, None)
+                if hidden is not None:
+                    documents = hidden.hide(documents, self.config)
                 report = await self._sink.write(documents, f"feed:{self.config.name}")
                 if not report.rejected:
                     conversion.remember(batch)
@@ -278,7 +287,7 @@ class FeedLoop:
             self.vitals.wrote(report)
             poll.wrote(report)
             await asyncio.sleep(0)
-        self._digests[payload.part] = hash(payload.data)
+        digests[payload.part] = hash(payload.data)
         poll.read(conversion)
 
     def _same_again(self, payload: Payload) -> bool:
@@ -289,13 +298,13 @@ class FeedLoop:
     async def _next(self, conversion: Conversion, data: bytes) -> Batch | None:
         try:
             return await self._aside(data, partial(conversion.next_batch, BATCH))
-        finally:
-            conversion.ended = self._threads.busy
+        except (TimeoutError, asyncio.CancelledError):
+            conversion.given_up = True
+            raise
 
     async def _aside(self, data: bytes, work: Callable[[], _T]) -> _T:
-        """Do the work on a document: a large one, or one that may unpack to one, in a thread, so
-        that it holds up nobody else."""
-        if len(data) <= THREAD_ABOVE and not data.startswith(PACKED):
+        """Do the work on a document, in a thread where it could hold up others."""
+        if not _aside(data):
             return work()
         return await self._threads.run(work, max(30.0, self.config.timeout))
 
@@ -306,8 +315,9 @@ class FeedLoop:
         found = self._rotation.at(self.config.rotate_ids, self._clock.now())
         if found is not self._hidden:
             self._hidden = found
-            self._known.clear()
-            self._digests.clear()
+            # New ones, not emptied ones: what is still on its way belongs to the period before.
+            self._known = {}
+            self._digests = {}
 
     def _fresh_known(self) -> dict[int, int]:
         """What was sent, forgotten every hour so that a changed store heals by itself."""
@@ -337,6 +347,11 @@ class FeedLoop:
         self._tell(reason_of(error))
         if not isinstance(error, (SourceError, ValueError, TimeoutError, Problem, OSError)):
             _log.debug("feed fails", exc_info=error, extra={"feed": self.config.name})
+
+
+def _aside(data: bytes) -> bool:
+    """Whether a document is read in a thread: a large one, or one that may unpack to one."""
+    return len(data) > THREAD_ABOVE or data.startswith(PACKED)
 
 
 def back_off(every: float, failures: int) -> float:

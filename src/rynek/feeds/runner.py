@@ -67,7 +67,8 @@ class FeedRunner:
         self._guard = guard
         self._reference = reference
         self._on_round = on_round
-        self._rotation = Rotation(folder.parent / ROTATION, city_zone)
+        self._names: set[str] = set()
+        self._rotation = Rotation(folder.parent / ROTATION, city_zone, self._names)
         self._loops: dict[str, FeedLoop] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, Vitals] = {}
@@ -90,6 +91,7 @@ class FeedRunner:
             await self._round(0)
             self._replay.clock.run(self._replay.resume)
             self._conductor = asyncio.create_task(self._conduct(self._replay), name="replay")
+        self._rotation.discard_ended(self.clock.now())
         await self.reload()
         self._watcher = asyncio.create_task(self._watch(), name="feed files")
 
@@ -101,6 +103,7 @@ class FeedRunner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
+        self._rotation.discard_ended(self.clock.now())
         for loop in self._loops.values():
             loop.vitals.health.state = "stopped"
 
@@ -129,9 +132,11 @@ class FeedRunner:
     async def reload(self) -> None:
         """Follow the feed files: start what is new, restart what changed, stop what is gone."""
         paths = list_feeds(self._folder)
+        self._names.update(paths)
         for name in [*self._loops, *self._broken]:
             if name not in paths:
                 await self._drop(name)
+                self._names.discard(name)
         for name, path in paths.items():
             try:
                 stat = path.stat()
@@ -203,12 +208,14 @@ class FeedRunner:
             await asyncio.gather(task, return_exceptions=True)
         if loop is not None:
             await loop.source.close()
+            self._rotation.discard_ended(self.clock.now())
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(RELOAD_EVERY)
             try:
                 await self.reload()
+                self._rotation.discard_ended(self.clock.now())
             except Exception:  # the watch must outlive a folder that is gone for a moment
                 _log.exception("feed files cannot be read")
 
