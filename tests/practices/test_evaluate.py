@@ -51,7 +51,7 @@ def ask(folder: Path, **more: Any) -> Evaluation:
         ({"fit_window": [5, 22]}, "reaches into the treated"),
         ({"effect_periods": [10, 25]}, "begin before the start"),
         ({"effect_periods": [90, 95]}, "no time from 90"),
-        ({"design": "best"}, "design"),
+        ({"design": "best"}, "none of auto, its, did"),
         ({"design": "randomised"}, "drawn by lot"),
         ({"confidence": 1.5}, "confidence"),
         ({"colour": 1}, "colour"),
@@ -85,6 +85,13 @@ def test_a_panel_that_is_none(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadRequestData) as refused:
         ask(tmp_path, treated="a")
     assert words in refused.value.detail
+
+
+def test_the_flag_of_treatment_is_no_outcome(tmp_path: Path) -> None:
+    odd = {f"p{n}": np.zeros(30) for n in range(1, 25)}
+    panel(tmp_path, units=25, seed=0, p0=(np.arange(30) >= 20) * 1.0, **odd)  # type: ignore[arg-type]
+    with pytest.raises(BadRequestData, match="before the start"):
+        ask(tmp_path, treated="p0")
 
 
 def test_an_answer_holds_everything_and_reads_in_six_languages(tmp_path: Path) -> None:

@@ -113,9 +113,19 @@ def evaluate(spec: Specification, folder: Path) -> Evaluation:
 
 
 def _refuse_constant(task: Task) -> None:
-    if float(np.nanmax(task.seen) - np.nanmin(task.seen)) == 0:
+    """An outcome that nothing moves before the start tells of the start alone: the flag of who is
+    treated, for one, would be found to be its own effect."""
+    start = min(cohort.start for cohort in task.cohorts)
+    units = list({*task.treated, *task.donors})
+    before = task.seen[units, :start]
+    if float(np.nanmax(task.seen[units]) - np.nanmin(task.seen[units])) == 0:
         raise BadRequestData(
             f"{task.spec.outcome!r} is the same for every unit and period: there is no effect to find"
+        )
+    if float(np.nanmax(before) - np.nanmin(before)) == 0 and before.size > 1:
+        raise BadRequestData(
+            f"{task.spec.outcome!r} is the same for every unit in every period before the start: it"
+            " says nothing about what would have been"
         )
 
 

@@ -66,11 +66,10 @@ def _judged(estimate: Estimate) -> str:
 
 
 def _least(estimate: Estimate) -> float:
-    """The smallest effect that would have been seen in four of five cases."""
-    if estimate.standard_error:
-        return _SEEN * estimate.standard_error
+    """The smallest effect that would have been seen in four of five cases; never less than half
+    of the interval, which ranks may make wider than the error does."""
     low, high = estimate.interval or (0.0, 0.0)
-    return (high - low) / 2
+    return max(_SEEN * (estimate.standard_error or 0.0), (high - low) / 2)
 
 
 def _number(value: float, task: Task, locale: Locale, *, sign: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -98,6 +98,9 @@ def load_specification(path: Path) -> Specification:
 
 def parse_specification(document: Mapping[str, Any]) -> Specification:
     """A specification from a document. BadRequestData."""
+    wanted = document.get("design", "auto")
+    if wanted not in get_args(DesignName):
+        raise BadRequestData(f"design: {wanted!r} is none of {', '.join(get_args(DesignName))}")
     try:
         found = msgspec.convert(dict(document), Specification)
     except msgspec.ValidationError as error:

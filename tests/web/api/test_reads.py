@@ -366,3 +366,29 @@ def test_types_and_attributes(serve: Serve) -> None:
         assert kind(await client.get("types?details=maybe")) == (400, "BadRequestData")
 
     serve(test)
+
+
+def test_a_type_that_gets_an_attribute_is_found_by_it_at_once(serve: Serve) -> None:
+    """A query without a type looks at the types that have its attribute; which those are is not
+    remembered for longer than it is true."""
+
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        def one(number: int, kind: str, attr: str) -> dict[str, Any]:
+            value = {"type": "Property", "value": number}
+            return {"id": f"urn:ngsi-ld:{kind}:{number}", "type": kind, attr: value}
+
+        async def found() -> list[str]:
+            page = await client.get("entities?q=warmth>0&local=true")
+            return sorted(x["id"] for x in page.json())
+
+        await client.post("entities", json=one(1, "Aaa", "warmth"))
+        await client.post("entities", json=one(2, "Bbb", "damp"))
+        assert await found() == ["urn:ngsi-ld:Aaa:1"]
+        await client.post("entities", json=one(3, "Bbb", "warmth"))
+        assert await found() == ["urn:ngsi-ld:Aaa:1", "urn:ngsi-ld:Bbb:3"]
+        await client.delete("entities/urn:ngsi-ld:Bbb:3")
+        assert await found() == ["urn:ngsi-ld:Aaa:1"]
+        await client.post("entities", json=one(4, "Bbb", "warmth"))
+        assert await found() == ["urn:ngsi-ld:Aaa:1", "urn:ngsi-ld:Bbb:4"]
+
+    serve(test)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
+from rynek.base.errors import ResourceNotFound
 from rynek.context.live import Context
 from rynek.context.snapshots.document import Snapshot
 
@@ -51,6 +52,9 @@ class _Opened:
         self.users = 0
         self.idle_since = 0.0
         self.unused = asyncio.Event()
+        # Set once it is being closed, itself set when it is: one folder is never open twice.
+        self.closed: asyncio.Event | None = None
+        self.deleted = False
         # Begun by the first user and awaited by all: it goes on when that one is cancelled.
         self.starting = asyncio.ensure_future(scope.start())
 
@@ -66,7 +70,10 @@ class Rooms:
     @contextlib.asynccontextmanager
     async def using(self, one: Snapshot) -> AsyncIterator[Scope]:
         """The scope of a snapshot, started, which is not closed before it is given back."""
-        found = self._opened.get(one.key)
+        while (found := self._opened.get(one.key)) is not None and found.closed is not None:
+            await found.closed.wait()
+            if found.deleted:
+                raise ResourceNotFound(f"no snapshot {one.id[:200]}")
         if found is None:
             found = self._opened[one.key] = _Opened(self._open_scope(one))
         found.users += 1
@@ -79,9 +86,8 @@ class Rooms:
             found.idle_since = asyncio.get_running_loop().time()
             if not found.users:
                 found.unused.set()
-                if _failed(found.starting) and self._opened.get(one.key) is found:
-                    del self._opened[one.key]
-                    await _close(found)
+                if _failed(found.starting):
+                    await self._shut(one.key, found)
 
     def used(self, key: str) -> bool:
         """Whether somebody works in the scope of that key right now."""
@@ -91,11 +97,12 @@ class Rooms:
     async def close(self, key: str) -> None:
         """Close a scope once nobody uses it any more; nobody new may come."""
         found = self._opened.get(key)
-        while found is not None and found.users:
+        if found is None:
+            return
+        found.deleted = True
+        while found.users:
             await found.unused.wait()
-        if found is not None and self._opened.get(key) is found:
-            del self._opened[key]
-            await _close(found)
+        await self._shut(key, found)
 
     async def close_idle(self) -> None:
         """Close the scopes that nobody has used for a while."""
@@ -103,14 +110,25 @@ class Rooms:
         for key, found in list(self._opened.items()):
             idle = not found.users and found.starting.done() and found.idle_since <= limit
             if idle and not found.scope.busy:
-                del self._opened[key]
-                await _close(found)
+                await self._shut(key, found)
 
     async def close_all(self) -> None:
         """Close every scope, whoever uses it."""
-        opened, self._opened = self._opened, {}
-        for found in opened.values():
+        for key, found in list(self._opened.items()):
+            await self._shut(key, found)
+
+    async def _shut(self, key: str, found: _Opened) -> None:
+        """Close one; whoever wants it meanwhile waits, and opens it anew."""
+        if found.closed is not None:
+            await found.closed.wait()
+            return
+        found.closed = asyncio.Event()
+        try:
             await _close(found)
+        finally:
+            if self._opened.get(key) is found:
+                del self._opened[key]
+            found.closed.set()
 
 
 def _failed(starting: asyncio.Future[None]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -72,6 +72,9 @@ class Indexes:
         self.places = Places(connection)
         self.values = ValueIndexes(connection)
         self.large_types: set[int] = set()
+        self._pairs: set[tuple[int, int]] = set()
+        self._new_names = False
+        self._names_changed = 0
         self._next_n = self._newest_n() + 1
         self.soonest: int | None = None
         self.note_expiry()
@@ -96,13 +99,21 @@ class Indexes:
     @property
     def generation(self) -> int:
         """Changes whenever a plan made before may no longer be right or best."""
-        return len(self.terms.by_iri) * 1_000_003 + self.values.generation
+        return self._names_changed * 1_000_003 + self.values.generation
+
+    def in_file(self) -> None:
+        """What was applied is in the file: plans made before, or while it was written, may lack a
+        type that has an attribute for the first time."""
+        if self._new_names:
+            self._new_names = False
+            self._names_changed += 1
 
     def reload(self) -> None:
         """Forget what a failed group had added in memory."""
         for part in (self.terms, self.contexts, self.places, self.values):
             part.reload()
         self._next_n = self._newest_n() + 1
+        self._pairs.clear()
         self.note_expiry()
 
     def load(self, entity_id: str) -> Pending:
@@ -132,9 +143,11 @@ class Indexes:
             if one.dirty:
                 self._collect(one, rows)
         execute = self._connection.executemany
+        terms = self.terms.take_new()
+        self._new_names |= bool(terms)
         slots = [(slot, self.terms.number(attr)) for slot, attr in self.places.take_new()]
         for sql, new in (
-            ("INSERT INTO term(t, iri) VALUES(?, ?)", self.terms.take_new()),
+            ("INSERT INTO term(t, iri) VALUES(?, ?)", terms),
             ("INSERT INTO context(c, hash, document) VALUES(?, ?, ?)", self.contexts.take_new()),
             ("INSERT INTO place_slot(slot, a) VALUES(?, ?)", slots),
         ):
@@ -301,3 +314,17 @@ class Indexes:
                 if by or (t, a) in rows.kinds
             ],
         )
+        self._note_pairs(rows.counts)
+
+    def _note_pairs(self, counts: Mapping[tuple[int, int], int]) -> None:
+        """Remember which types have which attributes: only a new pair changes plans."""
+        for pair, by in counts.items():
+            if by > 0 and pair not in self._pairs:
+                self._pairs.add(pair)
+                self._new_names = True
+            elif by < 0:
+                left = self._connection.execute(
+                    "SELECT entities FROM type_attr WHERE t = ? AND a = ?", pair
+                ).fetchone()
+                if left is None or left[0] <= 0:
+                    self._pairs.discard(pair)

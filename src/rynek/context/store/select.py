@@ -22,6 +22,7 @@ _CHUNK_ROWS: Final = 256
 # So many candidates are looked at before others get their turn: about 3 ms.
 _AT_ONCE_ROWS: Final = 512
 _NO_TIMES: Final = b"[0,0]"
+_SPARE_READERS: Final = 8
 
 # n, number of the @context, body, times (None where nobody asked), whether it surely matches.
 RawRow = tuple[int, int, bytes, bytes | None, int]
@@ -100,6 +101,7 @@ class Readers:
     def __init__(self, open_reader: Callable[[], Connection]) -> None:
         self._open = open_reader
         self._idle: list[Connection] = []
+        self._closed = False
 
     @contextmanager
     def one(self) -> Iterator[Connection]:
@@ -108,10 +110,14 @@ class Readers:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            if self._closed or len(self._idle) >= _SPARE_READERS:
+                connection.close()
+            else:
+                self._idle.append(connection)
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close those that nobody uses; the others are closed when they come back."""
+        self._closed = True
         for connection in self._idle:
             connection.close()
         self._idle.clear()
@@ -201,9 +207,9 @@ class Selector:
         with self._readers.one() as connection:
             cursor = connection.execute(sql, plan.args)
             try:
+                # From the first row on: this connection may see a later commit than the first did,
+                # so what was looked at is known by its number and not by how many there were.
                 rows: Iterator[RawRow] = iter(cursor)
-                for _ in islice(rows, _AT_ONCE_ROWS):
-                    pass
                 while chunk := list(islice(rows, _CHUNK_ROWS)):
                     if found.take(iter(chunk)):
                         break

@@ -147,6 +147,7 @@ class Writer:
             return
         if self.trouble.error:
             self.trouble.over()
+        self._indexes.in_file()
         self._log.committed(txn.head)
         if txn.messages:
             outbox.committed(txn.messages)

@@ -163,7 +163,10 @@ def entity_query(params: dict[str, str], ld: CompiledContext, links: int = 0) ->
     key = (ld.id, links, *[params.get(name) for name in _QUERY_NAMES])
     query = _queries.get(key)
     if query is None:
-        query = _queries[key] = _parse(params, ld, links)
+        query = _parse(params, ld, links)
+        if sum(len(one) for one in key if isinstance(one, str)) > _KEPT_BYTES:
+            return query
+        _queries[key] = query
         if len(_queries) > _MEMORY:
             _queries.popitem(last=False)
     return query

@@ -11,6 +11,10 @@ from rynek.base.errors import BadRequestData, PayloadTooLarge, RequestTimeout
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _MIB: Final = 1024 * 1024
+# So many pieces of any size, and one more for each of these bytes: each piece costs as much as a
+# small request.
+_PIECES: Final = 4096
+_PIECE_BYTES: Final = 64
 
 
 class Bodies:
@@ -34,15 +38,17 @@ class Bodies:
         self._due[task] = begun = monotonic() + self._seconds
         try:
             message = await receive()
-            chunks = [_part(message)]
-            size = len(chunks[0])
-            if not message.get("more_body") and size <= self._most:
-                return chunks[0]
-            while message.get("more_body") and size <= self._most:
-                self._due[task] = begun + size / _MIB * self._seconds
+            first = _part(message)
+            if not message.get("more_body") and len(first) <= self._most:
+                return first
+            body, pieces = bytearray(first), 1
+            while message.get("more_body") and len(body) <= self._most:
+                self._due[task] = begun + len(body) / _MIB * self._seconds
                 message = await receive()
-                chunks.append(_part(message))
-                size += len(chunks[-1])
+                body += _part(message)
+                pieces += 1
+                if pieces > _PIECES + len(body) // _PIECE_BYTES:
+                    raise BadRequestData("the body comes in too many small pieces")
         except asyncio.CancelledError:
             if self._due[task] != 0.0:
                 raise
@@ -50,9 +56,9 @@ class Bodies:
             raise RequestTimeout(f"the body did not come within {self._seconds:g} s") from None
         finally:
             del self._due[task]
-        if size > self._most:
+        if len(body) > self._most:
             raise PayloadTooLarge(f"the body is larger than {self._most} bytes")
-        return b"".join(chunks)
+        return bytes(body)
 
     def sweep(self) -> None:
         """Give up what is overdue."""
