@@ -22,7 +22,7 @@ from tests.recorded import DATA
 
 from rynek.base.clock import SystemClock
 from rynek.feeds import FeedConfig, Situation, kind_of
-from rynek.feeds.convert import Conversion, Threads
+from rynek.feeds.convert import Conversion, Known, Threads
 from rynek.feeds.kit.content import tar_members, zip_members
 from rynek.feeds.loop import FeedLoop
 from rynek.feeds.transport import Payload, Source, WebhookSource
@@ -431,7 +431,7 @@ def test_a_record_that_no_json_can_hold_is_left_out() -> None:
     )
     data = data.replace(b'"a":1', b'"a":' + b"9" * 30)
     at = situation("ngsild", NOW)
-    conversion = Conversion(kind_of("ngsild").connector, Payload(data), at, {})
+    conversion = Conversion(kind_of("ngsild").connector, Payload(data), at, Known())
     batch = conversion.next_batch(100)
     assert batch is not None
     assert [one["id"] for one in batch.documents][-1] == "urn:x:3"
@@ -460,7 +460,7 @@ class Brittle:
 
 def test_a_record_that_nobody_thought_of_is_counted() -> None:
     at = situation("gbfs", NOW)
-    batch = Conversion(Brittle(), Payload(b""), at, {}).next_batch(10)
+    batch = Conversion(Brittle(), Payload(b""), at, Known()).next_batch(10)
     assert batch is not None and [one["id"] for one in batch.documents] == ["urn:x:0", "urn:x:2"]
     assert counts(at) == {"bad-record": 1}
 
@@ -530,7 +530,7 @@ def test_a_reading_of_the_future_cannot_be_the_newest_for_ever() -> None:
     two = {"type": "Property", "value": 2, "observedAt": NOW}
     at = situation("ngsild", NOW)
     data = orjson.dumps([{"id": "urn:x:1", "type": "T", "a": one, "b": two, "c": [two, one]}])
-    conversion = Conversion(kind_of("ngsild").connector, Payload(data), at, {})
+    conversion = Conversion(kind_of("ngsild").connector, Payload(data), at, Known())
     batch = conversion.next_batch(10)
     assert batch is not None
     assert {"a", "b", "c"} & batch.documents[0].keys() == {"b"}

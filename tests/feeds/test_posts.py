@@ -166,6 +166,24 @@ def test_the_last_of_an_entity_in_one_body_counts() -> None:
     with_feed(test)
 
 
+def test_documents_with_other_attributes_beside_count_too() -> None:
+    wide = one(1, "closed") | {"q": {"type": "Property", "value": 1}}
+    other = {"id": "urn:x:1", "type": "T", "r": {"type": "Property", "value": 1}}
+
+    async def test(source: WebhookSource, sink: GatheringSink, feed: FeedLoop) -> None:
+        await source.deliver(orjson.dumps([wide, other]))
+        await source.deliver(body(_1="open"))
+        # What shares nothing with it is still known.
+        assert (await source.deliver(orjson.dumps([other]))).unchanged == 1
+        await source.deliver(orjson.dumps([wide]))
+        assert sink.state(1) == "closed"
+        await source.deliver(orjson.dumps([one(1, "open"), wide]))
+        await source.deliver(body(_1="open"))
+        assert sink.state(1) == "open"
+
+    with_feed(test)
+
+
 def test_what_was_written_beside_a_refused_document_is_not_taken_for_unchanged() -> None:
     async def test(source: WebhookSource, sink: GatheringSink, feed: FeedLoop) -> None:
         await source.deliver(body(_1="closed"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,13 +17,15 @@ from rynek.feeds.transport import Payload
 
 HEAD = 64 * 1024
 _KNOWN_LIMIT = 500_000
+_MAX_SHAPES = 256
+_Shape = tuple[str, ...]
 _AHEAD = 86_400 * MICRO
 """How far ahead of the tenant's clock a reading may be."""
 _T = TypeVar("_T")
 
 
 class Batch:
-    """Some documents of one payload, each with its key and the hash of its bytes; `same` counts
+    """Some documents of one payload, the keys and hashes of their bytes; `same` counts
     what was left out because it did not change, `full` says that more may follow."""
 
     def __init__(
@@ -35,15 +37,48 @@ class Batch:
         self.full = full
 
 
+class Known(dict[int, int]):
+    """What a feed sent before: (id, part and attribute names) → the hash of its bytes.
+
+    A document replaces what others said of the same attributes of its entity: with it, those with
+    other names beside (`overlapping`) are no longer known. `ignored` are names of attributes that
+    have the same value in all documents.
+    """
+
+    def __init__(self, ignored: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._ignored = frozenset({"id", "type", *ignored})
+        self._shapes: dict[_Shape, list[_Shape]] = {}
+
+    def overlapping(self, shape: _Shape) -> Sequence[_Shape]:
+        """Other shapes (part and names) met before that share an attribute with this one. Parts of
+        one source, such as positions and delays, do not contradict each other."""
+        found = self._shapes.get(shape)
+        if found is None:
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+                self.clear()
+            own = frozenset(shape[1:]) - self._ignored
+            found = [
+                other
+                for other in self._shapes
+                if other[0] == shape[0] and not own.isdisjoint(other[1:])
+            ]
+            for other in found:
+                self._shapes[other].append(shape)
+            self._shapes[shape] = found
+        return found
+
+
 class Conversion:
     """One payload on its way; `batches` is pulled from a thread or from the loop.
 
-    `known` maps what was sent before (id, part and attribute names) to the hash of its bytes, so
-    that a document that is the same as in the last poll is counted and not sent.
+    `known` is what was sent before: a document that is the same as in the last poll is counted and
+    not sent.
     """
 
     def __init__(
-        self, connector: Connector, payload: Payload, situation: Situation, known: dict[int, int]
+        self, connector: Connector, payload: Payload, situation: Situation, known: Known
     ) -> None:
         self._connector, self._payload, self._situation = connector, payload, situation
         self._known = known
@@ -89,17 +124,20 @@ class Conversion:
     def leave_out_same(self, batch: Batch) -> None:
         """Take out what is known to be written already, and forget what was known of the rest:
         until the batch is written nobody can say what is there."""
-        kept, keys = [], []
+        known, kept = self._known, []
         fresh: dict[int, int] = {}  # the same entity may stand in one batch twice
         for document, (key, digest) in zip(batch.documents, batch.keys, strict=True):
-            if fresh.get(key, self._known.get(key)) != digest:
-                kept.append(document)
-                keys.append((key, digest))
-                fresh[key] = digest
-        for key in fresh:
-            self._known.pop(key, None)
+            if fresh.get(key, known.get(key)) == digest:
+                continue
+            kept.append(document)
+            for shape in known.overlapping((self._payload.part, *document)):
+                other = hash((document["id"], *shape))
+                known.pop(other, None)
+                fresh.pop(other, None)
+            known.pop(key, None)
+            fresh[key] = digest
         batch.same = len(batch.documents) - len(kept)
-        batch.documents, batch.keys = kept, keys
+        batch.documents, batch.keys = kept, list(fresh.items())
 
     def remember(self, batch: Batch) -> None:
         """The batch is written: the same bytes need not be sent again."""

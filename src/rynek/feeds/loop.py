@@ -13,9 +13,10 @@ from rynek.base.clock import MICRO, Clock, SystemClock
 from rynek.base.errors import Problem
 from rynek.context import ReferenceStore
 from rynek.feeds.contract import Connector, FeedConfig, Findings, Sink, Situation, WriteReport
-from rynek.feeds.convert import Batch, Conversion, Threads, unpacked
+from rynek.feeds.convert import Batch, Conversion, Known, Threads, unpacked
 from rynek.feeds.health import FeedHealth, Vitals
 from rynek.feeds.kit.content import PACKED
+from rynek.feeds.kit.documents import provenance
 from rynek.feeds.posts import Abreast
 from rynek.feeds.rotation import Pseudonyms, Rotation
 from rynek.feeds.transport import (
@@ -103,7 +104,7 @@ class FeedLoop:
         self._reference = reference
         self._sleep = sleep
         self._memory: dict[str, Any] = {}
-        self._known: dict[int, int] = {}
+        self._known = Known(provenance(config))
         self._threads = Threads()
         self._known_since = self._machine.now()
         self._main: Payload | None = None
@@ -316,10 +317,10 @@ class FeedLoop:
         if found is not self._hidden:
             self._hidden = found
             # New ones, not emptied ones: what is still on its way belongs to the period before.
-            self._known = {}
+            self._known = Known(provenance(self.config))
             self._digests = {}
 
-    def _fresh_known(self) -> dict[int, int]:
+    def _fresh_known(self) -> Known:
         """What was sent, forgotten every hour so that a changed store heals by itself."""
         # Not only above: the clock may have been set back by years.
         if not 0 <= self._machine.now() - self._known_since <= _RESEND:
