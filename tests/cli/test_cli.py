@@ -358,3 +358,13 @@ def test_doctor_sees_damage(tmp_path: Path, lines: Path) -> None:
 def test_doctor_of_nothing(tmp_path: Path) -> None:
     found = json.loads(run("doctor", "--json", "--data", tmp_path / "none").stdout)
     assert next(one for one in found if one["what"] == "data folder")["state"] == "note"
+
+
+def test_a_city_that_is_not_there_is_not_exported(tmp_path: Path, lines: Path) -> None:
+    run_well("import", lines, "--data", tmp_path / "data")
+    for name in ("readings.parquet", "all.jsonl"):
+        result = run("export", tmp_path / name, "--tenant", "nocity", "--data", tmp_path / "data")
+        assert result.exit_code == 1
+        assert "no city 'nocity'" in said(result) and "default" in said(result)
+        assert not (tmp_path / name).exists()
+    assert not (tmp_path / "data" / "tenants" / "nocity").exists()

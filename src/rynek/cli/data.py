@@ -136,7 +136,7 @@ async def _export(
         opened,
     )
 
-    async with Folder(settings, tenant) as city:
+    async with Folder(settings, tenant, create=False) as city:
         if _is_readings(draft):
             return await export_readings(city, draft, progress)
         with opened(draft, "w") as out:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rynek.app import Engine, Tenant
-from rynek.base.errors import Problem
+from rynek.base.errors import NonexistentTenant, Problem
 from rynek.base.settings import Settings
 from rynek.context import operations, parse_entity, render_entity
 from rynek.history import Selection
@@ -71,12 +71,17 @@ def batched(documents: Iterator[dict[str, Any]], size: int) -> Iterator[list[dic
 class Folder:
     """A city in a data folder that no service is running on (FolderError otherwise)."""
 
-    def __init__(self, settings: Settings, tenant: str | None) -> None:
+    def __init__(self, settings: Settings, tenant: str | None, *, create: bool = True) -> None:
         self._engine = Engine(settings)
         self._name = tenant or settings.tenants.default
+        self._create = create
 
     async def __aenter__(self) -> Tenant:
         self._engine.open()
+        if not self._create and self._name not in self._engine.tenants:
+            names = ", ".join(sorted(self._engine.tenants)) or "none"
+            await self._engine.stop()
+            raise NonexistentTenant(f"there is no city {self._name!r} here; there are {names}")
         tenant = self._engine.tenants.get(self._name) or self._engine.tenant(
             self._name, create=True
         )

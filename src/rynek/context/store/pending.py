@@ -12,13 +12,16 @@ from rynek.context.store.contract import Moved
 
 
 class State(msgspec.Struct):
-    """An entity at one moment; neither an Entity nor bytes: it is not there."""
+    """An entity at one moment; neither an Entity nor bytes: it is not there. `base` is what it was
+    before the attributes in `moved` changed, where only those did."""
 
     ctx: CompiledContext | None = None
     known: Entity | None = None
     body: bytes | None = None
     times: bytes | None = None
     parts: Sheet | None = None
+    base: State | None = None
+    moved: Moved | None = None
 
     @property
     def there(self) -> bool:
@@ -28,11 +31,27 @@ class State(msgspec.Struct):
     @property
     def entity(self) -> Entity | None:
         """The entity; None where there is none."""
+        if self.known is None and self.base is not None:
+            self.known = self._derived()
         if self.known is None and self.there:
             body, times = self.encoded(), self.encoded_times()
             assert self.ctx is not None  # encoded() has seen to it
             self.known = decode(body, times, self.ctx)
         return self.known
+
+    def _derived(self) -> Entity | None:
+        """What it was with the changed attributes in it: nothing has to be decoded twice."""
+        was = self.base.entity if self.base is not None else None
+        if was is None or self.moved is None or self.parts is None:
+            return None
+        attrs = was.attrs | {attr: [now] for attr, (_, now) in self.moved.items()}
+        for attr, instances in was.attrs.items():
+            one = instances[0]
+            created, modified = self.parts.pair(attr)
+            if attr not in self.moved and one.modified_at != modified:
+                again = msgspec.structs.replace(one, created_at=created, modified_at=modified)
+                attrs[attr] = [again]
+        return msgspec.structs.replace(was, attrs=attrs, modified_at=self.parts.modified)
 
     def encoded(self) -> bytes:
         """The stored form under `ctx`, made once; it settles under which @context that is."""

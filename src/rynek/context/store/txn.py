@@ -140,7 +140,10 @@ class GroupTxn:
             attr: (held[attr][0] if attr in held else was, one)
             for attr, (was, one) in moved.items()
         }
-        pending.after = State(ctx, parts=sheet)
+        was_state = pending.after
+        # One step back and no further: a long row of changes in one group is decoded instead.
+        base = was_state if was_state.base is None or was_state.known is not None else None
+        pending.after = State(ctx, parts=sheet, base=base, moved=moved)
         pending.dirty = True
         change = Change(0, self.now, "update", entity_id, sheet.types, said, source=source)
         self.log.append((self.head + 1, self.now, encode_change(change)))

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 # A commit slower than this (a disk with slow syncs) moves to a thread so that reads go on.
-_SLOW_COMMIT_SECONDS = 0.001
+_SLOW_COMMIT_SECONDS = 0.003
 _GROUP_JOBS = 512
 # Reads get their turn after so much work of a group; one with more work than that is committed, for
 # what its jobs changed is written in one go.
