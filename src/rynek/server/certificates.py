@@ -38,10 +38,14 @@ class Certificate:
         stamp = self._stamp()
         try:
             check_certificate(*self._files)
+            self.workers.renew()
         except CertificateError as error:
             _logger.error("the certificate in use stays: %s", error)  # noqa: TRY400
+        except OSError as error:
+            # Not the certificate's fault: it is tried again.
+            _logger.error("the certificate in use stays for now: %s", error)  # noqa: TRY400
+            return
         else:
-            self.workers.renew()
             _logger.info("the certificate %s was read again", self._files[0])
         self._seen = stamp
 

@@ -14,7 +14,6 @@ import os
 import resource
 import socket
 import struct
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
@@ -27,6 +26,7 @@ _DESCRIPTORS: Final = "/proc/self/fd"
 # struct tcp_info (linux/tcp.h): milliseconds since data were last sent and last received.
 _TCP_INFO: Final = struct.Struct("=44xI4xI")
 _SPARE_FILES: Final = 256
+_UNKNOWN: Final = -1
 _SLICE: Final = 250
 _LOOK_EVERY: Final = 30
 _LOOK_FROM: Final = 64
@@ -51,6 +51,8 @@ class Doorkeeper:
     ) -> None:
         """`crowded` is told when busy connections alone reach the bound, and when no longer."""
         self._own = sock.fileno()
+        # A place for a connection to be looked at when there is no other left.
+        self._spare = os.dup(self._own)
         self._port = int(sock.getsockname()[1])
         self._family = sock.family
         self._most = server.max_connections
@@ -62,17 +64,23 @@ class Doorkeeper:
         self._told = False
         self.open = 0
 
+    def close(self) -> None:
+        """Look no more."""
+        os.close(self._spare)
+
     async def look(self) -> None:
         """Count, and where there are many or it is time, close those that must go."""
         files = _count()
-        if not self._due(files):
+        if files != _UNKNOWN and not self._due(files):
             return
         self._waited = 0
-        seen = await self._survey()
+        numbers = _numbers()
+        files = len(numbers)
+        seen = await self._survey(numbers)
         most = min(self._most, _allowed(files, len(seen)))
         leaving = choose(seen, most=most, each=self._each, exempt=self._exempt)
         for one in leaving:
-            _close(one, self._port)
+            self._end(one)
         self.open = len(seen) - len(leaving)
         if leaving:
             _logger.warning(
@@ -109,13 +117,26 @@ class Doorkeeper:
         found = ip_address(address.removeprefix("::ffff:"))
         return any(found in network for network in self._trusted)
 
-    async def _survey(self) -> list[Seen]:
+    def _end(self, one: Seen) -> None:
+        """Shut a connection down, if the descriptor still is that one."""
+        # A copy of the descriptor cannot become another connection while we look at it.
+        with contextlib.suppress(OSError):
+            os.dup2(one.number, self._spare, inheritable=False)
+            sock = socket.socket(fileno=self._spare)
+            try:
+                if sock.getsockname()[1] == self._port and sock.getpeername()[:2] == one.peer:
+                    sock.shutdown(socket.SHUT_RDWR)
+            finally:
+                sock.detach()
+        os.dup2(self._own, self._spare, inheritable=False)
+
+    async def _survey(self, numbers: list[int]) -> list[Seen]:
         """Every connection; a few at a time, so that nobody waits."""
-        numbers = [int(name) for name in os.listdir(_DESCRIPTORS)]  # noqa: PTH208
         seen: list[Seen] = []
         for start in range(0, len(numbers), _SLICE):
             for number in numbers[start : start + _SLICE]:
-                found = _look(number, self._port) if number != self._own else None
+                ours = number in (self._own, self._spare)
+                found = None if ours else _look(number, self._port)
                 if found is not None:
                     seen.append(found)
             await asyncio.sleep(0)
@@ -150,14 +171,36 @@ def _count() -> int:
     try:
         return len(os.listdir(_DESCRIPTORS))  # noqa: PTH208
     except OSError:  # no /proc, or no descriptor left to look with
-        return sys.maxsize if os.path.isdir(_DESCRIPTORS) else 0  # noqa: PTH112
+        return _UNKNOWN if os.path.isdir(_DESCRIPTORS) else 0  # noqa: PTH112
+
+
+def _numbers() -> list[int]:
+    """The descriptors that are open; with none left to look with, each that there can be is tried."""
+    try:
+        return [int(name) for name in os.listdir(_DESCRIPTORS)]  # noqa: PTH208
+    except OSError:
+        bound, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return [number for number in range(bound) if _is_open(number)]
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def room(bound: int) -> int:
+    """How many connections so many open files leave room for, at most: the rest is for files."""
+    return bound - min(_SPARE_FILES, bound // 2)
 
 
 def _allowed(files: int, connections: int) -> int:
     """How many connections the bound on open files leaves room for."""
     bound, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = max(0, files - connections)
-    return max(1, bound - others - _SPARE_FILES)
+    return max(1, room(bound) - others)
 
 
 def _look(number: int, port: int) -> Seen | None:
@@ -178,11 +221,3 @@ def _look(number: int, port: int) -> Seen | None:
         return None
     finally:
         sock.detach()
-
-
-def _close(one: Seen, port: int) -> None:
-    """Shut a connection down, if the descriptor still is that one."""
-    # A copy of the descriptor cannot become another connection while we look at it.
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(one.number)) as sock:
-        if sock.getsockname()[1] == port and sock.getpeername()[:2] == one.peer:
-            sock.shutdown(socket.SHUT_RDWR)

@@ -13,16 +13,17 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import uvloop
 
 from rynek.app import Engine
 from rynek.base.settings import Server
+from rynek.base.trouble import Trouble
 from rynek.server.certificates import Certificate
-from rynek.server.doorkeeper import Doorkeeper
-from rynek.server.listening import PortInUse, listen
+from rynek.server.doorkeeper import Doorkeeper, room
+from rynek.server.listening import PortInUse, ServeError, listen
 from rynek.server.notify import Supervisor
 from rynek.server.workers import Workers
 from rynek.web import Application
@@ -60,21 +61,21 @@ async def serve(
     settings = engine.settings.server
     files = _raise_open_files()
     # Before the data folder is touched: a port in use or a wrong certificate leaves all as it was.
-    with contextlib.closing(listen(settings)) as sock, contextlib.closing(Supervisor()) as system:
+    with contextlib.ExitStack() as stack:
+        sock = stack.enter_context(contextlib.closing(listen(settings)))
+        system = stack.enter_context(contextlib.closing(Supervisor()))
         end = _signals(on_signal)
-        most = min(settings.max_connections, max(_DOOR, files - 2 * _DOOR)) + _DOOR
-        workers = Workers(sock, settings, most)
+        workers = Workers(sock, settings, min(settings.max_connections + _DOOR, room(files)))
         certificate = Certificate(settings, workers, system)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.reload)
         _tune()
         engine.open()
         application = Application(engine)
         workers.begin(application)
-        upkeep = asyncio.create_task(
-            _upkeep(
-                Doorkeeper(sock, settings, application.refuse), application, certificate, system
-            )
+        doorkeeper = stack.enter_context(
+            contextlib.closing(Doorkeeper(sock, settings, application.refuse))
         )
+        upkeep = asyncio.create_task(_upkeep(doorkeeper, application, certificate, system))
         try:
             await engine.start()
             await _answers(sock, tls=bool(settings.tls_certificate))
@@ -84,6 +85,8 @@ async def serve(
             beside = asyncio.create_task(background()) if background else None
             await _first(end, upkeep)
             await _cancelled(beside)
+            if not end.is_set():
+                raise ServeError(f"the HTTP server has ended by itself: {workers.fault}")
         finally:
             system.stopping()
             engine.stopping.set()
@@ -111,15 +114,34 @@ async def _upkeep(
     """What the server looks after once a second; returns only when it can serve no more."""
     loop = asyncio.get_running_loop()
     told = 0.0
+    parts = {
+        part: Trouble(f"upkeep: {name}", _logger)
+        for name, part in (
+            ("bodies that stopped coming", application.bodies.sweep),
+            ("looking at the certificate", certificate.look),
+            ("counting connections", doorkeeper.look),
+        )
+    }
     while certificate.workers.working:
         if system.watchdog_seconds is not None and loop.time() - told >= system.watchdog_seconds:
             told = loop.time()
             system.alive()
-        application.bodies.sweep()
-        certificate.look()
-        await doorkeeper.look()
+        for part, trouble in parts.items():
+            await _kept_up(part, trouble)
         await asyncio.sleep(min(_LOOK_SECONDS, system.watchdog_seconds or _LOOK_SECONDS))
-    _logger.error("the HTTP server has ended by itself")
+    _logger.error("the HTTP server has ended by itself: %s", certificate.workers.fault)
+
+
+async def _kept_up(part: Callable[[], Awaitable[None] | None], trouble: Trouble) -> None:
+    """One part of the upkeep; where it fails (no descriptor is left) the others go on."""
+    try:
+        waited = part()
+        if waited is not None:
+            await waited
+    except Exception as error:
+        trouble.note(error)
+    else:
+        trouble.over()
 
 
 def _signals(on_signal: Callable[[], None] | None) -> asyncio.Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -98,9 +99,18 @@ class Workers(Server):
         """Whether the newest worker is at work."""
         return bool(self._workers) and not self._workers[-1]._task.done()
 
+    @property
+    def fault(self) -> str:
+        """What ended the newest worker, as far as it says."""
+        task = self._workers[-1]._task if self._workers else None
+        if task is None or not task.done() or task.cancelled() or task.exception() is None:
+            return "it gives no reason"
+        return f"{type(task.exception()).__name__}: {task.exception()}"
+
 
 def check_certificate(certificate: str, key: str) -> None:
-    """Whether both can be read and belong together; CertificateError when not."""
+    """Whether both can be read and belong together; CertificateError when not, OSError when there
+    is no descriptor left to read them with."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # A key with a password would ask for it on a terminal that no service has.
@@ -111,6 +121,8 @@ def check_certificate(certificate: str, key: str) -> None:
             f" without a password: {error.reason or error}"
         ) from None
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
         raise CertificateError(
             f"{error.filename or certificate}: {error.strerror or error}"
         ) from None
