@@ -176,7 +176,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), bombs(), ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "data"), list(bombs()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_zip_bombs_are_refused_within_bounded_memory(name: str, data: bytes) -> None:
     at = situation("gtfs", NOW, options={"max_unpacked": MEGABYTE})
