@@ -368,3 +368,17 @@ def test_a_city_that_is_not_there_is_not_exported(tmp_path: Path, lines: Path) -
         assert "no city 'nocity'" in said(result) and "default" in said(result)
         assert not (tmp_path / name).exists()
     assert not (tmp_path / "data" / "tenants" / "nocity").exists()
+
+
+def test_a_history_whose_log_is_damaged_is_not_repaired_but_named(
+    tmp_path: Path, lines: Path
+) -> None:
+    folder = tmp_path / "data"
+    run_well("import", lines, "--data", folder)
+    other = run("history", "repair", "--yes", "--tenant", "nocity", "--data", folder)
+    assert other.exit_code == 1 and "default" in said(other)
+    state = folder / "tenants" / "default" / "state.db"
+    state.write_bytes(b"\xff" * 100 + state.read_bytes()[100:])
+    result = run("history", "repair", "--yes", "--data", folder)
+    assert result.exit_code == 1
+    assert "state.db" in said(result) and "Traceback" not in said(result)

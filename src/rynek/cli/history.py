@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rynek.base.folder import DataFolder
+from rynek.base.storage import storage_problem
 from rynek.cli.options import config_option, data_option, settings_of, tenant_option
 
 REPAIR_EPILOG = """\b
@@ -41,7 +42,9 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
     folder = DataFolder(Path(settings.data.path))
     home = folder.tenants / (tenant or settings.tenants.default)
     if not (home / "history").is_dir():
-        raise click.ClickException(f"there is no history in {home}")
+        names = sorted(one.parent.name for one in folder.tenants.glob("*/history"))
+        here = f"; there is one of {', '.join(names)} (--tenant)" if names else ""
+        raise click.ClickException(f"there is no history in {home}{here}")
     folder.open()
     try:
         found = faults(home / "history", deep=True, progress=show_progress)
@@ -57,6 +60,11 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
         with read_changes(home) as changes:
             done = mend(home / "history", changes, show_progress)
         end_progress()
+    except Exception as error:
+        problem = storage_problem(error, home / "state.db")
+        if problem is None:
+            raise
+        raise click.ClickException(f"{problem.detail}; rynek doctor says what to do") from error
     finally:
         folder.close()
     for line in done.told or ["nothing is damaged"]:
