@@ -17,7 +17,7 @@ SHORT = {
     "cell", [one for one in cells() if one.name in SHORT], ids=lambda c: c.name
 )
 def test_intervals_hold(cell: Cell) -> None:
-    """Of 200 at least 180: were the true share 95 %, fewer came once in 600 such tests."""
+    """Of 200 at least 180: were the true share 95 %, fewer came once in 860 such tests."""
     found = measure(cell, 100)
     assert found.held >= 0.90
     assert found.false <= 0.10

@@ -71,7 +71,6 @@ class Design(Protocol):
     is only called where it can. Nothing in either may depend on the size of the effect."""
 
     name: str
-    level: int
 
     def refuses(self, task: Task) -> str | None:
         """Why not, in words that say what is missing; None where it can be used."""

@@ -19,8 +19,9 @@ from typing import Final
 import numpy as np
 
 from rynek.practices.arrays import Array
+from rynek.practices.mixture import Mixture
 
-__all__ = ["Forecast", "Learned", "learn"]
+__all__ = ["Learned", "learn"]
 
 _LEVEL_WORTH: Final = 32.0
 _NOISE_WORTH: Final = 50.0
@@ -28,44 +29,6 @@ _NOISE_VARIANCE: Final = 0.2
 _SLOPE_WORTH: Final = 0.01
 _STEPS: Final = 33
 _ROUNDS: Final = 3
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """The mean of the series over some later periods: a mixture of normal distributions."""
-
-    weights: Array
-    centres: Array
-    spreads: Array
-
-    @property
-    def mean(self) -> float:
-        """Its mean."""
-        return float(self.weights @ self.centres)
-
-    @property
-    def spread(self) -> float:
-        """Its standard deviation."""
-        within = self.spreads**2 + (self.centres - self.mean) ** 2
-        return math.sqrt(float(self.weights @ within))
-
-    def below(self, value: float) -> float:
-        """The probability that it lies below `value`."""
-        from scipy.special import ndtr
-
-        return float(self.weights @ ndtr((value - self.centres) / self.spreads))
-
-    def quantile(self, share: float) -> float:
-        """The value below which it lies with that probability."""
-        reach = 12 * float(self.spreads.max()) + float(np.ptp(self.centres))
-        low, high = self.mean - reach, self.mean + reach
-        for _ in range(80):
-            middle = (low + high) / 2
-            if self.below(middle) < share:
-                low = middle
-            else:
-                high = middle
-        return (low + high) / 2
 
 
 @dataclass(frozen=True)
@@ -80,10 +43,10 @@ class Learned:
     cells: _Cells
     weights: Array
 
-    def mean_over(self, later: Array) -> Forecast:
+    def mean_over(self, later: Array) -> Mixture:
         """Of the mean over the periods `later`, all after the fit periods."""
         centres, spreads = _predicted(self.cells, self.columns, self.fit, later)
-        return Forecast(self.weights, self.centre + self.size * centres, self.size * spreads)
+        return Mixture(self.weights, self.centre + self.size * centres, self.size * spreads)
 
     def path(self) -> Array:
         """Expected of every period: one step ahead while it was seen, from the last level then."""

@@ -17,7 +17,6 @@ from rynek.practices.simplex import simplex_least_squares
 from rynek.practices.task import Cohort, Task
 
 NAME = "augmented_synthetic_control"
-LEVEL = 3
 _BLOCKS = 5
 _RIDGES = 12
 
@@ -26,7 +25,6 @@ class AugmentedSyntheticControl:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs donors and periods as every mixture does."""

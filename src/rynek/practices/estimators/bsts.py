@@ -15,11 +15,11 @@ import numpy as np
 
 from rynek.practices.arrays import Array, mean_of
 from rynek.practices.estimate import Check, Estimate
-from rynek.practices.local_level import Forecast, Learned, learn
+from rynek.practices.local_level import Learned, learn
+from rynek.practices.mixture import Mixture
 from rynek.practices.task import Task
 
 NAME = "bsts"
-LEVEL = 3
 _LEVELS: Final = (0.01, 0.03, 0.1, 0.3)
 _COVERED: Final = 0.9
 _BLOCKS: Final = 6
@@ -33,7 +33,6 @@ class BayesianSeries:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs untreated series, enough periods for them, and forecasts that hold before."""
@@ -73,7 +72,6 @@ class BayesianSeries:
         learned = learn(series.outcome, series.regressors, series.fit, level)
         found = learned.mean_over(series.later)
         tail = (1 - task.spec.confidence) / 2
-        below = found.below(series.observed)
         return Estimate(
             NAME,
             series.observed - found.mean,
@@ -85,7 +83,7 @@ class BayesianSeries:
                 series.observed - found.quantile(1 - tail),
                 series.observed - found.quantile(tail),
             ),
-            p_value=2 * min(below, 1 - below),
+            p_value=found.p_value(series.observed),
             uncertainty=f"posterior of the forecast; the level's prior standard deviation is {level:g}",
             weights=_slopes(series, learned) if task.donors else None,
             checks=(_prior_check(series, level, found),),
@@ -153,7 +151,7 @@ def _covered(series: _Series, level: float) -> float:
     return inside / total if total else 0.0
 
 
-def _prior_check(series: _Series, level: float, found: Forecast) -> Check:
+def _prior_check(series: _Series, level: float, found: Mixture) -> Check:
     """Whether another prior of the level would say something else."""
     name = "prior of the level"
     effects = {}

@@ -18,7 +18,6 @@ from rynek.practices.placebo import by_placebos, run_placebos
 from rynek.practices.task import Cohort, Task
 
 NAME = "did"
-LEVEL = 3
 FEWEST = 4
 
 
@@ -26,7 +25,6 @@ class DifferenceInDifferences:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs somebody to compare with, and one start."""

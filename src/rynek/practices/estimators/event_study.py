@@ -20,7 +20,6 @@ from rynek.practices.placebo import by_placebos, run_placebos
 from rynek.practices.task import Task
 
 NAME = "event_study"
-LEVEL = 3
 _DRAWS = 1999
 
 
@@ -28,7 +27,6 @@ class EventStudy:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs places that never were treated."""

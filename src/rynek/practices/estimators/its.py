@@ -16,10 +16,10 @@ import numpy as np
 
 from rynek.practices.arrays import Array, Indexes, mean_of
 from rynek.practices.estimate import Estimate
+from rynek.practices.mixture import Mixture
 from rynek.practices.task import Cohort, Task
 
 NAME = "its"
-LEVEL = 1
 _GRID: Final = np.linspace(-0.45, 0.985, 60)
 _ENOUGH: Final = 3
 
@@ -28,7 +28,6 @@ class InterruptedTimeSeries:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs one start, and enough periods for what is estimated."""
@@ -51,19 +50,19 @@ class InterruptedTimeSeries:
         cohort = task.cohorts[0]
         model = _model(task, cohort)
         posterior = _posterior(model)
-        reach = posterior.interval(task.spec.confidence)
+        effect, tail = posterior.effect, (1 - task.spec.confidence) / 2
         coefficients = posterior.coefficients
         without = coefficients.copy()
         without[list(model.effects)] = 0.0
         return Estimate(
             NAME,
-            posterior.mean,
+            effect.mean,
             model.periods,
             tuple(map(float, model.outcome)),
             tuple(map(float, model.columns @ without)),
-            standard_error=posterior.spread,
-            interval=reach,
-            p_value=posterior.p_value(),
+            standard_error=effect.spread,
+            interval=(effect.quantile(tail), effect.quantile(1 - tail)),
+            p_value=effect.p_value(),
             uncertainty=(
                 "averaged over the autocorrelation by its likelihood; most likely"
                 f" {posterior.autocorrelation:.2f}"
@@ -150,51 +149,12 @@ def _seasonal(where: Indexes, season: int) -> list[Array]:
 
 @dataclass(frozen=True)
 class _Posterior:
-    """A mixture of t distributions, one an autocorrelation."""
+    """The effect, one part of the mixture an autocorrelation; the coefficients averaged over it,
+    and which autocorrelation is the most likely."""
 
-    weights: Array
-    centres: Array
-    scales: Array
-    freedom: int
+    effect: Mixture
     coefficients: Array
     autocorrelation: float
-
-    @property
-    def mean(self) -> float:
-        return float(self.weights @ self.centres)
-
-    @property
-    def spread(self) -> float:
-        """Its standard deviation."""
-        within = self.scales**2 * self.freedom / max(self.freedom - 2, 1)
-        return math.sqrt(float(self.weights @ (within + (self.centres - self.mean) ** 2)))
-
-    def below(self, value: float) -> float:
-        """The probability of an effect below `value`."""
-        from scipy.stats import t
-
-        return float(self.weights @ t.cdf((value - self.centres) / self.scales, self.freedom))
-
-    def p_value(self) -> float:
-        """Twice the smaller tail beyond zero."""
-        low = self.below(0.0)
-        return 2 * min(low, 1 - low)
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """The central interval."""
-        tail = (1 - confidence) / 2
-        return self._quantile(tail), self._quantile(1 - tail)
-
-    def _quantile(self, share: float) -> float:
-        reach = 100 * float(self.scales.max()) + float(np.ptp(self.centres))
-        low, high = self.mean - reach, self.mean + reach
-        for _ in range(80):
-            middle = (low + high) / 2
-            if self.below(middle) < share:
-                low = middle
-            else:
-                high = middle
-        return (low + high) / 2
 
 
 def _posterior(model: _Model) -> _Posterior:
@@ -216,10 +176,7 @@ def _posterior(model: _Model) -> _Posterior:
     weights = np.exp(np.array(likelihood) - max(likelihood))
     weights /= weights.sum()
     return _Posterior(
-        weights,
-        np.array(centres),
-        np.array(scales),
-        count - terms,
+        Mixture(weights, np.array(centres), np.array(scales), count - terms),
         weights @ np.array(solutions),
         float(_GRID[int(np.argmax(likelihood))]),
     )

@@ -18,7 +18,6 @@ from rynek.practices.estimate import Estimate
 from rynek.practices.task import Task
 
 NAME = "randomised"
-LEVEL = 5
 _DRAWS = 4999
 _ENUMERATED = 20_000
 _CELLS = 4_000_000
@@ -28,7 +27,6 @@ class Randomised:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs a documented lot, and enough places that it could have fallen otherwise."""

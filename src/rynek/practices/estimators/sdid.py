@@ -17,7 +17,6 @@ from rynek.practices.simplex import simplex_quadratic
 from rynek.practices.task import Cohort, Task
 
 NAME = "sdid"
-LEVEL = 3
 # The authors' regularisation of the weights of periods, in units of the noise.
 _TIME_RIDGE = 1e-6
 
@@ -26,7 +25,6 @@ class SyntheticDifferenceInDifferences:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs donors and periods as every mixture does."""

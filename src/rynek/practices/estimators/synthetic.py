@@ -20,7 +20,6 @@ from rynek.practices.simplex import simplex_least_squares
 from rynek.practices.task import Cohort, Task
 
 NAME = "synthetic_control"
-LEVEL = 3
 _FEWEST_DONORS = 2
 _FEWEST_PERIODS = 3
 # A fit before the start that is worse than this share of the outcome's spread is none.
@@ -31,7 +30,6 @@ class SyntheticControl:
     """The contract's `Design`."""
 
     name = NAME
-    level = LEVEL
 
     def refuses(self, task: Task) -> str | None:
         """Needs donors, periods before the start, and a treated place within the donors' range,
