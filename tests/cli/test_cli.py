@@ -358,6 +358,8 @@ def test_doctor_sees_damage(tmp_path: Path, lines: Path) -> None:
 def test_doctor_of_nothing(tmp_path: Path) -> None:
     found = json.loads(run("doctor", "--json", "--data", tmp_path / "none").stdout)
     assert next(one for one in found if one["what"] == "data folder")["state"] == "note"
+    run_well("token", "create", "first", "--data", tmp_path / "new")
+    assert "holds tokens, and no city yet" in run("doctor", "--data", tmp_path / "new").stdout
 
 
 def test_a_city_that_is_not_there_is_not_exported(tmp_path: Path, lines: Path) -> None:

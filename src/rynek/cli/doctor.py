@@ -122,7 +122,8 @@ def _folder(folder: Path) -> Iterator[Finding]:
     try:
         kept = int((folder / "format").read_text())
     except (OSError, ValueError):
-        yield Finding("data folder", "note", f"{folder} holds no data of rynek yet")
+        held = "tokens, and no city yet" if (folder / "system.db").is_file() else "no data yet"
+        yield Finding("data folder", "note", f"{folder} holds {held}", "rynek serve makes the rest")
         return
     if kept > FORMAT:
         yield Finding(

@@ -69,7 +69,12 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
         folder.close()
     for line in done.told or ["nothing is damaged"]:
         click.echo(line)
-    if done.rows_gone or done.rows_back:
+    if done.commits_gone:
+        click.echo(
+            f"how many readings the lost commits brought is not known: {done.rows_back} are back"
+            " from the change log; a backup may hold more"
+        )
+    elif done.rows_gone:
         click.echo(f"{done.rows_gone} readings could not be read, {done.rows_back} are back")
 
 

@@ -44,11 +44,12 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Repaired(msgspec.Struct):
-    """What a repair did, in lines for people; `rows_gone` stood in files that cannot be read, of
-    which `rows_back` came back from the change log."""
+    """What a repair did, in lines for people; `rows_gone` stood in files that cannot be read, an
+    unknown number in `commits_gone`; `rows_back` came back from the change log."""
 
     told: list[str] = []
     rows_gone: int = 0
+    commits_gone: int = 0
     rows_back: int = 0
 
 
@@ -135,6 +136,7 @@ def _fill_gaps(table: Path, aside: Path, lost: _Lost, done: Repaired) -> None:
         path, what = found
         if path.exists():
             commits.put_aside(path, aside)
+        done.commits_gone += 1
         lost.changes.append(_changes_of(table, int(path.name.split(".")[0])))
         note = {"timestamp": time.time_ns() // 1_000_000, "operation": "REPAIR"}
         write_atomically(path, json.dumps({"commitInfo": note}).encode() + b"\n")

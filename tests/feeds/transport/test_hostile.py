@@ -131,7 +131,7 @@ SAYS: dict[Serve, str] = {
     round_and_round: "more than 3 redirects",
     astray: "only http and https",
     bomb: "larger than 1048576 bytes",
-    packed_bomb: "not NGSI-LD",
+    packed_bomb: "more than 1048576 bytes after decompression",
     cut: "connection failed",
     other_protocol: "connection failed",
     header_flood: "connection failed",

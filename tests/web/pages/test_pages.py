@@ -86,6 +86,7 @@ def test_the_start_page_shows_the_cities(client: httpx.Client) -> None:
     assert "Норвегия" in text
     assert re.search(r'class="count">544<', text)
     assert 'id="network-map"' in text
+    assert "/c/default/" not in text  # neither things nor feeds: no city that anyone set up
 
 
 def test_a_recording_is_named_with_its_date(client: httpx.Client) -> None:
@@ -218,3 +219,19 @@ def test_what_is_not_there_is_said(client: httpx.Client, path: str) -> None:
     assert "<script>alert" not in answer.text
     if "i18n" not in path:
         assert "Страница није пронађена" in answer.text
+
+
+def test_a_missing_page_of_a_city_keeps_the_city(client: httpx.Client) -> None:
+    answer = client.get("/c/oslo/nothing")
+    assert answer.status_code == 404
+    assert 'href="/c/oslo/entities"' in answer.text
+    assert 'href="/c/oslo/entities"' not in client.get("/c/nowhere/nothing").text
+
+
+def test_a_long_address_is_not_said_again_a_dozen_times(client: httpx.Client) -> None:
+    usual = len(client.get("/nothing").text)
+    query = "&".join(f"name{number}={'x' * 600}" for number in range(40))
+    answer = client.get("/nothing?" + query)
+    assert answer.status_code == 404
+    assert len(answer.text) < usual + 20 * 3_000
+    assert "name0=" + "x" * 500 + "&amp;" in answer.text

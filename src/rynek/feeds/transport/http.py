@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urljoin
 
 from rynek.base.http import same_origin
 from rynek.feeds.contract import FeedConfig, WriteReport
+from rynek.feeds.kit.content import inflate
 from rynek.feeds.transport.contract import Payload, SourceError
 
 MAX_FOLLOWED = 32
@@ -102,4 +104,11 @@ class HttpSource:
             raise SourceError(f"the server answered {answer.status}")
         named = {name.lower(): value for name, value in answer.headers.items()}
         self._pending[url] = (named.get("etag"), named.get("last-modified"))
-        return Payload(answer.body, part, url)
+        return Payload(await self._plain(answer.body), part, url.removesuffix(".gz"))
+
+    async def _plain(self, body: bytes) -> bytes:
+        """Without gzip, in which archives offer their files (`stations.json.gz`)."""
+        try:
+            return await asyncio.to_thread(inflate, body, self._config.max_bytes)
+        except ValueError as error:
+            raise SourceError(str(error)) from error

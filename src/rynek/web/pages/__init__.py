@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -55,9 +57,17 @@ def pages(engine: Engine) -> list[Route]:
     ]
 
 
+def _city_of(page: Page) -> Any:
+    """The city in whose pages something went wrong; None outside of them, or where it is closed."""
+    parts = page.request.scope["path"].removeprefix(page.root).split("/")
+    return page.tenants.get(parts[2]) if parts[1:2] == ["c"] and len(parts) > 2 else None
+
+
 def problem_page(engine: Engine, request: Request, status: int, number: str = "") -> Response:
     """The page for people that says what went wrong (404, 500 …), in their language, with the
     `number` under which the log has it."""
     page = Page(Site(engine), request)
+    if status < 500:  # a city whose files are damaged may have no picture to draw a frame from
+        page.tenant = _city_of(page)
     quoted = page.t("Quote this number when you report it: %(number)s", number=number)
     return page.problem(status, quoted if number else "")

@@ -51,12 +51,24 @@ async def show(page: Page) -> Response:
         # One whose files are damaged has a page that says so; the others are shown.
         tenants = {name: tenant for name, tenant in tenants.items() if _opens(tenant)}
     await loaded([hubs_of(engine).get(name) for name in tenants])
+    if len(tenants) > 1 and _is_unused(page, engine.default_tenant):
+        tenants = {name: each for name, each in tenants.items() if name != engine.default_tenant}
     if len(tenants) == 1:
         page.tenant = next(iter(tenants.values()))
         return await city_map.show(page, hubs_of(engine).get(page.tenant.name))
     page.tenant = None
     cards = sorted((_card(page, tenant) for tenant in tenants.values()), key=lambda c: c.name)
-    return page.render("home.html", nav="home", cards=cards)
+    live = not all(card.recording for card in cards)
+    return page.render("home.html", nav="home", cards=cards, live=live)
+
+
+def _is_unused(page: Page, name: str) -> bool:
+    """Whether a city has neither things nor feeds, as the default one where others have a name."""
+    tenant = page.tenants.get(name)
+    if tenant is None or tenant.feeds.health():
+        return False
+    counts = hubs_of(page.site.engine).get(name).legend()
+    return bool(counts["loaded"]) and not counts["total"]
 
 
 def _opens(tenant: Any) -> bool:

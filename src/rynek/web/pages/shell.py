@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -32,6 +32,8 @@ __all__ = ["NotFound", "Page", "Site", "city_path", "entity_path", "licence_text
 STATIC: Final = Path(__file__).parent.parent / "static"
 THEMES: Final = ("auto", "light", "dark")
 _YEAR: Final = 365 * 86_400
+_LONGEST: Final = 500
+_LONGEST_QUERY: Final = 2_000
 _POLICY: Final[dict[str, list[str]]] = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -171,7 +173,7 @@ class Page:
 
     def param(self, name: str, default: str = "") -> str:
         """One query parameter, bounded to 500 characters."""
-        return self.request.query_params.get(name, default)[:500]
+        return self.request.query_params.get(name, default)[:_LONGEST]
 
     def render(
         self,
@@ -232,12 +234,23 @@ class Page:
         }
 
     def here(self, **changes: str) -> str:
-        """This page's address with some query parameters changed ("" takes one away)."""
-        query = {
-            key: value for key, value in self.request.query_params.items() if key != "theme"
-        } | changes
+        """This page's address with some query parameters changed ("" takes one away).
+
+        It stands in a page a dozen times: what no page reads (see `param`) is left out of it.
+        """
+        query = dict(_bounded(self.request.query_params.items())) | changes
         query = {key: value for key, value in query.items() if value}
         return _path(self.site, self.request) + ("?" + urlencode(query) if query else "")
+
+
+def _bounded(given: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    left = _LONGEST_QUERY
+    for name, value in given:
+        left -= len(name) + len(value[:_LONGEST])
+        if left < 0:
+            return
+        if name != "theme":
+            yield name, value[:_LONGEST]
 
 
 def licence_text(page: Page, licence: Licence) -> str:

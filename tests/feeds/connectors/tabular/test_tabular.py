@@ -251,6 +251,13 @@ def test_a_proposal_is_a_mapping_that_works(
     assert len(run.feed(data)) > 0
 
 
+def test_one_broken_time_makes_no_column_of_texts() -> None:
+    rows = ["id;measured_at;level", *(f"{n};0{n}.03.2026 07:30;{n}" for n in range(1, 8)), "8;?;3"]
+    mapping = parse(propose_mapping("\n".join(rows).encode()))
+    assert mapping.time is not None
+    assert (mapping.time.column, mapping.time.format) == ("measured_at", "%d.%m.%Y %H:%M")
+
+
 def test_geojson_without_mapping_proposes_geometry(recorded: Callable[[str], bytes]) -> None:
     mapping = parse(propose_mapping(recorded("geo/kyiv_traffic_signals.geojson.gz")))
     assert mapping.location is not None

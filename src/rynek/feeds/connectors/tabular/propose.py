@@ -121,10 +121,14 @@ def _time_format(name: str, texts: list[str], numeric: bool) -> str | None:
     if numeric and not _TIME_NAME.search(name):
         return None
     candidates: list[str] = [""] if numeric else ["", *_FORMATS]
-    for candidate in candidates:
-        if all(when(text, "UTC", candidate or None) is not None for text in texts):
-            return candidate
-    return None
+    read = {
+        candidate: sum(when(text, "UTC", candidate or None) is not None for text in texts)
+        for candidate in candidates
+    }
+    best = max(candidates, key=lambda candidate: read[candidate])
+    # A few broken cells make no column of texts; a feed counts them as errors.
+    enough = 0.5 if _TIME_NAME.search(name) else 0.95
+    return best if read[best] > enough * len(texts) else None
 
 
 def propose_mapping(data: bytes) -> str:
