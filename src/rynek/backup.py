@@ -26,6 +26,7 @@ from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
 from rynek.base.sqlite import connect, database_fault, is_set_aside
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
+from rynek.practices.cards import FILE
 
 ABOUT: Final = "backup.json"
 SUMS: Final = "SHA256SUMS"
@@ -34,7 +35,8 @@ _ATTEMPTS: Final = 5
 _MOUNTED: Final = (
     "{} is a mount point, which cannot be replaced: choose a folder inside it as --data"
 )
-_DATABASES: Final = ("state.db", "system.db")
+_SHARED: Final = ("system.db", FILE)
+_DATABASES: Final = ("state.db", *_SHARED)
 _LEFT_OUT: Final = frozenset(
     ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]
 )
@@ -80,11 +82,12 @@ def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[Abo
         with tarfile.open(fileobj=file, mode="w") as tar:
             archive = Archive(tar)
             for path in sorted(data.iterdir()):
-                if path.name not in _LEFT_OUT and path.name[0] != "." and path.is_file():
+                kept = path.name not in _LEFT_OUT and not is_set_aside(path.name)
+                if kept and path.name[0] != "." and path.is_file():
                     archive.add(path, Path(path.name))
-            if (data / "system.db").exists():
-                copy = _copied(data / "system.db", room / "system.db")
-                archive.add(copy, Path("system.db"))
+            for name in _SHARED:
+                if (data / name).exists():
+                    archive.add(_copied(data / name, room / name), Path(name))
             for tenant in sorted((data / "tenants").iterdir()):
                 if tenant.is_dir():
                     progress(tenant.name)

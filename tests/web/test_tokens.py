@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rynek.base.errors import Damaged
+from rynek.base.errors import Damaged, Unauthorized
+from rynek.practices.cards import Viewer
 from rynek.web import Access, TokenStore
 
 
@@ -45,3 +46,26 @@ def test_a_failure_that_passes_leaves_the_tokens_known(tmp_path: Path) -> None:
     assert tokens.find(secret)
     tokens.close()
     other.close()
+
+
+def test_what_a_token_writes_of_practice_cards(tmp_path: Path) -> None:
+    tokens = TokenStore(tmp_path / "system.db")
+    cities = ("kyiv", "ruse")
+    closed, reading, open_ = (Access(right, tokens) for right in ("none", "read", "write"))
+    with pytest.raises(Unauthorized):
+        closed.viewer(None, cities)
+    assert reading.viewer(None, cities) == (Viewer(), "")
+    assert open_.viewer(None, cities) == (Viewer(owners=frozenset(cities)), "")
+    for scope, owners, admin in (
+        ("read", (), False),
+        ("write:kyiv", ("kyiv",), False),
+        ("write", cities, False),
+        ("admin:ruse", ("ruse",), False),
+        ("admin", cities, True),
+    ):
+        secret = tokens.create(scope, (scope,))
+        wanted = Viewer(member=True, owners=frozenset(owners), admin=admin)
+        assert closed.viewer(f"Bearer {secret}", cities) == (wanted, scope)
+    with pytest.raises(Unauthorized):
+        open_.viewer("Bearer rynek_wrong", cities)
+    tokens.close()

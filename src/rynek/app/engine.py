@@ -27,6 +27,8 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
+from rynek.practices.cards import FILE as CARDS_FILE
+from rynek.practices.cards import Cards
 from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
@@ -90,6 +92,7 @@ class Engine:
         self.access = Access(
             self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
         )
+        self.cards = Cards(self.folder.path / CARDS_FILE)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
             if path.is_dir() and known:
@@ -190,6 +193,7 @@ class Engine:
         await self.guard.aclose()
         await self.client.aclose()
         self.tokens.close()
+        self.cards.close()
         self.folder.close()
 
 

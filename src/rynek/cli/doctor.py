@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -78,8 +79,9 @@ def _looked(data: Path | None, config: Path | None, *, deep: bool) -> Iterator[F
     yield _space(folder)
     yield _port(settings, running)
     if folder.is_dir():
-        system = folder / "system.db"
-        yield from _guarded("system.db", lambda: check_database(system, "system.db", deep=deep))
+        for name in ("system.db", "practices.db"):
+            check = partial(check_database, folder / name, name, deep=deep)
+            yield from _guarded(name, check)
         for tenant in sorted((folder / "tenants").glob("*")):
             if tenant.is_dir():
                 yield from _tenant(tenant, deep=deep)

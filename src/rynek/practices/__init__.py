@@ -2,6 +2,7 @@
 
 `evaluate(specification, folder)` estimates an effect by one of `DESIGNS`, with its checks, its level
 of evidence and a sentence in six languages. Nothing in the choice of a design depends on its result.
+Practice cards have a face of their own: `rynek.practices.cards`.
 """
 
 from rynek.practices.estimate import Check, Design, Estimate

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from rynek.base.errors import Forbidden, Problem, Unauthorized
 from rynek.base.ids import SERVICE_TENANT
+from rynek.practices.cards import Viewer
 from rynek.web.tokens import Token, TokenStore
 
 Right = Literal["read", "write", "admin"]
@@ -31,15 +33,34 @@ class Access:
             if _LEVEL[right] <= self._anonymous and tenant != SERVICE_TENANT:
                 return None
             raise Unauthorized(f"to {right} here, send a token: Authorization: Bearer …")
+        token = self._token(authorization)
+        if not token.allows(right, tenant):
+            raise Forbidden(f"the token {token.name!r} may not {right} in the tenant {tenant!r}")
+        return token
+
+    def _token(self, authorization: str) -> Token:
         scheme, _, secret = authorization.partition(" ")
         if not hmac.compare_digest(scheme.lower().encode(), b"bearer") or not secret:
             raise Unauthorized("send the token as Authorization: Bearer …")
         token = self._tokens.find(secret.strip())
         if token is None:
             raise Unauthorized("the token is unknown, revoked or expired")
-        if not token.allows(right, tenant):
-            raise Forbidden(f"the token {token.name!r} may not {right} in the tenant {tenant!r}")
         return token
+
+    def viewer(self, authorization: str | None, tenants: Iterable[str]) -> tuple[Viewer, str]:
+        """What a client may see and write of practice cards, and its token's name ("" without one).
+
+        It writes the cards of each of `tenants` in which it may write, and an admin all of them.
+        Unauthorized for a wrong token, or none where nothing may be read without.
+        """
+        if authorization is None:
+            if self._anonymous < _LEVEL["read"]:
+                raise Unauthorized("to read here, send a token: Authorization: Bearer …")
+            writes = self._anonymous >= _LEVEL["write"]
+            return Viewer(owners=frozenset(tenants if writes else ())), ""
+        token = self._token(authorization)
+        owners = frozenset(name for name in tenants if token.allows("write", name))
+        return Viewer(member=True, owners=owners, admin="admin" in token.scopes), token.name
 
     def check_watcher(self, authorization: str | None, *, local: bool) -> None:
         """Pass who may see the service's own figures, or raise as `check` does.
