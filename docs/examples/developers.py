@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,21 +12,18 @@ from pathlib import Path
 
 def main() -> None:
     """Serve a new folder on a free port; receivers of notifications may be on this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         opened = {"RYNEK_ACCESS_ANONYMOUS": "write", "RYNEK_NETWORK_ALLOW_PRIVATE": "true"}
         server = subprocess.Popen(
-            [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", str(port)],
+            [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", "0"],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | opened,
         )
         try:
             assert server.stdout is not None
-            print(server.stdout.readline().strip())  # ready http://127.0.0.1:…/
-            run_all(f"http://127.0.0.1:{port}")
+            address = server.stdout.readline().split()[-1].rstrip("/")  # ready http://127.0.0.1:…/
+            run_all(address)
         finally:
             server.terminate()
             server.wait(timeout=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,19 +14,16 @@ PAGE = Path(__file__).parents[1] / "queries.md"
 
 def main() -> None:
     """Serve a new folder on a free port and run the page from top to bottom."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(
-            [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", str(port)],
+            [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", "0"],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"RYNEK_ACCESS_ANONYMOUS": "write"},
         )
         try:
             assert server.stdout is not None
-            print(server.stdout.readline().strip())  # ready http://127.0.0.1:…/
+            address = server.stdout.readline().split()[-1].rstrip("/")  # ready http://127.0.0.1:…/
             blocks = re.findall(
                 r"^```sh\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
             )
@@ -36,7 +32,7 @@ def main() -> None:
                 capture_output=True,
                 text=True,
                 timeout=60,
-                env=os.environ | {"API": f"http://127.0.0.1:{port}/ngsi-ld/v1"},
+                env=os.environ | {"API": f"{address}/ngsi-ld/v1"},
                 check=False,
             )
             print(done.stdout)

@@ -6,7 +6,6 @@ import http.server
 import json
 import os
 import queue
-import socket
 import subprocess
 import sys
 import tempfile
@@ -46,21 +45,18 @@ def main() -> None:
     """Serve a new folder that anyone may write to and that may notify this machine."""
     receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         opened = {"RYNEK_ACCESS_ANONYMOUS": "write", "RYNEK_NETWORK_ALLOW_PRIVATE": "true"}
         server = subprocess.Popen(
-            [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", str(port)],
+            [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", "0"],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | opened,
         )
         try:
             assert server.stdout is not None
-            print(server.stdout.readline().strip())  # ready http://127.0.0.1:…/
-            run(f"http://127.0.0.1:{port}/ngsi-ld/v1", receiver.server_port)
+            address = server.stdout.readline().split()[-1].rstrip("/")  # ready http://127.0.0.1:…/
+            run(f"{address}/ngsi-ld/v1", receiver.server_port)
         finally:
             server.terminate()
             server.wait(timeout=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,11 +33,8 @@ def call(method: str, url: str, body: object = None) -> Any:
 
 def main() -> None:
     """Serve a new folder on a free port, with writing open to everyone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", str(port)]
+        command = [sys.executable, "-m", "rynek", "serve", "--data", folder, "--port", "0"]
         server = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -47,8 +43,8 @@ def main() -> None:
         )
         try:
             assert server.stdout is not None
-            print(server.stdout.readline().strip())  # ready http://127.0.0.1:…/
-            api = f"http://127.0.0.1:{port}/ngsi-ld/v1"
+            address = server.stdout.readline().split()[-1].rstrip("/")  # ready http://127.0.0.1:…/
+            api = f"{address}/ngsi-ld/v1"
             call("POST", f"{api}/entities", BUS)
             later = {"value": 24, "observedAt": "2026-11-22T10:00:20Z"}
             call("PATCH", f"{api}/entities/{BUS['id']}/attrs/speed", later)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ import httpx
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
+_numbers = count()
 PATIENCE = 90.0
 """Seconds after which something that should happen counts as missing; no measure of speed."""
 
@@ -47,10 +49,8 @@ class Service:
     """One running service."""
 
     def __init__(self, command: str, folder: Path, *more: str, **settings: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder.with_name(f"{folder.name}-{self.port}.log")
-        arguments = [command, "--port", str(self.port), "--data", str(folder), *more]
+        self.log = folder.with_name(f"{folder.name}-{next(_numbers)}.log")
+        arguments = [command, "--port", "0", "--data", str(folder), *more]
         with self.log.open("wb") as out, self.log.with_suffix(".err").open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "rynek", *arguments],
@@ -59,12 +59,14 @@ class Service:
                 env=environment() | settings,
             )
         until(self._ready, "ready")
+        self.url = self.printed().split()[1].rstrip("/")
+        self.port = int(self.url.rpartition(":")[2])
         self.client = httpx.Client(base_url=self.url, timeout=60)
 
     def _ready(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"it ended: {self.errors()}")
-        return self.printed().startswith("ready ")
+        return self.printed().startswith("ready ") and self.printed().endswith("\n")
 
     def printed(self) -> str:
         """What it printed to stdout."""

@@ -53,6 +53,22 @@ def test_it_goes_on_when_no_descriptor_is_left(tmp_path: Path) -> None:
     assert service.stop() == 0
 
 
+def test_a_port_of_the_systems_choice_is_known_as_its_own(tmp_path: Path) -> None:
+    service = Service(
+        "serve", tmp_path / "data", RYNEK_ACCESS_ANONYMOUS="write"
+    )  # fmt: skip
+    context = f"{service.url}/ngsi-ld/v1/jsonldContexts/none"
+    answer = service.client.post(
+        "/ngsi-ld/v1/entities",
+        json={"@context": context, "id": "urn:x:1", "type": "Room"},
+        headers={"Content-Type": "application/ld+json"},
+    )
+    # Not asked over the network, where it would wait for itself.
+    assert answer.status_code == 504, answer.text
+    assert "no such @context is hosted here" in answer.json()["detail"]
+    assert service.stop() == 0
+
+
 ENDING = """
 import sys
 from rynek.cli import main

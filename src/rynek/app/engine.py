@@ -49,6 +49,7 @@ class Engine:
         )
         self.clock = SystemClock()
         self.default_tenant = settings.tenants.default
+        self.port = settings.server.port  # the server says which one it got for 0, or from systemd
         self.stopping = asyncio.Event()
         self.started = time.monotonic()
         told = settings.log
@@ -74,7 +75,7 @@ class Engine:
         host = "127.0.0.1" if server.host in ("", "0.0.0.0", "::") else server.host  # noqa: S104
         name = f"[{host}]" if ":" in host else host
         scheme = "https" if server.tls_certificate else "http"
-        return f"{scheme}://{name}:{server.port}{server.base_path}"
+        return f"{scheme}://{name}:{self.port}{server.base_path}"
 
     @cached_property
     def alias(self) -> str:

@@ -189,7 +189,7 @@ class Tenant:
             stored,
             self._engine.guard,
             list(settings.context.default),
-            own_authorities(settings.server.host, settings.server.port),
+            own_authorities(settings.server.host, self._engine.port),
         )
 
     @property

@@ -63,6 +63,7 @@ async def serve(
     # Before the data folder is touched: a port in use or a wrong certificate leaves all as it was.
     with contextlib.ExitStack() as stack:
         sock = stack.enter_context(contextlib.closing(listen(settings)))
+        engine.port = sock.getsockname()[1]
         system = stack.enter_context(contextlib.closing(Supervisor()))
         end = _signals(on_signal)
         workers = Workers(sock, settings, min(settings.max_connections + _DOOR, room(files)))
