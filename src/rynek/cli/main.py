@@ -17,6 +17,7 @@ from rynek.cli.demo import demo
 from rynek.cli.doctor import doctor
 from rynek.cli.feed import feed
 from rynek.cli.history import history
+from rynek.cli.index import index
 from rynek.cli.practice import practice
 from rynek.cli.serve import serve
 from rynek.cli.token import token
@@ -30,6 +31,7 @@ Examples:
   rynek backup monday.tar                    everything in one file, also while it runs
   rynek doctor                               is everything as it should be
   rynek practice evaluate zone.toml          what a practice changed
+  rynek index run smart.toml                 cities compared, and how sure that is
 """
 
 
@@ -55,6 +57,7 @@ for command in (
     history,
     doctor,
     practice,
+    index,
 ):
     cli.add_command(command)
 

@@ -1,0 +1,81 @@
+"""`rynek index`: a composite index with its uncertainty."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group()
+def index() -> None:
+    r"""Compare cities and regions, and how sure that is.
+
+    \b
+    Examples:
+      rynek index run smart.toml             who leads, and who cannot be told apart
+      rynek index run smart.toml --json      every figure
+    """
+
+
+@index.command()
+@click.argument("specification", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with every figure.")
+def run(specification: Path, as_json: bool) -> None:
+    """Compute the index of SPECIFICATION (TOML); see docs/indexes.md for its keys.
+
+    The table that it names lies beside it. Nothing is written. What is impossible in the table is
+    refused with its cell, and the exit code is 1.
+    """
+    from rynek.indicators import document, evaluate_index, load_specification
+
+    found = document(evaluate_index(load_specification(specification), specification.parent))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    _print(found)
+
+
+def _said(text: Any) -> str:
+    return str(text.get("en") or next(iter(text.values()), "")) if isinstance(text, dict) else text
+
+
+def _print(found: dict[str, Any]) -> None:
+    click.echo(_said(found["name"]))
+    if found["statement"]:
+        click.echo(_said(found["statement"]))
+    click.echo(
+        f"{len(found['units'])} units, {len(found['left_out'])} left out; {found['runs']} variants"
+    )
+    for kind in ("groups", "units"):
+        rows = [row for row in found[kind] if row["rank"] is not None]
+        rows.sort(key=lambda row: row["rank"])
+        if not rows:
+            continue
+        click.echo(f"\n{kind}: rank, interval over {found['interval']:.0%} of the variants, score")
+        for row in rows[:15]:
+            low, high = row.get("rank_interval", (None, None))
+            spread = f"{low:g}-{high:g}" if low is not None else ""
+            click.echo(f"{row['rank']:6g}  {spread:>9}  {row['score']:8.2f}  {_said(row['name'])}")
+        if len(rows) > 15:
+            click.echo(f"        … {len(rows) - 15} more (--json)")
+        _print_leading(found["leading"][kind], {row["id"]: _said(row["name"]) for row in rows})
+    if found["variance"] and found["variance"]["choices"]:
+        click.echo("\nwhich choice moves the ranking (share of the variance alone; in all):")
+        for name, part in found["variance"]["choices"].items():
+            click.echo(f"  {name:14} {part['first']:6.1%} {part['total']:6.1%}")
+    click.echo(f"\n{found['wording']}")
+
+
+def _print_leading(told: dict[str, Any] | None, names: dict[str, str]) -> None:
+    if told is None:
+        return
+    leader = names[told["leader"]]
+    if told["told_apart"]:
+        click.echo(f"{leader} is ahead of every other")
+        return
+    near = [names[one["id"]] for one in told["not_told_apart"]]
+    more = f" and {len(near) - 5} more" if len(near) > 5 else ""
+    click.echo(f"{leader} cannot be told apart from {', '.join(near[:5])}{more}")

@@ -1,0 +1,1 @@
+"""The composite index, by the OECD/JRC Handbook on Constructing Composite Indicators (2008)."""

@@ -1,0 +1,1 @@
+"""Reference tables: what other tables are divided by, joined on and named after."""
