@@ -48,6 +48,8 @@ export function options(
   hooks: uPlot.Hooks.Arrays,
 ): uPlot.Options {
   const ink = token("muted");
+  // Around a single time uPlot would show years.
+  const only = answer.t[0] === answer.t.at(-1) && answer.t[0] !== undefined ? answer.t[0] / 1000 : undefined;
   const axis: Partial<uPlot.Axis> = {
     stroke: ink,
     font: `12px ${token("font")}`,
@@ -85,7 +87,7 @@ export function options(
       { ...axis, values: (_, splits) => timeLabels(splits), space: 70 },
       { ...axis, size: (_, values) => 16 + Math.max(3, ...(values ?? []).map((v) => v.length)) * 7.2, values: (_, splits) => splits.map((v) => numeral(v)) },
     ],
-    scales: { x: { range: (_, low, high) => (low === high ? [low - 1800, high + 1800] : [low, high]) }, y: { range: (_, low, high) => spread(low, high) } },
+    scales: { x: { range: (_, low, high) => (only === undefined ? [low, high] : [only - 1800, only + 1800]) }, y: { range: (_, low, high) => spread(low, high) } },
     cursor: { drag: { x: true, y: false }, points: { size: 8 } },
     legend: { live: true },
   };
