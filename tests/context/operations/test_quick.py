@@ -154,11 +154,11 @@ def _step(txn: Txn, step: tuple[Any, ...]) -> object:
     return done.body() if done is not None else None
 
 
-def _job(steps: list[tuple[Any, ...]], seen: list[Any]) -> Callable[[Txn], None]:
-    def job(txn: Txn) -> None:
+def _job(steps: list[tuple[Any, ...]], seen: list[Any]) -> Callable[[GroupTxn], None]:
+    def job(txn: GroupTxn) -> None:
         seen.extend(_step(txn, step) for step in steps)
         # What a subscription would look at.
-        seen.append([[_plain(one) for one in pair] for pair in txn.changes()])
+        seen.append([[_plain(one.before), _plain(one.after)] for one in txn.written()])
 
     return job
 

@@ -100,7 +100,7 @@ def test_the_watch_sees_each_entity_of_a_job_once_before_and_after(tmp_path: Pat
         seen: list[list[tuple[Entity | None, Entity | None]]] = []
 
         def watch(txn: GroupTxn) -> None:
-            seen.append(txn.changes())
+            seen.append([(one.before, one.after) for one in txn.written()])
 
         def twice(txn: Txn) -> None:
             for value in (2, 3):

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rynek.context import Entity, core_context, parse_entity
+from rynek.context.store.pending import State
+from rynek.context.store.written import Written
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.index import SubscriptionIndex
 from rynek.context.subscriptions.match import concerns
@@ -41,7 +43,7 @@ def bus(**attrs: Any) -> dict[str, Any]:
 
 def found(index: SubscriptionIndex, before: Any, after: Any) -> set[str]:
     """The ids that a change could concern."""
-    got = index.candidates(entity(before), entity(after))
+    got = index.candidates(Written("urn:b:1", State(LD, entity(before)), State(LD, entity(after))))
     return set() if got is None else {one.id for one in got[1]}
 
 

@@ -126,7 +126,9 @@ class RemoteSubscriptions:
         for part in parts:
             whole = await self._merged(one, remote, part)
             delta = part.delta(whole)
-            if one.selects(delta.subject) and meets(one.query, delta.subject, self._context.get):
+            if one.selects(delta.id, delta.types) and meets(
+                one.query, delta.subject, self._context.get
+            ):
                 found.append(delta)
         return found
 
@@ -157,7 +159,7 @@ class RemoteSubscriptions:
         def body(n: int) -> bytes:
             return notification_body(one, self._id(n), now, deltas, get, now)
 
-        await self._send(one, [delta.subject.id for delta in deltas], body)
+        await self._send(one, [delta.id for delta in deltas], body)
 
     async def _send(self, one: Subscription, ids: list[str], body: Callable[[int], bytes]) -> None:
         """Put it into the line of the subscriber."""

@@ -100,7 +100,7 @@ def _selected(one: Subscription, document: dict[str, Any], ld: CompiledContext) 
     if not isinstance(entity_id, str) or not isinstance(names, list) or not names:
         return True
     iris = [ld.expand_term(name) for name in names if isinstance(name, str)]
-    return one.selects(Entity(entity_id, iris, {}))
+    return one.selects(entity_id, iris)
 
 
 class Part(msgspec.Struct):

@@ -131,14 +131,6 @@ class Txn(Protocol):
         """Keep this very version of a @context, so that `Store.context_by_id` finds it."""
         ...
 
-    def changes(self) -> list[tuple[Entity | None, Entity | None]]:
-        """Each entity that this job wrote so far, once: as it was before the job, and as it is."""
-        ...
-
-    def encoded(self, entity: Entity, ctx: CompiledContext) -> bytes:
-        """An entity in its stored form under `ctx`, which this job may be about to write."""
-        ...
-
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message for `target` in the outbox, in this job's commit; its number, from which
         `body` makes the message. `about`, `head`: see store.outbox.Message."""

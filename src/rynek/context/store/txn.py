@@ -10,7 +10,7 @@ import msgspec
 
 from rynek.base.clock import Clock
 from rynek.context.changes import Change
-from rynek.context.formats import Sheet, encode_body
+from rynek.context.formats import Sheet
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.store.contract import Moved
@@ -19,6 +19,7 @@ from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import encode_change
 from rynek.context.store.outbox import Message
 from rynek.context.store.pending import Pending, State
+from rynek.context.store.written import Written
 
 
 class GroupTxn:
@@ -73,23 +74,19 @@ class GroupTxn:
         """Whether the current job wrote any entity."""
         return bool(self._undo)
 
-    def changes(self) -> list[tuple[Entity | None, Entity | None]]:
-        """Each entity that the current job wrote, once: as it was before the job, and as it is."""
+    def written(self) -> list[Written]:
+        """Each entity that the current job wrote, once."""
         first: dict[str, State] = {}
+        again: set[str] = set()
         for entity_id, state, _, _ in self._undo:
-            first.setdefault(entity_id, state)
-        return [(was.entity, self.pending[one].after.entity) for one, was in first.items()]
-
-    def encoded(self, entity: Entity, ctx: CompiledContext) -> bytes:
-        """An entity in its stored form under `ctx`: the very bytes that are written, if it is
-        written under that."""
-        pending = self.pending.get(entity.id)
-        state = None if pending is None else pending.after
-        if state is None or state.known is not entity or state.ctx is None:
-            return encode_body(entity, ctx)
-        if state.ctx is not ctx and state.ctx.id != ctx.id:
-            return encode_body(entity, ctx)
-        return state.encoded()
+            if first.setdefault(entity_id, state) is not state:
+                again.add(entity_id)
+        found = []
+        for entity_id, was in first.items():
+            now = self.pending[entity_id].after
+            # Of an entity that was written again what differs altogether is not known.
+            found.append(Written(entity_id, was, now, None if entity_id in again else now.moved))
+        return found
 
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message in the outbox: it leaves after the commit. `body` gets its number."""

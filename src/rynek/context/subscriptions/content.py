@@ -10,10 +10,9 @@ import msgspec
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import TooComplexQuery
-from rynek.context.formats import Inliner, encode_body, render_entity, render_feature
+from rynek.context.formats import Inliner, render_entity, render_feature
 from rynek.context.formats.render import outer_value
 from rynek.context.formats.values import NONE
-from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 from rynek.context.query import object_ids
 from rynek.context.subscriptions.conform import conforming, conforming_instance
@@ -38,7 +37,6 @@ _MAX_LINKED: Final = 1000
 _dumps: Final = msgspec.json.Encoder().encode
 
 Lookup = Callable[[str], Entity | None]
-Encoded = Callable[[Entity, CompiledContext], bytes]
 
 
 def notification_body(
@@ -48,10 +46,9 @@ def notification_body(
     deltas: Sequence[Delta],
     lookup: Lookup,
     deleted_at: int,
-    encoded: Encoded = encode_body,
 ) -> bytes:
     """A Notification (§5.3.1) about these changes, as bytes. `lookup` finds linked entities;
-    `deleted_at` is when what is gone was deleted; `encoded` gives an entity as it is stored."""
+    `deleted_at` is when what is gone was deleted."""
     ld = one.notify_ld
     head = (
         f'{{"id":"{notification_id}","type":"Notification","subscriptionId":{one.id_json},'
@@ -62,8 +59,8 @@ def notification_body(
         return head + _dumps(_collection(one, deltas, lookup, deleted_at)) + b"}"
     if one.plain:
         bodies = [
-            encoded(delta.after, ld)
-            if delta.after is not None and not delta.deleted
+            delta.body(ld)
+            if not (delta.went or delta.deleted)
             else _dumps(_document(one, delta, lookup, deleted_at))
             for delta in deltas
         ]
@@ -89,7 +86,7 @@ def _collection(
     for delta in deltas:
         document = _document(one, delta, lookup, deleted_at)
         subject = delta.subject
-        if delta.after is None:
+        if delta.went:
             subject = msgspec.structs.replace(subject, attrs={})
         features.append(render_feature(subject, ld, view, document=document))
     if one.join == "flat":
@@ -286,7 +283,7 @@ def _linked(
     one: Subscription, deltas: Sequence[Delta], lookup: Lookup
 ) -> list[tuple[Entity, dict[str, Any]]]:
     """The linked entities of flattened retrieval (§4.5.23.3), each once, with their documents."""
-    there = {delta.subject.id for delta in deltas}
+    there = {delta.id for delta in deltas}
     entities = [delta.after for delta in deltas if delta.after is not None]
     views = {attr: one.view.of_linked(attr) for entity in entities for attr in entity.attrs}
     out: list[tuple[Entity, dict[str, Any]]] = []

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rynek.context.formats import encode_body
+from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
+from rynek.context.store.contract import Moved
+from rynek.context.store.written import Written
 from rynek.context.subscriptions.model import (
     ATTRIBUTE_CREATED,
     ATTRIBUTE_DELETED,
@@ -15,7 +19,7 @@ from rynek.context.subscriptions.model import (
     Subscription,
 )
 
-__all__ = ["Delta", "same"]
+__all__ = ["Altered", "Delta", "delta_of", "same"]
 
 
 class Delta:
@@ -23,16 +27,19 @@ class Delta:
 
     The instances of attributes are told apart by dataset id: one that was not there before is
     created, one that is gone is deleted, one of which any member but the system's times differs
-    is updated. `subject` is the entity as it is, or as it was last. Nothing of an entity that is deleted as a whole is an attribute's deletion: it has
-    a trigger of its own.
+    is updated. An entity `came` that was not there before, and `went` when it is deleted: nothing
+    of it is an attribute's deletion then, that has a trigger of its own.
     """
 
     def __init__(self, before: Entity | None, after: Entity | None) -> None:
-        self.before = before
-        self.after = after
+        self._before = before
+        self._after = after
         subject = after if after is not None else before
         assert subject is not None
-        self.subject = subject
+        self.id = subject.id
+        self.types = subject.types
+        self.came = before is None
+        self.went = after is None
         self.created: list[tuple[str, Instance]] = []
         self.updated: list[tuple[str, Instance, Instance]] = []
         self.deleted: list[tuple[str, Instance]] = []
@@ -48,6 +55,32 @@ class Delta:
                 if attr not in after.attrs:
                     self.deleted += [(attr, one) for one in was]
 
+    @property
+    def before(self) -> Entity | None:
+        """The entity as it was; None where it was not there."""
+        return self._before
+
+    @property
+    def after(self) -> Entity | None:
+        """The entity as it is; None where it is gone."""
+        return self._after
+
+    @property
+    def subject(self) -> Entity:
+        """The entity as it is, or as it was last."""
+        subject = self.after if not self.went else self.before
+        assert subject is not None
+        return subject
+
+    def instances(self, attr: str) -> Sequence[Instance]:
+        """The instances of an attribute of the subject."""
+        return self.subject.attrs.get(attr, ())
+
+    def body(self, ld: CompiledContext) -> bytes:
+        """The entity as it is, in the form in which it is stored under `ld`."""
+        assert self._after is not None  # who asks has looked whether it `went`
+        return encode_body(self._after, ld)
+
     def _compare(self, attr: str, was: list[Instance], instances: list[Instance]) -> None:
         before = {one.dataset_id: one for one in was}
         for one in instances:
@@ -61,7 +94,7 @@ class Delta:
     @property
     def names(self) -> Iterable[str]:
         """The attributes that any trigger is about; of an entity that came or went, all."""
-        if self.before is None or self.after is None:
+        if self.came or self.went:
             return self.subject.attrs.keys()
         changed = {attr for attr, _, _ in self.updated}
         changed.update(attr for attr, _ in self.created)
@@ -71,22 +104,68 @@ class Delta:
     @property
     def empty(self) -> bool:
         """Whether nothing changed that a trigger could be about."""
-        if self.before is None or self.after is None:
-            return self.before is self.after
+        if self.came or self.went:
+            return self.came and self.went
         return not (self.created or self.updated or self.deleted)
 
     def triggers(self, one: Subscription) -> bool:
         """Whether the subscription is to be notified of such a change (§5.2.12)."""
         wanted, watched = one.triggers, one.watched
-        if self.after is None:
+        if self.went:
             return ENTITY_DELETED in wanted and _any(self.subject.attrs, watched)
-        if self.before is None and ENTITY_CREATED in wanted and _any(self.after.attrs, watched):
+        if self.came and ENTITY_CREATED in wanted and _any(self.subject.attrs, watched):
             return True
         return (
             (ATTRIBUTE_UPDATED in wanted and _any_of(self.updated, watched))
             or (ATTRIBUTE_CREATED in wanted and _any_of(self.created, watched))
             or (ATTRIBUTE_DELETED in wanted and _any_of(self.deleted, watched))
         )
+
+
+class Altered(Delta):
+    """The same of an entity of which only known attributes were written, each with one instance of
+    the kind that it had: nothing is decoded but what somebody asks for."""
+
+    def __init__(self, written: Written, moved: Moved) -> None:
+        self._written = written
+        self.id = written.id
+        self.types = written.types
+        self.came = self.went = False
+        self.created = []
+        self.updated = [
+            (attr, was, one) for attr, (was, one) in moved.items() if not same(was, one)
+        ]
+        self.deleted = []
+
+    @property
+    def before(self) -> Entity | None:
+        """The entity as it was."""
+        return self._written.before
+
+    @property
+    def after(self) -> Entity | None:
+        """The entity as it is."""
+        return self._written.after
+
+    def instances(self, attr: str) -> Sequence[Instance]:
+        """The instances of an attribute."""
+        return self._written.instances(attr)
+
+    def body(self, ld: CompiledContext) -> bytes:
+        """The entity in its stored form: the very bytes where it stands under `ld`."""
+        stored = self._written.body(ld)
+        if stored is not None:
+            return stored
+        after = self.after
+        assert after is not None  # it was only altered
+        return encode_body(after, ld)
+
+
+def delta_of(written: Written) -> Delta:
+    """What a job changed of an entity that it wrote."""
+    if written.moved is not None:
+        return Altered(written, written.moved)
+    return Delta(written.before, written.after)
 
 
 def _any(names: Iterable[str], watched: frozenset[str] | None) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rynek.base.geo import bbox
-from rynek.context.model import Entity, Instance
+from rynek.context.model import Instance
 from rynek.context.query import (
     Comparison,
     Key,
@@ -23,7 +23,8 @@ from rynek.context.query import (
     key_ranges,
 )
 from rynek.context.query.hints import KEY_CHARACTERS
-from rynek.context.subscriptions.delta import Delta
+from rynek.context.store.written import Written
+from rynek.context.subscriptions.delta import Delta, delta_of
 from rynek.context.subscriptions.model import Selector, Subscription
 
 __all__ = ["SubscriptionIndex"]
@@ -82,22 +83,22 @@ class SubscriptionIndex:
             for option in selector.types.alternatives():
                 yield self._by_type, min(option) if option else _ANY
 
-    def candidates(
-        self, before: Entity | None, after: Entity | None
-    ) -> tuple[Delta, list[Subscription]] | None:
+    def candidates(self, written: Written) -> tuple[Delta, list[Subscription]] | None:
         """What changed, and whom it could concern; None when it concerns nobody."""
-        subject = after if after is not None else before
-        if subject is None:
+        if not written.there:
             return None
-        found = self._by_id.get(subject.id)
-        places = [] if found is None else [found]
-        for key in (_ANY, *subject.types):
-            found = self._by_type.get(key)
+        places = []
+        for table, key in (
+            (self._by_id, written.id),
+            (self._by_type, _ANY),
+            *((self._by_type, one) for one in written.types),
+        ):
+            found = table.get(key)
             if found is not None:
                 places.append(found)
         if not places:
             return None
-        delta = Delta(before, after)
+        delta = delta_of(written)
         if delta.empty:
             return None
         subscriptions: Subscriptions = {}
@@ -127,13 +128,13 @@ class _Watched:
         by_attr = self._by_attr
         unwatched = by_attr.get(_ANY)
         if unwatched is not None:
-            unwatched.find(delta.subject, found)
+            unwatched.find(delta, found)
             if len(by_attr) == 1:
                 return
         for attr in delta.names:
             place = by_attr.get(attr)
             if place is not None:
-                place.find(delta.subject, found)
+                place.find(delta, found)
 
 
 class _Conditions:
@@ -175,13 +176,13 @@ class _Conditions:
             if not area:
                 del self._areas[attr]
 
-    def find(self, subject: Entity, found: Subscriptions) -> None:
+    def find(self, delta: Delta, found: Subscriptions) -> None:
         found.update(self._plain)
         for (attr, path), values in self._values.items():
-            for instance in subject.attrs.get(attr, ()):
+            for instance in delta.instances(attr):
                 values.find_in(instance, path, found)
         for attr, area in self._areas.items():
-            for instance in subject.attrs.get(attr, ()):
+            for instance in delta.instances(attr):
                 if instance.kind == "GeoProperty":
                     _find_cells(area, instance.value, found)
 

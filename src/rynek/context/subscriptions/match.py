@@ -20,7 +20,7 @@ def concerns(one: Subscription, delta: Delta, lookup: Lookup) -> bool:
 
     With a context source filter nothing is: what is held here comes from no registered source.
     """
-    if one.csf or not delta.triggers(one) or not one.selects(delta.subject):
+    if one.csf or not delta.triggers(one) or not one.selects(delta.id, delta.types):
         return False
     return one.unconditional or meets(one.query, delta.subject, lookup)
 

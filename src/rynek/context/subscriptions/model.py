@@ -12,7 +12,6 @@ from rynek.base.delivery import Target
 from rynek.base.mqtt import MqttTarget, Version
 from rynek.context.formats import View
 from rynek.context.jsonld import CompiledContext
-from rynek.context.model import Entity
 from rynek.context.query import Query, TypeExpr, pattern
 
 ENTITY_CREATED: Final = "entityCreated"
@@ -61,15 +60,15 @@ class Selector(msgspec.Struct, frozen=True, dict=True):
             return entity_id in self.ids
         return self.id_pattern is None or self._found(entity_id)
 
-    def matches(self, entity: Entity) -> bool:
-        """Whether the entity is one of them; an id takes precedence over a pattern."""
+    def matches(self, entity_id: str, types: list[str]) -> bool:
+        """Whether an entity is one of them; an id takes precedence over a pattern."""
         single = self._single
         if single is not None:
-            if single not in entity.types:
+            if single not in types:
                 return False
-        elif self.types is not None and not self.types.matches(entity.types):
+        elif self.types is not None and not self.types.matches(types):
             return False
-        return self.takes_id(entity.id)
+        return self.takes_id(entity_id)
 
     def query(self, rest: Query) -> Query:
         """`rest` for just these entities."""
@@ -147,10 +146,10 @@ class Subscription(msgspec.Struct, frozen=True, dict=True, kw_only=True):
             return "expired"
         return "active" if self.is_active else "paused"
 
-    def selects(self, entity: Entity) -> bool:
-        """Whether the entity is among those subscribed to, whatever its attributes are."""
+    def selects(self, entity_id: str, types: list[str]) -> bool:
+        """Whether an entity is among those subscribed to, whatever its attributes are."""
         for one in self.selectors:
-            if one.matches(entity):
+            if one.matches(entity_id, types):
                 return True
         return not self.selectors
 

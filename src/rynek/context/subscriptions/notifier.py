@@ -166,8 +166,8 @@ class Notifier:
         """Put notifications of what a job wrote into its commit."""
         now = self._clock()
         matched: dict[str, tuple[Subscription, list[Delta]]] = {}
-        for before, after in txn.changes():
-            found = self._index.candidates(before, after)
+        for written in txn.written():
+            found = self._index.candidates(written)
             if found is None:
                 continue
             delta, candidates = found
@@ -188,7 +188,7 @@ class Notifier:
             last = self._last_notification(target)
             if self._throttle.must_wait(target, now, one.throttling, last):
                 for delta in deltas:
-                    self._throttle.hold(txn, target, delta.subject.id, delta.before)
+                    self._throttle.hold(txn, target, delta.id, delta.before)
                 return
         self._send(txn, one, deltas, now)
 
@@ -202,13 +202,11 @@ class Notifier:
             self._send_one(txn, one, deltas[first : first + _MAX_ENTITIES], now)
 
     def _send_one(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
-        about = pack_keys(zlib.crc32(delta.subject.id.encode()) for delta in deltas)
+        about = pack_keys(zlib.crc32(delta.id.encode()) for delta in deltas)
 
         def body(n: int) -> bytes:
             notification_id = f"urn:ngsi-ld:Notification:{self._run}-{n}"
-            return notification_body(
-                one, notification_id, now, deltas, txn.get, txn.now, txn.encoded
-            )
+            return notification_body(one, notification_id, now, deltas, txn.get, txn.now)
 
         txn.send(target_of(one.id), about, _head_of(one), body)
 
