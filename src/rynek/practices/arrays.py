@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Indexes", "mean_of", "spread"]
+__all__ = ["Array", "Indexes", "bridged", "mean_of", "spread"]
 
 Array = NDArray[np.float64]
 Indexes = NDArray[np.intp]
@@ -19,6 +19,18 @@ def mean_of(values: Array, axis: int) -> Array:
     with np.errstate(invalid="ignore"):
         found: Array = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return found
+
+
+def bridged(values: Array) -> Array:
+    """A series with its gaps filled between their neighbours in a line, ends as the nearest; as it
+    is where nothing is there."""
+    gaps = np.isnan(values)
+    if not gaps.any() or gaps.all():
+        return values
+    filled = values.copy()
+    places = np.arange(len(values))
+    filled[gaps] = np.interp(places[gaps], places[~gaps], values[~gaps])
+    return filled
 
 
 def spread(values: Array) -> float:

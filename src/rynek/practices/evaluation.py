@@ -24,7 +24,7 @@ from rynek.practices.estimators.synthetic import SyntheticControl
 from rynek.practices.evidence import Level, level_of
 from rynek.practices.sentences import sentences
 from rynek.practices.specification import Specification
-from rynek.practices.task import Task, make_task
+from rynek.practices.task import Ask, Task, make_task
 
 __all__ = ["DESIGNS", "Evaluation", "evaluate"]
 
@@ -87,13 +87,14 @@ class Evaluation:
         }
 
 
-def evaluate(spec: Specification, folder: Path) -> Evaluation:
-    """Estimate an effect as `spec` asks; its panel lies in `folder`.
+def evaluate(spec: Specification, folder: Path, ask: Ask | None = None) -> Evaluation:
+    """Estimate an effect as `spec` asks; its panel lies in `folder`, or `ask` gets it from
+    recorded history.
 
     BadRequestData where there is nothing to estimate from, or the design that was asked for cannot
     be used, with the reason and what could.
     """
-    task = make_task(spec, folder)
+    task = make_task(spec, folder, ask)
     _refuse_constant(task)
     design, why = _choose(task)
     estimate = design.estimate(task)
@@ -122,6 +123,13 @@ def _refuse_constant(task: Task) -> None:
         raise BadRequestData(
             f"{task.spec.outcome!r} is the same for every unit and period: there is no effect to find"
         )
+    for unit in task.treated:
+        there = task.seen[unit][~np.isnan(task.seen[unit])]
+        if len(there) > 1 and float(np.ptp(there)) == 0:
+            raise BadRequestData(
+                f"{task.panel.units[unit]!r} reads {there[0]:g} in every period: a record that never"
+                " changes says nothing about an effect"
+            )
     if float(np.nanmax(before) - np.nanmin(before)) == 0 and before.size > 1:
         raise BadRequestData(
             f"{task.spec.outcome!r} is the same for every unit in every period before the start: it"

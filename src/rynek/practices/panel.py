@@ -1,38 +1,52 @@
-"""Panels: an outcome of several units over time, read from a table (CSV, Parquet)."""
+"""Panels: an outcome of several units over time, read from tables."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from rynek.base.errors import BadRequestData
-from rynek.practices.arrays import Array
+from rynek.practices.aggregation import aggregated
+from rynek.practices.arrays import Array, Indexes
+from rynek.practices.specification import Question, Specification
+from rynek.practices.tables import matching, numbers_of, read_table
+from rynek.practices.times import PLAIN, Clock, clock_of, complete
 
-__all__ = ["ONE", "Panel", "moment", "read_panel"]
+__all__ = ["ONE", "Panel", "Run", "longest_run", "panel_of", "read_panel"]
 
 ONE: Final = "the series"
-_MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_CELLS: Final = 50_000_000
-_DELIMITERS: Final = (",", ";", "\t", "|")
-_MONTH: Final = re.compile(r"\d{4}-\d{2}")
+_MAX_FILES: Final = 100
+
+
+class Run(NamedTuple):
+    """The longest stretch of one value in a record: how many readings, of what, from and to which
+    time, and how often that value comes in all."""
+
+    length: int
+    value: float
+    first: str
+    last: str
+    in_all: int
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Columns of numbers, each (units × times), NaN where nothing is. `times` are numbers that
-    rise (days since 1970 for dates), `labels` how they are written."""
+    """Columns of numbers, each (units × times), NaN where nothing is. `times` are the numbers of
+    `clock`, in order, `labels` how they are written; `places` where units lie (latitude,
+    longitude), `runs` the longest runs in the records before they were aggregated."""
 
     units: tuple[str, ...]
     times: Array
     labels: tuple[str, ...]
     columns: dict[str, Array]
+    clock: Clock = PLAIN
+    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    runs: Mapping[str, Run] | None = None
 
     def unit(self, name: str) -> int:
         """The place of a unit; BadRequestData when there is none."""
@@ -43,177 +57,247 @@ class Panel:
             raise BadRequestData(f"the panel has no unit {name!r}; it has {some}") from None
 
     def at(self, value: Any, what: str) -> int:
-        """The place of the first time that is not before `value`."""
-        return int(np.searchsorted(self.times, moment(value, what)))
+        """The place of the period that `value` lies in, or of the first after it."""
+        return int(np.searchsorted(self.times, self.clock.number(value, what)))
 
     def span(self, first: Any, last: Any, what: str) -> slice:
         """The places of the times from `first` to `last`, both included."""
         start = self.at(first, what)
-        end = int(np.searchsorted(self.times, moment(last, what, last=True), side="right"))
+        number = self.clock.number(last, what, last=True)
+        end = int(np.searchsorted(self.times, number, side="right"))
         if start >= end:
             raise BadRequestData(f"{what}: the panel has no time from {first} to {last}")
         return slice(start, end)
 
 
-def moment(value: Any, what: str, *, last: bool = False) -> float:
-    """A time as a number: years and other numbers as they are, dates (ISO 8601, also `2019-05`) as
-    days since 1970; `last` takes the end of a month. BadRequestData."""
-    if isinstance(value, bool) or value is None:
-        raise BadRequestData(f"{what}: {value!r} is no time")
-    if isinstance(value, int | float | np.integer | np.floating):
-        return float(value)
-    if isinstance(value, datetime):
-        return _days(value.date()) + (value.hour * 3600 + value.minute * 60 + value.second) / 86400
-    if isinstance(value, date):
-        return _days(value)
-    text = str(value).strip()
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        if _MONTH.fullmatch(text):
-            year, month = int(text[:4]), int(text[5:])
-            if not last:
-                return _days(date(year, month, 1))
-            return _days(date(year + month // 12, month % 12 + 1, 1)) - 1
-        if len(text) == 10:
-            return _days(date.fromisoformat(text))
-        return moment(datetime.fromisoformat(text), what)
-    except ValueError:
-        raise BadRequestData(
-            f"{what}: {text[:40]!r} is no time; a number or an ISO date is"
-        ) from None
+def read_panel(folder: Path, spec: Specification) -> Panel:
+    """The tables that `spec` names in `folder`: a row for each unit and time, or a column for each
+    unit where no column of units is named but treated units are. BadRequestData names the column
+    and the row."""
+    assert not isinstance(spec.panel, Question)
+    files = [spec.panel] if isinstance(spec.panel, str) else list(spec.panel)
+    if not files or len(files) > _MAX_FILES:
+        raise BadRequestData(f"panel: from one to {_MAX_FILES} files")
+    words = [one for one in (spec.unit, spec.time, spec.outcome, *spec.treated_names()) if one]
+    tables = [read_table(_beside(folder, one), spec.encoding, words) for one in files]
+    return panel_of(tables, spec, " and ".join(files))
 
 
-def _days(value: date) -> float:
-    return float(value.toordinal() - 719_163)
+def _beside(folder: Path, name: str) -> Path:
+    """A file beside the specification, also further down; BadRequestData for any other."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BadRequestData(f"the panel {name!r} does not lie beside the specification")
+    return path
 
 
-def read_panel(path: Path, *, unit: str | None, time: str | None, numbers: Sequence[str]) -> Panel:
-    """A table of one row for each unit and time. Without `unit` it is one series, without `time`
-    its rows follow each other, numbered from 0. BadRequestData names the column and the row."""
-    table = _table(path)
-    for name in (unit, time, *numbers):
-        if name is not None and name not in table.column_names:
+def panel_of(tables: Sequence[Any], spec: Specification, called: str) -> Panel:
+    """A panel from Arrow tables, which follow each other. BadRequestData."""
+    wide = spec.unit is None and bool(spec.treated_names())
+    needed = [spec.unit, spec.time, *spec.where, *(spec.location or [])]
+    needed += spec.covariates if wide else spec.columns()
+    for table in tables:
+        _refuse_lacking(table, [one for one in needed if one], called)
+    table = _one(tables, spec, wide)
+    if not table.num_rows:
+        raise BadRequestData(f"{called} has no rows")
+    read = _wide if wide else _long
+    return read(table, spec, called)
+
+
+def _refuse_lacking(table: Any, needed: Sequence[str], called: str) -> None:
+    for name in needed:
+        if name not in table.column_names:
             raise BadRequestData(
-                f"{path.name} has no column {name!r}; it has {', '.join(table.column_names[:20])}"
+                f"{called} has no column {name!r}; it has {', '.join(table.column_names[:20])}"
             )
+        if table.column_names.count(name) > 1:
+            raise BadRequestData(f"{called} has two columns {name!r}")
+
+
+def _one(tables: Sequence[Any], spec: Specification, wide: bool) -> Any:
+    """The tables as one, with the rows that are wanted and the columns that are needed."""
+    import pyarrow as pa
+
+    kept = []
+    names = None if wide else list(
+        dict.fromkeys(one for one in (
+            spec.unit, spec.time, *(spec.location or []), *spec.columns(), *spec.where) if one)
+    )  # fmt: skip
+    for table in tables:
+        for column, wanted in spec.where.items():
+            table = table.filter(matching(table[column], wanted))
+        kept.append(table if names is None else table.select(names))
+    if len(kept) == 1:
+        return kept[0]
+    try:
+        return pa.concat_tables(kept, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise BadRequestData(f"the files of the panel do not fit together: {reason}") from None
+
+
+def _coded(column: Any) -> tuple[list[Any], Indexes]:
+    """The distinct values of a column in the order of their first row, and each row's number."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False).astype(
+        np.intp
+    )
+
+
+def _long(table: Any, spec: Specification, called: str) -> Panel:
     rows = table.num_rows
-    if not rows:
-        raise BadRequestData(f"{path.name} has no rows")
-    names = [ONE] * rows if unit is None else [_name(x) for x in table[unit].to_pylist()]
-    stamps = list(range(rows)) if time is None else table[time].to_pylist()
-    if unit is None and time is None and len(set(names)) != 1:
+    names, row = ([ONE], np.zeros(rows, np.intp)) if spec.unit is None else _coded(table[spec.unit])
+    if any(one is None or str(one).strip() == "" for one in names):
+        raise BadRequestData(f"a row of {called} names no unit (column {spec.unit})")
+    if spec.time is None and len(names) > 1:
         raise BadRequestData("a panel of several units needs the column of its times (time)")
-    units = tuple(dict.fromkeys(names))
-    marks = np.array([moment(x, f"column {time}") for x in stamps])
-    times, place = np.unique(marks, return_inverse=True)
+    values = {
+        name: numbers_of(table[name], name, spec.decimal, spec.missing) for name in spec.columns()
+    }
+    units = tuple(str(one).strip() for one in names)
+    if len(set(units)) < len(units):
+        raise BadRequestData(f"column {spec.unit}: units differ in nothing but spaces")
+    return _placed(table, spec, called, units, row, values)
+
+
+def _wide(table: Any, spec: Specification, called: str) -> Panel:
+    """A column for each unit: the treated, the donors or every other that holds numbers."""
+    asked = [*spec.treated_names(), *(spec.donors or [])]
+    _refuse_lacking(table, asked, called)
+    aside = {spec.time, *spec.covariates, *spec.where}
+    names = list(dict.fromkeys(asked))
+    if spec.donors is None:
+        names += [one for one in dict.fromkeys(table.column_names) if one not in {*asked, *aside}]
+    found: dict[str, Array] = {}
+    for name in names:
+        try:
+            found[name] = numbers_of(table[name], name, spec.decimal, spec.missing)
+        except (BadRequestData, KeyError):
+            if name in asked:
+                raise
+    rows, units = table.num_rows, tuple(found)
+    if len(units) * rows > _MAX_CELLS:
+        raise BadRequestData(f"{len(units)} units × {rows} times are too many")
+    same = {
+        one: np.tile(numbers_of(table[one], one, spec.decimal, spec.missing), len(units))
+        for one in spec.covariates
+    }
+    row = np.repeat(np.arange(len(units)), rows)
+    values = {spec.outcome: np.concatenate(list(found.values()))} | same
+    return _placed(table, spec, called, units, row, values, tiles=len(units))
+
+
+def _placed(
+    table: Any,
+    spec: Specification,
+    called: str,
+    units: tuple[str, ...],
+    row: Indexes,
+    values: Mapping[str, Array],
+    tiles: int = 1,
+) -> Panel:
+    """The values at their units (`row`) and times; the table's times hold for each of `tiles`."""
+    stamps, where = _stamps(table, spec)
+    clock, numbers = clock_of(stamps, spec.time_format, spec.every, f"column {spec.time}")
+    times = complete(np.unique(numbers), clock)
     if len(units) * len(times) > _MAX_CELLS:
         raise BadRequestData(f"{len(units)} units × {len(times)} times are too many")
-    number = {name: n for n, name in enumerate(units)}
-    row = np.array([number[name] for name in names])
-    _refuse_twice(row, place, units, times, path.name)
-    labels = [""] * len(times)
-    for where, stamp in zip(place, stamps, strict=True):
-        labels[where] = _label(stamp)
-    columns = {}
-    for name in dict.fromkeys(numbers):
-        values = np.full((len(units), len(times)), np.nan)
-        values[row, place] = _numbers(table[name], name)
-        columns[name] = values
-    return Panel(units, times, tuple(labels), columns)
+    place = np.searchsorted(times, numbers)
+    labels = [clock.label(float(one)) for one in times]
+    if spec.every is None:
+        for at, stamp in zip(place, stamps, strict=True):
+            labels[at] = _label(stamp)
+    where = np.tile(where, tiles)
+    cell = row * len(times) + place[where]
+    runs = None
+    if spec.every is None and spec.aggregation is None:
+        _refuse_twice(cell, units, len(times), called)
+    else:
+        runs = _raw_runs(units, row, where, values[spec.outcome], stamps, numbers, spec)
+    shape = (len(units), len(times))
+    columns = {name: aggregated(one, cell, shape, spec.aggregation) for name, one in values.items()}
+    places = _locations(table, spec, units, row) if spec.location else {}
+    return Panel(units, times, tuple(labels), columns, clock, places, runs)
 
 
-def _table(path: Path) -> Any:
-    from pyarrow import ArrowInvalid, csv, parquet
-
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BadRequestData(f"the panel {path} cannot be read: {error.strerror}") from None
-    if size > _MAX_BYTES:
-        raise BadRequestData(f"the panel {path.name} is over {_MAX_BYTES >> 20} MiB")
-    try:
-        if path.suffix == ".parquet":
-            return parquet.read_table(path)
-        body = _text(path)
-        delimiter = _delimiter(body)
-        return csv.read_csv(
-            io.BytesIO(body),
-            parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(
-                null_values=["", "NA", "NaN", "nan", "null", "-"], strings_can_be_null=True
-            ),
-        )
-    except (ArrowInvalid, OSError, EOFError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise BadRequestData(f"the panel {path.name} is no table: {reason}") from None
-
-
-def _text(path: Path) -> bytes:
-    if path.suffix != ".gz":
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    import gzip
-
-    with gzip.open(path) as packed:
-        body = packed.read(_MAX_BYTES + 1)
-    if len(body) > _MAX_BYTES:
-        raise BadRequestData(f"the panel {path.name} is over {_MAX_BYTES >> 20} MiB")
-    return body.removeprefix(b"\xef\xbb\xbf")
-
-
-def _delimiter(body: bytes) -> str:
-    head = body[: body.find(b"\n") if b"\n" in body else len(body)].decode("utf-8", "replace")
-    return max(_DELIMITERS, key=head.count)
-
-
-def _name(value: Any) -> str:
-    if value is None:
-        raise BadRequestData("a row of the panel names no unit")
-    return str(value)
+def _stamps(table: Any, spec: Specification) -> tuple[list[Any], Indexes]:
+    if spec.time is None:
+        if spec.every is not None:
+            raise BadRequestData("every: it needs the column of times (time)")
+        return list(range(table.num_rows)), np.arange(table.num_rows)
+    stamps, where = _coded(table[spec.time])
+    if any(one is None for one in stamps):
+        raise BadRequestData(f"column {spec.time}: a row has no time")
+    return stamps, where
 
 
 def _label(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _numbers(column: Any, name: str) -> Array:
-    """A column as numbers; also with a decimal comma, as spreadsheets of half of Europe write."""
-    from pyarrow import ArrowException, ArrowInvalid, compute, types
-
-    try:
-        if types.is_string(column.type) or types.is_large_string(column.type):
-            column = compute.replace_substring(column, ",", ".")
-        numbers = np.asarray(
-            column.cast("float64").fill_null(float("nan")).to_numpy(), dtype=np.float64
-        )
-    except (ArrowInvalid, ArrowException) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise BadRequestData(
-            f"column {name!r} holds something else than numbers: {reason}"
-        ) from None
-    if np.isinf(numbers).any():
-        raise BadRequestData(f"column {name!r} holds an infinite number")
-    return numbers
-
-
-def _refuse_twice(
-    row: np.ndarray[Any, Any],
-    place: np.ndarray[Any, Any],
-    units: Sequence[str],
-    times: Array,
-    name: str,
-) -> None:
-    cells = row * len(times) + place
+def _refuse_twice(cells: Indexes, units: Sequence[str], times: int, called: str) -> None:
     found, counts = np.unique(cells, return_counts=True)
     twice = found[counts > 1]
     if len(twice):
-        unit = units[int(twice[0]) // len(times)]
         raise BadRequestData(
-            f"{name} has {int(counts.max())} rows for {unit!r} at one time: one is allowed"
+            f"{called} has {int(counts.max())} rows for {units[int(twice[0]) // times]!r} at one"
+            ' time: one is allowed, or say how to take them together (aggregation = "mean")'
         )
+
+
+def longest_run(series: Array) -> tuple[int, int]:
+    """(length, start) of the longest run of one value; gaps end a run. (0, 0) for none."""
+    if not len(series):
+        return 0, 0
+    same = np.concatenate([[False], series[1:] == series[:-1]])
+    starts = np.flatnonzero(~same)
+    lengths = np.diff(np.append(starts, len(series)))
+    best = int(np.argmax(lengths))
+    return (int(lengths[best]), int(starts[best])) if lengths[best] > 1 else (0, 0)
+
+
+def _raw_runs(
+    units: Sequence[str],
+    row: Indexes,
+    where: Indexes,
+    values: Array,
+    stamps: Sequence[Any],
+    numbers: Array,
+    spec: Specification,
+) -> dict[str, Run]:
+    """Stretches of one value in the records themselves, which a mean over a month hides."""
+    fine = clock_of(stamps, spec.time_format, None, "time")[1] if spec.every else numbers
+    order = np.lexsort((fine[where], row))
+    ends = np.searchsorted(row[order], np.arange(len(units) + 1))
+    found = {}
+    for number, unit in enumerate(units):
+        mine = order[ends[number] : ends[number + 1]]
+        mine = mine[~np.isnan(values[mine])]
+        length, start = longest_run(values[mine])
+        if length:
+            value = float(values[mine[start]])
+            first, last = (_label(stamps[where[mine[one]]]) for one in (start, start + length - 1))
+            found[unit] = Run(length, value, first, last, int((values[mine] == value).sum()))
+    return found
+
+
+def _locations(
+    table: Any, spec: Specification, units: Sequence[str], row: Indexes
+) -> dict[str, tuple[float, float]]:
+    assert spec.location is not None
+    pair = [numbers_of(table[one], one, spec.decimal, ()) for one in spec.location]
+    there = ~(np.isnan(pair[0]) | np.isnan(pair[1]))
+    found: dict[str, tuple[float, float]] = {}
+    seen, first = np.unique(row[there], return_index=True)
+    for number, at in zip(seen, np.flatnonzero(there)[first], strict=True):
+        found[units[int(number)]] = (float(pair[0][at]), float(pair[1][at]))
+    return found

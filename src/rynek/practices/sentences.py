@@ -42,6 +42,7 @@ def _sentence(language: str, task: Task, estimate: Estimate, level: Level) -> st
         "percent": "" if share is None or task.spec.transform == "log" else
         f" ({_signed(share / 100, locale)})",
         "confidence": format_percent(task.spec.confidence, locale=locale),
+        "alpha": format_percent(1 - task.spec.confidence, locale=locale),
         "level": level.number,
         "donors": len(estimate.placebos) or len(task.donors),
     }  # fmt: skip
@@ -59,7 +60,7 @@ def _sentence(language: str, task: Task, estimate: Estimate, level: Level) -> st
 
 def _judged(estimate: Estimate) -> str:
     if estimate.interval is None:
-        return "no_interval"
+        return "no_interval" if estimate.placebos else "no_error"
     if not estimate.interval[0] <= 0 <= estimate.interval[1]:
         return "clear"
     return "unclear" if _least(estimate) > 0 else "unsure"

@@ -5,13 +5,22 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
 from rynek.base.errors import BadRequestData
 
-__all__ = ["Predictor", "Specification", "load_specification", "parse_specification"]
+__all__ = [
+    "Cost",
+    "Event",
+    "Predictor",
+    "Question",
+    "SensorChange",
+    "Specification",
+    "load_specification",
+    "parse_specification",
+]
 
 DesignName = Literal[
     "auto",
@@ -25,7 +34,11 @@ DesignName = Literal[
     "randomised",
 ]
 Operation = Literal["mean", "median", "sum", "first", "last"]
+Every = Literal["year", "quarter", "month", "week", "day", "hour"]
+Aggregation = Literal["mean", "median", "sum", "min", "max", "count"]
 _MAX_BYTES: Final = 1 << 20
+_MAX_NAMES: Final = 10_000
+_FILE_KEYS: Final = ("file", "files", "path", "csv", "parquet")
 
 
 class Predictor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,21 +50,64 @@ class Predictor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operation: Operation = "mean"
 
 
-class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question for `evaluate`. `panel` is a file beside the specification; `treated` units (or
-    units with a start of their own), `start` the first treated period; `donors` are all other
-    units where none are named, without those in `exclude`. `fit_window` and `effect_periods` are
-    [first, last], both included; without them everything before the start, and from it on.
-    `assignment` documents how units came to be treated: it decides the level of evidence."""
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something else that happened from `date` on (until `until`): at `units`, or everywhere."""
 
-    panel: str
-    outcome: str
+    name: str
+    date: Any
+    until: Any = None
+    units: list[str] | None = None
+
+
+class SensorChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of a sensor log: a sensor of `unit` was changed, moved or calibrated."""
+
+    unit: str
+    date: Any
+    what: str = "changed"
+
+
+class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the practice cost: over the effect periods, in `currency` of a `year`; `of` what."""
+
+    amount: float
+    currency: str
+    year: int | None = None
+    of: str = ""
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A panel asked of recorded history: `attribute` of entities of `entity_type`, aggregated by
+    `aggregation` over each period of length `every`, from `first` to before `last`; `places` are
+    the entities, all of the type without."""
+
+    entity_type: str
+    attribute: str
+    first: str
+    last: str
+    every: Every = "day"
+    aggregation: Literal["mean", "sum", "min", "max", "count"] = "mean"
+    places: list[str] | None = None
+    tenant: str | None = None
+
+
+class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question for `evaluate`. `panel` names files beside the specification, or asks history;
+    `treated` units (or units with a start of their own), `start` the first treated period;
+    `donors` are all other units where none are named, without those in `exclude` and
+    `neighbours`. `fit_window` and `effect_periods` are [first, last], both included; without them
+    everything before the start, and from it on. `assignment` documents how units came to be
+    treated: it decides the level of evidence. docs/practices.md has every key."""
+
+    panel: str | list[str] | Question
+    outcome: str = ""
     unit: str | None = None
     time: str | None = None
-    treated: str | list[str] | dict[str, Any] | None = None
+    treated: str | int | list[str | int] | dict[str, Any] | None = None
     start: Any = None
     donors: list[str] | None = None
     exclude: list[str] = []
+    neighbours: list[str] = []
     covariates: list[str] = []
     design: DesignName = "auto"
     predictors: list[Predictor] = []
@@ -60,29 +116,63 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transform: Literal["none", "log"] = "none"
     intercept: bool | None = None
     confidence: float = 0.95
-    season: int | None = None
+    season: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     prior_level_sd: float | None = None
     assignment: Literal["chosen", "as_if_random", "randomised"] = "chosen"
+    where: dict[str, Any] = {}
+    every: Every | None = None
+    aggregation: Aggregation | None = None
+    missing: list[float | str] = []
+    time_format: str | None = None
+    encoding: str | None = None
+    decimal: Literal[".", ","] | None = None
+    location: list[str] | None = None
+    near_km: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    events: list[Event] | str | None = None
+    sensor_changes: list[SensorChange] | None = None
+    outcomes: list[str] = []
+    cost: Cost | None = None
     outcome_unit: str = ""
     title: str = ""
-    seed: int = 0
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def starts(self) -> dict[str | None, Any]:
         """The start of each treated unit; of the one series under None. BadRequestData."""
-        if isinstance(self.treated, dict):
-            if not self.treated:
+        own = self.treated if isinstance(self.treated, dict) else None
+        if own is None and isinstance(self.start, dict) and self.treated is None:
+            own = self.start
+        if own is not None:
+            if not own:
                 raise BadRequestData("treated: name at least one unit")
-            return {name: start for name, start in self.treated.items()}  # noqa: C416
+            return dict(own.items())
         if self.start is None:
             raise BadRequestData("start: the first treated period is needed")
         if self.treated is None:
             return {None: self.start}
-        names = [self.treated] if isinstance(self.treated, str) else self.treated
+        names = self.treated_names()
         if not names:
             raise BadRequestData("treated: name at least one unit")
         if len(set(names)) < len(names):
             raise BadRequestData("treated: a unit is named twice")
+        if isinstance(self.start, dict):
+            lacking = [one for one in names if one not in self.start]
+            if lacking:
+                raise BadRequestData(f"start: it has none for {lacking[0]!r}")
+            return {one: self.start[one] for one in names}
         return dict.fromkeys(names, self.start)
+
+    def treated_names(self) -> list[str]:
+        """The treated units that are named."""
+        if self.treated is None:
+            return list(self.start) if isinstance(self.start, dict) else []
+        if isinstance(self.treated, str | int):
+            return [str(self.treated)]
+        return [str(one) for one in self.treated]
+
+    def columns(self) -> list[str]:
+        """The columns of numbers that are read."""
+        found = [self.outcome, *self.covariates, *(one.column for one in self.predictors)]
+        return list(dict.fromkeys([*found, *self.outcomes]))
 
 
 def load_specification(path: Path) -> Specification:
@@ -91,24 +181,83 @@ def load_specification(path: Path) -> Specification:
         if path.stat().st_size > _MAX_BYTES:
             raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no specification")
         document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
     return parse_specification(document)
 
 
 def parse_specification(document: Mapping[str, Any]) -> Specification:
     """A specification from a document. BadRequestData."""
-    wanted = document.get("design", "auto")
+    told = _flat(dict(document))
+    wanted = told.get("design", "auto")
     if wanted not in get_args(DesignName):
         raise BadRequestData(f"design: {wanted!r} is none of {', '.join(get_args(DesignName))}")
     try:
-        found = msgspec.convert(dict(document), Specification)
+        found = msgspec.convert(told, Specification)
     except msgspec.ValidationError as error:
         raise BadRequestData(f"the specification: {error}") from None
+    _refuse_odd(found)
+    return found
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    """`panel` may be a table that holds its file and columns: those stand at the top then. One
+    name may stand where a list does."""
+    panel = document.get("panel")
+    if isinstance(panel, Mapping) and "entity_type" not in panel:
+        inner = dict(panel)
+        files = [inner.pop(one) for one in _FILE_KEYS if one in inner]
+        if len(files) != 1:
+            raise BadRequestData(
+                "panel: a file (file = …), or a question to history (entity_type = …)"
+            )
+        twice = [one for one in inner if one in document]
+        if twice:
+            raise BadRequestData(f"panel: {twice[0]!r} stands twice in the specification")
+        document = document | inner | {"panel": files[0]}
+    for name in ("donors", "exclude", "neighbours", "covariates", "missing", "outcomes"):
+        value = document.get(name)
+        if isinstance(value, str | int | float):
+            value = [value]
+        if isinstance(value, list) and name != "missing":
+            value = [str(one) if isinstance(one, int) else one for one in value]
+        if value is not None:
+            document[name] = value
+    return document
+
+
+def _refuse_odd(found: Specification) -> None:
     if not 0.5 <= found.confidence < 1:
         raise BadRequestData("confidence: from 0.5 to below 1, such as 0.95")
-    for name in ("fit_window", "effect_periods"):
+    for name in ("fit_window", "effect_periods", "location"):
         value = getattr(found, name)
         if value is not None and len(value) != 2:
-            raise BadRequestData(f"{name}: [first, last], both included")
-    return found
+            shape = "[latitude, longitude], two columns" if name == "location" else "[first, last]"
+            raise BadRequestData(
+                f"{name}: {shape}" + ("" if name == "location" else ", both included")
+            )
+    for name in (
+        "treated",
+        "donors",
+        "exclude",
+        "neighbours",
+        "covariates",
+        "predictors",
+        "outcomes",
+    ):
+        value = getattr(found, name)
+        if isinstance(value, list | dict) and len(value) > _MAX_NAMES:
+            raise BadRequestData(f"{name}: at most {_MAX_NAMES:,}")
+    if found.prior_level_sd is not None and not 0 < found.prior_level_sd <= 10:
+        raise BadRequestData("prior_level_sd: above 0, such as 0.01")
+    if (
+        not found.outcome
+        and not isinstance(found.panel, Question)
+        and (found.unit is not None or not found.treated_names())
+    ):
+        raise BadRequestData("outcome: the column whose change is asked for is needed")
+    if found.predictors and found.unit is None:
+        raise BadRequestData("predictors: they need a row for each unit and time (unit)")
+    for one in found.predictors:
+        if one.periods is not None and not one.periods:
+            raise BadRequestData(f"predictor {one.column}: periods: at least one")

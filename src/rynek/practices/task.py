@@ -11,11 +11,15 @@ from typing import Any, Final
 import numpy as np
 
 from rynek.base.errors import BadRequestData
-from rynek.practices.arrays import Array
-from rynek.practices.panel import ONE, Panel, read_panel
-from rynek.practices.specification import Predictor, Specification
+from rynek.practices.arrays import Array, bridged
+from rynek.practices.cohort import Cohort
+from rynek.practices.donors import choose_donors
+from rynek.practices.panel import Panel, read_panel
+from rynek.practices.specification import Predictor, Question, Specification
 
-__all__ = ["Cohort", "Task", "make_task", "task_of"]
+__all__ = ["Ask", "Cohort", "Task", "make_task", "outcome_of", "task_of"]
+
+Ask = Callable[[Question], Panel]
 
 _OPERATIONS: Final[dict[str, Callable[[Array], Array]]] = {
     "mean": lambda values: np.nanmean(values, axis=1),
@@ -24,17 +28,6 @@ _OPERATIONS: Final[dict[str, Callable[[Array], Array]]] = {
     "first": lambda values: values[:, 0],
     "last": lambda values: values[:, -1],
 }
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Units treated from the same period on: `units`, the index `start` of their first treated
-    period, the periods `fit` before it and `effect` from it on, over which the effect is read."""
-
-    units: tuple[int, ...]
-    start: int
-    fit: tuple[int, ...]
-    effect: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -68,25 +61,27 @@ class Task:
         return dataclasses.replace(self, **changes)
 
 
-def make_task(spec: Specification, folder: Path) -> Task:
-    """Read the panel that `spec` names beside it in `folder`. BadRequestData says what is missing:
-    never a number from nothing."""
-    numbers = [spec.outcome, *spec.covariates, *(one.column for one in spec.predictors)]
-    panel = read_panel(folder / spec.panel, unit=spec.unit, time=spec.time, numbers=numbers)
-    return task_of(spec, panel)
+def make_task(spec: Specification, folder: Path, ask: Ask | None = None) -> Task:
+    """Read the panel that `spec` names beside it in `folder`, or `ask` history for it.
+    BadRequestData says what is missing: never a number from nothing."""
+    if isinstance(spec.panel, Question):
+        if ask is None:
+            raise BadRequestData("panel: it asks recorded history, and none is at hand (--data)")
+        return task_of(spec, ask(spec.panel))
+    return task_of(spec, read_panel(folder, spec))
 
 
 def task_of(spec: Specification, panel: Panel) -> Task:
     """The same for a panel that was read. BadRequestData."""
     if len(panel.times) < 2:
         raise BadRequestData("the panel has one period: an effect needs a before and an after")
-    starts = {ONE if name is None else name: start for name, start in spec.starts().items()}
-    if None in spec.starts() and len(panel.units) > 1:
-        raise BadRequestData("treated: name the treated units of a panel with several")
-    outcome = _transformed(panel.columns[spec.outcome], spec)
+    starts = {_named(panel, name): start for name, start in spec.starts().items()}
+    values = panel.columns[outcome_of(spec)]
+    outcome = _transformed(values, spec)
     cohorts = _cohorts(panel, spec, starts, outcome)
     treated = {unit for cohort in cohorts for unit in cohort.units}
-    donors, left_out = _donors(panel, spec, treated, outcome, min(one.start for one in cohorts))
+    donors, left_out = choose_donors(panel, spec, treated, outcome, cohorts)
+    _refuse_logs(values, spec, [*treated, *donors])
     filled, count = _fill(outcome, [*treated, *donors])
     return Task(
         panel=panel,
@@ -102,16 +97,40 @@ def task_of(spec: Specification, panel: Panel) -> Task:
     )
 
 
+def outcome_of(spec: Specification) -> str:
+    """The name under which a panel has the outcome."""
+    if isinstance(spec.panel, Question) and not spec.outcome:
+        return spec.panel.attribute
+    return spec.outcome
+
+
+def _named(panel: Panel, name: str | None) -> str:
+    if name is not None:
+        return name
+    if len(panel.units) > 1:
+        raise BadRequestData("treated: name the treated units of a panel with several")
+    return panel.units[0]
+
+
 def _transformed(values: Array, spec: Specification) -> Array:
     if spec.transform == "none":
         return values
-    if np.nanmin(values) <= 0:
-        many = int((values <= 0).sum())
-        raise BadRequestData(
-            f"transform: the logarithm needs values above 0; {spec.outcome!r} has {many} that are not"
-        )
-    logs: Array = np.log(values)
+    logs: Array = np.log(np.where(values > 0, values, np.nan))
     return logs
+
+
+def _refuse_logs(values: Array, spec: Specification, used: list[int]) -> None:
+    """A logarithm of what is not above zero would be a gap that nobody asked for."""
+    if spec.transform == "none":
+        return
+    there = values[used]
+    below, zeros = int((there < 0).sum()), int((there == 0).sum())
+    if below or zeros:
+        raise BadRequestData(
+            f"transform: the logarithm needs values above 0; of {spec.outcome!r} {zeros} are 0 and"
+            f" {below} below; if 0 means that nothing was measured: missing = [0], or take longer"
+            ' periods together (every = "month")'
+        )
 
 
 def _cohorts(
@@ -126,10 +145,16 @@ def _cohorts(
                 f"start: {start} is outside the data, which go from {panel.labels[0]} to"
                 f" {panel.labels[-1]}; there has to be a period before it and one from it on"
             )
-        if np.isnan(outcome[unit]).all():
-            raise BadRequestData(f"the treated unit {name!r} has no value of {spec.outcome!r}")
+        if at >= len(panel.times) or np.isnan(outcome[unit, :at]).all():
+            raise BadRequestData(_lacking(name, spec, "before the start"))
+        if np.isnan(outcome[unit, at:]).all():
+            raise BadRequestData(_lacking(name, spec, "from the start on"))
         by_start.setdefault(at, []).append(unit)
     return tuple(_cohort(panel, spec, units, at, outcome) for at, units in sorted(by_start.items()))
+
+
+def _lacking(name: str, spec: Specification, where: str) -> str:
+    return f"the treated unit {name!r} has no value of {spec.outcome!r} {where}"
 
 
 def _cohort(panel: Panel, spec: Specification, units: list[int], at: int, outcome: Array) -> Cohort:
@@ -161,46 +186,13 @@ def _after(panel: Panel, spec: Specification, start: int) -> tuple[int, ...]:
     return tuple(range(span.start, span.stop))
 
 
-def _donors(
-    panel: Panel, spec: Specification, treated: set[int], outcome: Array, start: int
-) -> tuple[tuple[int, ...], dict[str, str]]:
-    excluded = {panel.unit(name) for name in spec.exclude}
-    if spec.donors is None:
-        named = [one for one in range(len(panel.units)) if one not in treated]
-    else:
-        named = [panel.unit(name) for name in dict.fromkeys(spec.donors)]
-        both = [panel.units[one] for one in named if one in treated]
-        if both:
-            raise BadRequestData(
-                f"donors: {both[0]!r} is treated, it cannot be compared with itself"
-            )
-    left_out: dict[str, str] = {}
-    kept = []
-    for one in named:
-        values = outcome[one]
-        if one in excluded:
-            left_out[panel.units[one]] = "left out by the specification"
-        elif np.isnan(values[:start]).all() or np.isnan(values[start:]).all():
-            left_out[panel.units[one]] = "no values before or none after the start"
-        else:
-            kept.append(one)
-    if named and not kept:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
-        raise BadRequestData(f"no donor is left ({reasons})")
-    return tuple(kept), left_out
-
-
 def _fill(outcome: Array, units: list[int]) -> tuple[Array, int]:
     """Gaps filled between their neighbours in a line (ends as the nearest), and how many those of
     `units` were."""
     gaps = np.isnan(outcome)
     if not gaps.any():
         return outcome, 0
-    filled = outcome.copy()
-    places = np.arange(outcome.shape[1])
-    for row, gap in zip(filled, gaps, strict=True):
-        if gap.any() and not gap.all():
-            row[gap] = np.interp(places[gap], places[~gap], row[~gap])
+    filled = np.array([bridged(row) for row in outcome])
     return filled, int(gaps[units].sum())
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rynek.practices.arrays import Array
 from rynek.practices.estimate import Case, Check
+from rynek.practices.panel import Run, longest_run
+from rynek.practices.task import Task
 
 __all__ = ["missing_around", "runs_around"]
 
@@ -17,36 +18,32 @@ def runs_around(case: Case) -> Check:
     """Stretches in which the treated place's value never changes: a stuck or a dead sensor."""
     task = case.task
     name = "runs of equal values"
-    found = [
-        (length, start, unit)
-        for unit in task.treated
-        for length, start in [_longest(task.seen[unit])]
-        if length
-    ]
-    length, start, unit = max(found, default=(0, 0, 0))
-    usual = [_longest(task.seen[one])[0] for one in task.donors]
+    found = [(run, unit) for unit in task.treated if (run := _run(task, unit)) is not None]
+    run, unit = max(found, default=(None, 0), key=lambda one: one[0].length)
+    usual = [one.length if (one := _run(task, donor)) else 0 for donor in task.donors]
     limit = max(_SHORTEST_RUN, 2 * int(np.median(usual)) if usual else _SHORTEST_RUN)
-    if length < limit:
+    if run is None or run.length < limit:
         return Check(name, "passed", "the record has no long stretch without any change")
-    value = float(task.seen[unit][start])
-    labels = task.panel.labels
     reason = (
-        f"{task.panel.units[unit]!r} reads {value:g} in {length} periods on end from"
-        f" {labels[start]} to {labels[start + length - 1]}: a stuck or a dead sensor looks so"
+        f"{task.panel.units[unit]!r} reads {run.value:g} in {run.length} periods on end from"
+        f" {run.first} to {run.last}: a stuck or a dead sensor looks so"
     )
-    zeros = int((task.seen[unit] == value).sum())
-    return Check(name, "failed", reason, {"periods": length, "of_that_value_in_all": zeros})
+    return Check(
+        name, "failed", reason, {"periods": run.length, "of_that_value_in_all": run.in_all}
+    )
 
 
-def _longest(series: Array) -> tuple[int, int]:
-    """(length, start) of the longest run of one value; gaps end a run."""
-    if not len(series):
-        return 0, 0
-    same = np.concatenate([[False], series[1:] == series[:-1]])
-    starts = np.flatnonzero(~same)
-    lengths = np.diff(np.append(starts, len(series)))
-    best = int(np.argmax(lengths))
-    return (int(lengths[best]), int(starts[best])) if lengths[best] > 1 else (0, 0)
+def _run(task: Task, unit: int) -> Run | None:
+    """The longest run in a unit's record, before its readings were aggregated."""
+    if task.panel.runs is not None:
+        return task.panel.runs.get(task.panel.units[unit])
+    series, labels = task.seen[unit], task.panel.labels
+    length, start = longest_run(series)
+    if not length:
+        return None
+    value = float(series[start])
+    last = labels[start + length - 1]
+    return Run(length, value, labels[start], last, int((series == value).sum()))
 
 
 def missing_around(case: Case) -> Check:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Case, Check
-from rynek.practices.task import Cohort
 
 __all__ = ["in_space", "in_time"]
 

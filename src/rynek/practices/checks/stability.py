@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from rynek.practices.checks.donors import effect_alone
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Case, Check
-from rynek.practices.task import Cohort
 
 __all__ = ["level_and_log", "window"]
 
@@ -28,15 +28,21 @@ def level_and_log(case: Case) -> Check:
         return Check(name, "not applicable", f"not on the other scale: {refusal}")
     found = design.estimate(other)
     figures = {"effect": found.effect, "p_value": found.p_value}
-    alpha = 1 - task.spec.confidence
+    # With few placebos the smallest p-value that there is stands for what can be told from zero.
+    alpha = max(1 - task.spec.confidence, 1.001 / (len(estimate.placebos) + 1))
+    if not estimate.placebos:
+        alpha = 1 - task.spec.confidence
     scale = "level" if logs else "logarithm"
     if np.sign(found.effect) != np.sign(estimate.effect):
         reason = f"on the {scale} the effect has the other sign ({found.effect:.3g})"
         return Check(name, "failed", reason, figures)
     ours, theirs = ((one is not None and one <= alpha) for one in (estimate.p_value, found.p_value))
     if ours != theirs:
-        which = "only on the level" if ours != logs else "only on the logarithm"
-        reason = f"the effect can be told from zero {which}"
+        which = "level" if ours != logs else "logarithm"
+        reason = (
+            f"only on the {which} does the effect stand out (p-values here"
+            f" {estimate.p_value or 1:.3f}, on the {scale} {found.p_value or 1:.3f})"
+        )
         return Check(name, "failed", reason, figures)
     return Check(name, "passed", f"on the {scale} sign and significance are the same", figures)
 

@@ -8,16 +8,18 @@ the design is refused.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from rynek.practices.arrays import Array, mean_of
+from rynek.practices.arrays import Array, Indexes, bridged, mean_of
 from rynek.practices.estimate import Check, Estimate
 from rynek.practices.local_level import Learned, learn
 from rynek.practices.mixture import Mixture
 from rynek.practices.task import Task
+from rynek.practices.times import YEARS
 
 NAME = "bsts"
 _LEVELS: Final = (0.01, 0.03, 0.1, 0.3)
@@ -27,6 +29,9 @@ _FEWEST: Final = 12
 _COARSE: Final = 15
 # Fewer periods than this for each regressor learn the noise instead.
 _PERIODS_EACH: Final = 4
+# Its time grows with the periods and with the square of the series.
+_MOST_SERIES: Final = 20
+_MOST_PERIODS: Final = 3000
 
 
 class BayesianSeries:
@@ -46,6 +51,11 @@ class BayesianSeries:
             return (
                 f"{series.fit} periods before the start are too few for {width} compared series:"
                 f" at least {max(_FEWEST, _PERIODS_EACH * width)} are needed"
+            )
+        if width > _MOST_SERIES or len(series.outcome) > _MOST_PERIODS:
+            return (
+                f"{width} compared series over {len(series.outcome):,} periods are too many for it:"
+                f" at most {_MOST_SERIES} over {_MOST_PERIODS:,} (name donors, or aggregate)"
             )
         if np.isnan(series.regressors).any():
             return "a compared series has gaps that cannot be filled"
@@ -116,36 +126,66 @@ def _series(task: Task) -> _Series:
     outcome = np.full(len(where), np.nan)
     outcome[used] = raw[used]
     columns = [task.outcome[one, where] for one in task.donors]
-    columns += [mean_of(one[list(cohort.units)], axis=0)[where] for one in task.covariates.values()]
+    columns += [
+        bridged(mean_of(one[list(cohort.units)], axis=0))[where] for one in task.covariates.values()
+    ]
+    if not task.donors:
+        columns += _year(task, where, cohort.start)
     width = len(columns)
     regressors = np.array(columns).T if width else np.zeros((len(where), 0))
     return _Series(
         tuple(int(one) for one in where),
         outcome,
         regressors,
-        (*task.names(task.donors), *task.covariates),
+        tuple(task.names(task.donors)),
         cohort.start - first,
         np.array(cohort.effect) - first,
     )
 
 
+def _year(task: Task, where: Indexes, start: int) -> list[Array]:
+    """Two waves a year where covariates alone are compared and there are two years to learn them
+    from; donors bring their season along."""
+    year = YEARS.get(task.panel.clock.kind)
+    numbers = task.panel.times[where]
+    if (
+        year is None
+        or task.spec.season is not None
+        or task.panel.times[start] - numbers[0] < 2 * year
+    ):
+        return []
+    return [
+        wave(2 * np.pi * turns * numbers / year) for turns in (1, 2) for wave in (np.sin, np.cos)
+    ]
+
+
 def _level(series: _Series) -> float | None:
     """The smallest movement of the level with which forecasts held before the start."""
-    return next((one for one in _LEVELS if _covered(series, one) >= _COVERED), None)
+    before = slice(series.fit)
+    return _chosen(
+        series.outcome[before].tobytes(), series.regressors[before].tobytes(), series.fit
+    )
 
 
-def _covered(series: _Series, level: float) -> float:
+@functools.lru_cache(maxsize=16)
+def _chosen(outcome: bytes, regressors: bytes, fit: int) -> float | None:
+    """Asked several times of the same series: by refusal, estimate and checks."""
+    rows, columns = np.frombuffer(outcome), np.frombuffer(regressors).reshape(fit, -1)
+    return next((one for one in _LEVELS if _covered(rows, columns, one) >= _COVERED), None)
+
+
+def _covered(outcome: Array, regressors: Array, level: float) -> float:
     """The share of periods in the later half before the start inside their 95 % intervals, forecast
     in blocks from everything before each."""
-    blocks = np.array_split(np.arange(series.fit // 2, series.fit), _BLOCKS)
+    blocks = np.array_split(np.arange(len(outcome) // 2, len(outcome)), _BLOCKS)
     inside = total = 0
     for block in blocks:
-        seen = [one for one in block if not np.isnan(series.outcome[one])]
+        seen = [one for one in block if not np.isnan(outcome[one])]
         if not seen or not len(block):
             continue
-        learned = learn(series.outcome, series.regressors, int(block[0]), level, _COARSE)
+        learned = learn(outcome, regressors, int(block[0]), level, _COARSE)
         for one in seen:
-            below = learned.mean_over(np.array([one])).below(float(series.outcome[one]))
+            below = learned.mean_over(np.array([one])).below(float(outcome[one]))
             inside += 0.025 <= below <= 0.975
             total += 1
     return inside / total if total else 0.0
@@ -166,6 +206,6 @@ def _prior_check(series: _Series, level: float, found: Mixture) -> Check:
 
 
 def _slopes(series: _Series, learned: Learned) -> dict[str, float]:
-    """Standardised slopes: what each compared series counts for."""
+    """Standardised slopes: what each donor counts for; covariates come after them."""
     slopes = learned.weights @ learned.cells.slopes
-    return dict(zip(series.names, map(float, slopes), strict=True))
+    return dict(zip(series.names, map(float, slopes), strict=False))

@@ -2,20 +2,22 @@
 
 Inference: with at least four treated and four compared units the bias-reduced clustered error with
 Bell-McCaffrey degrees of freedom, which for one start and two groups is the error of a difference
-of two means of changes (Bell & McCaffrey 2002; Imbens & Kolesár 2016). With fewer treated units a
+of two means of changes (Bell & McCaffrey 2002; Imbens & Kolesár 2016; Pustejovsky & Tipton 2018). With fewer treated units a
 clustered error is far too small, so there are placebos only.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from rynek.practices.arrays import Array
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.placebo import by_placebos, run_placebos
-from rynek.practices.task import Cohort, Task
+from rynek.practices.task import Task
 
 NAME = "did"
 FEWEST = 4
@@ -96,13 +98,22 @@ def clustered(task: Task, estimate: Estimate, ours: Array, theirs: Array) -> Est
 
 def two_sample(ours: Array, theirs: Array) -> tuple[float, float]:
     """The bias-reduced (CR2) error of a difference of means of clusters, and its Satterthwaite
-    degrees of freedom from the variances that were seen."""
+    degrees of freedom: the fewer of Bell & McCaffrey's, which suppose equal noise, and those from
+    the variances that were seen. Either alone covers too little somewhere: the first where treated
+    places are noisier, the second where few of them happen to lie close together."""
     parts = [float(one.var(ddof=1)) / len(one) for one in (ours, theirs)]
     total = sum(parts)
     if total <= 0:
         return 0.0, float(len(ours) + len(theirs) - 2)
-    below = sum(part**2 / (len(one) - 1) for part, one in zip(parts, (ours, theirs), strict=True))
-    return float(np.sqrt(total)), total**2 / below
+    sizes = (len(ours), len(theirs))
+    supposed = _satterthwaite([1 / many for many in sizes], sizes)
+    return float(np.sqrt(total)), min(supposed, _satterthwaite(parts, sizes))
+
+
+def _satterthwaite(parts: Sequence[float], sizes: Sequence[int]) -> float:
+    """Degrees of freedom of a sum of `parts` that are variances of means over `sizes`."""
+    below = sum(part**2 / (many - 1) for part, many in zip(parts, sizes, strict=True))
+    return sum(parts) ** 2 / below
 
 
 def _equal(task: Task) -> dict[str, float]:

@@ -15,13 +15,16 @@ from typing import Final
 import numpy as np
 
 from rynek.practices.arrays import Array, Indexes, mean_of
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.mixture import Mixture
-from rynek.practices.task import Cohort, Task
+from rynek.practices.task import Task
+from rynek.practices.times import YEARS
 
 NAME = "its"
 _GRID: Final = np.linspace(-0.45, 0.985, 60)
 _ENOUGH: Final = 3
+_SEASONS: Final = {"month": 12, "quarter": 4, "day": 7, "hour": 24}
 
 
 class InterruptedTimeSeries:
@@ -100,7 +103,7 @@ def _model(task: Task, cohort: Cohort) -> _Model:
     season = _season(task)
     parts = [np.ones(len(where)), (where - where.mean()) / size if len(where) else step]
     parts += [step, slope]
-    parts += _seasonal(where, season)
+    parts += _seasonal(task, where, season)
     parts += [_centred(one[where]) for one in controls]
     columns = np.column_stack(parts)
     contrast = np.zeros(columns.shape[1])
@@ -125,24 +128,36 @@ def _centred(values: Array) -> Array:
 
 
 def _season(task: Task) -> int:
-    """Periods in a season: as the specification says, or by the distance of times (months 12,
-    quarters 4, days 7, hours 24); 1 is none."""
+    """Periods in a season: as the specification says, or by the kind of times; 1 is none."""
     if task.spec.season is not None:
-        return max(1, task.spec.season)
-    if not any("-" in label[1:] for label in task.panel.labels[:1]):
-        return 1
-    distance = float(np.median(np.diff(task.panel.times)))
-    for low, high, season in ((28, 31, 12), (89, 93, 4), (0.99, 1.01, 7), (0.041, 0.042, 24)):
-        if low <= distance <= high:
-            return season
-    return 1
+        return task.spec.season
+    return _SEASONS.get(task.panel.clock.kind, 1)
 
 
-def _seasonal(where: Indexes, season: int) -> list[Array]:
-    place = where % season
+def _seasonal(task: Task, where: Indexes, season: int) -> list[Array]:
+    """A level for each period of a season; for hours also the days of a week. Where a year is much
+    longer than that, two waves a year, once there is a year to learn them from."""
+    numbers = task.panel.times[where]
+    parts = _levels(where % season, season)
+    if task.spec.season is not None:
+        return parts
+    kind = task.panel.clock.kind
+    if kind == "hour":
+        parts += _levels((numbers // 24).astype(np.intp) % 7, 7)
+    year = YEARS.get(kind)
+    if year is not None and len(where) and np.ptp(numbers) >= year:
+        parts += [
+            wave(2 * np.pi * turns * numbers / year)
+            for turns in (1, 2)
+            for wave in (np.sin, np.cos)
+        ]
+    return parts
+
+
+def _levels(place: Indexes, many: int) -> list[Array]:
     return [
         (place == one).astype(np.float64) - (place == 0).astype(np.float64)
-        for one in range(1, season)
+        for one in range(1, many)
         if (place == one).any()
     ]
 

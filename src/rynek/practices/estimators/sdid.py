@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from rynek.practices.arrays import Array
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.estimators.synthetic import few
 from rynek.practices.placebo import by_placebos, run_placebos
 from rynek.practices.simplex import simplex_quadratic
-from rynek.practices.task import Cohort, Task
+from rynek.practices.task import Task
 
 NAME = "sdid"
 # The authors' regularisation of the weights of periods, in units of the noise.

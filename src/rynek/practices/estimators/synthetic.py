@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from rynek.practices.arrays import Array
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Check, Estimate
 from rynek.practices.estimators.predictors import Fitted, fit_predictors
 from rynek.practices.placebo import by_placebos, run_placebos
 from rynek.practices.simplex import simplex_least_squares
-from rynek.practices.task import Cohort, Task
+from rynek.practices.task import Task
 
 NAME = "synthetic_control"
 _FEWEST_DONORS = 2

@@ -1,0 +1,186 @@
+"""Tables as cities have them: CSV in any of Europe's encodings and decimal signs, and Parquet."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rynek.base.errors import BadRequestData
+from rynek.practices.arrays import Array
+
+__all__ = ["MISSING", "numbers_of", "read_table"]
+
+MAX_BYTES: Final = 256 * 1024 * 1024
+MISSING: Final = (
+    "", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "-", "–", "—", ":", "..", "…",
+)  # fmt: skip
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_ENCODINGS: Final = ("cp1250", "cp1251", "cp1252", "iso8859-2", "iso8859-5")
+_THOUSANDS: Final = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
+
+
+def read_table(path: Path, encoding: str | None, words: Sequence[str]) -> Any:
+    """A table of strings (CSV) or as its file has it (Parquet). `words` are names that the table
+    is known to hold: of several encodings the one that has them is taken. BadRequestData."""
+    from pyarrow import ArrowException, csv, parquet
+
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise BadRequestData(f"the panel {path.name} cannot be read: {error.strerror}") from None
+    if size > MAX_BYTES:
+        raise BadRequestData(f"the panel {path.name} is over {MAX_BYTES >> 20} MiB")
+    try:
+        if path.suffix == ".parquet":
+            return parquet.read_table(path)
+        body = _decoded(_bytes(path), encoding, words, path.name)
+        delimiter = _delimiter(body)
+        names = _header(body, delimiter)
+        return csv.read_csv(
+            io.BytesIO(body),
+            parse_options=csv.ParseOptions(delimiter=delimiter),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, "string"),
+                null_values=list(MISSING),
+                strings_can_be_null=True,
+            ),
+        )
+    except (ArrowException, OSError, EOFError, KeyError, ValueError) as error:
+        if isinstance(error, BadRequestData):
+            raise
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise BadRequestData(f"the panel {path.name} is no table: {reason}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    with gzip.open(path) as packed:
+        body = packed.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise BadRequestData(f"the panel {path.name} is over {MAX_BYTES >> 20} MiB")
+    return body
+
+
+def _decoded(body: bytes, encoding: str | None, words: Sequence[str], name: str) -> bytes:
+    """The same in UTF-8, without a byte order mark."""
+    if encoding is not None:
+        try:
+            return body.decode(encoding).removeprefix("\ufeff").encode()
+        except (LookupError, UnicodeDecodeError) as error:
+            raise BadRequestData(f"encoding: {name} is not in {encoding!r} ({error})") from None
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16").encode()
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return _guessed(body, words)
+    return body
+
+
+def _guessed(body: bytes, words: Sequence[str]) -> bytes:
+    found = []
+    for one in _ENCODINGS:
+        try:
+            found.append(body.decode(one))
+        except UnicodeDecodeError:
+            continue
+    fits = (text for text in found if all(word in text for word in words))
+    text = next(fits, found[0] if found else body.decode("latin-1"))
+    return text.encode()
+
+
+def _first_line(body: bytes) -> str:
+    end = body.find(b"\n")
+    return body[: end if end >= 0 else len(body)].decode("utf-8", "replace").rstrip("\r")
+
+
+def _delimiter(body: bytes) -> str:
+    return max(_DELIMITERS, key=_first_line(body).count)
+
+
+def _header(body: bytes, delimiter: str) -> list[str]:
+    import csv
+
+    line = _first_line(body)
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def numbers_of(
+    column: Any, name: str, decimal: str | None, missing: Sequence[float | str]
+) -> Array:
+    """A column as numbers, NaN where nothing is; also with a decimal comma or spaces between
+    thousands, as spreadsheets of half of Europe write. BadRequestData."""
+    from pyarrow import ArrowException, compute, types
+
+    try:
+        if types.is_dictionary(column.type):
+            column = column.cast("string")
+        if types.is_string(column.type) or types.is_large_string(column.type):
+            column = compute.utf8_trim_whitespace(column)
+            known = [*MISSING, *(one for one in missing if isinstance(one, str))]
+            column = compute.if_else(compute.is_in(column, _strings(known)), None, column)
+            column = _plain(column, name, decimal)
+        numbers = np.array(
+            column.cast("float64").fill_null(float("nan")).to_numpy(), dtype=np.float64
+        )
+    except ArrowException as error:
+        reason = str(error).splitlines()[0][:120]
+        raise BadRequestData(
+            f"column {name!r} holds something else than numbers: {reason}"
+        ) from None
+    if np.isinf(numbers).any():
+        raise BadRequestData(f"column {name!r} holds an infinite number")
+    for one in missing:
+        if not isinstance(one, str):
+            numbers[numbers == one] = np.nan
+    return numbers
+
+
+def _strings(values: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(list(values), "string")
+
+
+def _plain(column: Any, name: str, decimal: str | None) -> Any:
+    from pyarrow import compute
+
+    column = compute.replace_substring_regex(column, "[ \u00a0\u202f']", "")
+    commas = compute.filter(column, compute.match_substring(column, ","))
+    if not len(commas):
+        return column
+    if decimal is None:
+        if compute.all(compute.match_substring_regex(commas, _THOUSANDS)).as_py():
+            raise BadRequestData(
+                f"column {name!r}: {commas[0].as_py()!r} may be thousands or a decimal comma; say"
+                ' which: decimal = "." or decimal = ","'
+            )
+        decimal = "," if not _has_point(commas) else "."
+    if decimal == ",":
+        return compute.replace_substring(compute.replace_substring(column, ".", ""), ",", ".")
+    return compute.replace_substring(column, ",", "")
+
+
+def _has_point(commas: Any) -> bool:
+    """Whether points stand after commas, as in 1,234.5."""
+    from pyarrow import compute
+
+    return bool(compute.any(compute.match_substring_regex(commas, r",\d+\.")).as_py())
+
+
+def matching(column: Any, wanted: Any) -> Any:
+    """Which rows hold one of the wanted values, as text or as numbers."""
+    from pyarrow import compute
+
+    values = wanted if isinstance(wanted, list) else [wanted]
+    texts = [re.sub(r"\.0$", "", str(one)) for one in values]
+    return compute.fill_null(compute.is_in(column.cast("string"), _strings(texts)), False)
