@@ -16,7 +16,7 @@ from rynek.indicators.index.ranks import positions
 from rynek.indicators.index.regions import region_means, shrink
 from rynek.indicators.index.variants import FACTORS, Machine, Variant
 
-__all__ = ["MAX_CELLS", "Ranks", "draw", "evaluate", "monte_carlo", "shifts", "variant_at"]
+__all__ = ["MAX_CELLS", "Ranks", "evaluate", "monte_carlo", "shifts", "variant_at"]
 
 MAX_CELLS: Final = 60_000_000
 """Most variants × units whose ranks are kept."""
@@ -45,12 +45,6 @@ def _with_gaps(means: Array) -> Floats:
     found = positions(np.where(gone, np.inf, -means))
     found[gone] = np.nan
     return found
-
-
-def draw(machine: Machine, number: int, seed: int) -> Variant:
-    """The variant of that number: every choice as likely as its alternatives."""
-    random = np.random.Generator(np.random.SFC64([seed, 0, number]))
-    return variant_at(machine, random.random(len(FACTORS)), (seed, 1, number), (seed, 2, number))
 
 
 def variant_at(
@@ -85,11 +79,7 @@ def evaluate(machine: Machine, variants: Sequence[Variant]) -> Ranks:
     """The ranks of every variant, computed on all cores."""
     many, units = len(variants), len(machine.matrix.units)
     regions = len(machine.matrix.groups)
-    if many * units > MAX_CELLS:
-        raise BadRequestData(
-            f"{many} variants of {units} units are {many * units:,} ranks, of which {MAX_CELLS:,}"
-            " are kept: ask for fewer runs"
-        )
+    _bounded(many, units)
     ranks = np.empty((many, units), dtype=np.float32)
     means, variances = np.empty((many, regions)), np.empty((many, regions))
     matrix = machine.matrix
@@ -119,8 +109,24 @@ def _everywhere(chunk: Callable[[int], None], starts: range) -> None:
 
 
 def monte_carlo(machine: Machine, runs: int, seed: int) -> Ranks:
-    """`runs` variants drawn at random."""
-    return evaluate(machine, [draw(machine, number, seed) for number in range(runs)])
+    """`runs` variants drawn at random, every choice as likely as its alternatives."""
+    _bounded(runs, len(machine.matrix.units))
+    where = np.random.Generator(np.random.SFC64([seed, 0])).random((runs, len(FACTORS)))
+    return evaluate(
+        machine,
+        [
+            variant_at(machine, point, (seed, 1, number), (seed, 2, number))
+            for number, point in enumerate(where)
+        ],
+    )
+
+
+def _bounded(variants: int, units: int) -> None:
+    if variants * units > MAX_CELLS:
+        raise BadRequestData(
+            f"{variants} variants of {units} units are {variants * units:,} ranks, of which"
+            f" {MAX_CELLS:,} are kept: ask for fewer runs"
+        )
 
 
 def shifts(ranks: Floats, reference: Array) -> Array:

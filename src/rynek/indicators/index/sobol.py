@@ -55,6 +55,7 @@ def indices(
     # What differs by rounding alone does not vary.
     floor = 1e-12 * np.maximum(centre**2, 1e-12)
     variance[:, variance[0] <= floor] = np.nan
+    variance[variance <= 0] = np.nan
     found: list[Array] = []
     for n in range(factors):
         c = mixed(n) - centre
