@@ -68,6 +68,10 @@ class Context:
         """One entity in its stored form."""
         return self.store.row(entity_id)
 
+    def body(self, entity_id: str, ctx: CompiledContext) -> bytes | None:
+        """One entity as it is sent under `ctx`; None if there is none."""
+        return self.store.body(entity_id, ctx)
+
     def scan(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Entity]]:
         """All entities by internal number, ascending, those above `after`."""
         return self.store.scan(after, limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rynek.context.query.geo import GeoQuery, parse_geo
 from rynek.context.query.hints import (
+    COMPOUND,
     AnyOf,
     Comparison,
     Hint,
@@ -43,6 +44,7 @@ from rynek.context.query.types import TypeExpr, parse_types
 
 __all__ = [
     "BOOLEAN",
+    "COMPOUND",
     "ENTITY_MEMBERS",
     "EQ",
     "NUMBER",

@@ -60,7 +60,7 @@ _TEXT_END: Final = b""
 _MOMENT: Final = b"\x02"
 _TIME: Final = b"\x03"
 _TIME_END: Final = b"\x04"
-_COMPOUND: Final = b"\x05"
+COMPOUND: Final = b"\x05"
 _LITERAL_START: Final = re.compile(r"\^([A-Za-z0-9 _:/-]+)(.?)", re.DOTALL)
 
 
@@ -150,7 +150,7 @@ def index_keys(instance: Instance, path: Sequence[str]) -> list[Key]:
             for one in target if type(target) is list else (target,):
                 keys.update(dict.fromkeys(_keys(one)))
     if not path and (type(value) is list or not keys):
-        keys[_COMPOUND] = None
+        keys[COMPOUND] = None
     return list(keys)
 
 

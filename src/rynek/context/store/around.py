@@ -24,8 +24,8 @@ class Around(NamedTuple):
 
     `nearby` (with an AND before it) leaves out boxes in the corners around the circle; `inside` is
     1 for a box that lies in the circle as a whole, so that whatever it holds matches; `square` (none
-    where empty) holds for boxes that touch the square within the circle: read first, they fill most
-    pages, and the corners are never looked at.
+    where empty) holds for boxes that lie in the square within the circle: read first, they fill most
+    pages, what they hold matches, and the corners are never looked at.
     """
 
     nearby: str = ""
@@ -67,5 +67,5 @@ def _conditions(before: int) -> tuple[str, str, str]:
         f"power(max(p.east - {x}, {x} - p.west) * {s}, 2)"
         f" + power(max(p.north - {y}, {y} - p.south), 2) <= {i}"
     )
-    square = f"p.west <= {east} AND p.east >= {west} AND p.south <= {north} AND p.north >= {south}"
+    square = f"p.west >= {west} AND p.east <= {east} AND p.south >= {south} AND p.north <= {north}"
     return nearby, inside, square

@@ -184,6 +184,10 @@ class Store(Protocol):
         """The stored form of one entity."""
         ...
 
+    def body(self, entity_id: str, ctx: CompiledContext) -> bytes | None:
+        """One entity as `bodies` has it; None if there is none."""
+        ...
+
     def get(self, entity_id: str) -> Entity | None:
         """One entity, decoded."""
         ...

@@ -10,10 +10,11 @@ from rynek.base.clock import parse_iso
 from rynek.base.sqlite import Connection
 from rynek.context.formats import decode, encode_times, expiries
 from rynek.context.model import Entity, Instance
-from rynek.context.query import Key, index_keys
+from rynek.context.query import COMPOUND, Key, index_keys
 from rynek.context.store.contract import Moved
 from rynek.context.store.pending import Pending, State
 from rynek.context.store.places import Box, Places, geometries_of, inside, padded
+from rynek.context.store.remembered import Remembered
 from rynek.context.store.terms import Contexts, Terms
 from rynek.context.store.values import ValueIndexes, ValueKey, difference, entity_keys
 
@@ -65,8 +66,9 @@ _SQL = (
 class Indexes:
     """The tables of one tenant as the writer sees them."""
 
-    def __init__(self, connection: Connection, reader: Connection) -> None:
+    def __init__(self, connection: Connection, reader: Connection, remember_bytes: int = 0) -> None:
         self._connection = connection
+        self.remembered = Remembered(remember_bytes)
         self.terms = Terms(connection)
         self.contexts = Contexts(connection, reader)
         self.places = Places(connection)
@@ -103,13 +105,15 @@ class Indexes:
 
     def in_file(self) -> None:
         """What was applied is in the file: plans made before, or while it was written, may lack a
-        type that has an attribute for the first time."""
+        type that has an attribute for the first time, or an index its first array."""
+        self.remembered.settled()
         if self._new_names:
             self._new_names = False
             self._names_changed += 1
 
     def reload(self) -> None:
         """Forget what a failed group had added in memory."""
+        self.remembered.clear()
         for part in (self.terms, self.contexts, self.places, self.values):
             part.reload()
         self._next_n = self._newest_n() + 1
@@ -138,6 +142,7 @@ class Indexes:
 
     def apply(self, pending: Iterable[Pending]) -> None:
         """Write a group's entities and everything derived from them (inside a transaction)."""
+        self.remembered.unsettled()
         rows = _Rows()
         for one in pending:
             if one.dirty:
@@ -171,7 +176,10 @@ class Indexes:
             one.n = self._next_n
             self._next_n += 1
         n = one.n
+        self.remembered.forget(n)
         if after is None:
+            assert before is not None  # one of them is there
+            self.remembered.forget_id(before.id)
             rows.gone.append((n,))
         else:
             expiring = expiries(after)
@@ -198,6 +206,7 @@ class Indexes:
         """An entity of which only attributes differ, each of the kind that it was."""
         sheet, n = one.after.parts, one.n
         assert sheet is not None  # alter() always gives one
+        self.remembered.forget(n)
         rows.moved.append((sheet.modified, one.after.encoded(), one.after.encoded_times(), n))
         for attr, (was, now) in moved.items():
             if now.kind == "GeoProperty" and was.value != now.value:
@@ -226,6 +235,9 @@ class Indexes:
             old, new = {number(t) for t in old_types}, {number(t) for t in new_types}
             rows.type_out += [(t, n) for t in old - new]
             rows.type_in += [(t, n) for t in new - old]
+            if before is not None:
+                for t in old ^ new:
+                    self.remembered.forget_starts(t)
         old_scopes = (before.scopes if before else None) or []
         new_scopes = (after.scopes if after else None) or []
         if old_scopes != new_scopes:
@@ -298,6 +310,9 @@ class Indexes:
         gone, added = difference(was, now)
         rows.value_out += [(key.k, v, n) for v in gone]
         rows.value_in += [(key.k, v, n) for v in added]
+        if COMPOUND in added and key.k not in self.values.compound:
+            self.values.compound.add(key.k)
+            self._new_names = True
 
     def _count(self, rows: _Rows) -> None:
         if not rows.counts:

@@ -9,26 +9,34 @@ import msgspec
 
 from rynek.base.sqlite import Connection
 from rynek.context.query import (
-    BOOLEAN,
-    EQ,
-    NUMBER,
     Comparison,
     Hint,
     Query,
-    Term,
     comparisons,
     hints,
-    key_ranges,
 )
 from rynek.context.store.around import around
+from rynek.context.store.decided import (
+    add_ranges,
+    has_compound,
+    has_only,
+    is_equality,
+    is_exact,
+    no_arrays,
+    plainly_typed,
+)
 from rynek.context.store.indexes import Indexes
-from rynek.context.store.values import ValueKey
 
 COLUMNS = "e.n, e.ctx, e.body, e.times"
 _LEAN = "e.n, e.ctx, e.body, NULL"
 
 # Below this many entities of a type, reading them all beats keeping an index for them.
 SMALL_TYPE = 200
+_BEGUN = (
+    "SELECT e.ctx, e.body, x.n FROM"
+    " (SELECT n FROM entity_type WHERE t = ? AND n >= ? ORDER BY n LIMIT ? OFFSET ?) x"
+    " CROSS JOIN entity e ON e.n = x.n ORDER BY x.n"
+)
 _PROBE_ROWS = 2_000
 # Sorts after every character that a scope may go on with.
 _AFTER_ALL = chr(0x10FFFF)
@@ -43,7 +51,13 @@ class Plan(msgspec.Struct):
 
     `lean` is the same without times. `paged` has LIMIT and OFFSET where no entity comes twice and
     all match, so that SQL can skip to a page, and `paged_bodies` is that with nothing but context
-    and body; `counting` counts matches without reading them, or gives NULL where it cannot (empty:
+    and body; `begun` starts that page at an entity that is known to stand before it in the list of
+    type `args[0]`.
+
+    `numbers` gives the numbers of entities that surely match, up to a LIMIT, in the order of `sql`:
+    all of them where it is `whole`, the first ones otherwise. One may come twice.
+
+    `counting` counts matches without reading them, or gives NULL where it cannot (empty:
     never); `typed` says that all have the query's type.
     """
 
@@ -55,6 +69,9 @@ class Plan(msgspec.Struct):
     typed: bool = False
     lean: str = ""
     paged_bodies: str = ""
+    begun: str = ""
+    numbers: str = ""
+    whole: bool = True
 
     def __post_init__(self) -> None:
         self.lean = self.sql.replace(COLUMNS, _LEAN)
@@ -188,7 +205,7 @@ class Planner:
 
     def _by_type(self, query: Query, types: list[list[int]]) -> Plan:
         exact = is_bare(query) and all(len(one) == 1 for one in types)
-        typed = _plainly_typed(query)
+        typed = plainly_typed(query)
         if len(types) == 1:
             page = "SELECT n FROM entity_type WHERE t = ? ORDER BY n LIMIT ? OFFSET ?"
             return Plan(
@@ -201,6 +218,7 @@ class Planner:
                 exact,
                 "SELECT count(*) FROM entity_type WHERE t = ?" if exact else "",
                 typed,
+                begun=_BEGUN if exact else "",
             )
         first = sorted({one[0] for one in types})
         marks = ", ".join("?" * len(first))
@@ -248,19 +266,26 @@ class Planner:
             else ""
         )
         circle = around(geo, box, 5 + len(first))
-        typed = _plainly_typed(query)
-        sure = circle.inside if typed and is_placed(query) else "0"
-        start = (
-            f"SELECT {COLUMNS}, {sure} FROM place p CROSS JOIN entity e ON e.n = p.p >> 4 WHERE "
-        )
-        whole = "p.west <= ?1 AND p.east >= ?2 AND p.south <= ?3 AND p.north >= ?4"
+        typed = plainly_typed(query)
+        placed = typed and is_placed(query)
+        start = "FROM place p CROSS JOIN entity e ON e.n = p.p >> 4 WHERE "
         rest = f" AND (p.p & 15) = ?5{of_type}"
-        sql = f"{start}{whole}{rest}{circle.nearby}"
-        if circle.square:
-            square = f"{start}{circle.square}{rest}"
-            sql = f"{square} UNION ALL {sql} AND NOT ({circle.square})"
+        sure = circle.inside if placed else "0"
+        sql = (
+            f"SELECT {COLUMNS}, {sure} {start} p.west <= ?1 AND p.east >= ?2 AND p.south <= ?3"
+            f" AND p.north >= ?4{rest}{circle.nearby}"
+        )
         west, south, east, north = box
-        return Plan(sql, (east, west, north, south, slot, *first, *circle.args), typed=typed)
+        args = (east, west, north, south, slot, *first, *circle.args)
+        numbers = ""
+        if circle.square:
+            within = f"SELECT {COLUMNS}, {int(placed)} {start}{circle.square}{rest}"
+            sql = f"{within} UNION ALL {sql} AND NOT ({circle.square})"
+            if placed:
+                only = not first or has_only(first, geo.geoproperty, self._indexes, connection)
+                numbers = f"SELECT p.p >> 4 FROM place p WHERE {circle.square} AND (p.p & 15) = ?5"
+                numbers += f"{'' if only else of_type} LIMIT ?{len(args) + 1}"
+        return Plan(sql, args, typed=typed, numbers=numbers, whole=False)
 
     def _values(self, query: Query, connection: Connection, *, probe: bool) -> Plan | None:
         """A value index as driver: with `probe` only one that yields few rows."""
@@ -297,7 +322,7 @@ class Planner:
                 key = self._indexes.values.ready(t, comparison.attr, comparison.path)
                 if key is not None:
                     keys.add(key.k)
-                    _add_ranges(key, comparison, sources, args)
+                    add_ranges(key, comparison, sources, args)
                 elif is_small(self._indexes, connection, t):
                     sources.append("entity_type v WHERE v.t = ?")
                     args.append(t)
@@ -307,12 +332,15 @@ class Planner:
         if not sources:
             return None
         inner = " UNION ALL ".join(f"SELECT v.n FROM {source}" for source in sources)
-        exact = not whole and len(union) == 1 and _is_exact(query, union[0])
+        exact = not whole and len(union) == 1 and is_exact(query, union[0])
+        numbers = f"{inner} LIMIT ?" if exact else ""
         sure = "0"
         counting = f"SELECT count(DISTINCT n) FROM ({inner})"
-        if exact and not _is_equality(union[0]):
+        if exact and not is_equality(union[0]):
             # A range does not look inside an array: it takes the index's word while there is none.
-            exact, sure = False, _no_arrays(keys)
+            exact, sure = False, no_arrays(keys)
+            if has_compound(keys, self._indexes.values, connection):
+                numbers = ""
             counting = f"SELECT CASE WHEN {sure} THEN ({counting}) END"
         full = " UNION ALL ".join(
             f"SELECT {COLUMNS}, {sure} FROM"
@@ -321,7 +349,8 @@ class Planner:
         )
         if not exact and sure == "0":
             counting = ""
-        return inner, Plan(full, tuple(args), "", exact, counting, _plainly_typed(query))
+        typed = plainly_typed(query)
+        return inner, Plan(full, tuple(args), "", exact, counting, typed, numbers=numbers)
 
     def _scopes(self, query: Query, connection: Connection) -> Plan | None:
         """The scope index as driver, where it yields few rows."""
@@ -335,52 +364,6 @@ class Planner:
             return None
         sql = f"SELECT {COLUMNS}, 0 FROM entity e WHERE e.n IN ({sources}) ORDER BY e.n"
         return Plan(sql, args)
-
-
-def _add_ranges(
-    key: ValueKey, comparison: Comparison, sources: list[str], args: list[object]
-) -> None:
-    for low, low_in, high, high_in in key_ranges(comparison):
-        above, below = (">=" if low_in else ">"), ("<=" if high_in else "<")
-        sources.append(f"value_index v WHERE v.k = ? AND v.v {above} ? AND v.v {below} ?")
-        args += (key.k, low, high)
-
-
-def _plainly_typed(query: Query) -> bool:
-    """Whether having one of the types is all that the type expression asks."""
-    return query.types is None or all(len(one) == 1 for one in query.types.alternatives())
-
-
-def _is_exact(query: Query, comparison: Comparison) -> bool:
-    """Whether the index alone decides: one comparison with numbers or booleans, one plain type.
-
-    Keys of numbers and booleans are the values themselves; texts are cut, read as dates, …
-    """
-    literals = [*comparison.values, comparison.low, comparison.high]
-    simple = all(one is None or one.kind in (NUMBER, BOOLEAN) for one in literals)
-    return (
-        simple
-        and isinstance(query.q, Term)
-        and comparison.pattern is None
-        and not comparison.path
-        and query.types is not None
-        and _plainly_typed(query)
-        and query.geo is None
-        and query.scope is None
-        and query.id_pattern is None
-        and not query.selectors
-        and not query.attrs
-    )
-
-
-def _is_equality(comparison: Comparison) -> bool:
-    return comparison.op == EQ and comparison.low is None and comparison.high is None
-
-
-def _no_arrays(keys: set[int]) -> str:
-    """Whether no attribute in these value indexes has an array or object, as SQL: 1 or 0."""
-    numbers = ", ".join(map(str, sorted(keys)))
-    return f"NOT EXISTS (SELECT 1 FROM value_index c WHERE c.k IN ({numbers}) AND c.v = x'05')"
 
 
 def _by_ids(query: Query) -> Plan:

@@ -123,6 +123,11 @@ class Readers:
         self._idle.clear()
 
 
+def shown_under(ctx: CompiledContext, body: bytes, stored: CompiledContext) -> bytes:
+    """A body that is stored under another context, as it is sent under `ctx`."""
+    return _dumps(render_entity(decode(body, _NO_TIMES, stored), ctx))
+
+
 class Selector:
     """Answers queries on one reader connection; a long one goes on along its own connection."""
 
@@ -130,6 +135,7 @@ class Selector:
         self._reader = reader
         self._indexes = indexes
         self._readers = readers
+        self._remembered = indexes.remembered
 
     async def select(self, query: Query, plan: Plan, limit: int, offset: int, count: bool) -> Page:
         """One page; gives way to others every few hundred candidates."""
@@ -157,16 +163,20 @@ class Selector:
     ) -> Bodies:
         """The same page as bodies under `ctx`, made of nothing else."""
         here = self._indexes.contexts.known(ctx)
+        total = self._count(plan) if count else None
         if plan.paged:
-            args = (*plan.args, limit + 1, offset)
-            raw = self._reader.execute(plan.paged_bodies, args).fetchall()
+            raw = self._listed(plan, limit, offset)
             more = len(raw) > limit
             if more:
                 raw.pop()
-            bodies = [body if c == here else self._under(ctx, body, c) for c, body in raw]
-            return Bodies(bodies, self._count(plan) if count else None, more)
-        total = self._count(plan) if count else None
+            listed = [row[1] if row[0] == here else self._under(ctx, row[1], row[0]) for row in raw]
+            return Bodies(listed, total, more)
         counting = count and total is None
+        if plan.numbers and not counting and self._remembered.holds:
+            quick = self._by_number(plan, ctx, here, limit, offset)
+            if quick is not None:
+                quick.count = total
+                return quick
         found = _Collector(query, self._indexes, limit, offset, count=counting, plan=plan)
         await self._collect(plan, plan.sql if query.needs is None else plan.lean, found)
         total = found.matched if counting else total
@@ -175,11 +185,60 @@ class Selector:
         ]
         return Bodies(bodies, total, found.more)
 
+    def _listed(self, plan: Plan, limit: int, offset: int) -> list[tuple[int, bytes, int]]:
+        """(context, body, number) of a page and of one more, in the list of a type: from the last
+        place on that is known to stand before it."""
+        remembered, execute = self._remembered, self._reader.execute
+        if not plan.begun or not remembered.holds:
+            return execute(plan.paged_bodies, (*plan.args, limit + 1, offset)).fetchall()
+        t: int = plan.args[0]  # type: ignore[assignment]
+        at, n = remembered.start(t, offset)
+        rows = execute(plan.begun, (t, n, limit + 1, offset - at)).fetchall()
+        if rows and at != offset:
+            remembered.keep_start(t, offset, rows[0][2])
+        if len(rows) > limit:
+            remembered.keep_start(t, offset + limit, rows[-1][2])
+        return rows
+
+    def _by_number(
+        self, plan: Plan, ctx: CompiledContext, here: int, limit: int, offset: int
+    ) -> Bodies | None:
+        """A page of which an index gives the numbers, and most bodies are remembered; None where
+        the index does not tell all of the page."""
+        wanted = offset + limit + 1
+        if wanted > _AT_ONCE_ROWS:
+            return None
+        rows = self._reader.execute(plan.numbers, (*plan.args, wanted)).fetchall()
+        numbers = list(dict.fromkeys([n for (n,) in rows]))
+        if len(numbers) < wanted and (len(rows) == wanted or not plan.whole):
+            if not plan.whole:
+                plan.numbers = ""  # nor will it the next time
+            return None
+        page = numbers[offset : offset + limit]
+        bodies = self._remembered.bodies(ctx.id, page)
+        if not all(bodies) and not self._fill(bodies, page, ctx, here):
+            return None
+        return Bodies(bodies, None, len(numbers) > offset + limit)  # type: ignore[arg-type]
+
+    def _fill(
+        self, bodies: list[bytes | None], numbers: list[int], ctx: CompiledContext, here: int
+    ) -> bool:
+        """Read the bodies that are missing, and remember them; False where the file lacks one."""
+        missing = [n for n, body in zip(numbers, bodies, strict=True) if body is None]
+        # Few different statements, so that they stay prepared.
+        missing += missing[-1:] * ((1 << (len(missing) - 1).bit_length()) - len(missing))
+        sql = f"SELECT n, ctx, body FROM entity WHERE n IN ({', '.join('?' * len(missing))})"
+        found: dict[int, bytes] = {}
+        for n, c, body in self._reader.execute(sql, tuple(missing)).fetchall():
+            shown = found[n] = body if c == here else self._under(ctx, body, c)
+            self._remembered.keep(ctx.id, n, shown)
+        for at, n in enumerate(numbers):
+            if bodies[at] is None:
+                bodies[at] = found.get(n)
+        return all(bodies)
+
     def _under(self, ctx: CompiledContext, body: bytes, c: int) -> bytes:
-        """A body that is stored under another context."""
-        return _dumps(
-            render_entity(decode(body, _NO_TIMES, self._indexes.contexts.compiled(c)), ctx)
-        )
+        return shown_under(ctx, body, self._indexes.contexts.compiled(c))
 
     async def _collect(self, plan: Plan, sql: str, found: _Collector) -> None:
         """Let the collector look at candidates until it has its page."""

@@ -30,7 +30,7 @@ from rynek.context.store.outbox import Outbox
 from rynek.context.store.plan import Plan, Planner, wanted_indexes
 from rynek.context.store.ranked import Walker, wanted_order
 from rynek.context.store.schema import MIGRATIONS
-from rynek.context.store.select import Readers, Selector
+from rynek.context.store.select import Readers, Selector, shown_under
 from rynek.context.store.txn import GroupTxn
 from rynek.context.store.writer import Writer
 
@@ -54,6 +54,7 @@ class StoreLimits(msgspec.Struct, frozen=True):
     keep_hours: float = 72.0
     max_value_indexes: int = 64
     max_contexts: int = 1000
+    remember_bytes: int = 64 << 20
 
 
 class SqliteStore:
@@ -69,7 +70,7 @@ class SqliteStore:
             _logger.info("%s is brought to a new format; as it was it stays as %s", self.path, copy)
         migrate(self._writing, MIGRATIONS, f"the data in {folder.name}")
         self._reading = connect(self.path, read_only=True)
-        self._indexes = Indexes(self._writing, self._reading)
+        self._indexes = Indexes(self._writing, self._reading, self.limits.remember_bytes)
         self.changes = SqliteChangeLog(self._reading)
         self.documents = SqliteDocuments(self._reading)
         self.outbox = Outbox(self._reading)
@@ -106,6 +107,19 @@ class SqliteStore:
         if raw is None:
             return None
         return Row(raw[0], self._indexes.contexts.compiled(raw[1]), raw[2], raw[3])
+
+    def body(self, entity_id: str, ctx: CompiledContext) -> bytes | None:
+        """One entity as it stands under `ctx`."""
+        remembered = self._indexes.remembered
+        body = remembered.body(ctx.id, entity_id) if remembered.holds else None
+        if body is None:
+            row = self.row(entity_id)
+            if row is None:
+                return None
+            body = row.body if row.ctx.id == ctx.id else shown_under(ctx, row.body, row.ctx)
+            if remembered.holds:
+                remembered.keep_one(ctx.id, entity_id, row.n, body)
+        return body
 
     def get(self, entity_id: str) -> Entity | None:
         """One entity, decoded."""

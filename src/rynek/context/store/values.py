@@ -29,6 +29,8 @@ class ValueIndexes:
         self.by_name: dict[tuple[int, str, tuple[str, ...]], ValueKey] = {}
         self.built_to: dict[int, int | None] = {}
         self.generation = 0
+        # Indexes (k) known to hold an array or object: ranges do not look inside those.
+        self.compound: set[int] = set()
         self.reload()
 
     def count(self) -> tuple[int, int]:

@@ -12,8 +12,8 @@ import msgspec
 from rynek.base.errors import ResourceNotFound
 from rynek.context import Entity, Query, View
 from rynek.web.api import entity_maps, selecting, sources
-from rynek.web.api.bodies import bodies_reply, entities_reply, entity_reply
-from rynek.web.api.call import GEO_JSON, Call, Header, Reply
+from rynek.web.api.bodies import bodies_reply, context_headers, entities_reply, entity_reply
+from rynek.web.api.call import GEO_JSON, JSON, Call, Header, Reply
 from rynek.web.api.params import (
     PLAIN,
     Paging,
@@ -37,6 +37,11 @@ async def retrieve_entity(call: Call) -> Reply:
     entity_id = entity_id_of(call)
     if is_beyond(call) or sources.shares_entity(call, entity_id):
         return await _retrieve_beyond(call, entity_id)
+    if not call.params and call.accept == JSON:
+        body = call.tenant.context.body(entity_id, call.ld)
+        if body is None:
+            raise ResourceNotFound(f"no entity {entity_id}")
+        return Reply(200, body, JSON, context_headers(call))
     view = view_of(call)
     row = call.tenant.context.row(entity_id)
     if row is None:
