@@ -178,8 +178,6 @@ class Indexes:
         n = one.n
         self.remembered.forget(n)
         if after is None:
-            assert before is not None  # one of them is there
-            self.remembered.forget_id(before.id)
             rows.gone.append((n,))
         else:
             expiring = expiries(after)

@@ -83,7 +83,8 @@ class Remembered:
         self._count(len(body) + _BODY_BYTES)
 
     def keep_one(self, ctx: str, entity_id: str, n: int, body: bytes) -> None:
-        """Remember a body, to be asked for by its id too."""
+        """Remember a body, to be asked for by its id too: that leads to a body or to none, for no
+        number is used twice."""
         self._keep_number(entity_id, n)
         self.keep(ctx, n, body)
 
@@ -127,11 +128,6 @@ class Remembered:
                 body = known.pop(n, None)
                 if body is not None and half is self._bodies:
                     self._bytes -= len(body) + _BODY_BYTES
-
-    def forget_id(self, entity_id: str) -> None:
-        """An entity is about to be deleted: the next with its id has another number."""
-        self._numbers.pop(entity_id, None)
-        self._older_numbers.pop(entity_id, None)
 
     def forget_starts(self, t: int) -> None:
         """Entities of a type go, or come that are older than others."""
