@@ -5,6 +5,7 @@ of evidence and a sentence in six languages. Nothing in the choice of a design d
 Practice cards have a face of their own: `rynek.practices.cards`.
 """
 
+from rynek.practices.checks.outcomes import holm
 from rynek.practices.estimate import Check, Design, Estimate
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate
 from rynek.practices.evidence import Level
@@ -31,6 +32,7 @@ __all__ = [
     "Specification",
     "Task",
     "evaluate",
+    "holm",
     "load_specification",
     "parse_specification",
     "task_of",

@@ -14,8 +14,9 @@ from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array, bridged
 from rynek.practices.cohort import Cohort
 from rynek.practices.donors import choose_donors
+from rynek.practices.events import events_of
 from rynek.practices.panel import Panel, read_panel
-from rynek.practices.specification import Predictor, Question, Specification
+from rynek.practices.specification import Event, Predictor, Question, Specification
 
 __all__ = ["Ask", "Cohort", "Task", "make_task", "outcome_of", "task_of"]
 
@@ -46,6 +47,7 @@ class Task:
     predictors: Array | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     filled: int = 0
+    events: tuple[Event, ...] | None = None
 
     @property
     def treated(self) -> tuple[int, ...]:
@@ -67,8 +69,10 @@ def make_task(spec: Specification, folder: Path, ask: Ask | None = None) -> Task
     if isinstance(spec.panel, Question):
         if ask is None:
             raise BadRequestData("panel: it asks recorded history, and none is at hand (--data)")
-        return task_of(spec, ask(spec.panel))
-    return task_of(spec, read_panel(folder, spec))
+        panel = ask(spec.panel)
+    else:
+        panel = read_panel(folder, spec)
+    return task_of(spec, panel).replace(events=events_of(spec, folder))
 
 
 def task_of(spec: Specification, panel: Panel) -> Task:
@@ -94,6 +98,7 @@ def task_of(spec: Specification, panel: Panel) -> Task:
         predictors=_predictors(panel, spec, cohorts[0]) if spec.predictors else None,
         left_out=left_out,
         filled=count,
+        events=tuple(spec.events) if isinstance(spec.events, list) else None,
     )
 
 

@@ -1,0 +1,70 @@
+"""Whether something else happened where and when the practice did."""
+
+from __future__ import annotations
+
+from rynek.practices.estimate import Case, Check
+from rynek.practices.specification import Event
+from rynek.practices.task import Task
+
+__all__ = ["coincident"]
+
+_NAME = "coincident events"
+_ALONE = frozenset(("its", "bsts"))
+_COUNTS = 0.02
+# Before the start an event matters that is as near as this share of the periods.
+_NEAR = 0.1
+
+
+def coincident(case: Case) -> Check:
+    """Events of the specification in the effect periods or shortly before: what touched everybody
+    is in the comparison, what touched some is in the effect."""
+    task = case.task
+    events = task.events
+    if events is None:
+        why = "nothing says what else happened around the start (events); look before you believe"
+        return Check(_NAME, "not applicable", why)
+    within = [one for one in events if _touches(task, one)]
+    if not within:
+        why = f"none of {len(events)} known events lies in the periods of the effect or just before"
+        return Check(_NAME, "passed", why, {"events": len(events)})
+    told = [(one, _harm(case, one)) for one in within]
+    bad = [f"{one.name!r} ({one.date}) {why}" for one, why in told if why]
+    figures = {"events": [one.name for one in within]}
+    if bad:
+        more = f", and {len(bad) - 3} more" if len(bad) > 3 else ""
+        why = f"{'; '.join(bad[:3])}{more}: the effect holds it too"
+        return Check(_NAME, "failed", why, figures)
+    names = ", ".join(repr(one.name) for one in within[:3])
+    return Check(_NAME, "passed", f"{names} happened to the compared places as well", figures)
+
+
+def _touches(task: Task, event: Event) -> bool:
+    panel = task.panel
+    begin = panel.clock.number(event.date, f"event {event.name}")
+    end = begin
+    if event.until is not None:
+        end = panel.clock.number(event.until, f"event {event.name}", last=True)
+    first = min(one.start for one in task.cohorts)
+    last = max(one.effect[-1] for one in task.cohorts)
+    near = max(1, round(_NEAR * len(panel.times)))
+    return bool(end >= panel.times[max(0, first - near)] and begin <= panel.times[last])
+
+
+def _harm(case: Case, event: Event) -> str | None:
+    """What an event does to the estimate; None where the comparison takes it out."""
+    task = case.task
+    alone = case.estimate.design in _ALONE and not task.donors
+    if alone or case.estimate.design == "its":
+        return "changed the one series that there is"
+    if event.units is None:
+        return None
+    touched = set(event.units)
+    treated = touched & set(task.names(task.treated))
+    donors = set(task.names(task.donors))
+    if treated and not donors <= touched:
+        return f"was at {', '.join(sorted(treated)[:3])} and not at every donor"
+    weights = case.estimate.weights or {}
+    counted = [one for one in touched & donors if abs(weights.get(one, 0.0)) > _COUNTS]
+    if counted and not treated:
+        return f"was at {', '.join(sorted(counted)[:3])}, which the treated place is compared with"
+    return None

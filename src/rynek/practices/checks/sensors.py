@@ -1,0 +1,183 @@
+"""Whether a record is of the same sensor throughout: what a log says, and what the values show.
+
+No log, no certainty: a sensor that is replaced by a like one leaves no trace. What does leave one is
+looked for: another unit of measurement (the level changes many times over while that of others does
+not), another resolution, another noise, two records exchanged, a jump at another date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rynek.practices.arrays import Array
+from rynek.practices.estimate import Case, Check
+from rynek.practices.task import Task
+
+__all__ = ["sensors"]
+
+_NAME = "sensor changes"
+_COUNTS = 0.05
+# Steps come in busy places too: only of donors that count for much.
+_HEAVY = 0.1
+_SCALE = 5.0
+_NOISE = 4.0
+_JUMP = 12.0
+_FEWEST = 8
+_GRAINS = (100.0, 10.0, 1.0, 0.1, 0.01)
+
+
+def sensors(case: Case) -> Check:
+    """Changes that the log names, or that the records of the treated and of donors that count
+    show."""
+    task = case.task
+    logged = task.spec.sensor_changes
+    weights = case.estimate.weights or {}
+    donors = [one for one in task.donors if abs(weights.get(task.panel.units[one], 1.0)) > _COUNTS]
+    used = [*task.treated, *(donors or task.donors)]
+    heavy = [one for one in used if abs(weights.get(task.panel.units[one], 0.0)) > _HEAVY]
+    signs = [*_logged(task, used), *_seen(task, used), *_jumps(task, [*task.treated, *heavy])]
+    figures = {"signs": signs} if signs else {}
+    if signs:
+        more = f"; and {len(signs) - 3} more" if len(signs) > 3 else ""
+        return Check(_NAME, "failed", "; ".join(signs[:3]) + more, figures)
+    if logged is None:
+        why = (
+            "no sign of a changed sensor is in the values; there is no log of sensors"
+            " (sensor_changes), and a like one in its place would leave no sign"
+        )
+        return Check(_NAME, "passed", why)
+    why = "the log names no change at a place that counts, and the values show none"
+    return Check(_NAME, "passed", why)
+
+
+def _logged(task: Task, used: list[int]) -> Iterator[str]:
+    panel = task.panel
+    names = set(task.names(tuple(used)))
+    first = min(one.fit[0] for one in task.cohorts)
+    last = max(one.effect[-1] for one in task.cohorts)
+    for one in task.spec.sensor_changes or []:
+        panel.unit(one.unit)
+        at = panel.clock.number(one.date, f"sensor_changes of {one.unit}")
+        if one.unit in names and panel.times[first] <= at <= panel.times[last]:
+            yield f"the log says of {one.unit!r}: {one.what} ({one.date})"
+
+
+def _seen(task: Task, used: list[int]) -> Iterator[str]:
+    start = task.cohorts[0].start
+    before, after = task.seen[:, :start], task.seen[:, start:]
+    names = task.panel.units
+    everybody = [*task.treated, *task.donors]
+    yield from _swapped(task, everybody, start)
+    for one in used:
+        ours, theirs = _there(before[one]), _there(after[one])
+        if min(len(ours), len(theirs)) < _FEWEST:
+            continue
+        others = [other for other in everybody if other != one]
+        scale = _ratio(_level(ours), _level(theirs))
+        usual = [_ratio(_level(_there(before[o])), _level(_there(after[o]))) for o in others]
+        typical = float(np.median(usual)) if usual else 1.0
+        if task.spec.transform == "none" and not 1 / _SCALE < scale / typical < _SCALE:
+            yield (
+                f"{names[one]!r} reads {scale:.3g} times as much from the start on, others"
+                f" {typical:.2g} times: another unit of measurement looks so"
+            )
+        noise = _ratio(_jitter(ours), _jitter(theirs))
+        usual = [_ratio(_jitter(_there(before[o])), _jitter(_there(after[o]))) for o in others]
+        typical = float(np.median(usual)) if usual else 1.0
+        if not 1 / _NOISE < noise / typical < _NOISE:
+            yield (
+                f"{names[one]!r} varies {noise:.2g} times as much from one period to the next as"
+                f" before the start, others {typical:.2g} times: another sensor looks so"
+            )
+        grains = _grain(ours), _grain(theirs)
+        if _plain(task) and max(grains) >= 9.9 * min(grains) > 0:
+            yield (
+                f"{names[one]!r} is written in steps of {grains[0]:g} before the start and of"
+                f" {grains[1]:g} from it on"
+            )
+
+
+def _plain(task: Task) -> bool:
+    return (
+        task.spec.every is None and task.spec.aggregation is None and task.spec.transform == "none"
+    )
+
+
+def _there(values: Array) -> Array:
+    found: Array = values[~np.isnan(values)]
+    return found
+
+
+def _level(values: Array) -> float:
+    return float(np.median(np.abs(values))) if len(values) else 0.0
+
+
+def _jitter(values: Array) -> float:
+    return float(np.median(np.abs(np.diff(values)))) if len(values) > 1 else 0.0
+
+
+def _ratio(before: float, after: float) -> float:
+    """1 where one of them is nothing: a share of nothing says nothing."""
+    return after / before if before > 0 and after > 0 else 1.0
+
+
+def _grain(values: Array) -> float:
+    """The largest step of which nearly all values are whole multiples; 0 where there is none."""
+    for grain in _GRAINS:
+        turns = values / grain
+        if (np.abs(turns - np.round(turns)) < 1e-6).mean() > 0.99:
+            return grain
+    return 0.0
+
+
+def _swapped(task: Task, units: list[int], start: int) -> Iterator[str]:
+    """Two records that go on where the other left off. Units move by what is common; those two
+    move towards each other by as much as lies between them, far more than anybody else moves."""
+    before = np.array([np.nanmean(task.seen[one, :start]) for one in units])
+    after = np.array([np.nanmean(task.seen[one, start:]) for one in units])
+    change = after - before
+    common = float(np.median(change))
+    own = np.abs(change - common)
+    many = len(units)
+    for first in range(len(task.treated)):
+        for second in range(many):
+            if second == first or own[second] == 0:
+                continue
+            rest = np.delete(own, [first, second])
+            if len(rest) < 2 or min(own[first], own[second]) < 4 * float(np.median(rest)):
+                continue
+            crossed = abs(after[first] - common - before[second])
+            crossed += abs(after[second] - common - before[first])
+            if crossed < 0.3 * (own[first] + own[second]):
+                names = task.panel.units
+                yield (
+                    f"from the start on {names[units[first]]!r} reads as {names[units[second]]!r}"
+                    " did before, and the other way round: the two look exchanged"
+                )
+                return
+
+
+def _jumps(task: Task, used: list[int]) -> Iterator[str]:
+    """A step at another date than the start, against the middle of all others."""
+    start, times = task.cohorts[0].start, len(task.panel.times)
+    width = max(4, times // 12)
+    everybody = [*task.treated, *task.donors]
+    if len(everybody) < 4 or times < 4 * width:
+        return
+    middle = np.median(task.outcome[everybody], axis=0)
+    for one in used:
+        last = start if one in task.treated else times
+        gap = (task.outcome[one] - middle)[:last]
+        if len(gap) < 4 * width:
+            continue
+        windows = np.median(np.lib.stride_tricks.sliding_window_view(gap, width), axis=1)
+        steps = windows[width:] - windows[:-width]
+        usual = float(np.median(np.abs(steps)))
+        at = int(np.argmax(np.abs(steps)))
+        if usual > 0 and abs(steps[at]) > _JUMP * usual:
+            yield (
+                f"{task.panel.units[one]!r} jumps by {steps[at]:.3g} against all others about"
+                f" {task.panel.labels[at + width]}"
+            )
