@@ -220,5 +220,5 @@ def test_the_nearest_known_page_is_found() -> None:
     assert 0 < at <= 19_999
     assert n == at + 1
     assert remembered.start(2, 40) == (0, 0)
-    remembered.forget_starts(1)
+    remembered.forget_list(1)
     assert remembered.start(1, 19_999) == (0, 0)

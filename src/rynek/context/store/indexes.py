@@ -235,7 +235,7 @@ class Indexes:
             rows.type_in += [(t, n) for t in new - old]
             if before is not None:
                 for t in old ^ new:
-                    self.remembered.forget_starts(t)
+                    self.remembered.forget_list(t)
         old_scopes = (before.scopes if before else None) or []
         new_scopes = (after.scopes if after else None) or []
         if old_scopes != new_scopes:

@@ -1,4 +1,4 @@
-"""What reads found in the file, for as long as it holds: bodies, numbers of ids, where pages begin."""
+"""What reads found in the file, for as long as it holds: bodies, numbers of ids, pages of lists."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _ID_BYTES: Final = 250
 # Each write asks every @context's bodies for the entity: few are kept apart.
 _CONTEXTS: Final = 8
 _STARTS: Final = 4_096
+_PAGE_NUMBERS: Final = 200_000
 
 Known = dict[str, dict[int, bytes]]
 """Bodies by the @context they stand under (its id) and the entity's number."""
@@ -43,6 +44,9 @@ class Remembered:
         self._older_numbers: dict[str, int] = {}
         # By type: offsets in ascending order, each with the number of the entity that stands there.
         self._starts: dict[int, list[tuple[int, int]]] = {}
+        # By type: the numbers of the entities of a page (offset, limit) that another one follows.
+        self._pages: dict[int, dict[tuple[int, int], list[int]]] = {}
+        self._page_numbers = 0
 
     def body(self, ctx: str, entity_id: str) -> bytes | None:
         """One entity under a @context; None where it is not known."""
@@ -121,6 +125,20 @@ class Remembered:
         if len(starts) > _STARTS:
             del starts[::2]
 
+    def page(self, t: int, offset: int, limit: int) -> list[int] | None:
+        """The numbers of a page that is not the last in the list of a type; None where they are
+        not known."""
+        pages = self._pages.get(t)
+        return None if pages is None else pages.get((offset, limit))
+
+    def keep_page(self, t: int, offset: int, limit: int, numbers: list[int]) -> None:
+        """Remember a page that another one follows: what comes later comes after it."""
+        self._page_numbers += len(numbers)
+        if self._page_numbers > _PAGE_NUMBERS:
+            self._pages.clear()
+            self._page_numbers = len(numbers)
+        self._pages.setdefault(t, {})[(offset, limit)] = numbers
+
     def forget(self, n: int) -> None:
         """An entity is about to change."""
         for half in (self._bodies, self._older):
@@ -129,9 +147,10 @@ class Remembered:
                 if body is not None and half is self._bodies:
                     self._bytes -= len(body) + _BODY_BYTES
 
-    def forget_starts(self, t: int) -> None:
+    def forget_list(self, t: int) -> None:
         """Entities of a type go, or come that are older than others."""
         self._starts.pop(t, None)
+        self._pages.pop(t, None)
 
     def unsettled(self) -> None:
         """A commit is on its way."""

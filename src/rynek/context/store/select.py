@@ -165,12 +165,7 @@ class Selector:
         here = self._indexes.contexts.known(ctx)
         total = self._count(plan) if count else None
         if plan.paged:
-            raw = self._listed(plan, limit, offset)
-            more = len(raw) > limit
-            if more:
-                raw.pop()
-            listed = [row[1] if row[0] == here else self._under(ctx, row[1], row[0]) for row in raw]
-            return Bodies(listed, total, more)
+            return self._listed(plan, ctx, here, limit, offset, total)
         counting = count and total is None
         if plan.numbers and not counting and self._remembered.holds:
             quick = self._by_number(plan, ctx, here, limit, offset)
@@ -185,19 +180,49 @@ class Selector:
         ]
         return Bodies(bodies, total, found.more)
 
-    def _listed(self, plan: Plan, limit: int, offset: int) -> list[tuple[int, bytes, int]]:
-        """(context, body, number) of a page and of one more, in the list of a type: from the last
-        place on that is known to stand before it."""
-        remembered, execute = self._remembered, self._reader.execute
-        if not plan.begun or not remembered.holds:
-            return execute(plan.paged_bodies, (*plan.args, limit + 1, offset)).fetchall()
-        t: int = plan.args[0]  # type: ignore[assignment]
-        at, n = remembered.start(t, offset)
-        rows = execute(plan.begun, (t, n, limit + 1, offset - at)).fetchall()
+    def _listed(
+        self,
+        plan: Plan,
+        ctx: CompiledContext,
+        here: int,
+        limit: int,
+        offset: int,
+        total: int | None,
+    ) -> Bodies:
+        """A page of a list in which all match: as it is remembered, or from the file."""
+        remembered = self._remembered
+        if plan.begun and remembered.holds:
+            t: int = plan.args[0]  # type: ignore[assignment]
+            numbers = remembered.page(t, offset, limit)
+            if numbers is not None:
+                known = remembered.bodies(ctx.id, numbers)
+                if all(known) or self._fill(known, numbers, ctx, here):
+                    return Bodies(known, total, True)  # type: ignore[arg-type]
+            raw = self._page(plan, t, limit, offset)
+        else:
+            args = (*plan.args, limit + 1, offset)
+            raw = self._reader.execute(plan.paged_bodies, args).fetchall()
+        more = len(raw) > limit
+        if more:
+            raw.pop()
+        bodies = [row[1] if row[0] == here else self._under(ctx, row[1], row[0]) for row in raw]
+        return Bodies(bodies, total, more)
+
+    def _page(self, plan: Plan, t: int, limit: int, offset: int) -> list[tuple[int, bytes, int]]:
+        """(context, body, number) of a page and of one more in the list of a type: from the last
+        place on that is known to stand before it. A page that is asked for where one is known to
+        begin is remembered."""
+        remembered = self._remembered
+        at, first = remembered.start(t, offset)
+        rows: list[tuple[int, bytes, int]] = self._reader.execute(
+            plan.begun, (t, first, limit + 1, offset - at)
+        ).fetchall()
         if rows and at != offset:
             remembered.keep_start(t, offset, rows[0][2])
         if len(rows) > limit:
             remembered.keep_start(t, offset + limit, rows[-1][2])
+            if at == offset:
+                remembered.keep_page(t, offset, limit, [row[2] for row in rows[:limit]])
         return rows
 
     def _by_number(

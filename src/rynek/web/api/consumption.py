@@ -100,12 +100,18 @@ _PLAIN_QUERY: Final = re.compile(
 ).fullmatch
 
 
+# Ways to write a path: with a slash at the end, with encoded characters …
+_KEPT_LINKS: Final = 4
+
+
 class _Asked(msgspec.Struct):
     """What the parameters of a query say, as far as only they and the @context decide."""
 
     view: View
     page: Paging
     query: Query
+    # Links to other pages, by the path that the client wrote and whether there is a next page.
+    links: dict[tuple[str, bool], list[Header]] = {}
 
 
 def _asked(call: Call) -> _Asked:
@@ -135,8 +141,7 @@ async def query_reply(call: Call) -> Reply:
         plain = await context.bodies(
             asked.query, call.ld, limit=page.limit, offset=page.offset, count=page.count
         )
-        headers = page_headers(call, page, plain.count, plain.more)
-        return bodies_reply(call, plain.bodies, headers)
+        return bodies_reply(call, plain.bodies, _links(call, asked, plain.count, plain.more))
     found = await context.select(
         asked.query, limit=page.limit, offset=page.offset, count=page.count
     )
@@ -164,6 +169,18 @@ async def _query_beyond(call: Call) -> Reply:
     reply = await entities_answer(call, found.entities, view, join, headers)
     reply.status = status
     return reply
+
+
+def _links(call: Call, asked: _Asked, count: int | None, more: bool) -> list[Header]:
+    """`page_headers`, remembered where they hold for the next request too."""
+    if count is not None or call.url_params is not None:
+        return page_headers(call, asked.page, count, more)
+    links = asked.links.get((call.path, more))
+    if links is None:
+        links = page_headers(call, asked.page, None, more)
+        if len(asked.links) < _KEPT_LINKS:
+            asked.links[(call.path, more)] = links
+    return links
 
 
 def page_headers(call: Call, page: Paging, count: int | None, more: bool) -> list[Header]:
