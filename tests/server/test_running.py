@@ -72,10 +72,10 @@ def test_a_port_of_the_systems_choice_is_known_as_its_own(tmp_path: Path) -> Non
 ENDING = """
 import sys
 from rynek.cli import main
-from rynek.server.workers import Workers
+from rynek.server.plain import Plain
 
 looks = iter([True])
-Workers.working = property(lambda _: next(looks, False))
+Plain.working = property(lambda _: next(looks, False))
 main(sys.argv[1:])
 """
 

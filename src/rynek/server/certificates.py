@@ -8,6 +8,7 @@ from typing import Final
 
 from rynek.base import settings
 from rynek.server.notify import Supervisor
+from rynek.server.plain import Plain
 from rynek.server.workers import CertificateError, Workers, check_certificate
 
 _logger = logging.getLogger(__name__)
@@ -17,7 +18,9 @@ _LOOK_EVERY: Final = 10
 class Certificate:
     """The certificate of a server; without one nothing here does anything but answer SIGHUP."""
 
-    def __init__(self, server: settings.Server, workers: Workers, system: Supervisor) -> None:
+    def __init__(
+        self, server: settings.Server, workers: Workers | Plain, system: Supervisor
+    ) -> None:
         self.workers = workers
         self._files = (server.tls_certificate, server.tls_key)
         self._system = system

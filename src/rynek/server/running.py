@@ -25,6 +25,7 @@ from rynek.server.certificates import Certificate
 from rynek.server.doorkeeper import Doorkeeper, room
 from rynek.server.listening import PortInUse, ServeError, listen
 from rynek.server.notify import Supervisor
+from rynek.server.plain import Plain
 from rynek.server.workers import Workers
 from rynek.web import Application
 
@@ -66,7 +67,9 @@ async def serve(
         engine.port = sock.getsockname()[1]
         system = stack.enter_context(contextlib.closing(Supervisor()))
         end = _signals(on_signal)
-        workers = Workers(sock, settings, min(settings.max_connections + _DOOR, room(files)))
+        # With TLS browsers want HTTP/2, which granian speaks.
+        serving = Workers if settings.tls_certificate else Plain
+        workers = serving(sock, settings, min(settings.max_connections + _DOOR, room(files)))
         certificate = Certificate(settings, workers, system)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.reload)
         _tune()

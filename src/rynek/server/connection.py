@@ -1,0 +1,347 @@
+"""One connection that speaks HTTP/1: llhttp reads it, `Exchange` answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from rynek.server.exchange import Exchange
+
+if TYPE_CHECKING:
+    from rynek.server.plain import Plain
+
+# Of one request's head (and of what else is not its body).
+_HEAD_BYTES: Final = 131_072
+_HEADERS: Final = 100
+# Requests that came before the one ahead of them was answered.
+_PIPELINED: Final = 32
+# So much of a body that nobody wants is read to keep the connection; for so long the rest is
+# thrown away, so that the client sees the answer before the end.
+_UNWANTED_BYTES: Final = 262_144
+_LINGER_SECONDS: Final = 2.0
+# So many answers wait for each other, at most, before they are sent.
+_TOGETHER: Final = 16
+_REFUSED: Final = b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n%b"
+_REASONS: Final = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_NEVER: Final = float("inf")
+
+
+class _Refused(Exception):
+    """Raised within the parser to end it."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection: requests in turn, each answered before the next."""
+
+    def __init__(self, listener: Plain) -> None:
+        self._listener = listener
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._current: Exchange | None = None  # the one that is answered
+        self._coming: Exchange | None = None  # the one whose body comes
+        self._waiting: deque[Exchange] = deque()
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = False
+        self._unseen = 0
+        self._unwanted = _UNWANTED_BYTES
+        self._refusal = 400
+        self._is_paused = False
+        self._is_deaf = False  # nothing more is read: what comes is thrown away
+        self._drain: asyncio.Future[None] | None = None
+        self.is_slow = False
+        # Since when the next request is awaited; never, while one is answered.
+        self.since = listener.loop.time()
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._listener.connections.add(self)
+        if self._listener.is_full:
+            self.abort()
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self._client = (str(peer[0]), str(peer[1])) if peer else None
+        self._own = (str(own[0]), str(own[1])) if own else None
+
+    def data_received(self, data: bytes) -> None:
+        """Something of a request, or of several."""
+        if self._is_deaf:
+            return
+        self._unseen += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # To what else a client would like to speak: it is answered in HTTP/1, and that is all.
+            self._is_deaf = True
+            last = self._coming or (self._waiting[-1] if self._waiting else self._current)
+            if last is not None:
+                last.keep_alive = False
+            if self._coming is not None:
+                self.on_message_complete()
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
+        else:
+            if self._unseen > _HEAD_BYTES:
+                self._refuse(431)
+
+    def eof_received(self) -> bool:
+        """The client says no more; it may still read."""
+        self._is_deaf = True
+        if self._current is None:
+            return False
+        for one in (self._current, *self._waiting):
+            one.cut = True
+            one.keep_alive = False
+            one.wake()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        del exc
+        self._listener.left(self)
+        self._is_deaf = True
+        for one in (self._current, *self._waiting):
+            if one is not None:
+                one.cut = one.is_over = True
+                one.wake()
+        self._waiting.clear()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly."""
+        self.is_slow = True
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self.is_slow = False
+        if self._drain is not None and not self._drain.done():
+            self._drain.set_result(None)
+        self._drain = None
+
+    # From the parser
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url, self._headers, self._expects = b"", [], False
+
+    def on_url(self, url: bytes) -> None:
+        """A part of its target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; after the body, one that nobody reads."""
+        if self._coming is not None:
+            return
+        name = name.lower()
+        if name == b"expect":
+            self._expects = value.lower() == b"100-continue"
+        self._headers.append((name, value))
+        if len(self._headers) > _HEADERS:
+            self._refusal = 431
+            raise _Refused
+
+    def on_headers_complete(self) -> None:
+        """A request that can be answered."""
+        self._unseen = 0
+        exchange = self._coming = Exchange(
+            self,
+            self._scope(),
+            expects=self._expects,
+            keep_alive=self._parser.should_keep_alive() and not self._listener.is_ending,
+        )
+        if self._current is None:
+            self._answer(exchange)
+        elif len(self._waiting) < _PIPELINED:
+            self._waiting.append(exchange)
+            self.pace()
+        else:
+            raise _Refused
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
+        self._unseen = 0
+        exchange = self._coming
+        assert exchange is not None
+        if not exchange.is_over:
+            exchange.add(body)
+            if exchange.is_full:
+                self.pace()
+            return
+        self._unwanted -= len(body)
+        if self._unwanted < 0:
+            self._linger()
+
+    def on_message_complete(self) -> None:
+        """All of it has come."""
+        self._unseen = 0
+        exchange, self._coming = self._coming, None
+        if exchange is not None:
+            exchange.complete()
+            if exchange.is_over and exchange is self._current:
+                self._next()
+
+    def _scope(self) -> dict[str, Any]:
+        parser, url = self._parser, self._url
+        path, _, query = url.partition(b"?")
+        if url[:1] != b"/" and url != b"*":
+            try:
+                parsed = httptools.parse_url(url)
+            except httptools.HttpParserInvalidURLError:
+                raise _Refused from None
+            path, query = parsed.path or b"/", parsed.query or b""
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": parser.get_http_version(),
+            "server": self._own,
+            "client": self._client,
+            "scheme": "http",
+            "method": parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace"),
+            "raw_path": path,
+            "query_string": query,
+            "headers": self._headers,
+            "state": {},
+        }
+
+    # From the exchanges
+
+    def write(self, data: bytes) -> None:
+        """Send it, some time."""
+        listener = self._listener
+        out = listener.outgoing
+        if not out:
+            listener.loop.call_soon(listener.flush)
+        out.append((self._transport, data))
+        if len(out) >= _TOGETHER:
+            listener.flush()
+
+    def push(self) -> None:
+        """Send what is to be sent."""
+        self._listener.flush()
+
+    def last_lines(self, exchange: Exchange) -> bytes:
+        """The end of an answer's head."""
+        date = self._listener.date
+        if not exchange.keep_alive:
+            return b"connection: close\r\n" + date
+        if exchange.scope["http_version"] == "1.0":
+            return b"connection: keep-alive\r\n" + date
+        return date
+
+    async def drained(self) -> None:
+        """Wait until the client has read, or has gone."""
+        while self.is_slow:
+            if self._drain is None:
+                self._drain = self._listener.loop.create_future()
+            await asyncio.shield(self._drain)
+
+    def pace(self) -> None:
+        """Read on, unless enough waits here."""
+        coming = self._coming
+        full = bool(self._waiting) or (coming is not None and coming.is_full)
+        if full != self._is_paused and not self._transport.is_closing():
+            self._is_paused = full
+            if full:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def finished(self, exchange: Exchange) -> None:
+        """An answer is on its way, whole."""
+        if exchange is not self._current:
+            return
+        exchange.wake()
+        if exchange.keep_alive and not self._listener.is_ending and not exchange.cut:
+            if exchange.is_complete:
+                self._next()
+            else:
+                self._unwanted = _UNWANTED_BYTES - exchange.held
+                self.since = self._listener.loop.time()
+                self.pace()
+        elif exchange.is_complete:
+            self._close()
+        else:
+            self._linger()
+
+    def failed(self, exchange: Exchange, *, begun: bool) -> None:
+        """The application gave no answer, or only a part of one."""
+        exchange.is_over = True
+        if exchange is not self._current:
+            return
+        if not begun and not self._transport.is_closing():
+            self.write(b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n")
+            self.write(b"content-length: 0\r\n" + self._listener.date)
+            self._linger()
+        else:
+            self.abort()
+
+    # Its end
+
+    def leave(self) -> None:
+        """Go, when nothing is being answered, or else after that."""
+        if self._current is None:
+            self._close()
+        else:
+            self._current.keep_alive = False
+
+    def abort(self) -> None:
+        """Go at once."""
+        self._is_deaf = True
+        self._transport.abort()
+
+    def _answer(self, exchange: Exchange) -> None:
+        self._current = exchange
+        self.since = _NEVER
+        exchange.task = self._listener.loop.create_task(exchange.run(self._listener.app))
+
+    def _next(self) -> None:
+        self._current = None
+        if self._waiting:
+            self._answer(self._waiting.popleft())
+            self.pace()
+            return
+        self.since = self._listener.loop.time()
+        if self._is_paused:
+            self.pace()
+
+    def _refuse(self, status: int) -> None:
+        """What came is no request. Those before it are answered first."""
+        self._is_deaf = True
+        if self._current is not None and not self._current.is_over:
+            last = self._waiting[-1] if self._waiting else self._current
+            last.cut, last.keep_alive = not last.is_complete, False
+            last.wake()
+            return
+        if self._current is None:
+            self.write(_REFUSED % (status, _REASONS[status], self._listener.date))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and throw away what still comes: a connection that is closed with something
+        unread in it takes the answer with it."""
+        self._is_deaf = True
+        if self._transport.is_closing():
+            return
+        self._listener.flush()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        self._current = None
+        self._waiting.clear()
+        self.since = self._listener.loop.time() - self._listener.spare_seconds(_LINGER_SECONDS)
+
+    def _close(self) -> None:
+        self._is_deaf = True
+        self._listener.flush()
+        self._transport.close()
