@@ -15,6 +15,7 @@ from rynek.cli.main import cli
 
 COMMANDS = (
     "serve", "demo", "feed", "import", "export", "backup", "restore", "token", "history", "doctor",
+    "practice",
 )  # fmt: skip
 BUS = {
     "id": "urn:ngsi-ld:Bus:1",

@@ -1,4 +1,4 @@
-"""`rynek practice`: the effect of a practice, computed from recorded data."""
+"""`rynek practice`: cards of practices, and their effect computed from recorded data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import click
+
+from rynek.cli.practice_cards import COMMANDS
 
 _MARKS: Final = {"passed": "ok  ", "failed": "BAD ", "not applicable": "n/a "}
 _LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
@@ -47,3 +49,7 @@ def evaluate(specification: Path, as_json: bool, language: str) -> None:
     for other in found.others:
         told = other.get("refused") or f"{other['effect']:.4g}"
         click.echo(f"     {other['design']} gives: {told}")
+
+
+for _command in COMMANDS:
+    practice.add_command(_command)

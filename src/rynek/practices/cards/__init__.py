@@ -8,6 +8,7 @@ city that stays unnamed is not in `seen`.
 from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Seen, Stored, Viewer, Written
+from rynek.practices.cards.estimating import answer_all, answer_question
 from rynek.practices.cards.model import (
     BARRIERS,
     CLUSTERS,
@@ -19,7 +20,8 @@ from rynek.practices.cards.model import (
     Cost,
     Text,
 )
-from rynek.practices.cards.reading import parse_card, read_document, to_document
+from rynek.practices.cards.reading import MAX_BYTES, parse_card, read_document, to_document
+from rynek.practices.cards.shipped import seed
 from rynek.practices.cards.store import Cards, Change, Wanted
 from rynek.practices.cards.words import spoken
 
@@ -30,6 +32,7 @@ __all__ = [
     "EVERYBODY",
     "FILE",
     "LANGUAGES",
+    "MAX_BYTES",
     "STATUSES",
     "VERDICTS",
     "Answers",
@@ -44,8 +47,11 @@ __all__ = [
     "Viewer",
     "Wanted",
     "Written",
+    "answer_all",
+    "answer_question",
     "parse_card",
     "read_document",
+    "seed",
     "spoken",
     "to_document",
 ]

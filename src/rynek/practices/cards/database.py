@@ -50,6 +50,7 @@ class Database:
         self._path = path
         self._lock = threading.RLock()
         self._database: Connection | None = None
+        self._writing = False
 
     def close(self) -> None:
         """Close the file; what its log holds goes into it where that can be."""
@@ -84,9 +85,14 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One durable transaction that no other process writes into."""
+        """One durable transaction that no other process writes into; one within another is part of
+        that."""
         with self.reading() as database:
+            if self._writing:
+                yield database
+                return
             database.execute("BEGIN IMMEDIATE")
+            self._writing = True
             try:
                 yield database
                 database.execute("COMMIT")
@@ -94,6 +100,8 @@ class Database:
                 # SQLite may have rolled back by itself (a full disk).
                 _rolled_back(database)
                 raise
+            finally:
+                self._writing = False
             checkpoint(database)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -273,6 +274,10 @@ class Cards:
         """Note something, as a cursor."""
         with self._database.writing() as database:
             database.execute("INSERT OR REPLACE INTO note VALUES(?, ?)", (name, value))
+
+    def together(self) -> AbstractContextManager[object]:
+        """What is written within it is kept as a whole or not at all."""
+        return self._database.writing()
 
     def close(self) -> None:
         """Close the file."""
