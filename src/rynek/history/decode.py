@@ -25,12 +25,13 @@ class Run(msgspec.Struct, array_like=True):
 
 def moment(instance: Instance, at: int) -> tuple[int, bool]:
     """(time, observed): observedAt where it can be read, else the write's own time."""
-    if instance.observed_at is not None:
-        try:
-            return parse_iso(instance.observed_at), True
-        except ValueError:
-            return at, False
-    return at, False
+    observed = instance.observed_at
+    if observed is None:
+        return at, False
+    try:
+        return parse_iso(observed), True
+    except ValueError:
+        return at, False
 
 
 def put_value(row: Reading, kind: str, value: Any) -> None:
@@ -148,17 +149,34 @@ def readings(change: Change, runs: dict[SeriesKey, Run]) -> list[Reading]:
         _extend(change, runs)
         return []
     kind = change.types[0] if change.types else ""
-    rows = [
-        _row(change, kind, attr, instance, runs)
-        for attr, instances in change.attrs.items()
-        for instance in instances
-    ]
+    rows = _rows(change, kind, runs)
     for attr, dataset_id in change.deleted:
         rows.append(_gone(change, kind, attr, dataset_id, runs))
     if change.scopes is not None:
         rows.append(_scope(change, kind, runs))
     if change.op == "delete":
         rows.append(_gone(change, kind, ENTITY, None, runs))
+    return rows
+
+
+def _rows(change: Change, kind: str, runs: dict[SeriesKey, Run]) -> list[Reading]:
+    """A row for each instance that a change set. This is where most readings come from."""
+    seq, at, entity_id, source = change.seq, change.at, change.entity_id, change.source
+    rows: list[Reading] = []
+    for attr, instances in change.attrs.items():
+        for one in instances:
+            time, observed = moment(one, at)
+            row = Reading(
+                seq, entity_id, kind, attr, one.dataset_id, one.kind, time, observed, at
+            )  # fmt: skip
+            _fill(row, one, None)
+            if one.unit_code is not None:
+                row.unit_code = one.unit_code
+            if source is not None:
+                row.source = source
+            rows.append(row)
+            if runs:
+                _close(row, runs)
     return rows
 
 
@@ -208,24 +226,23 @@ def to_reading(
     """
     time, observed = moment(instance, at)
     row = Reading(
-        seq=seq,
-        entity_id=entity_id,
-        type=type_,
-        attr=attr,
-        dataset_id=instance.dataset_id,
-        kind=instance.kind,
-        time=time,
-        observed=observed,
-        at=at,
-        unit_code=instance.unit_code,
-        source=source,
-        meta=_meta(instance, created),
-    )
-    if instance.value == NULL:
+        seq, entity_id, type_, attr, instance.dataset_id, instance.kind, time, observed, at,
+        unit_code=instance.unit_code, source=source,
+    )  # fmt: skip
+    _fill(row, instance, created)
+    return row
+
+
+def _fill(row: Reading, one: Instance, created: int | None) -> None:
+    """Give a row the value of an instance, and its rarer members."""
+    value = one.value
+    if type(value) is float and one.kind != "JsonProperty":
+        row.number = value
+    elif value == NULL:
         row.deleted, row.observed = True, False
     else:
-        put_value(row, instance.kind, instance.value)
-    return row
+        put_value(row, one.kind, value)
+    row.meta = _meta(one, created)
 
 
 def _scope(change: Change, kind: str, runs: dict[SeriesKey, Run]) -> Reading:

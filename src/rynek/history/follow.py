@@ -217,7 +217,9 @@ class Follower:
             rows = []
         if rows and self._behind_since is None:
             self._behind_since = time.monotonic()
-        self._tail.extend(rows if change.seq > self._table_seq else (), change.seq)
+        if change.seq <= self._table_seq:
+            rows = []
+        self._tail.add(change.entity_id, rows, change.seq)
 
     def _note_types(self, change: Change) -> None:
         """A row knows one type only; what has several, or had, is remembered beside."""

@@ -27,6 +27,17 @@ class Tail:
             self._by_entity.setdefault(row.entity_id, []).append(row)
         self.seq = seq
 
+    def add(self, entity_id: str, rows: list[Reading], seq: int) -> None:
+        """Take the rows of the next change, all of one entity; the list is given away."""
+        if rows:
+            self.rows += rows
+            held = self._by_entity.get(entity_id)
+            if held is None:
+                self._by_entity[entity_id] = rows
+            else:
+                held += rows
+        self.seq = seq
+
     def of(self, entity_id: str) -> list[Reading]:
         """The rows of one entity, in order of writing."""
         return self._by_entity.get(entity_id, [])

@@ -43,6 +43,8 @@ MAX_DEPTH: Final = 16
 MAX_INSTANCES: Final = 10_000
 MAX_ATTRIBUTES: Final = 5_000
 _UNSET: Final = msgspec.UNSET
+# Members of an instance that has a value, a type and a time.
+_FEW: Final = 3
 _SCALARS: Final = frozenset((str, int, float, bool))
 _CONTEXT_INSIDE: Final = "an @context inside of an attribute (§5.5.7)"
 _OBJECT_VALUED: Final = frozenset(("Property", "JsonProperty", "LanguageProperty"))
@@ -142,6 +144,10 @@ class Reader:
         """One instance from its object, whose kind and value member are known."""
         if member not in raw and not self.partial:
             raise Invalid(f"a {kind} needs the member {member!r}")
+        if kind == "Property" and len(raw) <= _FEW and iri != PROOF:
+            found = self._reading(raw)
+            if found is not None:
+                return found
         value: Any = _UNSET
         dataset = observed = unit = object_type = value_type = expires = subs = sealed = None
         for name, item in raw.items():
@@ -181,6 +187,19 @@ class Reader:
             kind, value, dataset, observed, unit, object_type, value_type, expires, subs,
             now, now, sealed,
         )  # fmt: skip
+
+    def _reading(self, raw: dict[str, Any]) -> Instance | None:
+        """What most attributes are, in one step: a plain value and perhaps its time."""
+        value = raw.get("value")
+        if type(value) not in _SCALARS or value == NULL:
+            return None
+        now = self.now
+        if len(raw) == 1 + ("type" in raw):
+            return Instance("Property", value, created_at=now, modified_at=now)
+        if "observedAt" not in raw or len(raw) != 2 + ("type" in raw):
+            return None
+        observed = moment("observedAt", raw["observedAt"], nulls=self.nulls, zones=self.lenient)
+        return Instance("Property", value, None, observed, created_at=now, modified_at=now)
 
     def _value(self, kind: str, item: Any) -> Any:
         return check_value(kind, item, self.ctx, self.nulls, self.deep_nulls)

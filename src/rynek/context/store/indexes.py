@@ -18,6 +18,9 @@ from rynek.context.store.remembered import Remembered
 from rynek.context.store.terms import Contexts, Terms
 from rynek.context.store.values import ValueIndexes, ValueKey, difference, entity_keys
 
+_Shape = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A type, the attributes of an entity and the kind of each: most new entities share theirs."""
+
 
 class _Rows(msgspec.Struct):
     """Bind rows gathered over a group, each list one executemany."""
@@ -36,6 +39,7 @@ class _Rows(msgspec.Struct):
     value_out: list[tuple[object, ...]] = []
     counts: dict[tuple[int, int], int] = {}
     kinds: dict[tuple[int, int], str] = {}
+    alike: dict[_Shape, int] = {}
 
 
 _INSERT = (
@@ -147,6 +151,7 @@ class Indexes:
         for one in pending:
             if one.dirty:
                 self._collect(one, rows)
+        self._shared(rows)
         execute = self._connection.executemany
         terms = self.terms.take_new()
         self._new_names |= bool(terms)
@@ -229,6 +234,12 @@ class Indexes:
         number = self.terms.number
         old_types = before.types if before else []
         new_types = after.types if after else []
+        if before is None and after is not None and len(new_types) == 1 and not after.scopes:
+            kinds = [instances[0].kind for instances in after.attrs.values()]
+            shape = (new_types[0], tuple(after.attrs), tuple(kinds))
+            rows.alike[shape] = rows.alike.get(shape, 0) + 1
+            rows.type_in.append((number(new_types[0]), n))
+            return
         if old_types != new_types:
             old, new = {number(t) for t in old_types}, {number(t) for t in new_types}
             rows.type_out += [(t, n) for t in old - new]
@@ -253,6 +264,15 @@ class Indexes:
         for pair in new_pairs - old_pairs:
             rows.counts[pair] = rows.counts.get(pair, 0) + 1
             rows.kinds[pair] = new_attrs[self.terms.by_number[pair[1]]][0].kind
+
+    def _shared(self, rows: _Rows) -> None:
+        """Count what new entities of one shape have."""
+        number = self.terms.number
+        for (name, attrs, kinds), by in rows.alike.items():
+            for attr, kind in zip(attrs, kinds, strict=True):
+                pair = (number(name), number(attr))
+                rows.counts[pair] = rows.counts.get(pair, 0) + by
+                rows.kinds[pair] = kind
 
     def _kinds(
         self,
