@@ -37,6 +37,11 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """What rynek uses of a connection; rows are tuples whose types the schema promises."""
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction has begun and not ended."""
+        ...
+
     def execute(self, statements: str, bindings: Sequence[Any] = ...) -> Cursor:
         """Run one or more statements."""
         ...
@@ -95,6 +100,11 @@ def connect(path: Path, *, read_only: bool = False, cache_kib: int = _PAGE_CACHE
     # to look at statistics that are never gathered here.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     return cast("Connection", connection)
+
+
+def connect_memory() -> Connection:
+    """A database of its own in memory, gone when it is closed: for sorting."""
+    return cast("Connection", apsw.Connection(":memory:"))
 
 
 def migrate(connection: Connection, steps: Sequence[str], what: str) -> None:

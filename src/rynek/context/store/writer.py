@@ -123,6 +123,12 @@ class Writer:
 
     async def _group(self, jobs: list[_Job]) -> None:
         outbox = self._outbox
+        try:
+            # From the first look on: within a transaction a look takes no locks of its own.
+            self._begin()
+        except Exception as error:
+            self._failed(jobs, error)
+            return
         txn = GroupTxn(self._indexes, self._clock, self._log.head(), outbox.head)
         ran = await self._ran(jobs, txn)
         moved = self._log.take_moved()
@@ -140,6 +146,8 @@ class Writer:
                 started = time.perf_counter()
                 await self._commit(txn, moved, settled)
                 self.commits.note(len(ran), len(txn.log), time.perf_counter() - started)
+            else:
+                self._connection.execute("COMMIT")
         except Exception as error:
             outbox.untaken(settled)
             self._log.untaken(moved)
@@ -154,6 +162,11 @@ class Writer:
         for job in ran:
             if not job.done.done():
                 job.done.set_result(job.result)
+
+    def _begin(self) -> None:
+        """Begin the transaction of a group; SQLite ends it by itself where a look failed badly."""
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
 
     async def _ran(self, jobs: list[_Job], txn: GroupTxn) -> list[_Job]:
         """Run jobs one by one; those that are part of the group. What is left when the group has
@@ -178,7 +191,7 @@ class Writer:
 
     async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]], settled: Settled) -> None:
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
+        self._begin()
         for sql, rows in txn.before_rows:
             connection.executemany(sql, rows)
         self._indexes.apply(txn.pending.values())
