@@ -30,7 +30,7 @@ from rynek.context import (
     parse_scope,
     parse_types,
 )
-from rynek.context.store import sqlite
+from rynek.context.store import build, sqlite
 from rynek.context.store.schema import MIGRATIONS
 
 LD = core_context()
@@ -248,6 +248,59 @@ def test_an_index_survives_reopening_and_an_unfinished_one_is_built_anew(tmp_pat
 
     run(tmp_path, fill)
     run(tmp_path, read)
+
+
+def test_an_index_is_right_about_what_is_written_while_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_READ_ENTITIES", 40)
+    monkeypatch.setattr(build, "_WRITE_VALUES", 60)
+    rng = random.Random(3)
+    speeds: dict[int, Any] = {n: rng.choice([n, f"s{n}", [n, n + 1]]) for n in range(900)}
+
+    async def change(context: Context, step: int) -> None:
+        n = step % 950
+        if n in speeds and step % 5 == 0:
+            del speeds[n]
+            await context.write(partial(_delete, n))
+        elif n not in speeds:
+            speeds[n] = n
+            await create(context, bus(n, speed={"value": n}))
+        else:
+            speeds[n] = rng.choice([n + 0.5, f"t{n}", [n + 1, n + 2]])
+            fragment = parse_fragment({"speed": {"value": speeds[n]}}, LD, now=0)
+            await append(context, n, fragment)
+
+    async def test(context: Context) -> None:
+        await create(context, *[bus(n, speed={"value": v}) for n, v in speeds.items()])
+        asking = asyncio.ensure_future(ids(context, **fast))
+        steps = 0
+        while not asking.done():
+            await change(context, rng.randrange(950))
+            steps += 1
+        assert steps > 5
+
+    async def again(context: Context) -> None:
+        await ids(context, **fast)
+
+    fast = {"types": TYPES, "q": parse_q("speed>5", EXPAND)}
+    run(tmp_path, test)
+    kept = _indexed(tmp_path, forget=True)
+    run(tmp_path, again)
+    assert kept == _indexed(tmp_path)
+    assert len(kept) > 800
+
+
+def _indexed(folder: Path, *, forget: bool = False) -> list[Any]:
+    """The rows of the value indexes, which are deleted afterwards where it is so wanted."""
+    connection = connect(folder / "state.db")
+    try:
+        rows = connection.execute("SELECT v, n FROM value_index ORDER BY v, n").fetchall()
+        if forget:
+            connection.execute("DELETE FROM value_index; DELETE FROM value_key")
+        return rows
+    finally:
+        connection.close()
 
 
 TYPES = parse_types("Vehicle", EXPAND)

@@ -1,15 +1,17 @@
-"""Builds value indexes in the background, in short jobs between other writes."""
+"""Builds value indexes in the background: values are gathered and sorted beside the writes, then
+appended in short jobs between them."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from itertools import islice
 
-from rynek.base.errors import Unavailable
-from rynek.context.model import Entity
+from rynek.base.sqlite import Connection, connect_memory
+from rynek.context.formats import decode, peek_attributes
 from rynek.context.query import Key
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import Wanted
@@ -17,14 +19,21 @@ from rynek.context.store.txn import GroupTxn
 from rynek.context.store.values import ValueKey, encode_path, entity_keys
 from rynek.context.store.writer import Writer
 
-_STEP_ENTITIES = 400
+# So many entities are read, and so many values written, before others have their turn.
+_READ_ENTITIES = 200
+_WRITE_VALUES = 2_000
+_ENTITIES = (
+    "SELECT e.n, e.ctx, e.body, e.times FROM entity_type x CROSS JOIN entity e ON e.n = x.n"
+    " WHERE x.t = ? AND x.n > ? ORDER BY x.n LIMIT ?"
+)
 
 
 class IndexBuilder:
     """Makes sure that indexes exist before a query uses them; the least used make room."""
 
-    def __init__(self, writer: Writer, indexes: Indexes, most: int) -> None:
+    def __init__(self, writer: Writer, indexes: Indexes, reading: Connection, most: int) -> None:
         self._writer = writer
+        self._reading = reading
         self._indexes = indexes
         self._most = most
         self._building: dict[Wanted, asyncio.Task[None]] = {}
@@ -54,15 +63,18 @@ class IndexBuilder:
         if len(values.by_name) >= self._most:
             await self._writer.submit(self._drop_least_used)
         key = await self._writer.submit(lambda txn: self._start(txn, name))
-        position = 0
-        while position >= 0:
-            position = await self._writer.submit(lambda txn: self._step(txn, key))
-            await asyncio.sleep(0)
+        with contextlib.closing(connect_memory()) as sorted_values:
+            await self._gather(key, sorted_values)
+            rows = iter(sorted_values.execute("SELECT v, n FROM found ORDER BY v, n"))
+            while part := list(islice(rows, _WRITE_VALUES)):
+                await self._writer.submit(partial(self._append, key, part))
+                await asyncio.sleep(0)
+        await self._writer.submit(lambda txn: self._finish(txn, key))
         self._used[key.k] = time.monotonic()
 
     def _start(self, txn: GroupTxn, name: Wanted) -> ValueKey:
         t, attr, path = name
-        key = ValueKey(max(self._indexes.values.built_to, default=0) + 1, t, attr, path)
+        key = ValueKey(self._indexes.values.next_number(), t, attr, path)
         a = self._indexes.terms.number(attr)
         txn.first("DELETE FROM value_index WHERE k = ?", [(key.k,)])
         txn.first(
@@ -72,43 +84,48 @@ class IndexBuilder:
         self._indexes.values.start(key)
         return key
 
-    def _step(self, txn: GroupTxn, key: ValueKey) -> int:
-        """Index the next few entities as committed; -1 when the last one is covered.
+    async def _gather(self, key: ValueKey, found: Connection) -> None:
+        """Put the values of all entities, as committed, where they are sorted by SQLite's own order
+        of numbers, texts and blobs. What is written meanwhile is in the index already."""
+        found.execute("CREATE TABLE found(v, n, PRIMARY KEY(v, n)) WITHOUT ROWID")
+        compiled = self._indexes.contexts.compiled
+        whole = any(step[0] == "@" for step in key.path)  # a time may be asked for
+        after = 0
+        while True:
+            batch = self._reading.execute(_ENTITIES, (key.t, after, _READ_ENTITIES)).fetchall()
+            if not batch:
+                return
+            rows: list[tuple[Key, int]] = []
+            for n, c, body, times in batch:
+                entity = (
+                    decode(body, times, compiled(c))
+                    if whole
+                    else peek_attributes(body, compiled(c), (key.attr,))
+                )
+                rows += [(v, n) for v in entity_keys(entity, key.attr, key.path)]
+            found.executemany("INSERT OR IGNORE INTO found(v, n) VALUES(?, ?)", rows)
+            after = batch[-1][0]
+            await asyncio.sleep(0)
 
-        The group's own writes come after `first` statements, and maintain what is covered.
-        """
-        values = self._indexes.values
-        built_to = values.built_to.get(key.k)
-        if built_to is None:
-            raise Unavailable("the index was lost in a write that failed; ask again")
-        batch = self._indexes.committed(key.t, built_to, _STEP_ENTITIES)
-        if not batch:
-            values.finish(key)
-            txn.first("UPDATE value_key SET built = 1 WHERE k = ?", [(key.k,)])
-            return -1
-        rows = [(key.k, v, n) for n, entity in batch for v in _keys(entity, key)]
-        rows.sort(key=_order)
-        txn.first("INSERT OR IGNORE INTO value_index(k, v, n) VALUES(?, ?, ?)", rows)
-        values.built_to[key.k] = batch[-1][0]
-        return batch[-1][0]
+    def _append(self, key: ValueKey, rows: Sequence[tuple[Key, int]], txn: GroupTxn) -> None:
+        """Put values at the end of the index; the group's own writes come after `first`."""
+        written = self._indexes.values.written(key)
+        txn.first(
+            "INSERT OR IGNORE INTO value_index(k, v, n) VALUES(?, ?, ?)",
+            [(key.k, v, n) for v, n in rows if n not in written],
+        )
+
+    def _finish(self, txn: GroupTxn, key: ValueKey) -> None:
+        self._indexes.values.written(key)
+        self._indexes.values.finish(key)
+        txn.first("UPDATE value_key SET built = 1 WHERE k = ?", [(key.k,)])
 
     def _drop_least_used(self, txn: GroupTxn) -> None:
         values = self._indexes.values
-        built = [key for key in values.by_name.values() if values.built_to[key.k] is None]
+        built = [key for key in values.by_name.values() if key.k not in values.building]
         if not built:
             return
         oldest = min(built, key=lambda key: self._used.get(key.k, 0.0))
         values.drop(oldest)
         txn.first("DELETE FROM value_key WHERE k = ?", [(oldest.k,)])
         txn.first("DELETE FROM value_index WHERE k = ?", [(oldest.k,)])
-
-
-def _keys(entity: Entity, key: ValueKey) -> set[Key]:
-    return entity_keys(entity, key.attr, key.path)
-
-
-def _order(row: tuple[int, Key, int]) -> tuple[int, Any, int]:
-    """SQLite's order of mixed values: numbers, texts, blobs."""
-    value = row[1]
-    rank = 0 if isinstance(value, int | float) else 1 if isinstance(value, str) else 2
-    return rank, value, row[2]

@@ -8,7 +8,7 @@ import msgspec
 
 from rynek.base.clock import parse_iso
 from rynek.base.sqlite import Connection
-from rynek.context.formats import decode, encode_times, expiries
+from rynek.context.formats import encode_times, expiries
 from rynek.context.model import Entity, Instance
 from rynek.context.query import COMPOUND, Key, index_keys
 from rynek.context.store.contract import Moved
@@ -16,7 +16,7 @@ from rynek.context.store.pending import Pending, State
 from rynek.context.store.places import Box, Places, geometries_of, inside, padded
 from rynek.context.store.remembered import Remembered
 from rynek.context.store.terms import Contexts, Terms
-from rynek.context.store.values import ValueIndexes, ValueKey, difference, entity_keys
+from rynek.context.store.values import ValueIndexes, ValueKey, entity_keys
 
 _Shape = tuple[str, tuple[str, ...], tuple[str, ...]]
 """A type, the attributes of an entity and the kind of each: most new entities share theirs."""
@@ -134,16 +134,6 @@ class Indexes:
         stored = State(self.contexts.compiled(row[1]), None, row[2], row[3])
         return Pending(row[0], stored, stored)
 
-    def committed(self, t: int, after: int, limit: int) -> list[tuple[int, Entity]]:
-        """Entities of type `t` above number `after`, as committed, ascending."""
-        rows = self._connection.execute(
-            "SELECT e.n, e.ctx, e.body, e.times FROM entity_type x CROSS JOIN entity e"
-            " ON e.n = x.n WHERE x.t = ? AND x.n > ? ORDER BY x.n LIMIT ?",
-            (t, after, limit),
-        ).fetchall()
-        compiled = self.contexts.compiled
-        return [(n, decode(body, times, compiled(c))) for n, c, body, times in rows]
-
     def apply(self, pending: Iterable[Pending]) -> None:
         """Write a group's entities and everything derived from them (inside a transaction)."""
         self.remembered.unsettled()
@@ -217,7 +207,7 @@ class Indexes:
         if self.values.by_type:
             for key in self.values.by_type.get(self.terms.number(sheet.types[0]), ()):
                 pair = moved.get(key.attr)
-                if pair is not None and self.values.covers(key, n):
+                if pair is not None:
                     old, new = (index_keys(instance, key.path) for instance in pair)
                     self._keys(n, key, old, new, rows)
 
@@ -316,8 +306,6 @@ class Indexes:
         new_types = {self.terms.number(t) for t in after.types} if after else set()
         for t in old_types | new_types:
             for key in values.by_type.get(t, ()):
-                if not values.covers(key, n):
-                    continue
                 was = entity_keys(before, key.attr, key.path) if t in old_types else set()
                 now = entity_keys(after, key.attr, key.path) if t in new_types else set()
                 self._keys(n, key, was, now, rows)
@@ -325,7 +313,7 @@ class Indexes:
     def _keys(
         self, n: int, key: ValueKey, was: Iterable[Key], now: Iterable[Key], rows: _Rows
     ) -> None:
-        gone, added = difference(was, now)
+        gone, added = self.values.difference(key, n, was, now)
         rows.value_out += [(key.k, v, n) for v in gone]
         rows.value_in += [(key.k, v, n) for v in added]
         if COMPOUND in added and key.k not in self.values.compound:

@@ -81,7 +81,9 @@ class SqliteStore:
         self._selector = Selector(self._reading, self._indexes, self._readers)
         self._gatherer = Gatherer(self._reading, self._indexes, self._planner, self._readers)
         self._walker = Walker(self._indexes, self._readers)
-        self._builder = IndexBuilder(self._writer, self._indexes, self.limits.max_value_indexes)
+        self._builder = IndexBuilder(
+            self._writer, self._indexes, self._reading, self.limits.max_value_indexes
+        )
         self._clock = clock
         self._upkeep: asyncio.Task[None] | None = None
         self._keeping = Trouble(f"upkeep of {self.path}", _logger)

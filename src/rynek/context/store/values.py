@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from rynek.base.errors import Unavailable
 from rynek.base.sqlite import Connection
 from rynek.context.model import Entity
 from rynek.context.query import Key, index_keys
@@ -27,7 +28,8 @@ class ValueIndexes:
         self._connection = connection
         self.by_type: dict[int, list[ValueKey]] = {}
         self.by_name: dict[tuple[int, str, tuple[str, ...]], ValueKey] = {}
-        self.built_to: dict[int, int | None] = {}
+        # By number: the entities that were written since an index began to be built.
+        self.building: dict[int, set[int]] = {}
         self.generation = 0
         # Indexes (k) known to hold an array or object: ranges do not look inside those.
         self.compound: set[int] = set()
@@ -35,11 +37,11 @@ class ValueIndexes:
 
     def count(self) -> tuple[int, int]:
         """How many indexes there are, and how many of them are under construction."""
-        return len(self.built_to), sum(1 for to in self.built_to.values() if to is not None)
+        return len(self.by_name), len(self.building)
 
     def reload(self) -> None:
         """Read what is committed; an index that was never finished is dropped and asked for anew."""
-        self.by_type, self.by_name, self.built_to = {}, {}, {}
+        self.by_type, self.by_name, self.building = {}, {}, {}
         self.generation += 1
         unfinished = self._connection.execute("SELECT k FROM value_key WHERE built = 0").fetchall()
         if unfinished:
@@ -51,38 +53,56 @@ class ValueIndexes:
             " WHERE v.built = 1"
         )
         for k, t, attr, path in rows.fetchall():
-            self._add(ValueKey(int(k), int(t), str(attr), decode_path(str(path))), None)
+            self._add(ValueKey(int(k), int(t), str(attr), decode_path(str(path))))
 
-    def _add(self, key: ValueKey, built_to: int | None) -> None:
+    def _add(self, key: ValueKey) -> None:
         self.by_type.setdefault(key.t, []).append(key)
         self.by_name[(key.t, key.attr, key.path)] = key
-        self.built_to[key.k] = built_to
 
     def finish(self, key: ValueKey) -> None:
         """The index covers every entity from now on."""
-        self.built_to[key.k] = None
+        del self.building[key.k]
         self.generation += 1
 
     def start(self, key: ValueKey) -> None:
-        """Register an index under construction: entities up to n = 0 are covered."""
-        self._add(key, 0)
+        """Register an index under construction: what is written from now on is in it."""
+        self._add(key)
+        self.building[key.k] = set()
+
+    def next_number(self) -> int:
+        """A number that no index has."""
+        return max((key.k for key in self.by_name.values()), default=0) + 1
+
+    def written(self, key: ValueKey) -> set[int]:
+        """The entities of an index under construction that were written since it began; Unavailable
+        where a write that failed took the index with it."""
+        if self.by_name.get((key.t, key.attr, key.path)) is not key or key.k not in self.building:
+            raise Unavailable("the index was lost in a write that failed; ask again")
+        return self.building[key.k]
 
     def drop(self, key: ValueKey) -> None:
         """Forget an index; its rows are deleted by the caller."""
         self.by_type[key.t].remove(key)
         del self.by_name[(key.t, key.attr, key.path)]
-        del self.built_to[key.k]
+        self.building.pop(key.k, None)
         self.generation += 1
 
     def ready(self, t: int, attr: str, path: tuple[str, ...]) -> ValueKey | None:
         """The finished index for that name; None while there is none."""
         key = self.by_name.get((t, attr, path))
-        return key if key is not None and self.built_to[key.k] is None else None
+        return key if key is not None and key.k not in self.building else None
 
-    def covers(self, key: ValueKey, n: int) -> bool:
-        """Whether entity n is already in the index, so that a write must maintain it."""
-        built_to = self.built_to[key.k]
-        return built_to is None or n <= built_to
+    def difference(
+        self, key: ValueKey, n: int, old: Iterable[Key], new: Iterable[Key]
+    ) -> tuple[set[Key], set[Key]]:
+        """(values to delete, values to insert) when entity n gets `new` in the place of `old`."""
+        before, after = set(old), set(new)
+        written = self.building.get(key.k)
+        if written is None:
+            return before - after, after - before
+        # What is being built may not have reached it yet, and passes over it from now on.
+        written.add(n)
+        return before - after, after
 
 
 def encode_path(path: tuple[str, ...]) -> str:
@@ -106,9 +126,3 @@ def entity_keys(entity: Entity | None, attr: str, path: tuple[str, ...]) -> set[
     for instance in instances:
         keys.update(index_keys(instance, path))
     return keys
-
-
-def difference(old: Iterable[Key], new: Iterable[Key]) -> tuple[set[Key], set[Key]]:
-    """(values to delete, values to insert)."""
-    before, after = set(old), set(new)
-    return before - after, after - before
