@@ -211,6 +211,12 @@ def test_a_backup_of_the_running_service_answers_the_same(
         assert [each.status_code for each in found if each.status_code not in (200, 206)] == []
         return [each.content for each in found]
 
+    def settled() -> list[bytes] | None:
+        """The answers, once the feeds have written all that they hold."""
+        one, other = answers(demo.client), answers(demo.client)
+        return one if one == other and min(map(len, one)) > 10 else None
+
+    until(settled, "the feeds' data")
     command("backup", tmp_path / "b.tar", "--data", folder)
     before = answers(demo.client)
     command("restore", tmp_path / "b.tar", "--data", tmp_path / "restored")
