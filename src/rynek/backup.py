@@ -26,6 +26,7 @@ from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
 from rynek.base.sqlite import connect, database_fault, is_set_aside
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
+from rynek.indicators import INDICATORS_FILE
 from rynek.practices.cards import FILE
 
 ABOUT: Final = "backup.json"
@@ -35,7 +36,7 @@ _ATTEMPTS: Final = 5
 _MOUNTED: Final = (
     "{} is a mount point, which cannot be replaced: choose a folder inside it as --data"
 )
-_SHARED: Final = ("system.db", FILE)
+_SHARED: Final = ("system.db", FILE, INDICATORS_FILE)
 _DATABASES: Final = ("state.db", *_SHARED)
 _LEFT_OUT: Final = frozenset(
     ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]

@@ -79,7 +79,7 @@ def _looked(data: Path | None, config: Path | None, *, deep: bool) -> Iterator[F
     yield _space(folder)
     yield _port(settings, running)
     if folder.is_dir():
-        for name in ("system.db", "practices.db"):
+        for name in ("system.db", "practices.db", "indicators.db"):
             check = partial(check_database, folder / name, name, deep=deep)
             yield from _guarded(name, check)
         for tenant in sorted((folder / "tenants").glob("*")):

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from rynek.cli.options import config_option, data_option, settings_of
+
 
 @click.group()
 def index() -> None:
@@ -17,6 +19,7 @@ def index() -> None:
     Examples:
       rynek index run smart.toml             who leads, and who cannot be told apart
       rynek index run smart.toml --json      every figure
+      rynek index publish smart.toml         on the pages under /compare
     """
 
 
@@ -36,6 +39,28 @@ def run(specification: Path, as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
         return
     _print(found)
+
+
+@index.command()
+@click.argument("specification", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_option
+@config_option
+def publish(specification: Path, data: Path | None, config: Path | None) -> None:
+    """Compute the index of SPECIFICATION and show it on the pages under /compare.
+
+    Every version is kept; the same result again makes none. It may run beside a service.
+    """
+    from rynek.base.folder import make_private
+    from rynek.indicators import INDICATORS_FILE, Comparisons, Database
+
+    folder = Path(settings_of(config, data).data.path)
+    make_private(folder)
+    kept, new = Comparisons(Database(folder / INDICATORS_FILE)).publish(specification)
+    click.echo(
+        f"{kept.id} version {kept.version}: {kept.about['units']} units"
+        + ("" if new else ", as it was already")
+    )
+    click.echo(f"it stands under /compare/{kept.id}")
 
 
 def _said(text: Any) -> str:

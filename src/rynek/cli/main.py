@@ -19,6 +19,7 @@ from rynek.cli.feed import feed
 from rynek.cli.history import history
 from rynek.cli.index import index
 from rynek.cli.practice import practice
+from rynek.cli.reference import reference
 from rynek.cli.serve import serve
 from rynek.cli.token import token
 
@@ -58,6 +59,7 @@ for command in (
     doctor,
     practice,
     index,
+    reference,
 ):
     cli.add_command(command)
 

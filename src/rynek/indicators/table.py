@@ -15,7 +15,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.indicators.arrays import Array
 
-__all__ = ["Form", "Frame", "first_of", "read_frame"]
+__all__ = ["Form", "Frame", "first_of", "read_frame", "read_text"]
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_ROWS: Final = 200_000
@@ -179,6 +179,16 @@ def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
     kept = [name for name in table.column_names if name not in never]
     columns = {name: _texts(table[name].to_pylist(), missing) for name in kept}
     return Frame(path.name, columns, table.num_rows, form)
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """A text file, .gz or not, of a bounded size. BadRequestData."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB")
+        return _utf8(path, encoding).decode()
+    except (OSError, EOFError) as error:
+        raise BadRequestData(f"{path.name} cannot be read: {error}") from None
 
 
 def _parquet(file: Any, name: str) -> Any:

@@ -15,6 +15,7 @@ from rynek.indicators.index.outliers import kurtosis, skewness
 from rynek.indicators.index.ranks import positions
 from rynek.indicators.index.sobol import Indices
 from rynek.indicators.index.specification import limits
+from rynek.indicators.index.variants import Variant
 
 __all__ = ["document"]
 
@@ -111,6 +112,7 @@ def shares(ranks: Floats) -> tuple[Array, Array]:
 
 def _units(index: Index) -> list[dict[str, Any]]:
     matrix, reference, factor = index.matrix, index.reference, scale(index)
+    scaled = factor * np.asarray(index.machine.normalised(Variant()), dtype=np.float64)
     rows: list[dict[str, Any]] = []
     for n, unit in enumerate(matrix.units):
         row: dict[str, Any] = {
@@ -119,6 +121,7 @@ def _units(index: Index) -> list[dict[str, Any]]:
             "group": matrix.groups[matrix.group[n]] if matrix.groups else None,
             "score": _round(factor * reference.scores[n], 4),
             "rank": _round(reference.ranks[n], 1),
+            "values": [_round(value, 3) for value in scaled[:, n]],
         }
         if not np.isnan(matrix.places[:, n]).any():
             row["place"] = [_round(matrix.places[1, n], 5), _round(matrix.places[0, n], 5)]

@@ -18,6 +18,7 @@ from rynek.indicators.index.specification import Outliers
 __all__ = ["Treatment", "kurtosis", "skewness", "treatment"]
 
 _OFFSET: Final = 0.01
+_LEAST_VALUES: Final = 10
 
 
 def skewness(values: Array) -> float:
@@ -70,7 +71,8 @@ def treatment(values: Array, how: Outliers, choice: str) -> tuple[Treatment, ...
     found = []
     for row, every in enumerate(values):
         there = every[~np.isnan(every)]
-        if choice == "none" or not _extreme(there, how):
+        # A flag's or a count's rare value is no outlier: clipping it would wipe out what it says.
+        if choice == "none" or len(np.unique(there)) < _LEAST_VALUES or not _extreme(there, how):
             continue
         low, high = float(there.min()), float(there.max())
         if choice == "winsorise":

@@ -1,0 +1,115 @@
+"""What a source of reference data is: who publishes it, on which terms, and what of it is taken."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from rynek.base.errors import BadRequestData
+from rynek.indicators.index.specification import Text
+
+__all__ = ["Column", "Definition", "load_definition", "shipped"]
+
+_HERE: Final = Path(__file__).parent / "sources"
+_MAX_BYTES: Final = 1 << 20
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column that is taken, `column` in the source, under `name`. Values outside `minimum` …
+    `maximum` stop the import; an empty cell means `empty` where that is known (a flag's NA is 0),
+    and `zero` says what a nought means where it is no measurement."""
+
+    name: str
+    column: str
+    kind: Literal["text", "number", "flag"] = "number"
+    unit: str = ""
+    period: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    empty: float | None = None
+    zero: Text = ""
+    note: Text = ""
+
+
+class Total(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`parts` have to add up to `total` in each row, within `within` of it."""
+
+    total: str
+    parts: list[str]
+    within: float = 1e-6
+
+
+class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tabular source. `layout` is "rows" (a row for each key) or "eurostat" (the sheets of the
+    data browser: a block of facts, then keys by years). Keys have to match `key_pattern`; those
+    that stand twice stop the import or, with `twice = "leave out"`, are left out and named.
+    Columns in `never` are not read, whatever they hold, with the reason beside them."""
+
+    id: str
+    title: Text
+    publisher: Text = ""
+    licence: str = ""
+    url: str = ""
+    period: str = ""
+    layout: Literal["rows", "eurostat"] = "rows"
+    key: str = ""
+    key_pattern: str = ""
+    twice: Literal["refuse", "leave out"] = "refuse"
+    separator: str | None = None
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] | None = None
+    missing: tuple[str, ...] = ("", "NA", "NaN", "nan", "null", "-", ":")
+    columns: list[Column] = []
+    totals: list[Total] = []
+    never: dict[str, Text] = {}
+    notes: list[Text] = []
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+def shipped() -> list[str]:
+    """The ids of the definitions that come with rynek."""
+    return sorted(path.stem for path in _HERE.glob("*.toml"))
+
+
+def load_definition(name: str) -> Definition:
+    """A definition by its id among those that come with rynek, or from a TOML file. BadRequestData
+    names the key that is wrong."""
+    path = _HERE / f"{name}.toml" if name in shipped() else Path(name)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no definition")
+        document: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadRequestData(
+            f"{name!r} is neither a file nor one of {', '.join(shipped())}"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadRequestData(f"{path.name}: {error}") from None
+    try:
+        found = msgspec.convert(document, Definition)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise BadRequestData(f"{path.name}: {error}") from None
+    _check(found, path.name)
+    return found
+
+
+def _check(found: Definition, where: str) -> None:
+    names = [one.name for one in found.columns]
+    for one in found.columns:
+        if names.count(one.name) > 1:
+            raise BadRequestData(f"{where}: the column {one.name!r} is defined twice")
+        if one.column in found.never:
+            raise BadRequestData(
+                f"{where}: the column {one.column!r} stands in never and cannot be taken"
+            )
+    if found.layout == "rows" and (not found.key or not found.columns):
+        raise BadRequestData(f"{where}: a table of rows needs key and columns")
+    for total in found.totals:
+        for name in (total.total, *total.parts):
+            if name not in names:
+                raise BadRequestData(f"{where}: totals: there is no column {name!r}")

@@ -1,0 +1,65 @@
+"""Reference tables as they are kept: every version, with where it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rynek.base.clock import Clock
+from rynek.indicators.database import Database
+from rynek.indicators.reference.definition import Definition
+from rynek.indicators.reference.importing import Imported, read_source
+from rynek.indicators.versions import Kept, Versions
+
+__all__ = ["References"]
+
+
+class References:
+    """The reference tables of a data folder."""
+
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+        self._kept = Versions(database, "reference", clock)
+
+    def import_file(self, source: Definition, path: Path) -> tuple[Kept, bool]:
+        """Import a file; whether that made a new version. BadRequestData, and then nothing is kept."""
+        table = read_source(source, path)
+        about = {
+            "title": source.title,
+            "publisher": source.publisher,
+            "licence": source.licence,
+            "url": source.url,
+            "period": source.period or _period(table),
+            "key": source.key or "key",
+            "unit": source.unit,
+            "rows": len(table.keys),
+            "columns": [msgspec.to_builtins(one) for one in source.columns],
+            "not_taken": source.never,
+            "notes": source.notes,
+            "file": path.name,
+            "told": table.told,
+            "left_out": table.left_out,
+        }
+        body = {"keys": table.keys, "columns": table.columns}
+        return self._kept.put(source.id, about, body)
+
+    def newest(self) -> list[Kept]:
+        """The newest version of each table."""
+        return self._kept.newest()
+
+    def numbers(self, name: str) -> list[tuple[int, int]]:
+        """The versions of a table and when each was imported."""
+        return self._kept.numbers(name)
+
+    def find(self, name: str, version: int | None = None) -> tuple[Kept, Imported]:
+        """A table, the newest version without a number. ResourceNotFound."""
+        kept, body = self._kept.find(name, version)
+        columns: dict[str, list[Any]] = body["columns"]
+        return kept, Imported(body["keys"], columns, kept.about["told"], kept.about["left_out"])
+
+
+def _period(table: Imported) -> str:
+    """The years of a table whose columns are years."""
+    years = sorted(name for name in table.columns if name.isdigit())
+    return f"{years[0]}-{years[-1]}" if years else ""
