@@ -16,7 +16,7 @@ _EXACT = 2**53
 _json = msgspec.json.Encoder()
 
 
-class Run(msgspec.Struct, array_like=True):
+class Run(msgspec.Struct, array_like=True, gc=False):
     """How often a value was observed again since its row, and when last (epoch µs)."""
 
     until: int

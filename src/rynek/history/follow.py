@@ -36,7 +36,8 @@ from .tail import Tail, View
 log = logging.getLogger(__name__)
 
 CURSOR: Final = "history"
-_PAGE = 1000
+# Changes read at a time: a few hundred microseconds' work before others get their turn.
+_PAGE = 100
 _WAIT = 1.0
 _LONGEST_PAUSE = 30.0
 _FEED: Final = "feed:"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
@@ -23,8 +24,8 @@ _PIPELINED: Final = 32
 # thrown away, so that the client sees the answer before the end.
 _UNWANTED_BYTES: Final = 262_144
 _LINGER_SECONDS: Final = 2.0
-# So many answers wait for each other, at most, before they are sent.
-_TOGETHER: Final = 16
+# For so long answers wait for each other, at most, before they are sent.
+_TOGETHER_SECONDS: Final = 0.0004
 _REFUSED: Final = b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n%b"
 _REASONS: Final = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
@@ -220,8 +221,9 @@ class Connection(asyncio.Protocol):
         out = listener.outgoing
         if not out:
             listener.loop.call_soon(listener.flush)
+            listener.first = perf_counter()
         out.append((self._transport, data))
-        if len(out) >= _TOGETHER:
+        if perf_counter() - listener.first > _TOGETHER_SECONDS:
             listener.flush()
 
     def push(self) -> None:

@@ -32,6 +32,7 @@ class Plain:
         self._timer: asyncio.TimerHandle | None = None
         self.date = b""
         self.outgoing: list[tuple[asyncio.Transport, bytes]] = []
+        self.first = 0.0  # when the first of these came
         self._note_date()
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()

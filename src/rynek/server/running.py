@@ -82,6 +82,7 @@ async def serve(
         upkeep = asyncio.create_task(_upkeep(doorkeeper, application, certificate, system))
         try:
             await engine.start()
+            gc.freeze()
             await _answers(sock, tls=bool(settings.tls_certificate))
             url = _url(settings, sock)
             ready(url)
@@ -200,11 +201,11 @@ def _url(server: Server, sock: socket.socket) -> str:
 
 
 def _tune() -> None:
-    """Threads that prepare history hand the interpreter back to the loop five times sooner, and
+    """Threads that prepare history hand the interpreter back to the loop 25 times sooner, and
     the collector looks at long-lived objects less often (imports are never garbage)."""
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.0002)
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(5_000, 10, 100)
 
 
 def _raise_open_files() -> int:

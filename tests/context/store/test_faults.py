@@ -55,6 +55,7 @@ def test_contexts_load_while_a_commit_runs_in_a_thread(tmp_path: Path) -> None:
 
     async def test(context: Any) -> None:
         context.store._writer._commit_seconds = 10.0
+        context.store._writer._look_at = float("inf")
         ld = core_context()
         done = False
 

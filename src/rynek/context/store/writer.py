@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,13 +27,18 @@ from rynek.context.store.txn import GroupTxn
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
-# A commit slower than this (a disk with slow syncs) moves to a thread so that reads go on.
-_SLOW_COMMIT_SECONDS = 0.003
+# Commits slower than this wait for the disk in a thread, so that reads go on; once a second one is
+# carried out here, to see whether that is still so. Long work in other threads holds none up.
+_SLOW_COMMIT_SECONDS = 0.0002
+_LOOK_SECONDS = 1.0
+_COMMITTING = ThreadPoolExecutor(max_workers=16, thread_name_prefix="commit")
 _GROUP_JOBS = 512
 # Reads get their turn after so much work of a group; one with more work than that is committed, for
 # what its jobs changed is written in one go.
-_TURN_SECONDS = 0.001
+_TURN_SECONDS = 0.0005
 _GROUP_SECONDS = 0.005
+# So many of those that waited for a commit are answered before others get their turn.
+_ANSWERS = 8
 
 
 class _Job(msgspec.Struct):
@@ -63,7 +69,7 @@ class Writer:
         self._queue: list[_Job] = []
         self._alone: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._commit_seconds = 0.0
+        self._commit_seconds = self._look_at = 0.0
         self.commits = Commits()
         self._loose: set[asyncio.Task[None]] = set()
         self.closed = False
@@ -159,9 +165,11 @@ class Writer:
         self._log.committed(txn.head)
         if txn.messages:
             outbox.committed(txn.messages)
-        for job in ran:
+        for answered, job in enumerate(ran, 1):
             if not job.done.done():
                 job.done.set_result(job.result)
+            if answered % _ANSWERS == 0:
+                await asyncio.sleep(0)
 
     def _begin(self) -> None:
         """Begin the transaction of a group; SQLite ends it by itself where a look failed badly."""
@@ -205,12 +213,14 @@ class Writer:
         for sql, rows in settled:
             connection.executemany(sql, rows)
         started = time.perf_counter()
-        if self._commit_seconds > _SLOW_COMMIT_SECONDS:
-            await asyncio.to_thread(connection.execute, "COMMIT")
-        else:
-            connection.execute("COMMIT")
-        took = time.perf_counter() - started
-        self._commit_seconds += (took - self._commit_seconds) / 16
+        if self._commit_seconds > _SLOW_COMMIT_SECONDS and started < self._look_at:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(_COMMITTING, connection.execute, "COMMIT")
+            return
+        connection.execute("COMMIT")
+        ended = time.perf_counter()
+        self._commit_seconds += (ended - started - self._commit_seconds) / 8
+        self._look_at = ended + _LOOK_SECONDS
 
     def _failed(self, jobs: list[_Job], error: Exception) -> None:
         """Nothing of the group is in the file: say so to everyone who waited for it."""
