@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Final
 from urllib.parse import quote, urlsplit
 
-import httptools
 import httpx
 import msgspec
 
 from rynek.base.addresses import resolve
-from rynek.base.errors import OutgoingRefused
+from rynek.base.connection import MAX_ANSWER, Connection, Ended, Outcome, Stale, refused
 
-__all__ = ["Poster", "Target", "parse_target"]
+__all__ = ["MAX_ANSWER", "Post", "Poster", "Target", "opening", "parse_target"]
 
-MAX_ANSWER: Final = 64 * 1024
 CONNECTIONS: Final = 16
 IDLE_SECONDS: Final = 15.0
 _SAFE: Final = "!$%&'()*+,-./:;=?@_~"
@@ -83,15 +82,41 @@ class Poster:
         """The status of the answer. `head` are the header lines, each ended by CRLF, with Host and
         without Content-Length. OutgoingRefused (reason: name, address, timeout, network, size)
         when there is no answer within `timeout` seconds, not counting the wait for a connection."""
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Outcome) -> None:
+            if answer.done():
+                return
+            if isinstance(outcome, int):
+                answer.set_result(outcome)
+            else:
+                answer.set_exception(outcome)
+
+        under_way = self.start(target, opening(target, head), body, timeout, done)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            under_way.cancel()
+            raise
+
+    def start(
+        self,
+        target: Target,
+        opened: bytes,
+        body: bytes,
+        timeout: float,
+        done: Callable[[Outcome], None],
+    ) -> Post:
+        """`post` without a task: `opened` is what `opening` made, and `done` is called once, unless
+        what this returns is cancelled before. It costs half of what waiting for it costs."""
         origin = self._origins.get(target.origin)
         if origin is None:
             origin = self._origins[target.origin] = _Origin(self, target)
-        request = b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (
-            target.path.encode("ascii"), head, len(body), body,
-        )  # fmt: skip
         if self._sweeper is None:
             self._sweep_later()
-        return await origin.send(request, timeout)
+        post = Post(b"%b%d\r\n\r\n%b" % (opened, len(body), body), timeout, done)
+        origin.begin(post)
+        return post
 
     def _sweep_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -111,9 +136,10 @@ class Poster:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        for origin in self._origins.values():
-            origin.close()
+        origins = list(self._origins.values())
         self._origins.clear()
+        for origin in origins:
+            await origin.aclose()
         await asyncio.sleep(0)
 
     def tls(self) -> ssl.SSLContext:
@@ -122,7 +148,7 @@ class Poster:
             self._tls = httpx.create_ssl_context()
         return self._tls
 
-    async def connect(self, target: Target, timeout: float) -> _Connection:
+    async def connect(self, target: Target, timeout: float, ended: Ended) -> Connection:
         """A new connection to a checked address of the target's host."""
         loop = asyncio.get_running_loop()
         secure = target.scheme == "https"
@@ -135,7 +161,7 @@ class Poster:
                 for address in addresses:
                     try:
                         _, connection = await loop.create_connection(
-                            _Connection,
+                            lambda: Connection(ended),
                             address,
                             target.port,
                             ssl=self.tls() if secure else None,
@@ -146,8 +172,33 @@ class Poster:
                     else:
                         return connection
         except TimeoutError:
-            raise _refused("timeout", f"no connection within {timeout:g} s") from None
-        raise _refused("network", f"the connection failed: {failure}")
+            raise refused("timeout", f"no connection within {timeout:g} s") from None
+        raise refused("network", f"the connection failed: {failure}")
+
+
+def opening(target: Target, head: bytes) -> bytes:
+    """What every request to a target with these header lines begins with."""
+    return b"POST %b HTTP/1.1\r\n%bContent-Length: " % (target.path.encode("ascii"), head)
+
+
+class Post:
+    """A request under way."""
+
+    __slots__ = ("cancelled", "connection", "done", "fresh", "request", "timeout")
+
+    def __init__(self, request: bytes, timeout: float, done: Callable[[Outcome], None]) -> None:
+        self.request = request
+        self.timeout = timeout
+        self.done = done
+        self.connection: Connection | None = None
+        self.fresh = False
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more: what was not sent is not sent, the connection is freed."""
+        self.cancelled = True
+        if self.connection is not None:
+            self.connection.close()
 
 
 class _Origin:
@@ -156,54 +207,85 @@ class _Origin:
     def __init__(self, poster: Poster, target: Target) -> None:
         self._poster = poster
         self._target = target
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         self._open = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._used: set[_Connection] = set()
+        self._waiting: deque[Post] = deque()
+        self._used: dict[Connection, Post] = {}
+        self._opening: set[asyncio.Task[None]] = set()
 
-    async def send(self, request: bytes, timeout: float) -> int:
+    def begin(self, post: Post) -> None:
         """Send on an idle connection, a new one, or the first that becomes free."""
-        while True:
-            connection = self._take_idle()
-            fresh = connection is None
-            if connection is None:
-                if self._open >= self._poster._connections:
-                    await self._turn()
-                    continue
-                connection = await self._opened(timeout)
-            self._used.add(connection)
-            try:
-                return await connection.send(request, timeout)
-            except _Stale:
-                if fresh:
-                    raise _refused(
-                        "network", "the connection was closed without an answer"
-                    ) from None
-            finally:
-                self._used.discard(connection)
-                self._release(connection)
+        loop = asyncio.get_running_loop()
+        connection = self._take_idle(loop.time())
+        if connection is not None:
+            self._send(post, connection, loop)
+        elif self._open >= self._poster._connections:
+            self._waiting.append(post)
+        else:
+            self._open += 1
+            task = loop.create_task(self._open_for(post))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
 
-    async def _turn(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._wake()
-            raise
+    def _send(self, post: Post, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._used[connection] = post
+        post.connection = connection
+        connection.start(post.request, post.timeout, loop)
 
-    async def _opened(self, timeout: float) -> _Connection:
-        self._open += 1
+    async def _open_for(self, post: Post) -> None:
         try:
-            return await self._poster.connect(self._target, timeout)
+            connection = await self._poster.connect(self._target, post.timeout, self._ended)
+        except Exception as error:
+            self._open -= 1
+            self._go_on()
+            if not post.cancelled:
+                post.done(error)
+            return
         except BaseException:
             self._open -= 1
-            self._wake()
             raise
+        loop = asyncio.get_running_loop()
+        if post.cancelled:
+            connection.since = loop.time()
+            self._idle.append(connection)
+            self._go_on()
+        elif connection.usable:
+            post.fresh = True
+            self._send(post, connection, loop)
+        else:
+            self._open -= 1
+            self._go_on()
+            post.done(refused("network", "the connection was closed at once"))
 
-    def _take_idle(self) -> _Connection | None:
-        now = asyncio.get_running_loop().time()
+    def _ended(self, connection: Connection, outcome: Outcome) -> None:
+        """A connection has its answer, or none will come."""
+        post = self._used.pop(connection)
+        post.connection = None
+        if connection.usable:
+            connection.since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            connection.close()
+            self._open -= 1
+        if post.cancelled:
+            self._go_on()
+        elif isinstance(outcome, Stale) and not post.fresh:
+            self.begin(post)
+        else:
+            self._go_on()
+            if isinstance(outcome, Stale):
+                outcome = refused("network", "the connection was closed without an answer")
+            post.done(outcome)
+
+    def _go_on(self) -> None:
+        """A connection, or the place for one, is free: whoever waits longest has it."""
+        while self._waiting:
+            post = self._waiting.popleft()
+            if not post.cancelled:
+                self.begin(post)
+                return
+
+    def _take_idle(self, now: float) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and now - connection.since < IDLE_SECONDS:
@@ -223,149 +305,16 @@ class _Origin:
         self._idle = kept
         return self._open == 0 and not self._waiting
 
-    def _release(self, connection: _Connection) -> None:
-        if connection.usable:
-            connection.since = asyncio.get_running_loop().time()
-            self._idle.append(connection)
-        else:
-            connection.close()
-            self._open -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
-    def close(self) -> None:
-        """Close what is idle and what is in use."""
+    async def aclose(self) -> None:
+        """Close what is idle and what is in use; nothing waits any more."""
+        waiting, self._waiting = self._waiting, deque()
+        opening = list(self._opening)
+        for task in opening:
+            task.cancel()
         for connection in (*self._idle, *self._used):
             connection.close()
+        for post in (*waiting, *self._used.values()):
+            post.cancelled = True
+            post.done(refused("network", "the service is stopping"))
         self._idle.clear()
-
-
-class _Stale(Exception):
-    """The connection ended before anything of an answer came."""
-
-
-class _Connection(asyncio.Protocol):
-    """One connection, one request at a time."""
-
-    def __init__(self) -> None:
-        self.since = 0.0
-        self.usable = True
-        self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[int] | None = None
-        # httptools has no types.
-        self._parser: Any = httptools.HttpResponseParser(self)
-        self._status = 0
-        self._received = 0
-        self._timeout = self._deadline = self._armed = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def send(self, request: bytes, timeout: float) -> int:
-        """The status of the answer to `request`."""
-        loop = asyncio.get_running_loop()
-        if self._transport is None or self._transport.is_closing():
-            self.usable = False
-            raise _Stale
-        self._status = self._received = 0
-        answer = self._answer = loop.create_future()
-        self._timeout = timeout
-        self._deadline = loop.time() + timeout
-        if self._timer is None or self._deadline < self._armed:
-            self._arm(loop)
-        self._transport.write(request)
-        try:
-            status: int = await answer
-        finally:
-            if not answer.done() or answer.cancelled():
-                self.close()
-            self._answer = None
-        return status
-
-    def close(self) -> None:
-        """Close at once; a request under way fails."""
-        self.usable = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Look again at the deadline. One timer serves many requests: most end long before."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed = self._deadline
-        self._timer = loop.call_at(self._deadline, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._answer is None:
-            return
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._deadline:
-            self._arm(loop)
-        else:
-            self._end(_refused("timeout", f"no answer within {self._timeout:g} s"))
-
-    def _end(self, error: Exception) -> None:
-        """Stop reading: the status counts where it came, whatever is wrong with the rest."""
-        self.close()
-        answer = self._answer
-        if answer is None or answer.done():
-            return
-        if self._status >= 200:
-            answer.set_result(self._status)
-        else:
-            answer.set_exception(error)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio.Protocol."""
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Part of asyncio.Protocol: bytes of the answer, up to a bound."""
-        if self._answer is None:
-            self.close()  # nobody asked
-            return
-        self._received += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._status = 0
-            self._end(_refused("network", f"the answer is not HTTP: {error}"))
-            return
-        if self._received > MAX_ANSWER and self._answer is not None and not self._answer.done():
-            self._end(_refused("size", f"the answer is larger than {MAX_ANSWER} bytes"))
-
-    def on_headers_complete(self) -> None:
-        """Part of httptools' protocol."""
-        self._status = self._parser.get_status_code()
-
-    def on_message_complete(self) -> None:
-        """Part of httptools' protocol: the answer is there, unless it was an interim one."""
-        status, answer = self._status, self._answer
-        if status < 200 or answer is None or answer.done():
-            return
-        if not self._parser.should_keep_alive():
-            self.usable = False
-        answer.set_result(status)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Part of asyncio.Protocol."""
-        self.usable = False
-        answer = self._answer
-        if answer is None or answer.done():
-            return
-        if self._received == 0:
-            answer.set_exception(_Stale())
-        else:
-            self._end(_refused("network", f"the connection broke: {exc or 'closed early'}"))
-
-
-def _refused(reason: str, detail: str) -> OutgoingRefused:
-    return OutgoingRefused(detail, reason=reason)
+        await asyncio.gather(*opening, return_exceptions=True)

@@ -15,7 +15,7 @@ from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions import line as module
 from rynek.context.subscriptions import pack_keys
 from rynek.context.subscriptions.counters import Counters
-from rynek.context.subscriptions.line import Line, LineLimits, Rejected, Tally
+from rynek.context.subscriptions.line import Line, LineLimits, Rejected, Tally, awaited
 
 QUICK = LineLimits(first_delay=0.005, max_delay=0.02)
 
@@ -42,8 +42,8 @@ class Kiosk:
         self.counters = Counters()
         self.tally = Tally()
         self.line = Line(
-            "t", self.outbox, lambda: self.now, limits, self.counters, self.tally, self._send,
-            cooldown,
+            "t", self.outbox, lambda: self.now, limits, self.counters, self.tally,
+            awaited(self._send), cooldown,
         )  # fmt: skip
         self.outbox.receive = self._receive
 
@@ -51,6 +51,7 @@ class Kiosk:
         for message in messages:
             message.at = self.now
             self.line.put(message)
+        self.line.wake()
 
     async def _send(self, message: Message) -> None:
         self.tries.append(message.n)

@@ -7,6 +7,7 @@ makes a message leave twice, never not at all.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ from rynek.base.sqlite import Connection
 
 if TYPE_CHECKING:
     from rynek.context.store.txn import GroupTxn
+
+_logger = logging.getLogger(__name__)
 
 INSERT: Final = (
     "INSERT INTO outbox(n, target, dead, at, about, head, body) VALUES(?, ?, 0, ?, ?, ?, ?)"
@@ -100,8 +103,13 @@ class Outbox:
     def committed(self, messages: list[Message]) -> None:
         """These messages are in the file."""
         self.head = messages[-1].n
-        if self.receive is not None:
+        if self.receive is None:
+            return
+        try:
             self.receive(messages)
+        except Exception:
+            # Whoever waits for the write is told that it is durable, whatever is wrong with this.
+            _logger.exception("%d messages could not be handed on for now", len(messages))
 
     def backlog(self) -> list[Backlog]:
         """What waits and what was given up, by target."""

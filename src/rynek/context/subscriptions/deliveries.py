@@ -206,6 +206,7 @@ class Deliveries:
             replayed += len(found)
 
     def _receive(self, messages: list[Message]) -> None:
+        lines: dict[str, Line] = {}
         for message in messages:
             line = self._lines.get(message.target)
             if line is None:
@@ -213,11 +214,14 @@ class Deliveries:
                     continue
                 line = self._make(message.target)
             line.put(message)
+            lines[message.target] = line
             if line.waiting > self._limits.max_backlog:
                 self._shed(line, self._limits.max_backlog)
         if self._tally.size > self._limits.max_bytes:
             largest = max(self._lines.values(), key=lambda line: line.size)
             self._shed(largest, largest.waiting - max(1, largest.waiting // 100))
+        for line in lines.values():
+            line.wake()
 
     def _shed(self, line: Line, most: int) -> None:
         if line.shed(most) and line.target not in self._full:

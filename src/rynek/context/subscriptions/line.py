@@ -7,6 +7,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions.counters import Counters
 from rynek.context.subscriptions.order import Item, Order, entity_keys
 
-__all__ = ["Line", "LineLimits", "Rejected", "Tally"]
+__all__ = ["Line", "LineLimits", "Rejected", "Sender", "Tally", "awaited"]
 
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ _FIRST_DELAY: Final = 1.0
 _GROWTH: Final = 1.5
 _MAX_DELAY: Final = 60.0
 _MAX_DELAY_ALIVE: Final = 5.0
+_READ_AGAIN: Final = 1.0
 
 
 class Rejected(Exception):
@@ -56,12 +58,41 @@ class Tally(msgspec.Struct):
     moved: set[str] = msgspec.field(default_factory=set)
 
 
-class Sender(Protocol):
-    """Sends one message; OutgoingRefused or Rejected when it was not taken."""
+class UnderWay(Protocol):
+    """A message that is being sent."""
 
-    def __call__(self, message: Message) -> Awaitable[None]:
-        """Returns when the receiver has it."""
+    def cancel(self) -> object:
+        """Nobody waits for it any more."""
         ...
+
+
+Done = Callable[[Exception | None], None]
+
+
+class Sender(Protocol):
+    """Sends one message."""
+
+    def __call__(self, message: Message, done: Done) -> UnderWay:
+        """Begin to send; `done` is called, once, when the receiver has it (None), or with
+        OutgoingRefused or Rejected when it was not taken. Not any more after `cancel`."""
+        ...
+
+
+def awaited(send: Callable[[Message], Awaitable[None]]) -> Sender:
+    """A sender from a coroutine that returns when the receiver has the message."""
+
+    def sender(message: Message, done: Done) -> UnderWay:
+        async def run() -> None:
+            try:
+                await send(message)
+            except Exception as error:
+                done(error)
+            else:
+                done(None)
+
+        return asyncio.get_running_loop().create_task(run())
+
+    return sender
 
 
 class Line:
@@ -104,7 +135,8 @@ class Line:
         self._ready: deque[Item] = deque()
         self._loaded = 0
         self._more = False
-        self._workers: set[asyncio.Task[None]] = set()
+        self._leaving: dict[int, UnderWay | None] = {}
+        self._waking = False
         self._timers: set[asyncio.TimerHandle] = set()
         self._streak = 0
         self._pauses = 0
@@ -121,24 +153,32 @@ class Line:
         self.wake()
 
     def put(self, message: Message) -> None:
-        """A message that a commit has written."""
+        """A message that a commit has written; it leaves with the next `wake`."""
         self.waiting += 1
         self._weigh(len(message.body) + len(message.head))
         if self._more or len(self._items) >= self._room or self._bytes >= WINDOW_BYTES:
             self._more = True
         else:
             self._push(message)
-        self.wake()
 
     def wake(self) -> None:
         """Send what may leave now."""
-        if not self.active or self._closed:
-            return
-        allowed = 1 if self._probing else PARALLEL
-        while self._ready and len(self._workers) < allowed and not self._paused:
-            task = asyncio.get_running_loop().create_task(self._work())
-            self._workers.add(task)
-            task.add_done_callback(self._ended)
+        if self._waking:
+            return  # whoever began it goes on
+        self._waking = True
+        try:
+            while (
+                self._ready
+                and self.active
+                and not self._closed
+                and len(self._leaving) < (1 if self._probing else PARALLEL)
+                and not self._paused
+            ):
+                item = self._ready.popleft()
+                if not item.gone:
+                    self._attempt(item)
+        finally:
+            self._waking = False
 
     def shed(self, most: int) -> int:
         """Give up the oldest messages until at most `most` wait; how many that were. Those on
@@ -160,10 +200,12 @@ class Line:
         self._tally.loaded -= self._bytes
         for timer in self._timers:
             timer.cancel()
-        workers = list(self._workers)
-        for task in workers:
-            task.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        leaving = [one for one in self._leaving.values() if one is not None]
+        self._leaving.clear()
+        for one in leaving:
+            one.cancel()
+        tasks = [one for one in leaving if isinstance(one, asyncio.Task)]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def cursor(self) -> int:
@@ -172,7 +214,8 @@ class Line:
 
     @property
     def _paused(self) -> bool:
-        return asyncio.get_running_loop().time() < self._paused_until
+        until = self._paused_until
+        return until > 0.0 and asyncio.get_running_loop().time() < until
 
     @property
     def _room(self) -> int:
@@ -198,32 +241,20 @@ class Line:
         if not self._more or len(self._items) > room // 2 or self._bytes > WINDOW_BYTES // 2:
             return
         wanted = room - len(self._items)
-        found = self._outbox.read(self.target, self._loaded, wanted, size=WINDOW_BYTES)
+        try:
+            found = self._outbox.read(self.target, self._loaded, wanted, size=WINDOW_BYTES)
+        except Exception:
+            # The disk, most likely: what is in the file has to wait, and is looked for again.
+            _logger.exception("what waits for %s could not be read", self.target)
+            self._later(_READ_AGAIN, None)
+            return
         if not found:
             self._more = False
         for message in found:
             self._push(message)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._workers.discard(task)
-        if not task.cancelled() and task.exception() is None:
-            self.wake()
-
-    async def _work(self) -> None:
-        """Send one message after the other while there are some that may leave."""
-        while self.active and self._ready and not self._paused:
-            item = self._ready.popleft()
-            if item.gone:
-                continue
-            item.in_flight = True
-            try:
-                await self._attempt(item)
-            finally:
-                item.in_flight = False
-            if self._probing:
-                return
-
-    async def _attempt(self, item: Item) -> None:
+    def _attempt(self, item: Item) -> None:
+        """Begin to send a message that may leave; `_done` is what follows."""
         now = self._clock()
         message = item.message
         if now - message.at > self._limits.keep * 1e6:
@@ -233,17 +264,32 @@ class Line:
         self._tally.moved.add(self.target)
         if item.attempts == 1:
             self.counters.sent(now)
+        item.in_flight = True
+        self._leaving[message.n] = None
         try:
-            await self.send(message)
-        except OutgoingRefused as problem:
-            self._failed(item, problem.detail, answered=False)
-        except Rejected as error:
-            self._failed(item, str(error), answered=True)
+            under_way = self.send(message, partial(self._done, item))
         except Exception as error:
-            _logger.exception("a message to %s could not be sent", self.target)
-            self._failed(item, f"an unexpected error: {error}", answered=True)
-        else:
+            self._done(item, error)
+            return
+        if item.in_flight:
+            self._leaving[message.n] = under_way
+
+    def _done(self, item: Item, error: Exception | None) -> None:
+        """The receiver has it, or does not."""
+        if self._closed:
+            return
+        item.in_flight = False
+        self._leaving.pop(item.message.n, None)
+        if error is None:
             self._succeeded(item)
+        elif isinstance(error, OutgoingRefused):
+            self._failed(item, error.detail, answered=False)
+        elif isinstance(error, Rejected):
+            self._failed(item, str(error), answered=True)
+        else:
+            _logger.error("a message to %s could not be sent", self.target, exc_info=error)
+            self._failed(item, f"an unexpected error: {error}", answered=True)
+        self.wake()
 
     def _succeeded(self, item: Item) -> None:
         self.counters.succeeded(self._clock())
@@ -286,6 +332,8 @@ class Line:
             self._timers.discard(timer)
             if item is not None and not item.gone:
                 self._ready.appendleft(item)
+            if self._more:
+                self._refill()
             self.wake()
 
         timer = asyncio.get_running_loop().call_later(seconds, due)
@@ -310,7 +358,8 @@ class Line:
         self.newest = max(self.newest, message.n)
         if item.waiting == 0:
             self._advance(self._order.done(item))
-        self._refill()
+        if self._more:
+            self._refill()
 
     def _advance(self, following: Sequence[Item]) -> None:
         """Those may leave now; what was settled before its turn just makes way."""

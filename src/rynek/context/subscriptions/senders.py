@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from rynek import __version__
-from rynek.base.delivery import Poster
+from rynek.base.delivery import Post, Poster, opening
 from rynek.base.mqtt import MqttPublisher
 from rynek.context.jsonld import link_header
 from rynek.context.store.outbox import Message
-from rynek.context.subscriptions.line import Rejected
+from rynek.context.subscriptions.line import Done, Rejected, Sender, awaited
 from rynek.context.subscriptions.model import Endpoint
 
 __all__ = ["Receiver", "Senders", "pack_head"]
@@ -61,11 +62,11 @@ class Senders:
         await self._poster.aclose()
         await self._publisher.aclose()
 
-    def to(self, receiver: Receiver) -> HttpSender | MqttSender:
+    def to(self, receiver: Receiver) -> Sender:
         """What sends messages to a receiver."""
         timeout = min(receiver.endpoint.timeout or self._timeout, self._timeout)
         if receiver.endpoint.mqtt is not None:
-            return MqttSender(self._publisher, receiver, timeout)
+            return awaited(MqttSender(self._publisher, receiver, timeout))
         return HttpSender(self._poster, receiver, timeout)
 
 
@@ -78,18 +79,19 @@ class HttpSender:
         self._timeout = timeout
         assert receiver.endpoint.http is not None
         self._target = receiver.endpoint.http
-        self._heads: dict[bytes, bytes] = {}
+        self._opened: dict[bytes, bytes] = {}
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message, done: Done) -> Post:
         """Post one; Rejected when the answer is anything but success."""
-        head = self._heads.get(message.head)
-        if head is None:
-            if len(self._heads) > 64:
-                self._heads.clear()
-            head = self._heads[message.head] = self._headers(message.head)
-        status = await self._poster.post(self._target, head, message.body, self._timeout)
-        if not 200 <= status < 300:
-            raise Rejected(f"the receiver answered with status {status}")
+        opened = self._opened.get(message.head)
+        if opened is None:
+            if len(self._opened) > 64:
+                self._opened.clear()
+            opened = opening(self._target, self._headers(message.head))
+            self._opened[message.head] = opened
+        return self._poster.start(
+            self._target, opened, message.body, self._timeout, partial(_answered, done)
+        )
 
     def _headers(self, packed: bytes) -> bytes:
         head = _decode(packed)
@@ -110,6 +112,14 @@ class HttpSender:
         kept = [pair for pair in ours if pair[0].lower() not in given or pair[0] == "Via"]
         lines = [f"{key}: {value}\r\n" for key, value in (*kept, *receiver.endpoint.headers)]
         return "".join(lines).encode("latin-1")
+
+
+def _answered(done: Done, outcome: int | Exception) -> None:
+    if isinstance(outcome, int):
+        success = 200 <= outcome < 300
+        done(None if success else Rejected(f"the receiver answered with status {outcome}"))
+    else:
+        done(outcome)
 
 
 class MqttSender:
