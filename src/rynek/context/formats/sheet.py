@@ -15,6 +15,7 @@ _dumps: Final = msgspec.json.Encoder().encode
 _loads: Final = msgspec.json.Decoder().decode
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _IDENTITY: Final = 2  # id and type
+_Raw: Final = msgspec.Raw
 
 PLAIN: Final = frozenset(
     ("type", "observedAt", "unitCode", "objectType", "valueType", *VALUE_MEMBER.values())
@@ -55,7 +56,8 @@ class Sheet(msgspec.Struct):
         raw: Any = None if part is None else _loads(part)
         if type(raw) is not dict or not PLAIN.issuperset(raw):
             return None
-        return restore(raw, ctx, *self.pair(iri))
+        created, modified = self.pairs.get(iri) or (self.created, self.modified)
+        return restore(raw, ctx, created, modified)
 
 
 def open_sheet(body: bytes, times: bytes, ctx: CompiledContext) -> Sheet | None:
@@ -79,7 +81,7 @@ def open_sheet(body: bytes, times: bytes, ctx: CompiledContext) -> Sheet | None:
 
 def packed(value: Any) -> msgspec.Raw:
     """A JSON value as bytes that compare with those of a sheet."""
-    return msgspec.Raw(_dumps(value))
+    return _Raw(_dumps(value))
 
 
 def packed_instance(instance: Instance, ctx: CompiledContext) -> msgspec.Raw:

@@ -39,7 +39,10 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
     if old is None:
         return False
     held = old.parts
-    parts = {name: held[name] for name in ("id", "type")}
+    # Most documents come with their members in the order that they had before: of those that stay
+    # nothing has to be touched.
+    ordered = list(document) == list(held)
+    parts = dict(held) if ordered else {name: held[name] for name in ("id", "type")}
     moved: Moved = {}
     for name, raw in document.items():
         before = held.get(name)
@@ -48,9 +51,13 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
                 continue
             return False
         if packed(raw) == before:
-            if name not in _IDENTITY and not (type(raw) is dict and PLAIN.issuperset(raw)):
+            if type(raw) is not dict:
+                if name not in _IDENTITY:
+                    return False
+            elif not PLAIN.issuperset(raw):
                 return False
-            parts[name] = before
+            if not ordered:
+                parts[name] = before
             continue
         found = _read(old, name, raw, reader)
         if found is None:
