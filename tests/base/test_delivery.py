@@ -121,6 +121,18 @@ def test_any_status_is_an_answer_and_no_redirect_is_followed(status: int) -> Non
     assert run(answering(*[answer] * 3), test) == 1
 
 
+def test_each_answer_counts_whether_or_not_it_is_the_one_before() -> None:
+    failed = b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno"
+    answers = [OK, OK, failed, failed, OK, b"HTTP/1.1 100 Go on\r\n\r\n" + OK, OK, OK + OK, OK]
+
+    async def test(poster: Poster, target: Target) -> None:
+        got = [await poster.post(target, HEAD, b"{}", 5.0) for _ in answers]
+        assert got == [200, 200, 503, 503, 200, 200, 200, 200, 200]
+
+    # What answers twice is not asked again on the same connection.
+    assert run(answering(*answers), test) == 2
+
+
 def test_interim_answers_are_passed_over() -> None:
     async def test(poster: Poster, target: Target) -> None:
         assert await poster.post(target, HEAD, b"{}", 5.0) == 200

@@ -19,6 +19,8 @@ from rynek.context.store import writer
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.sqlite import SqliteStore
 from rynek.context.store.txn import GroupTxn
+from rynek.context.store.written import Written
+from rynek.context.subscriptions.delta import Delta, delta_of
 
 LD = core_context()
 TYPE = "https://uri.etsi.org/ngsi-ld/default-context/Vehicle"
@@ -98,6 +100,7 @@ _attrs: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["rynek", "plac", NULL]),
     ),
 }
+_ATTRS = [LD.attribute(name) for name in _attrs]
 _some = st.fixed_dictionaries({}, optional=_attrs)
 _whole = st.fixed_dictionaries({name: _attrs[name] for name in ("speed", "location", "route")})
 
@@ -158,9 +161,25 @@ def _job(steps: list[tuple[Any, ...]], seen: list[Any]) -> Callable[[GroupTxn], 
     def job(txn: GroupTxn) -> None:
         seen.extend(_step(txn, step) for step in steps)
         # What a subscription would look at.
-        seen.append([[_plain(one.before), _plain(one.after)] for one in txn.written()])
+        seen.append([_told(one) for one in txn.written()])
 
     return job
+
+
+def _told(one: Written) -> Any:
+    """An entity before and after; what is asked for without decoding it is just the same."""
+    delta = delta_of(one) if one.there else None
+    lazily = {attr: list(delta.instances(attr)) for attr in _ATTRS} if delta is not None else {}
+    pair = [_plain(one.before), _plain(one.after)]
+    if delta is not None:
+        whole = Delta(one.before, one.after)
+        assert lazily == {attr: list(whole.instances(attr)) for attr in _ATTRS}
+        assert (delta.id, delta.types, delta.empty) == (whole.id, whole.types, whole.empty)
+        assert (delta.came, delta.went) == (whole.came, whole.went)
+        assert set(delta.names) == set(whole.names)
+        assert sorted(delta.updated, key=repr) == sorted(whole.updated, key=repr)
+        assert delta.went or delta.body(LD) == whole.body(LD)
+    return pair
 
 
 def _plain(entity: Any) -> Any:

@@ -147,6 +147,16 @@ class Altered(Delta):
         """The entity as it is."""
         return self._written.after
 
+    @property
+    def names(self) -> Iterable[str]:
+        """The attributes that any trigger is about."""
+        return [attr for attr, _, _ in self.updated]
+
+    @property
+    def empty(self) -> bool:
+        """Whether all that was written says the same as before."""
+        return not self.updated
+
     def instances(self, attr: str) -> Sequence[Instance]:
         """The instances of an attribute."""
         return self._written.instances(attr)

@@ -88,12 +88,11 @@ class SubscriptionIndex:
         if not written.there:
             return None
         places = []
-        for table, key in (
-            (self._by_id, written.id),
-            (self._by_type, _ANY),
-            *((self._by_type, one) for one in written.types),
-        ):
-            found = table.get(key)
+        found = self._by_id.get(written.id)
+        if found is not None:
+            places.append(found)
+        for key in (_ANY, *written.types):
+            found = self._by_type.get(key)
             if found is not None:
                 places.append(found)
         if not places:
@@ -279,9 +278,10 @@ class _Values:
         there = self._points.get(key)
         if there is not None:
             found.update(there)
-        ranges = self._ranges.get(_kind(key))
-        if ranges is not None:
-            ranges.find(key, found)
+        if self._ranges:
+            ranges = self._ranges.get(_kind(key))
+            if ranges is not None:
+                ranges.find(key, found)
 
 
 def _kind(key: Key) -> type:
@@ -315,11 +315,16 @@ class _Ranges:
             change(self._always, one)
 
     def find(self, key: Any, found: Subscriptions) -> None:
-        found.update(self._always)
-        for low in self._lows[: bisect.bisect_right(self._lows, key)]:
-            found.update(self._by_low[low])
-        for high in self._highs[bisect.bisect_left(self._highs, key) :]:
-            found.update(self._by_high[high])
+        if self._always:
+            found.update(self._always)
+        end = bisect.bisect_right(self._lows, key)
+        if end:
+            for low in self._lows[:end]:
+                found.update(self._by_low[low])
+        begin = bisect.bisect_left(self._highs, key)
+        if begin < len(self._highs):
+            for high in self._highs[begin:]:
+                found.update(self._by_high[high])
 
 
 def _apply_sorted(

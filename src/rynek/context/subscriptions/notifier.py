@@ -202,7 +202,7 @@ class Notifier:
             self._send_one(txn, one, deltas[first : first + _MAX_ENTITIES], now)
 
     def _send_one(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
-        about = pack_keys(zlib.crc32(delta.id.encode()) for delta in deltas)
+        about = pack_keys([zlib.crc32(delta.id.encode()) for delta in deltas])
 
         def body(n: int) -> bytes:
             notification_id = f"urn:ngsi-ld:Notification:{self._run}-{n}"

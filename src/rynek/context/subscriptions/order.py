@@ -29,12 +29,16 @@ class Item(msgspec.Struct, eq=False):
 
 def pack_keys(hashes: Iterable[int]) -> bytes:
     """The keys of the entities that a message tells of; empty, which is all, when they are many."""
+    if isinstance(hashes, list) and len(hashes) == 1:
+        return int(hashes[0]).to_bytes(KEY_BYTES, "big")
     keys = {one.to_bytes(KEY_BYTES, "big") for one in hashes}
     return b"" if len(keys) > MAX_KEYS else b"".join(sorted(keys))
 
 
 def entity_keys(about: bytes) -> tuple[bytes, ...]:
     """The single keys of packed ones."""
+    if len(about) == KEY_BYTES:
+        return (about,)
     return tuple(about[at : at + KEY_BYTES] for at in range(0, len(about), KEY_BYTES))
 
 
@@ -60,10 +64,10 @@ class Order:
         ready = []
         for key in item.keys:
             line = self._lines[key]
-            line.popleft()
-            if not line:
+            if len(line) == 1:
                 del self._lines[key]
                 continue
+            line.popleft()
             following = line[0]
             following.waiting -= 1
             if following.waiting == 0:
@@ -87,7 +91,10 @@ class Order:
         self._inside += 1
         item.waiting = 0
         for key in item.keys:
-            line = self._lines.setdefault(key, deque())
-            line.append(item)
-            item.waiting += len(line) > 1
+            line = self._lines.get(key)
+            if line is None:
+                self._lines[key] = deque((item,))
+            else:
+                line.append(item)
+                item.waiting += 1
         return item.waiting == 0
