@@ -137,7 +137,6 @@ def test_what_is_acknowledged_is_read(
     written: list[tuple[Any, ...]],
 ) -> None:
     monkeypatch.setattr(writer, "_SLOW_COMMIT_SECONDS", -1.0 if in_thread else 1.0)
-    monkeypatch.setattr(writer, "_LOOK_SECONDS", 1e9)
 
     async def test(context: Context) -> None:
         for number in range(8):
@@ -168,7 +167,6 @@ def test_reads_during_a_commit_in_a_thread_see_a_whole_state(
 ) -> None:
     """Speeds are all of one round; a page never holds what does not match, nor misses what does."""
     monkeypatch.setattr(writer, "_SLOW_COMMIT_SECONDS", -1.0)
-    monkeypatch.setattr(writer, "_LOOK_SECONDS", 1e9)
     fast = Query(types=parse_types("Bus", EXPAND), q=parse_q("speed>=0", EXPAND))
 
     async def test(context: Context) -> None:

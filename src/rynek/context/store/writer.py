@@ -27,10 +27,9 @@ from rynek.context.store.txn import GroupTxn
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
-# Commits slower than this wait for the disk in a thread, so that reads go on; once a second one is
-# carried out here, to see whether that is still so. Long work in other threads holds none up.
+# While commits take longer than this they wait for the disk in a thread, so that reads go on. Long
+# work in other threads holds none up.
 _SLOW_COMMIT_SECONDS = 0.0002
-_LOOK_SECONDS = 1.0
 _COMMITTING = ThreadPoolExecutor(max_workers=16, thread_name_prefix="commit")
 _GROUP_JOBS = 512
 # Reads get their turn after so much work of a group; one with more work than that is committed, for
@@ -69,7 +68,7 @@ class Writer:
         self._queue: list[_Job] = []
         self._alone: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._commit_seconds = self._look_at = 0.0
+        self._commit_seconds = 0.0
         self.commits = Commits()
         self._loose: set[asyncio.Task[None]] = set()
         self.closed = False
@@ -212,15 +211,12 @@ class Writer:
             connection.executemany(INSERT, [msgspec.structs.astuple(m) for m in txn.messages])
         for sql, rows in settled:
             connection.executemany(sql, rows)
-        started = time.perf_counter()
-        if self._commit_seconds > _SLOW_COMMIT_SECONDS and started < self._look_at:
+        if self._commit_seconds > _SLOW_COMMIT_SECONDS:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(_COMMITTING, connection.execute, "COMMIT")
-            return
-        connection.execute("COMMIT")
-        ended = time.perf_counter()
-        self._commit_seconds += (ended - started - self._commit_seconds) / 8
-        self._look_at = ended + _LOOK_SECONDS
+            took = await loop.run_in_executor(_COMMITTING, _committed, connection)
+        else:
+            took = _committed(connection)
+        self._commit_seconds += (took - self._commit_seconds) / 8
 
     def _failed(self, jobs: list[_Job], error: Exception) -> None:
         """Nothing of the group is in the file: say so to everyone who waited for it."""
@@ -238,6 +234,13 @@ class Writer:
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(problem)
+
+
+def _committed(connection: Connection) -> float:
+    """Commit; the seconds that it took, in a thread with the wait for the interpreter."""
+    started = time.perf_counter()
+    connection.execute("COMMIT")
+    return time.perf_counter() - started
 
 
 async def _apart(work: Callable[[], object], done: asyncio.Future[None]) -> None:
