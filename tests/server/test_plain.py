@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rynek.base.settings import Server
-from rynek.server.exchange import WHOLE
+from rynek.server.exchange import BODY, WHOLE
 from rynek.server.plain import Plain
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +39,11 @@ async def app(scope: dict[str, Any], receive: Any, send: Send) -> None:
         return
     if path == "/split":
         await answer(scope, send, 200, b"", [(b"x-told", b"a\r\nset-cookie: b")])
+        return
+    if path == "/at-once":
+        told = await whole_body(scope)
+        again = scope["extensions"][BODY]()
+        await answer(scope, send, 200, b"%r %r" % (told, again))
         return
     if path == "/waits":
         while (await receive())["type"] != "http.disconnect":
@@ -70,6 +75,16 @@ async def app(scope: dict[str, Any], receive: Any, send: Send) -> None:
             "body": body.decode("latin-1"),
         }
         await answer(scope, send, 200, json.dumps(told).encode())
+
+
+async def whole_body(scope: dict[str, Any]) -> bytes | None:
+    """A body that comes in one piece, once it has come."""
+    for _ in range(1000):
+        body: bytes | None = scope["extensions"][BODY]()
+        if body is not None:
+            return body
+        await asyncio.sleep(0.001)
+    return None
 
 
 async def answer(
@@ -147,6 +162,11 @@ async def test_requests_on_one_connection_are_answered_in_their_order() -> None:
         (request("*", CLOSE, method="OPTIONS"), b'"path": "*"'),
         (request("/stream", CLOSE), b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"),
         (request("/whole", CLOSE), b"\r\n\r\nwhole"),
+        (
+            request("/at-once", "Content-Length: 3", CLOSE, method="POST") + b"abc",
+            b"\r\n\r\nb'abc' None",
+        ),
+        (request("/at-once", CLOSE), b"\r\n\r\nb'' None"),
         (request("/none", CLOSE), b"HTTP/1.1 204 No Content\r\nconnection: close\r\ndate: "),
         (request("/x", "Connection: Upgrade", "Upgrade: h2c"), b"HTTP/1.1 200 OK\r\n"),
         (request("/stream", version="1.0"), b"\r\n\r\nonetwo"),

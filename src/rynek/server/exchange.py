@@ -17,6 +17,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 WHOLE: Final = "rynek.whole"
 """The extension of ASGI by which an application answers in one call (`Exchange.whole`)."""
+BODY: Final = "rynek.body"
+"""The extension by which it takes a body that has come (`Exchange.body`)."""
 
 _logger = logging.getLogger(__name__)
 # So much of a body is held before the application takes it; then the client has to wait.
@@ -53,7 +55,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self._expects = expects
         self._chunks: list[bytes] = []
-        scope["extensions"] = {WHOLE: self.whole}
+        scope["extensions"] = {WHOLE: self.whole, BODY: self.body}
 
     async def run(self, app: App) -> None:
         """Let the application answer."""
@@ -94,6 +96,19 @@ class Exchange:
             self._waiter.set_result(None)
 
     # What the application does
+
+    def body(self) -> bytes | None:
+        """All of the body, where it has come and nothing of it was taken; else None."""
+        if not self.is_complete or self._told or len(self._chunks) > 1:
+            return None
+        self._told = True
+        if not self._chunks:
+            return b""
+        body = self._chunks.pop()
+        if self.held:
+            self.held = 0
+            self._connection.pace()
+        return body
 
     async def receive(self) -> Message:
         """A piece of the body; when there is no more, the end of the connection or the answer."""

@@ -56,9 +56,13 @@ class Bodies:
             raise RequestTimeout(f"the body did not come within {self._seconds:g} s") from None
         finally:
             del self._due[task]
+        return self.bounded(bytes(body))
+
+    def bounded(self, body: bytes) -> bytes:
+        """A body that has come; PayloadTooLarge."""
         if len(body) > self._most:
             raise PayloadTooLarge(f"the body is larger than {self._most} bytes")
-        return bytes(body)
+        return body
 
     def sweep(self) -> None:
         """Give up what is overdue."""
