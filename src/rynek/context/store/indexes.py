@@ -283,12 +283,16 @@ class Indexes:
 
     def _places(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
         geometries = geometries_of(after)
-        if before is not None and geometries_of(before) == geometries:
+        if before is None:
+            self._boxes(n, self.places.boxes(geometries), rows, is_new=True)
+            return
+        if geometries_of(before) == geometries:
             return  # where it is did not change
         new = self.places.boxes(geometries)
         for slot in self.places.boxes(geometries_of(before)).keys() - new.keys():
             rows.place_out.append((n << 4 | slot,))
-        self._boxes(n, new, rows, is_new=before is None)
+            self.places.forget(n << 4 | slot)
+        self._boxes(n, new, rows)
 
     def _boxes(self, n: int, boxes: dict[int, Box], rows: _Rows, *, is_new: bool = False) -> None:
         """Note the boxes (by slot) that an entity has left, or has for the first time."""
@@ -296,7 +300,10 @@ class Indexes:
             p = n << 4 | slot
             stored = None if is_new else self.places.stored(p)
             if not inside(box, stored):
-                rows.place_in.append((p, *padded(box, stored is None)))
+                room = padded(box, stored is None)
+                rows.place_in.append((p, *room))
+                if not is_new:
+                    self.places.note(p, room)
 
     def _values(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
         values = self.values

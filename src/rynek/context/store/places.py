@@ -11,6 +11,8 @@ from rynek.context.model import LOCATION, Entity
 # About 250 m: a bus leaves its box every half minute or so instead of with every position.
 _PAD_DEGREES = 0.0025
 _SLOTS = 16
+# Boxes of what moved lately, so many at most: some 300 bytes each.
+_REMEMBERED = 131_072
 
 Box = tuple[float, float, float, float]
 
@@ -22,6 +24,7 @@ class Places:
         self._connection = connection
         self.slots: dict[str, int] = {}
         self._new: list[tuple[int, str]] = []
+        self._boxes: dict[int, Box] = {}
         self.reload()
 
     def reload(self) -> None:
@@ -31,6 +34,7 @@ class Places:
         ).fetchall()
         self.slots = {str(iri): int(slot) for slot, iri in rows}
         self._new = []
+        self._boxes.clear()
 
     def slot(self, attr: str) -> int | None:
         """The slot of a GeoProperty; None when all are taken (it is then found by scanning)."""
@@ -56,11 +60,27 @@ class Places:
         return found
 
     def stored(self, p: int) -> Box | None:
-        """The padded box in the index."""
+        """The padded box in the index (which may hold it a little larger)."""
+        known = self._boxes.get(p)
+        if known is not None:
+            return known
         row = self._connection.execute(
             "SELECT west, south, east, north FROM place WHERE p = ?", (p,)
         ).fetchone()
-        return (row[0], row[1], row[2], row[3]) if row else None
+        if row is None:
+            return None
+        self.note(p, (row[0], row[1], row[2], row[3]))
+        return self._boxes[p]
+
+    def note(self, p: int, box: Box) -> None:
+        """A padded box as it is, or will be with this group, in the index."""
+        if len(self._boxes) >= _REMEMBERED and p not in self._boxes:
+            del self._boxes[next(iter(self._boxes))]
+        self._boxes[p] = box
+
+    def forget(self, p: int) -> None:
+        """A box leaves the index."""
+        self._boxes.pop(p, None)
 
 
 def geometries_of(entity: Entity | None) -> dict[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -32,6 +33,7 @@ from rynek.web.api.route import Route
 
 T = TypeVar("T")
 _NO_CONTENT = 204
+_UNQUOTED: Final = re.compile(r"[A-Za-z0-9_.~:-]+")
 _SCOPE: Final = NGSI_LD + "scope"
 
 
@@ -47,7 +49,8 @@ async def create_entity(call: Call) -> Reply:
         if reply is not None:
             return reply
     await call.tenant.context.write(_create(entity, ld))
-    location = f"{call.base_path}/ngsi-ld/v1/entities/{quote(entity.id, safe=':')}"
+    name = entity.id if _UNQUOTED.fullmatch(entity.id) else quote(entity.id, safe=":")
+    location = f"{call.base_path}/ngsi-ld/v1/entities/{name}"
     return Reply(201, headers=[(b"location", location.encode())])
 
 
