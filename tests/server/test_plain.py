@@ -41,9 +41,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Send) -> None:
         await answer(scope, send, 200, b"", [(b"x-told", b"a\r\nset-cookie: b")])
         return
     if path == "/at-once":
-        told = await whole_body(scope)
+        taken = await whole_body(scope)
         again = scope["extensions"][BODY]()
-        await answer(scope, send, 200, b"%r %r" % (told, again))
+        await answer(scope, send, 200, b"%r %r" % (taken, again))
         return
     if path == "/waits":
         while (await receive())["type"] != "http.disconnect":

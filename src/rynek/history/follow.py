@@ -29,7 +29,7 @@ from .lake import FOLLOWER, Lake
 from .merge import Merger
 from .overlay import Overlay
 from .recent import Recent
-from .schema import to_table
+from .schema import to_table_gently
 from .setaside import SetAside, unwritable
 from .tail import Tail, View
 
@@ -300,7 +300,7 @@ class Follower:
         held = self._lake.renew().seq
         rows = tail.above(held).rows
         if rows:
-            self._lake.append(to_table(rows), {FOLLOWER: tail.seq})
+            self._lake.append(to_table_gently(rows), {FOLLOWER: tail.seq})
         elif held < tail.seq:
             self._lake.mark(tail.seq)
 

@@ -96,10 +96,18 @@ class Recent:
         while self._rows > self._most:
             gone = self._tails.popleft()
             self._rows -= len(gone.rows)
-            for row in gone.rows:
-                if row.time >= self._floor:
-                    self.raise_floor(row.entity_id, row.time)
+            self._raise_floors(gone.rows)
             self.since = gone.seq
+
+    def _raise_floors(self, rows: list[Reading]) -> None:
+        """`raise_floor` for all of these at once, as there are many."""
+        ahead = time.time_ns() // 1000 + _MINUTE
+        newest = max((row.time for row in rows if row.time <= ahead), default=None)
+        if newest is not None:
+            self.raise_floor("", newest)
+        for row in rows:
+            if row.time > ahead:
+                self.raise_floor(row.entity_id, row.time)
 
     def floor(self, entity_id: str) -> int:
         """The time from which on all readings of the entity are in memory, as they are."""
