@@ -29,7 +29,7 @@ from rynek.context.formats.parse import (
 )
 from rynek.context.formats.peek import peek, peek_attributes, peek_point
 from rynek.context.formats.render import View, render_attribute, render_entity
-from rynek.context.formats.sheet import PLAIN, Sheet, open_sheet, packed, packed_instance
+from rynek.context.formats.sheet import PLAIN, Sheet, Times, open_sheet, packed, packed_instance
 from rynek.context.formats.temporal import (
     SERIES_MEMBER,
     TemporalFragment,
@@ -50,6 +50,7 @@ __all__ = [
     "Sheet",
     "Stored",
     "TemporalFragment",
+    "Times",
     "Version",
     "View",
     "as_of",

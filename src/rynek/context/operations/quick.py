@@ -20,6 +20,7 @@ from rynek.context.formats import (
     Invalid,
     Reader,
     Sheet,
+    Times,
     packed,
     packed_instance,
 )
@@ -202,18 +203,27 @@ def _edit(
     for iri, (was, one) in edits.items():
         one.created_at, one.modified_at = was.created_at, now
         parts[ctx.shorts[iri]] = packed_instance(one, ctx)
-    whole = (old.created, now)
-    pairs = {}
-    for name in parts:
-        if name in _IDENTITY:
-            continue
-        iri = ctx.attributes.get(name) or ctx.expand_term(name)
-        edit = edits.get(iri)
-        pair = old.pair(iri) if edit is None else (edit[1].created_at, now)
-        if pair != whole:
-            pairs[iri] = pair
-    new = Sheet(parts, old.types, old.created, now, pairs)
+    new = Sheet(parts, old.types, old.created, now, _pairs(old, edits, ctx, now))
     txn.alter(entity_id, ctx, new, edits, _said(edits), source)
+
+
+def _pairs(old: Sheet, edits: Moved, ctx: CompiledContext, now: int) -> dict[str, Times]:
+    """CreatedAt and modifiedAt of attributes that do not have those of the entity, after `edits`."""
+    pairs = dict(old.pairs)
+    rest, whole = (old.created, old.modified), (old.created, now)
+    if rest != whole:
+        known = ctx.attributes
+        for name in old.parts:
+            if name not in _IDENTITY:
+                iri = known.get(name) or ctx.expand_term(name)
+                if iri not in pairs:
+                    pairs[iri] = rest
+    for iri, (_, one) in edits.items():
+        pairs[iri] = (one.created_at, now)
+    for iri in edits if rest != whole else list(pairs):
+        if pairs[iri] == whole:
+            del pairs[iri]
+    return pairs
 
 
 def _said(moved: Moved) -> dict[str, list[Instance]]:
