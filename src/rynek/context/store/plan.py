@@ -29,6 +29,7 @@ from rynek.context.store.indexes import Indexes
 
 COLUMNS = "e.n, e.ctx, e.body, e.times"
 _LEAN = "e.n, e.ctx, e.body, NULL"
+_NUMBERED = "e.n, e.ctx, e.body"
 
 # Below this many entities of a type, reading them all beats keeping an index for them.
 SMALL_TYPE = 200
@@ -55,7 +56,8 @@ class Plan(msgspec.Struct):
     type `args[0]`.
 
     `numbers` gives the numbers of entities that surely match, up to a LIMIT, in the order of `sql`:
-    all of them where it is `whole`, the first ones otherwise. One may come twice.
+    all of them where it is `whole`, the first ones otherwise. One may come twice. `joined` gives
+    number, context and body of each: it is asked while most bodies are not remembered (`cold`).
 
     `counting` counts matches without reading them, or gives NULL where it cannot (empty:
     never); `typed` says that all have the query's type.
@@ -71,7 +73,9 @@ class Plan(msgspec.Struct):
     paged_bodies: str = ""
     begun: str = ""
     numbers: str = ""
+    joined: str = ""
     whole: bool = True
+    cold: bool = False
 
     def __post_init__(self) -> None:
         self.lean = self.sql.replace(COLUMNS, _LEAN)
@@ -277,15 +281,17 @@ class Planner:
         )
         west, south, east, north = box
         args = (east, west, north, south, slot, *first, *circle.args)
-        numbers = ""
+        numbers = joined = ""
         if circle.square:
             within = f"SELECT {COLUMNS}, {int(placed)} {start}{circle.square}{rest}"
             sql = f"{within} UNION ALL {sql} AND NOT ({circle.square})"
             if placed:
                 only = not first or has_only(first, geo.geoproperty, self._indexes, connection)
-                numbers = f"SELECT p.p >> 4 FROM place p WHERE {circle.square} AND (p.p & 15) = ?5"
-                numbers += f"{'' if only else of_type} LIMIT ?{len(args) + 1}"
-        return Plan(sql, args, typed=typed, numbers=numbers, whole=False)
+                end = f"{circle.square} AND (p.p & 15) = ?5{'' if only else of_type}"
+                end += f" LIMIT ?{len(args) + 1}"
+                numbers = f"SELECT p.p >> 4 FROM place p WHERE {end}"
+                joined = f"SELECT {_NUMBERED} {start}{end}"
+        return Plan(sql, args, typed=typed, numbers=numbers, joined=joined, whole=False)
 
     def _values(self, query: Query, connection: Connection, *, probe: bool) -> Plan | None:
         """A value index as driver: with `probe` only one that yields few rows."""
@@ -342,15 +348,17 @@ class Planner:
             if has_compound(keys, self._indexes.values, connection):
                 numbers = ""
             counting = f"SELECT CASE WHEN {sure} THEN ({counting}) END"
-        full = " UNION ALL ".join(
-            f"SELECT {COLUMNS}, {sure} FROM"
-            f" {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)} AND e.n = v.n"
+        tables = [
+            f"FROM {source.replace(' WHERE', ' CROSS JOIN entity e WHERE', 1)} AND e.n = v.n"
             for source in sources
-        )
+        ]
+        full = " UNION ALL ".join(f"SELECT {COLUMNS}, {sure} {one}" for one in tables)
+        joined = " UNION ALL ".join(f"SELECT {_NUMBERED} {one}" for one in tables) + " LIMIT ?"
         if not exact and sure == "0":
             counting = ""
         typed = plainly_typed(query)
-        return inner, Plan(full, tuple(args), "", exact, counting, typed, numbers=numbers)
+        plan = Plan(full, tuple(args), "", exact, counting, typed, numbers=numbers, joined=joined)
+        return inner, plan
 
     def _scopes(self, query: Query, connection: Connection) -> Plan | None:
         """The scope index as driver, where it yields few rows."""

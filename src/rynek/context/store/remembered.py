@@ -15,6 +15,8 @@ _CONTEXTS: Final = 8
 _STARTS: Final = 4_096
 _PAGE_NUMBERS: Final = 200_000
 
+_NOTHING: Final[dict[int, bytes]] = {}
+
 Known = dict[str, dict[int, bytes]]
 """Bodies by the @context they stand under (its id) and the entity's number."""
 
@@ -62,10 +64,15 @@ class Remembered:
 
     def bodies(self, ctx: str, numbers: Sequence[int]) -> list[bytes | None]:
         """Entities under a @context by their numbers; None for each that is not known."""
-        known = self._bodies.get(ctx)
-        found: list[bytes | None] = list(map((known or {}).get, numbers))
-        if not all(found) and ctx in self._older:
-            return [one or self._again(ctx, n) for one, n in zip(found, numbers, strict=True)]
+        found: list[bytes | None] = list(map(self._bodies.get(ctx, _NOTHING).get, numbers))
+        older = self._older.get(ctx)
+        if older and not all(found):
+            again = list(map(older.get, numbers))
+            if any(again):
+                return [
+                    one or (self._again(ctx, n) if other else None)
+                    for one, other, n in zip(found, again, numbers, strict=True)
+                ]
         return found
 
     def _again(self, ctx: str, n: int) -> bytes | None:
@@ -78,13 +85,21 @@ class Remembered:
 
     def keep(self, ctx: str, n: int, body: bytes) -> None:
         """Remember a body as it is committed."""
+        self._known(ctx)[n] = body
+        self._count(len(body) + _BODY_BYTES)
+
+    def keep_all(self, ctx: str, numbers: Sequence[int], bodies: Sequence[bytes]) -> None:
+        """Remember bodies as they are committed."""
+        self._known(ctx).update(zip(numbers, bodies, strict=True))
+        self._count(sum(map(len, bodies)) + len(bodies) * _BODY_BYTES)
+
+    def _known(self, ctx: str) -> dict[int, bytes]:
         known = self._bodies.get(ctx)
         if known is None:
             if len(self._bodies) >= _CONTEXTS:
                 self._turn()
             known = self._bodies[ctx] = {}
-        known[n] = body
-        self._count(len(body) + _BODY_BYTES)
+        return known
 
     def keep_one(self, ctx: str, entity_id: str, n: int, body: bytes) -> None:
         """Remember a body, to be asked for by its id too: that leads to a body or to none, for no

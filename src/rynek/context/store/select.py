@@ -128,6 +128,11 @@ def shown_under(ctx: CompiledContext, body: bytes, stored: CompiledContext) -> b
     return _dumps(render_entity(decode(body, _NO_TIMES, stored), ctx))
 
 
+def _is_most(bodies: list[bytes | None]) -> bool:
+    """Whether at least half of them are known."""
+    return all(bodies) or 2 * bodies.count(None) <= len(bodies)
+
+
 class Selector:
     """Answers queries on one reader connection; a long one goes on along its own connection."""
 
@@ -191,12 +196,13 @@ class Selector:
     ) -> Bodies:
         """A page of a list in which all match: as it is remembered, or from the file."""
         remembered = self._remembered
+        numbers: list[int] | None = None
         if plan.begun and remembered.holds:
             t: int = plan.args[0]  # type: ignore[assignment]
             numbers = remembered.page(t, offset, limit)
             if numbers is not None:
                 known = remembered.bodies(ctx.id, numbers)
-                if all(known) or self._fill(known, numbers, ctx, here):
+                if _is_most(known) and self._fill(known, numbers, ctx, here):
                     return Bodies(known, total, True)  # type: ignore[arg-type]
             raw = self._page(plan, t, limit, offset)
         else:
@@ -206,6 +212,8 @@ class Selector:
         if more:
             raw.pop()
         bodies = [row[1] if row[0] == here else self._under(ctx, row[1], row[0]) for row in raw]
+        if numbers is not None:
+            remembered.keep_all(ctx.id, [row[2] for row in raw], bodies)
         return Bodies(bodies, total, more)
 
     def _page(self, plan: Plan, t: int, limit: int, offset: int) -> list[tuple[int, bytes, int]]:
@@ -233,22 +241,35 @@ class Selector:
         wanted = offset + limit + 1
         if wanted > _AT_ONCE_ROWS:
             return None
-        rows = self._reader.execute(plan.numbers, (*plan.args, wanted)).fetchall()
-        numbers = list(dict.fromkeys([n for (n,) in rows]))
+        sql = plan.joined if plan.cold else plan.numbers
+        rows = self._reader.execute(sql, (*plan.args, wanted)).fetchall()
+        numbers = list(dict.fromkeys([row[0] for row in rows]))
         if len(numbers) < wanted and (len(rows) == wanted or not plan.whole):
             if not plan.whole:
                 plan.numbers = ""  # nor will it the next time
             return None
         page = numbers[offset : offset + limit]
-        bodies = self._remembered.bodies(ctx.id, page)
-        if not all(bodies) and not self._fill(bodies, page, ctx, here):
+        found = self._remembered.bodies(ctx.id, page)
+        most = _is_most(found)
+        if plan.cold and not most:
+            read = {n: (c, body) for n, c, body in rows}
+            shown = [
+                body if c == here else self._under(ctx, body, c)
+                for c, body in map(read.__getitem__, page)
+            ]
+            self._remembered.keep_all(ctx.id, page, shown)
+            return Bodies(shown, None, len(numbers) > offset + limit)
+        plan.cold = not most
+        if not self._fill(found, page, ctx, here):
             return None
-        return Bodies(bodies, None, len(numbers) > offset + limit)  # type: ignore[arg-type]
+        return Bodies(found, None, len(numbers) > offset + limit)  # type: ignore[arg-type]
 
     def _fill(
         self, bodies: list[bytes | None], numbers: list[int], ctx: CompiledContext, here: int
     ) -> bool:
         """Read the bodies that are missing, and remember them; False where the file lacks one."""
+        if all(bodies):
+            return True
         missing = [n for n, body in zip(numbers, bodies, strict=True) if body is None]
         # Few different statements, so that they stay prepared.
         missing += missing[-1:] * ((1 << (len(missing) - 1).bit_length()) - len(missing))
