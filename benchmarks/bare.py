@@ -1,7 +1,7 @@
-"""The yardstick: an app that returns 600 bytes, on the HTTP server that rynek embeds.
+"""The yardstick: an app that returns 600 bytes, on granian's embedded server.
 
-`python benchmarks/bare.py PORT` runs it just as rynek runs its own: granian's embedded server on
-uvloop, in one process. `GET /<n>` answers n bytes of JSON, any other path 600; nothing is read,
+`python benchmarks/bare.py PORT` runs it just as rynek runs its own with TLS: granian's embedded server
+on uvloop, in one process. `GET /<n>` answers n bytes of JSON, any other path 600; nothing is read,
 checked or stored. What rynek reaches is given as a share of this, because absolute figures hold for
 one machine only. `python -m granian --interface asgi benchmarks.bare:app` is the stand-alone form.
 """

@@ -124,7 +124,7 @@ def _alone(port: int, options: argparse.Namespace) -> Result:
         unit="/s",
         value=seen.per_second,
         p99_ms=seen.p99_ms,
-        note="for information; ratios are to the embedded form, which rynek uses",
+        note="for information; ratios are to the embedded form",
     )
 
 

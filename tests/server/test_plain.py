@@ -296,6 +296,22 @@ async def test_who_says_nothing_is_sent_away() -> None:
         assert text.startswith(b"HTTP/1.1 200 OK")
 
 
+@pytest.mark.parametrize("lines", [[], [CLOSE]])
+async def test_who_reads_slowly_gets_all(lines: list[str]) -> None:
+    async with serving(idle_seconds=0.1) as (_, port):
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", port))
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(sock, request("/large", *lines))
+            await asyncio.sleep(0.8)  # longer than a silent connection has, looks included
+            got = 0
+            while got < LARGE and (part := await loop.sock_recv(sock, 1_000_000)):
+                got += len(part)
+    assert got >= LARGE
+
+
 async def test_its_end_waits_for_answers_and_for_nothing_else() -> None:
     begun, end = asyncio.Event(), asyncio.Event()
 

@@ -295,6 +295,14 @@ class Connection(asyncio.Protocol):
         else:
             self._current.keep_alive = False
 
+    def still_sends(self) -> bool:
+        """Whether an answer is under way: then the wait for what comes next begins anew. Who does
+        not read at all is the kernel's business (TCP_USER_TIMEOUT)."""
+        if self._transport.get_write_buffer_size() == 0:
+            return False
+        self.since = self._listener.loop.time()
+        return True
+
     def abort(self) -> None:
         """Go at once."""
         self._is_deaf = True

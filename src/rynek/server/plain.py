@@ -117,7 +117,7 @@ class Plain:
         self._note_date()
         before = self.loop.time() - self._idle_seconds
         for one in list(self.connections):
-            if one.since < before:
+            if one.since < before and not one.still_sends():
                 one.abort()
 
 
