@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rynek.context import Entity, core_context, parse_entity
+from rynek.context.formats import encode_body, encode_times, open_sheet
 from rynek.context.store.pending import State
 from rynek.context.store.written import Written
+from rynek.context.subscriptions import index as module
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.index import SubscriptionIndex
 from rynek.context.subscriptions.match import concerns
@@ -74,6 +77,57 @@ def test_a_change_is_compared_with_what_could_match_only() -> None:
     assert found(index, before, after) == set()
     assert not index._by_id
     assert not index._by_type
+
+
+def altered(before: dict[str, Any], attr: str, value: Any) -> Written:
+    """One attribute of a stored entity is written alone."""
+    was, now = entity(before), entity(before | {attr: value})
+    assert was is not None
+    assert now is not None
+    iri = LD.attribute(attr)
+    before_state, after_state = (
+        State(LD, parts=open_sheet(encode_body(one, LD), encode_times(one), LD))
+        for one in (was, now)
+    )
+    moved = {iri: (was.attrs[iri][0], now.attrs[iri][0])}
+    return Written("urn:b:1", before_state, after_state, moved)
+
+
+def test_what_an_entity_keeps_is_looked_up_once_until_subscriptions_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[Any] = []
+    find_in = module._Values.find_in
+
+    def look(*args: Any) -> None:
+        looked.append(args)
+        find_in(*args)
+
+    monkeypatch.setattr(module._Values, "find_in", look)
+    index = SubscriptionIndex()
+    buses = [{"type": "Bus"}]
+    near = {"georel": "near;maxDistance==100", "geometry": "Point", "coordinates": [0.0, 50.025]}
+    index.put(subscription(1, entities=buses, q='stop=="s1"'))
+    index.put(subscription(2, entities=buses, q='stop=="s2"'))
+    index.put(subscription(3, entities=buses, geoQ=near))
+
+    def told(stop: str, place: float) -> set[str]:
+        got = index.candidates(altered(bus(stop=stop, location=at(place, 50.025), a=1), "a", 2))
+        return set() if got is None else {one.id for one in got[1]}
+
+    for _ in range(2):
+        assert told("s1", 0.0) == {"urn:s:1", "urn:s:3"}
+        assert told("s2", 0.2) == {"urn:s:2"}
+        assert told("s3", 0.2) == set()
+    assert len(looked) == 3
+    index.put(subscription(4, entities=buses, q='stop=="s3"'))
+    index.remove("urn:s:1")
+    assert told("s3", 0.2) == {"urn:s:4"}
+    assert told("s1", 0.0) == {"urn:s:3"}
+    # What is written itself is looked at, whatever was known before.
+    got = index.candidates(altered(bus(stop="s1"), "stop", "s2"))
+    assert got is not None
+    assert [one.id for one in got[1]] == ["urn:s:2"]
 
 
 def test_one_put_again_is_found_by_what_it_says_now() -> None:

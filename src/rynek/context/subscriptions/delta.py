@@ -76,6 +76,10 @@ class Delta:
         """The instances of an attribute of the subject."""
         return self.subject.attrs.get(attr, ())
 
+    def stored(self, attr: str) -> tuple[str, bytes] | None:
+        """What an attribute is read from, where that is known without reading it."""
+        return None
+
     def body(self, ld: CompiledContext) -> bytes:
         """The entity as it is, in the form in which it is stored under `ld`."""
         assert self._after is not None  # who asks has looked whether it `went`
@@ -160,6 +164,10 @@ class Altered(Delta):
     def instances(self, attr: str) -> Sequence[Instance]:
         """The instances of an attribute."""
         return self._written.instances(attr)
+
+    def stored(self, attr: str) -> tuple[str, bytes] | None:
+        """What an attribute is read from, of those that were not written."""
+        return self._written.stored(attr)
 
     def body(self, ld: CompiledContext) -> bytes:
         """The entity in its stored form: the very bytes where it stands under `ld`."""

@@ -34,6 +34,31 @@ _CELL_DEGREES: Final = 0.05
 _MAX_CELLS: Final = 256
 _Cell = tuple[int, int]
 Subscriptions = dict[str, Subscription]
+_NOBODY: Final[Subscriptions] = {}
+_MAX_KNOWN: Final = 65_536
+
+
+class Known:
+    """Whose condition a value meets that entities keep from one change to the next: which of the
+    names, places and states it is, by the bytes in which it is stored. Forgotten as a whole when a
+    subscription comes or goes, and when there is too much of it."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Subscriptions] = {}
+
+    def find(self, key: tuple[object, ...]) -> Subscriptions | None:
+        """What was noted under a key; None when nothing was."""
+        return self._found.get(key)
+
+    def note(self, key: tuple[object, ...], found: Subscriptions) -> None:
+        """Remember it, in a bounded number."""
+        if len(self._found) >= _MAX_KNOWN:
+            self._found.clear()
+        self._found[key] = found or _NOBODY
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._found.clear()
 
 
 class SubscriptionIndex:
@@ -42,6 +67,7 @@ class SubscriptionIndex:
     def __init__(self) -> None:
         self._by_id: dict[str, _Watched] = {}
         self._by_type: dict[str, _Watched] = {}
+        self._known = Known()
         self.all: Subscriptions = {}
 
     def __len__(self) -> int:
@@ -51,6 +77,7 @@ class SubscriptionIndex:
         """Add a subscription, in the place of the one with its id."""
         self.remove(one.id)
         self.all[one.id] = one
+        self._known.forget()
         for table, key in self._places(one):
             table.setdefault(key, _Watched()).put(one)
 
@@ -59,6 +86,7 @@ class SubscriptionIndex:
         gone = self.all.pop(subscription_id, None)
         if gone is None:
             return
+        self._known.forget()
         for table, key in self._places(gone):
             if table[key].remove(gone):
                 del table[key]
@@ -102,7 +130,7 @@ class SubscriptionIndex:
             return None
         subscriptions: Subscriptions = {}
         for place in places:
-            place.find(delta, subscriptions)
+            place.find(delta, subscriptions, self._known)
         return (delta, list(subscriptions.values())) if subscriptions else None
 
 
@@ -123,17 +151,17 @@ class _Watched:
                 del self._by_attr[attr]
         return not self._by_attr
 
-    def find(self, delta: Delta, found: Subscriptions) -> None:
+    def find(self, delta: Delta, found: Subscriptions, known: Known) -> None:
         by_attr = self._by_attr
         unwatched = by_attr.get(_ANY)
         if unwatched is not None:
-            unwatched.find(delta, found)
+            unwatched.find(delta, found, known)
             if len(by_attr) == 1:
                 return
         for attr in delta.names:
             place = by_attr.get(attr)
             if place is not None:
-                place.find(delta, found)
+                place.find(delta, found, known)
 
 
 class _Conditions:
@@ -175,15 +203,32 @@ class _Conditions:
             if not area:
                 del self._areas[attr]
 
-    def find(self, delta: Delta, found: Subscriptions) -> None:
+    def find(self, delta: Delta, found: Subscriptions, known: Known) -> None:
         found.update(self._plain)
         for (attr, path), values in self._values.items():
-            for instance in delta.instances(attr):
-                values.find_in(instance, path, found)
+            # Further inside there are times, which are not stored with the rest.
+            stored = None if path else delta.stored(attr)
+            there = None if stored is None else known.find((values, stored))
+            if there is None:
+                there = {}
+                for instance in delta.instances(attr):
+                    values.find_in(instance, path, there)
+                if stored is not None:
+                    known.note((values, stored), there)
+            if there:
+                found.update(there)
         for attr, area in self._areas.items():
-            for instance in delta.instances(attr):
-                if instance.kind == "GeoProperty":
-                    _find_cells(area, instance.value, found)
+            stored = delta.stored(attr)
+            there = None if stored is None else known.find((self, attr, stored))
+            if there is None:
+                there = {}
+                for instance in delta.instances(attr):
+                    if instance.kind == "GeoProperty":
+                        _find_cells(area, instance.value, there)
+                if stored is not None:
+                    known.note((self, attr, stored), there)
+            if there:
+                found.update(there)
 
 
 def _put(place: Subscriptions, one: Subscription) -> None:
