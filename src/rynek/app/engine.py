@@ -14,7 +14,7 @@ from rynek.app.recorder import Recorder
 from rynek.app.tenant import Tenant
 from rynek.base.client import Client
 from rynek.base.clock import SystemClock
-from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant
+from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant, Problem
 from rynek.base.folder import DataFolder
 from rynek.base.http import Guard
 from rynek.base.ids import SERVICE_TENANT, TENANT_NAME
@@ -28,7 +28,7 @@ from rynek.context import (
 )
 from rynek.feeds import ReplayOptions, list_feeds
 from rynek.practices.cards import FILE as CARDS_FILE
-from rynek.practices.cards import Cards
+from rynek.practices.cards import Cards, seed
 from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
@@ -82,6 +82,17 @@ class Engine:
         """The pseudonym of the default tenant: as set, or from the data folder's own id."""
         return self.settings.federation.alias or f"rynek-{self.folder.identity}"
 
+    @cached_property
+    def cards(self) -> Cards:
+        """The practice cards, those that come with rynek among them."""
+        cards = Cards(self.folder.path / CARDS_FILE)
+        try:
+            seed(cards)
+        except Problem as problem:
+            # What cannot be written may be read all the same.
+            _logger.warning("the cards that come with rynek were not brought in: %s", problem)
+        return cards
+
     def default_contexts(self) -> StoredContexts:
         """The @contexts of the default tenant: others may use what it hosts."""
         return self.tenant(self.default_tenant).context.stored_contexts
@@ -93,7 +104,6 @@ class Engine:
         self.access = Access(
             self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
         )
-        self.cards = Cards(self.folder.path / CARDS_FILE)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
             if path.is_dir() and known:
@@ -194,7 +204,8 @@ class Engine:
         await self.guard.aclose()
         await self.client.aclose()
         self.tokens.close()
-        self.cards.close()
+        if "cards" in self.__dict__:
+            self.cards.close()
         self.folder.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -30,13 +31,13 @@ from rynek.base.errors import (
 )
 from rynek.base.request import request_id
 from rynek.base.storage import storage_problem
-from rynek.web import watch
+from rynek.web import practices, watch
 from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
 from rynek.web.api.receiving import Bodies, Receive
 from rynek.web.counted import Counted
 from rynek.web.pages import pages, problem_page
-from rynek.web.problems import document_of
+from rynek.web.problems import document_of, problem_answer
 from rynek.web.proxies import Proxies
 from rynek.web.watch.local import is_local
 
@@ -46,6 +47,9 @@ _STATIC: Final = Path(__file__).parent / "static"
 _OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/metrics", "/notified/")
 _SERVICE: Final = "/service"
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
+_API: Final = "/api/"
+_CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
+_FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
 _NETWORK_BASE_MAP: Final = "/map/base/"
 
 _OTHER_SITE: Final = (
@@ -123,6 +127,7 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
         Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine, bodies), methods=["POST"]),
         Route("/notified/{tenant}/{secret}", _notified(engine, bodies), methods=["POST"]),
         Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
+        *practices.routes(engine, bodies),
         *pages(engine),
     ]
     base = engine.settings.server.base_path
@@ -190,6 +195,9 @@ class _Rights:
         request.state.watching = partial(self._engine.access.may_watch, authorization, local=local)
         if not path.startswith(_OPEN_PATHS):
             try:
+                if _CARDS.match(path):
+                    self._check_cards(request, path, authorization)
+                    return None
                 if path == _SERVICE:
                     self._engine.access.check_watcher(authorization, local=local)
                     return None
@@ -199,6 +207,8 @@ class _Rights:
                 if right == "write" and _from_another_site(request):
                     raise Forbidden(_OTHER_SITE)
             except Unauthorized as problem:
+                if path.startswith(_API):
+                    return problem_answer(problem)
                 return Response(
                     problem.detail,
                     401,
@@ -207,8 +217,26 @@ class _Rights:
                     },
                 )
             except Problem as problem:
+                if path.startswith(_API):
+                    return problem_answer(problem)
                 return JSONResponse(document_of(problem), problem.status)
         return None
+
+    def _check_cards(self, request: Request, path: str, authorization: str | None) -> None:
+        """Pass who may look at practice cards, or write some of them where that is asked; each
+        card's own door is looked at where it is read."""
+        access, tenants = self._engine.access, self._engine.tenants
+        if path.startswith("/c/"):
+            access.check(authorization, "read", path.split("/")[2])
+        viewer, who = access.viewer(authorization, tenants)
+        reads = request.method in ("GET", "HEAD")
+        if not (reads and not _FORMS.search(path)) and not (viewer.admin or viewer.owners):
+            if authorization is None:
+                raise Unauthorized("to write here, send a token: Authorization: Bearer …")
+            raise Forbidden(f"the token {who!r} may not write practice cards")
+        if not reads and _from_another_site(request):
+            raise Forbidden(_OTHER_SITE)
+        request.state.viewer, request.state.who = viewer, who
 
     def _tenant(self, path: str, readable: Callable[[str], bool]) -> str:
         """The tenant whose rights decide; the network's pages need any that may be read."""

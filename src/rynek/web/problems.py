@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from rynek.base.errors import Problem
+from starlette.responses import JSONResponse, Response
+
+from rynek.base.errors import Problem, Unauthorized
 from rynek.base.request import request_id
 
-__all__ = ["document_of"]
+__all__ = ["document_of", "problem_answer"]
 
 
 def document_of(problem: Problem) -> dict[str, object]:
@@ -15,3 +17,13 @@ def document_of(problem: Problem) -> dict[str, object]:
     if problem.status >= 500:
         members["instance"] = f"urn:rynek:request:{request_id()}"
     return members
+
+
+def problem_answer(problem: Problem) -> Response:
+    """The answer of what is no NGSI-LD: one that asks for a token says so."""
+    headers = {name.decode(): value.decode() for name, value in problem.headers}
+    if isinstance(problem, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="rynek"'
+    return JSONResponse(
+        document_of(problem), problem.status, headers, media_type="application/problem+json"
+    )

@@ -8,6 +8,7 @@ city that stays unnamed is not in `seen`.
 from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Seen, Stored, Viewer, Written
+from rynek.practices.cards.entities import entities, entity_ids
 from rynek.practices.cards.estimating import answer_all, answer_question
 from rynek.practices.cards.model import (
     BARRIERS,
@@ -18,6 +19,7 @@ from rynek.practices.cards.model import (
     VERDICTS,
     Card,
     Cost,
+    Question,
     Text,
 )
 from rynek.practices.cards.reading import MAX_BYTES, parse_card, read_document, to_document
@@ -40,6 +42,7 @@ __all__ = [
     "Cards",
     "Change",
     "Cost",
+    "Question",
     "Result",
     "Seen",
     "Stored",
@@ -49,6 +52,8 @@ __all__ = [
     "Written",
     "answer_all",
     "answer_question",
+    "entities",
+    "entity_ids",
     "parse_card",
     "read_document",
     "seed",

@@ -17,6 +17,7 @@ from rynek.web.pages import (
     entity,
     feeds,
     home,
+    practices,
     series,
     service,
     stream,
@@ -53,6 +54,7 @@ def pages(engine: Engine) -> list[Route]:
         *about.routes(site),
         *stream.routes(site),
         *developers.routes(site),
+        *practices.routes(site),
         *service.routes(site),
     ]
 

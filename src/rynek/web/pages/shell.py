@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from rynek.base.clock import MICRO, parse_iso
 from rynek.base.errors import Problem
+from rynek.practices.cards import EVERYBODY, Viewer
 from rynek.web.contract import Engine, Licence, Tenant, said
 from rynek.web.i18n import LANGUAGES, Translator, frontend_messages, negotiate, translator
 
@@ -165,6 +166,12 @@ class Page:
         """Whether the client may see the service's own figures."""
         asks = getattr(self.request.state, "watching", None)
         return bool(asks and asks())
+
+    @property
+    def viewer(self) -> Viewer:
+        """What the client may see of practice cards; nobody looked: what everybody may."""
+        found: Viewer = getattr(self.request.state, "viewer", EVERYBODY)
+        return found
 
     @property
     def zone(self) -> str:

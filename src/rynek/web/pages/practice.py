@@ -1,0 +1,290 @@
+"""`/practices/<id>`: a card, with both accounts, costs, claims, and effects with what they rest on."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any, Final
+
+import msgspec
+from markupsafe import Markup
+from starlette.responses import Response
+
+from rynek.base.clock import to_iso
+from rynek.base.errors import ResourceNotFound
+from rynek.practices.cards import Card, Question, Result, Seen, Written
+from rynek.web.contract import said
+from rynek.web.pages import practice_words as words
+from rynek.web.pages.compared import compared
+from rynek.web.pages.shell import NotFound, Page
+
+__all__ = ["Effect", "describe", "effects_of", "said_text", "show"]
+
+_MAX_ROWS: Final = 400
+_MAX_POINTS: Final = 4000
+
+
+class Effect(msgspec.Struct):
+    """An answered question in words and figures."""
+
+    key: str
+    title: str
+    note: str
+    sentence: str
+    refused: bool
+    facts: list[tuple[str, str]] = []
+    chart: Markup = Markup()
+    series: tuple[list[float | None], list[float | None], list[str], int] | None = None
+    unit: str = ""
+    rows: list[tuple[str, str, str, str]] = []
+    checks: list[tuple[str, str, str, str]] = []
+    donors: str = ""
+    left_out: str = ""
+    lift: str = ""
+    made: str = ""
+
+
+async def show(page: Page) -> Response:
+    """The card; an earlier version with `?version=`."""
+    cards = page.site.engine.cards  # type: ignore[attr-defined]
+    card_id, wanted = page.request.path_params["card"], page.param("version")
+    version = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9 else None
+    try:
+        seen = await asyncio.to_thread(cards.get, card_id, page.viewer, version)
+        versions = await asyncio.to_thread(cards.versions, card_id, page.viewer)
+    except ResourceNotFound:
+        raise NotFound(page.t("There is no such practice card here.")) from None
+    answers = await asyncio.to_thread(cards.answered, seen)
+    return page.render(
+        "practice.html",
+        nav="practices",
+        **describe(page, seen, answers, versions),
+    )
+
+
+def describe(
+    page: Page, seen: Seen, answers: dict[str, Result], versions: list[Written]
+) -> dict[str, Any]:
+    """What the template shows of a card."""
+    card, t = seen.card, page.t
+    newest = versions[0].version
+    return {
+        "seen": seen,
+        "card": card,
+        "title": said_text(page, card.title),
+        "verdict": words.VERDICTS[card.verdict.outcome],
+        "theme": words.theme_word(t, card.theme),
+        "cluster": t(words.CLUSTERS[card.cluster]),
+        "state": t(words.STATUSES[card.status]),
+        "city_line": words.city_of(t, card),
+        "told": lambda text: said_text(page, text),
+        "when": lambda text: words.date_of(t, text),
+        "figure": t.number,
+        "accounts": _accounts(page, card),
+        "claims": [_claim(page, each) for each in card.claims if not each.account],
+        "costs": words.cost_lines(t, card),
+        "barriers": [
+            (t(words.BARRIERS[each.kind]), said_text(page, each.text), each.source)
+            for each in card.barriers
+        ],
+        "effects": effects_of(page, card, answers),
+        "sources": _sources(card),
+        "versions": [_version(page, each) for each in versions],
+        "old": seen.written.version != newest,
+        "edits": page.viewer.edits(seen.owner),
+        "door": t(words.DOORS[seen.door]),
+        "changed": t.moment(seen.written.at, page.zone, "medium"),
+        "changed_iso": to_iso(seen.written.at),
+        "api": f"{page.root}/api/practices/v1/cards/{seen.id}",
+        "here_card": f"{page.base or page.root}/practices/{seen.id}",
+        "all_cards": f"{page.base or page.root}/practices",
+    }
+
+
+def said_text(page: Page, text: Any) -> str:
+    """A card's text in the page's language, or in one that it has."""
+    return said(text, page.language) if text else ""
+
+
+def _accounts(page: Page, card: Card) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": each.key,
+            "title": said_text(page, each.title),
+            "text": said_text(page, each.text),
+            "claims": [_claim(page, one) for one in card.claims if one.account == each.key],
+        }
+        for each in card.accounts
+    ]
+
+
+def _claim(page: Page, claim: Any) -> dict[str, Any]:
+    size = ""
+    if claim.size is not None:
+        size = f"{page.t.number(claim.size).replace('-', '−')} {claim.unit}".strip()
+    return {
+        "who": said_text(page, claim.who),
+        "effect": said_text(page, claim.effect),
+        "size": size,
+        "date": words.date_of(page.t, claim.date),
+        "source": claim.source,
+    }
+
+
+def _sources(card: Card) -> list[Any]:
+    """Every source of the card once, in the order in which they are named."""
+    parts: list[Any] = [
+        *card.phases,
+        *card.costs,
+        *card.funding,
+        *card.claims,
+        *card.facts,
+        *card.barriers,
+    ]
+    found = {each.source: None for each in parts if each.source is not None and each.source.title}
+    return list(dict.fromkeys([*found, *card.sources]))
+
+
+def _version(page: Page, each: Written) -> dict[str, str | bool]:
+    return {
+        "number": str(each.version),
+        "at": page.t.moment(each.at, page.zone, "medium"),
+        "who": each.who,
+        "note": each.note,
+        "removed": each.removed,
+    }
+
+
+def effects_of(page: Page, card: Card, answers: dict[str, Result]) -> list[Effect]:
+    """Each question of the card with its answer; without one where none was computed."""
+    return [_effect(page, question, answers.get(question.key)) for question in card.questions]
+
+
+def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
+    t = page.t
+    title, note = said_text(page, question.title), said_text(page, question.note)
+    if answer is None:
+        return Effect(question.key, title, note, t("Not computed yet."), refused=True)
+    found = answer.document
+    series = _series(found)
+    return Effect(
+        key=question.key,
+        title=title,
+        note=note,
+        sentence=(found.get("sentences") or {}).get(page.language) or found["sentence"],
+        refused=False,
+        facts=_facts(page, found),
+        chart=_chart(page, title, series) if series else Markup(),
+        series=series,
+        unit=str(found.get("outcome_unit") or ""),
+        rows=_rows(page, found),
+        checks=[
+            (
+                _MARKS[each["verdict"]],
+                t(words.CHECKS[each["verdict"]]),
+                each["name"],
+                each["reason"],
+            )
+            for each in found["checks"]
+        ],
+        donors=", ".join(found.get("donors") or ()),
+        left_out="; ".join(f"{name}: {why}" for name, why in (found.get("left_out") or {}).items()),
+        lift=str(found.get("would_lift") or ""),
+        made=t(
+            "Answer %(number)s, computed %(at)s by rynek %(rynek)s from files with the sum %(sum)s",
+            number=answer.number,
+            at=t.date(answer.at, page.zone, "medium"),
+            rynek=answer.rynek,
+            sum=answer.input[:12],
+        ),
+    )
+
+
+_MARKS: Final = {"passed": "ok", "failed": "bad", "not applicable": "wait"}
+
+
+def _facts(page: Page, found: dict[str, Any]) -> list[tuple[str, str]]:
+    t = page.t
+    facts = [(t("Design"), t(words.DESIGNS[found["design"]]))]
+    facts.append((t("Size of the effect"), _effect_words(page, found)))
+    interval = found.get("interval")
+    if interval is None:
+        facts.append((t("Interval"), t("none: there is too little to compare with")))
+    else:
+        facts.append((t("Interval"), _interval(page, found, interval)))
+    if found.get("p_value") is not None:
+        facts.append((t("p-value"), t.number(found["p_value"], 3)))
+    facts.append((t("Evidence level"), t("%(level)s of 5", level=found["level"])))
+    return facts
+
+
+def _effect_words(page: Page, found: dict[str, Any]) -> str:
+    percent = found.get("effect_percent")
+    share = f"{_signed(page, percent, 1)} %" if percent is not None else ""
+    if found.get("transform") == "log":
+        return share
+    unit = found.get("outcome_unit") or ""
+    size = f"{_signed(page, found['effect'], 2)} {unit}".strip()
+    return f"{size} ({share})" if share else size
+
+
+def _interval(page: Page, found: dict[str, Any], interval: list[float]) -> str:
+    unit = found.get("outcome_unit") or ""
+    if found.get("transform") == "log":
+        low, high = (100 * math.expm1(each) for each in interval)
+        text = f"{_signed(page, low, 1)} % … {_signed(page, high, 1)} %"
+    else:
+        text = f"{_signed(page, interval[0], 2)} … {_signed(page, interval[1], 2)} {unit}".strip()
+    return f"{text} ({page.t.percent(found.get('confidence') or 0.95)})"
+
+
+def _signed(page: Page, value: float, digits: int) -> str:
+    mark = "−" if value < 0 else "+" if value > 0 else ""
+    return mark + page.t.number(abs(value), digits)
+
+
+def _level(found: dict[str, Any], value: float | None) -> float | None:
+    """A value as it was measured, also where logarithms were computed with."""
+    if value is None or found.get("transform") != "log":
+        return value
+    return math.exp(value) if value < 700 else None
+
+
+_Series = tuple[list[float | None], list[float | None], list[str], int]
+
+
+def _series(found: dict[str, Any]) -> _Series | None:
+    """What was observed and expected in each period, and the first with the practice."""
+    rows = found.get("effects") or []
+    if not 1 < len(rows) <= _MAX_POINTS:
+        return None
+    observed = [_level(found, row["observed"]) for row in rows]
+    expected = [_level(found, row["expected"]) for row in rows]
+    start = next((index for index, row in enumerate(rows) if row["treated"]), len(rows))
+    if not any(each is not None for each in (*observed, *expected)):
+        return None
+    return observed, expected, [str(row["period"]) for row in rows], start
+
+
+def _chart(page: Page, title: str, series: _Series) -> Markup:
+    named = page.t("%(title)s: observed, and what would have been expected", title=title)
+    return compared(*series, named, number=page.t.number)
+
+
+def _rows(page: Page, found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The periods from the start on: observed, expected, effect; the newest of very many."""
+    rows = [row for row in found.get("effects") or [] if row["treated"]][-_MAX_ROWS:]
+    made = []
+    for row in rows:
+        observed, expected = _level(found, row["observed"]), _level(found, row["expected"])
+        if observed is None or expected is None:
+            continue
+        made.append(
+            (
+                str(row["period"]),
+                page.t.number(observed, 1),
+                page.t.number(expected, 1),
+                _signed(page, observed - expected, 1),
+            )
+        )
+    return made

@@ -1,0 +1,123 @@
+"""`/practices`: what cities did, failures as worthy as successes; filtered, paged."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rynek.practices.cards import Result, Seen, Wanted
+from rynek.web.contract import said
+from rynek.web.pages import practice_words as words
+from rynek.web.pages.practice import show as show_card
+from rynek.web.pages.shell import Page, Site
+
+__all__ = ["routes"]
+
+PAGE_SIZE: Final = 24
+_FILTERS: Final = ("theme", "cluster", "verdict", "status")
+_SUMMARY: Final = 320
+
+
+class Listed(msgspec.Struct):
+    """One card of the catalogue, in words."""
+
+    title: str
+    url: str
+    theme: str
+    city: str
+    status: str
+    verdict: words.Verdict
+    summary: str
+    accounts: int
+    estimates: int
+    level: str
+
+
+async def show(page: Page) -> Response:
+    """The catalogue."""
+    wanted = Wanted(**{name: page.param(name)[:60] for name in _FILTERS})
+    text = page.param("page", "1")
+    number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
+    cards = page.site.engine.cards  # type: ignore[attr-defined]
+    counts = await asyncio.to_thread(cards.counts, page.viewer)
+    found, total = await asyncio.to_thread(
+        cards.listed, page.viewer, wanted, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
+    )
+    pages = max(1, math.ceil(total / PAGE_SIZE))
+    answers = [await asyncio.to_thread(cards.answered, seen) for seen in found]
+    return page.render(
+        "practices.html",
+        nav="practices",
+        listed=[_listed(page, *pair) for pair in zip(found, answers, strict=True)],
+        total=total,
+        number=min(number, pages),
+        pages=pages,
+        filters=_filters(page, counts),
+        chosen=any(getattr(wanted, name) for name in _FILTERS),
+        writes=page.viewer.admin or bool(page.viewer.owners),
+    )
+
+
+def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
+    card, t = seen.card, page.t
+    summary = said(_text(card.summary), page.language)
+    levels = [int(each.document.get("level") or 0) for each in answers.values()]
+    return Listed(
+        title=said(_text(card.title), page.language),
+        url=f"{page.base or page.root}/practices/{seen.id}",
+        theme=words.theme_word(t, card.theme),
+        city=words.city_of(t, card),
+        status=t(words.STATUSES[card.status]),
+        verdict=words.VERDICTS[card.verdict.outcome],
+        summary=summary
+        if len(summary) <= _SUMMARY
+        else summary[:_SUMMARY].rsplit(" ", 1)[0] + " …",
+        accounts=len(card.accounts),
+        estimates=len(answers),
+        level=t("evidence level %(level)s of 5", level=max(levels)) if levels else "",
+    )
+
+
+def _filters(page: Page, counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    """Each filter with its choices and how many cards there are of each."""
+    t = page.t
+    word: dict[str, Any] = {
+        "theme": lambda key: words.theme_word(t, key),
+        "cluster": lambda key: t(words.CLUSTERS[key]),
+        "verdict": lambda key: t(words.VERDICTS[key].word),
+        "status": lambda key: t(words.STATUSES[key]),
+    }
+    labels = {
+        "theme": t("Theme"),
+        "cluster": t("Cluster"),
+        "verdict": t("Verdict"),
+        "status": t("Status"),
+    }
+    return [
+        {
+            "name": name,
+            "label": labels[name],
+            "value": page.param(name),
+            "choices": sorted(
+                ((key, word[name](key), count) for key, count in counts[name].items()),
+                key=lambda choice: choice[1].casefold(),
+            ),
+        }
+        for name in _FILTERS
+    ]
+
+
+def _text(text: Any) -> dict[str, str]:
+    found: dict[str, str] = text
+    return found
+
+
+def routes(site: Site) -> Sequence[Route]:
+    """`…/practices` and `…/practices/<id>`."""
+    return [*site.city("/practices", show), *site.city("/practices/{card}", show_card)]

@@ -1,0 +1,211 @@
+"""The API of practice cards as an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from rynek import __version__
+from rynek.practices.cards import DOORS, Card
+
+__all__ = ["description"]
+
+Document = dict[str, Any]
+
+_TEXT: Final[Document] = {"type": "string"}
+_NUMBER: Final[Document] = {"type": "integer", "minimum": 1}
+_ID: Final[Document] = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,78}[a-z0-9])?$"},
+}
+_CARD: Final[Document] = {"$ref": "#/components/schemas/Card"}
+_SEEN: Final[Document] = {"$ref": "#/components/schemas/Seen"}
+_DOOR: Final[Document] = {"type": "string", "enum": list(DOORS)}
+
+
+def _object(required: list[str], **properties: Document) -> Document:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _json(schema: Document) -> Document:
+    return {"application/json": {"schema": schema}}
+
+
+def _operation(
+    name: str,
+    says: str,
+    answers: Document,
+    *,
+    body: Document | None = None,
+    parameters: list[Document] | None = None,
+) -> Document:
+    problems = {"default": {"$ref": "#/components/responses/Problem"}}
+    made: Document = {"operationId": name, "summary": says, "responses": answers | problems}
+    if parameters:
+        made["parameters"] = parameters
+    if body is not None:
+        made["requestBody"] = {"required": True, "content": _json(body)}
+    return made
+
+
+def _gives(schema: Document, status: str = "200", says: str = "found") -> Document:
+    return {status: {"description": says, "content": _json(schema)}}
+
+
+def _query(name: str, schema: Document, says: str, *, required: bool = False) -> Document:
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "schema": schema,
+        "description": says,
+    }
+
+
+@lru_cache(maxsize=4)
+def description(url: str) -> Document:
+    """The whole description; not to be changed by who gets it."""
+    (reference,), components = msgspec.json.schema_components(
+        [Card], ref_template="#/components/schemas/{name}"
+    )
+    del reference
+    components["Seen"] = _object(
+        ["id", "version", "changed", "door", "card"],
+        id=_TEXT,
+        version=_NUMBER,
+        changed={"type": "string", "format": "date-time"},
+        door=_DOOR,
+        owner=_TEXT,
+        card=_CARD,
+        answers={"type": "object"},
+    )
+    components["ProblemDetails"] = _object(
+        ["type", "title", "status", "detail"],
+        type=_TEXT,
+        title=_TEXT,
+        status={"type": "integer"},
+        detail=_TEXT,
+        current={"type": "integer", "description": "of a conflict: the newest version"},
+    )
+    problem = {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "rynek: practice cards",
+            "version": __version__,
+            "description": "What cities did, and what came of it.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": url}],
+        "security": [{}, {"token": []}],
+        "paths": {**_paths(), **_more_paths()},
+        "components": {
+            "schemas": components,
+            "responses": {
+                "Problem": {
+                    "description": "an error (RFC 9457); its detail names the field",
+                    "content": {"application/problem+json": problem},
+                }
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _paths() -> Document:
+    filters = [
+        _query(name, _TEXT, "only cards with this one")
+        for name in ("theme", "cluster", "verdict", "status", "country", "owner")
+    ]
+    pages = [
+        _query("limit", {"type": "integer", "minimum": 0, "maximum": 100}, "how many; 20 without"),
+        _query("offset", {"type": "integer", "minimum": 0}, "how many to leave out before"),
+    ]
+    listed = _object(
+        ["total", "cards"], total={"type": "integer"}, cards={"type": "array", "items": _SEEN}
+    )
+    new = _object(["id", "card"], id=_TEXT, card=_CARD, owner=_TEXT, door=_DOOR, note=_TEXT)
+    changed = _object(["card", "version"], card=_CARD, version=_NUMBER, door=_DOOR, note=_TEXT)
+    gone = {"204": {"description": "removed"}}
+    version = [_query("version", _NUMBER, "the newest, as you saw it", required=True)]
+    return {
+        "/cards": {
+            "get": _operation(
+                "listCards",
+                "Cards that you may see, the last changed first",
+                _gives(listed),
+                parameters=filters + pages,
+            ),
+            "post": _operation("addCard", "A new card", _gives(_SEEN, "201", "kept"), body=new),
+        },
+        "/cards/{id}": {
+            "parameters": [_ID],
+            "get": _operation(
+                "getCard", "A card; with Accept: application/ld+json its entities", _gives(_SEEN)
+            ),
+            "put": _operation(
+                "changeCard",
+                "A new version over `version`; 409 where another came in between",
+                _gives(_SEEN, says="kept"),
+                body=changed,
+            ),
+            "delete": _operation(
+                "removeCard", "Take a card away; its versions stay", gone, parameters=version
+            ),
+        },
+    }
+
+
+def _more_paths() -> Document:
+    told = _object(["version", "at"], version=_NUMBER, at=_TEXT, who=_TEXT, note=_TEXT)
+    versions = _object(["versions"], versions={"type": "array", "items": told})
+    back = _object(["earlier", "version"], earlier=_NUMBER, version=_NUMBER, note=_TEXT)
+    entities = {"type": "array", "items": {"type": "object"}}
+    number = {"name": "version", "in": "path", "required": True, "schema": _NUMBER}
+    return {
+        "/cards/{id}/versions": {
+            "parameters": [_ID],
+            "get": _operation("listVersions", "Every version of a card", _gives(versions)),
+        },
+        "/cards/{id}/versions/{version}": {
+            "parameters": [_ID, number],
+            "get": _operation("getVersion", "An earlier version of a card", _gives(_SEEN)),
+        },
+        "/cards/{id}/restore": {
+            "parameters": [_ID],
+            "post": _operation(
+                "restoreVersion",
+                "The words of an earlier version as the newest",
+                _gives(_SEEN, says="kept"),
+                body=back,
+            ),
+        },
+        "/cards/{id}/answers": {
+            "parameters": [_ID],
+            "get": _operation(
+                "listAnswers",
+                "Effects computed for the card's questions, with every figure",
+                _gives(_object(["answers"], answers={"type": "object"})),
+            ),
+        },
+        "/cards/{id}/entities": {
+            "parameters": [_ID],
+            "get": _operation(
+                "getEntities",
+                "The card and its answers as NGSI-LD entities",
+                {
+                    "200": {
+                        "description": "normalized, with @context",
+                        "content": {"application/ld+json": {"schema": entities}},
+                    }
+                },
+            ),
+        },
+        "/openapi.json": {
+            "get": _operation("getDescription", "This description", _gives({"type": "object"}))
+        },
+    }
