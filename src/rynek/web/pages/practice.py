@@ -14,6 +14,7 @@ from rynek.base.clock import to_iso
 from rynek.base.errors import ResourceNotFound
 from rynek.practices.cards import Card, Question, Result, Seen, Written
 from rynek.web.contract import said
+from rynek.web.i18n import Translator
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.compared import compared
 from rynek.web.pages.shell import NotFound, Page
@@ -178,15 +179,7 @@ def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
         series=series,
         unit=str(found.get("outcome_unit") or ""),
         rows=_rows(page, found),
-        checks=[
-            (
-                _MARKS[each["verdict"]],
-                t(words.CHECKS[each["verdict"]]),
-                each["name"],
-                each["reason"],
-            )
-            for each in found["checks"]
-        ],
+        checks=[_check(t, each) for each in found["checks"]],
         donors=", ".join(found.get("donors") or ()),
         left_out="; ".join(f"{name}: {why}" for name, why in (found.get("left_out") or {}).items()),
         lift=str(found.get("would_lift") or ""),
@@ -200,12 +193,18 @@ def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
     )
 
 
+def _check(t: Translator, each: dict[str, Any]) -> tuple[str, str, str, str]:
+    verdict = each["verdict"]
+    return _MARKS[verdict], t(words.CHECKS[verdict]), each["name"], each["reason"]
+
+
 _MARKS: Final = {"passed": "ok", "failed": "bad", "not applicable": "wait"}
 
 
 def _facts(page: Page, found: dict[str, Any]) -> list[tuple[str, str]]:
     t = page.t
-    facts = [(t("Design"), t(words.DESIGNS[found["design"]]))]
+    design = words.DESIGNS[found["design"]]
+    facts = [(t("Design"), t(design))]
     facts.append((t("Size of the effect"), _effect_words(page, found)))
     interval = found.get("interval")
     if interval is None:

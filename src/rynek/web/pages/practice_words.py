@@ -51,7 +51,7 @@ STATUSES: Final = {
     "pilot": N_("pilot"),
     "running": N_("in service"),
     "scaled": N_("extended"),
-    "stopped": N_("stopped"),
+    "stopped": N_("ended"),
 }
 CLUSTERS: Final = {
     "mobility": N_("Mobility"),
@@ -168,5 +168,5 @@ def _per(t: Translator, cost: Cost) -> str:
     unit = said(_plain(cost.unit), t.language) if cost.unit else ""
     period = {"month": t("a month"), "year": t("a year")}.get(cost.period, "")
     if unit and period:
-        return t("1 %(unit)s, %(period)s", unit=unit, period=period)
-    return t("1 %(unit)s", unit=unit) if unit else period or t("once")
+        return f"1 {unit}, {period}"
+    return f"1 {unit}" if unit else period or t("once")

@@ -83,6 +83,7 @@ def _document(page: Page, told: dict[str, Any]) -> bytes:
 
 def _story(page: Page, told: dict[str, Any], width: float) -> _Flowables:
     t, card, styles = page.t, told["card"], _styles()
+    verdict = told["verdict"]
     line = " · ".join((told["theme"], told["cluster"], told["city_line"], told["state"]))
     story = [
         _text(line, styles["muted"]),
@@ -90,7 +91,7 @@ def _story(page: Page, told: dict[str, Any], width: float) -> _Flowables:
         _text(said_text(page, card.summary), styles["body"]),
         _boxed(
             [
-                _text(t(told["verdict"].word), styles["strong"]),
+                _text(t(verdict.word), styles["strong"]),
                 _text(said_text(page, card.verdict.reason), styles["body"]),
             ],
             width,
