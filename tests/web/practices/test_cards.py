@@ -190,8 +190,8 @@ def test_nothing_gives_a_nameless_city_away(serve: Callable[..., None]) -> None:
         words = spoken(engine.cards.changes()[-1].seen)
         assert [each for each in GIVEN_AWAY if each in json.dumps(words).casefold()] == []
         # What says the name is refused, by the names of the tenant's city too.
-        told = document(city_shown=False, city=None, lessons=[{"en": "Not in Ruse again."}])
-        refused = await client.post(f"{API}/cards", json=new(told, id="another"), headers=editor)
+        said = document(city_shown=False, city=None, lessons=[{"en": "Not in Ruse again."}])
+        refused = await client.post(f"{API}/cards", json=new(said, id="another"), headers=editor)
         assert refused.status_code == 400
         assert refused.json()["detail"].startswith("lessons[0].en: says")
 
