@@ -179,6 +179,9 @@ def test_reads_during_a_commit_in_a_thread_see_a_whole_state(
             await context.write(lambda txn: operations.upsert_all(txn, items, result, replace=True))
             assert not result.errors
 
+        await carry_out(context, ("store", 99, "Tram", 1, 0.1, LD))
+        still = Query(types=parse_types("Tram", EXPAND), geo=_NEAR)
+        tram = context.body("urn:v:99", LD)
         await store_round(0)
         seen = 0
         for speed in range(1, 40):
@@ -189,6 +192,9 @@ def test_reads_during_a_commit_in_a_thread_see_a_whole_state(
                 assert len(page.bodies) == 30
                 assert len(speeds) == 1
                 assert speeds <= {speed - 1, speed}
+                assert context.body("urn:v:99", LD) == tram
+                other = await context.bodies(still, LD, limit=5, offset=0, count=False)
+                assert other.bodies == [tram]
                 seen += 1
                 await asyncio.sleep(0)
             page = await context.bodies(fast, LD, limit=50, offset=0, count=False)

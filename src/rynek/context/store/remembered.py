@@ -25,8 +25,9 @@ class Remembered:
     """Entities as they are sent, so that a read need not look for them in the file again.
 
     All of it is as committed. The writer says what a group changes before its commit, and `settled`
-    after it; while a commit is on its way, which may take effect in a thread at any moment, `holds`
-    is false: then nothing is looked up here and nothing kept. All calls come from the event loop.
+    after it. While a commit is on its way, which may take effect in a thread at any moment, `holds`
+    is false: what is still here is the same before and after it, but nothing may be kept, and what
+    else is read may be of either state. All calls come from the event loop.
 
     What was not used for long goes: there is a younger and an older half, and when the younger one
     is full it becomes the older.

@@ -172,7 +172,7 @@ class Selector:
         if plan.paged:
             return self._listed(plan, ctx, here, limit, offset, total)
         counting = count and total is None
-        if plan.numbers and not counting and self._remembered.holds:
+        if plan.numbers and not counting:
             quick = self._by_number(plan, ctx, here, limit, offset)
             if quick is not None:
                 quick.count = total
@@ -197,15 +197,19 @@ class Selector:
         """A page of a list in which all match: as it is remembered, or from the file."""
         remembered = self._remembered
         numbers: list[int] | None = None
-        if plan.begun and remembered.holds:
-            t: int = plan.args[0]  # type: ignore[assignment]
+        t: int = plan.args[0] if plan.begun else 0  # type: ignore[assignment]
+        if plan.begun:
             numbers = remembered.page(t, offset, limit)
-            if numbers is not None:
-                known = remembered.bodies(ctx.id, numbers)
-                if _is_most(known) and self._fill(known, numbers, ctx, here):
-                    return Bodies(known, total, True)  # type: ignore[arg-type]
+        if numbers is not None:
+            known = remembered.bodies(ctx.id, numbers)
+            if all(known) or (
+                remembered.holds and _is_most(known) and self._fill(known, numbers, ctx, here)
+            ):
+                return Bodies(known, total, True)  # type: ignore[arg-type]
+        if plan.begun and remembered.holds:
             raw = self._page(plan, t, limit, offset)
         else:
+            numbers = None
             args = (*plan.args, limit + 1, offset)
             raw = self._reader.execute(plan.paged_bodies, args).fetchall()
         more = len(raw) > limit
@@ -238,8 +242,8 @@ class Selector:
     ) -> Bodies | None:
         """A page of which an index gives the numbers, and most bodies are remembered; None where
         the index does not tell all of the page."""
-        wanted = offset + limit + 1
-        if wanted > _AT_ONCE_ROWS:
+        wanted, holds = offset + limit + 1, self._remembered.holds
+        if wanted > _AT_ONCE_ROWS or (plan.cold and not holds):
             return None
         sql = plan.joined if plan.cold else plan.numbers
         rows = self._reader.execute(sql, (*plan.args, wanted)).fetchall()
@@ -250,6 +254,8 @@ class Selector:
             return None
         page = numbers[offset : offset + limit]
         found = self._remembered.bodies(ctx.id, page)
+        if not holds and not all(found):
+            return None
         most = _is_most(found)
         if plan.cold and not most:
             read = {n: (c, body) for n, c, body in rows}

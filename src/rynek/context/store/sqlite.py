@@ -113,7 +113,7 @@ class SqliteStore:
     def body(self, entity_id: str, ctx: CompiledContext) -> bytes | None:
         """One entity as it stands under `ctx`."""
         remembered = self._indexes.remembered
-        body = remembered.body(ctx.id, entity_id) if remembered.holds else None
+        body = remembered.body(ctx.id, entity_id)
         if body is None:
             row = self.row(entity_id)
             if row is None:
