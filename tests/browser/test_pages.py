@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 ENTITY = f"/c/oslo/entities/{STATION}"
+GRENOBLE = "/c/oslo/practices/grenoble-low-emission-zone"
 HOSTILE = "/c/oslo/entities/urn:ngsi-ld:Building:oslo:hostile"
 PATHS = [
     "/",
@@ -26,6 +27,9 @@ PATHS = [
     "/c/poznan/about",
     "/c/oslo/developers",
     "/service",
+    "/practices",
+    "/practices/prague-smart-bins",
+    "/practices/grenoble-low-emission-zone",
     "/no",
 ]
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
@@ -86,7 +90,8 @@ def test_pages_are_accessible_and_fit(
 
 @pytest.mark.parametrize("language", ["bg", "uk", "pl"])
 @pytest.mark.parametrize(
-    "path", [ENTITY, "/c/poznan/feeds", "/c/poznan/entities", "/c/oslo/developers", "/service"]
+    "path",
+    [ENTITY, "/c/poznan/feeds", "/c/poznan/entities", "/c/oslo/developers", "/service", GRENOBLE],
 )
 def test_long_words_fit_a_phone(browser: Browser, address: str, path: str, language: str) -> None:
     page = visit(browser, f"{address}{path}?lang={language}", 360)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rynek.app.card_entities import CardEntities
 from rynek.app.recorder import Recorder
 from rynek.app.tenant import Tenant
 from rynek.base.client import Client
@@ -130,6 +131,8 @@ class Engine:
         self._later(self._run_feeds(begun))
         if self.settings.metrics.history:
             self._later(Recorder(self).run())
+        if self.settings.practices.entities:
+            self._later(CardEntities(self).run())
 
     async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
         for tenant in tenants:

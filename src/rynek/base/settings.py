@@ -157,6 +157,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Annotated[int, Meta(ge=0, le=36_525)] = 31
 
 
+class Practices(msgspec.Struct, frozen=True, kw_only=True):
+    """Practice cards: whether a city's public cards are entities of its live picture too."""
+
+    entities: bool = True
+
+
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the change log stays; rows that history still needs are never dropped."""
 
@@ -218,6 +224,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: Snapshots = Snapshots()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    practices: Practices = Practices()
     changes: Changes = Changes()
     notifications: Notifications = Notifications()
     history: History = History()

@@ -15,6 +15,7 @@ import pytest
 from tests.practices.cards.support import document
 
 from rynek.app import Engine
+from rynek.app.card_entities import CardEntities
 from rynek.base.settings import load
 from rynek.practices.cards import spoken
 from rynek.web import Application
@@ -371,3 +372,46 @@ def test_pages_show_both_accounts_costs_and_what_cannot_be_said(serve: Callable[
         assert again.content == pdf.content
 
     serve(test)
+
+
+def test_public_cards_of_a_city_are_entities_of_its_live_picture(
+    serve: Callable[..., None],
+) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        engine: Any = client.engine  # type: ignore[attr-defined]
+        follower = CardEntities(engine)
+        editor = heads["editor"]
+        ask = "/ngsi-ld/v1/entities?type=UrbanPractice,EffectEstimate"
+
+        async def there() -> dict[str, dict[str, Any]]:
+            await follower.follow()
+            found = await client.get(ask, headers={"NGSILD-Tenant": "ruse"})
+            return {each["id"].removeprefix("urn:ngsi-ld:"): each for each in found.json()}
+
+        assert await there() == {}
+        await client.post(f"{API}/cards", json=new(), headers=editor)
+        practice = "UrbanPractice:streets"
+        assert (await there())[practice]["verdict"]["value"] == "did_not"
+        engine.cards.answers.keep(
+            "streets", "riders", specification="s", digest="d", by="1",
+            document={"design": "did", "effect": 1.5, "level": 2, "sentences": {"en": "More."}},
+        )  # fmt: skip
+        estimate = (await there())["EffectEstimate:streets:riders"]
+        assert estimate["refersTo"]["object"] == f"urn:ngsi-ld:{practice}"
+        assert "interval" not in estimate
+        change = {"card": document(places=[]), "version": 1}
+        await client.put(f"{API}/cards/streets", json=change, headers=editor)
+        assert "location" not in (await there())[practice]
+        change = {"card": document(), "version": 2, "door": "members"}
+        await client.put(f"{API}/cards/streets", json=change, headers=editor)
+        assert await there() == {}
+        change = {"card": document(), "version": 3, "door": "public"}
+        await client.put(f"{API}/cards/streets", json=change, headers=editor)
+        assert len(await there()) == 2
+        change = {"card": document(city_shown=False), "version": 4}
+        await client.put(f"{API}/cards/streets", json=change, headers=editor)
+        assert await there() == {}
+        everywhere = await client.get(ask)
+        assert everywhere.json() == []
+
+    serve(test, practices__entities=False)

@@ -69,3 +69,15 @@ class Answers:
             key: Result(key, number, at, specification, digest, by, msgspec.json.decode(body))
             for key, number, at, specification, digest, by, body in rows
         }
+
+    def since(self, at: int, limit: int) -> list[tuple[int, str]]:
+        """Cards with answers kept after `at` (epoch microseconds), the earliest first, each once
+        with the time of its newest; all of the last moment, so that `at` can be a cursor."""
+        with self._database.reading() as database:
+            rows = database.execute(
+                "SELECT max(at), id FROM result WHERE at > ? GROUP BY id ORDER BY 1", (at,)
+            ).fetchall()
+        found = [(int(when), str(card_id)) for when, card_id in rows]
+        while limit < len(found) and found[limit][0] == found[limit - 1][0]:
+            limit += 1
+        return found[:limit]
