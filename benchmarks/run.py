@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Final, Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -25,6 +26,11 @@ from benchmarks.entities import Data
 from benchmarks.load import http
 from benchmarks.measure import Measuring, driver
 from benchmarks.results import Result, Run
+
+_OTHERS: Final[dict[Literal["granian", "alone"], str]] = {
+    "granian": "granian as rynek embeds it for TLS",
+    "alone": "granian stand-alone",
+}
 
 JOBS = sorted(path.stem for path in (Path(__file__).parent / "jobs").glob("*.py"))
 FIRST = ("get", "list", "filter_selective", "filter", "near", "create", "patch")
@@ -93,8 +99,9 @@ def _measured(
 ) -> Iterator[Result]:
     plain = {name: job for name, job in jobs.items() if not hasattr(job, "run")}
     if plain:
-        with server.bare(alone=True) as alone:
-            yield _alone(alone, options)
+        for on, told in _OTHERS.items():
+            with server.bare(on) as other:
+                yield _other(other, told, options)
         with server.bare() as bare:
             yield from _plain(plain, data, Measuring(bare, options))
     for job in jobs.values():
@@ -115,16 +122,16 @@ def _plain(jobs: dict[str, ModuleType], data: Data, measuring: Measuring) -> Ite
                 yield measuring.job(name, job, port, data)
 
 
-def _alone(port: int, options: argparse.Namespace) -> Result:
-    """For information: 600 bytes from granian as a program of its own, on the same core."""
+def _other(port: int, told: str, options: argparse.Namespace) -> Result:
+    """For information: 600 bytes from another server, on the same core."""
     with driver([http("GET", "/600")]) as drive:
         seen = drive(port, options.connections, 2.0)
     return Result(
-        job="bare, granian stand-alone",
+        job=f"bare, {told}",
         unit="/s",
         value=seen.per_second,
         p99_ms=seen.p99_ms,
-        note="for information; ratios are to the embedded form",
+        note="for information; ratios are to rynek's own server",
     )
 
 

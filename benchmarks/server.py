@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from benchmarks import cores, usage
 
@@ -97,11 +98,13 @@ def wait(process: subprocess.Popen[bytes], url: str, seconds: float = 60.0) -> N
 
 
 @contextlib.contextmanager
-def bare(*, alone: bool = False) -> Iterator[int]:
-    """benchmarks/bare.py on the embedded HTTP server that rynek uses, or on granian `alone`."""
+def bare(on: Literal["own", "granian", "alone"] = "own") -> Iterator[int]:
+    """benchmarks/bare.py on rynek's HTTP server, on granian as rynek embeds it, or on it `alone`."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.bare", str(port)]
-    if alone:
+    if on == "granian":
+        command += ["--granian"]
+    elif on == "alone":
         command = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws"]
         command += ["--log-level", "warning", "--port", str(port), "benchmarks.bare:app"]
     with _running(command, port, "/2", {}, {cores.SERVER}) as ready:
