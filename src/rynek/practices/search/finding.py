@@ -1,0 +1,249 @@
+"""Answering a query from the index. What a viewer may not see takes part in nothing: the condition is
+in each statement that counts, ranks or shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from rynek.base.errors import BadRequestData
+from rynek.base.sqlite import Connection
+from rynek.practices.search.glossary import Glossary, glossary
+from rynek.practices.search.index import FACETS
+from rynek.practices.search.mending import mended
+from rynek.practices.search.plan import Plan, expressions, planned
+from rynek.practices.search.query import parsed
+from rynek.practices.search.ranking import WEIGHTS, Candidate, score
+from rynek.practices.search.snippets import Snippet, snippets
+from rynek.practices.search.words import LANGUAGES
+
+__all__ = ["MAX_LIMIT", "MAX_OFFSET", "SIZES", "Filters", "Found", "Hit", "Viewer", "find"]
+
+MAX_LIMIT: Final = 100
+MAX_OFFSET: Final = 10_000
+# How many of the best by BM25 are looked at again, and how few of them make one ask leniently.
+_CANDIDATES: Final = 100
+_FEW: Final = 10
+SIZES: Final = {
+    "small": (0, 50_000),
+    "middle": (50_000, 250_000),
+    "large": (250_000, 1_000_000),
+    "metropolis": (1_000_000, 1 << 40),
+}
+"""Sizes of cities: people from, to (not with it)."""
+_COLUMNS: Final = "found.title, found.body, found.meant, found.within, found.above, found.alike"
+
+
+class Viewer(Protocol):
+    """Who looks: `member` has a token, `owners` are the tenants it may write for, `admin` all."""
+
+    @property
+    def member(self) -> bool: ...
+    @property
+    def owners(self) -> frozenset[str]: ...
+    @property
+    def admin(self) -> bool: ...
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """Which cards; "" and None are any. `level` is the least level of evidence, costs are in euros,
+    `size` one of SIZES, `language` one that the card is told in."""
+
+    theme: str = ""
+    cluster: str = ""
+    verdict: str = ""
+    status: str = ""
+    country: str = ""
+    language: str = ""
+    size: str = ""
+    level: int = 0
+    cost_from: float | None = None
+    cost_to: float | None = None
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A card that was found: its title and a piece of its text, with what was found marked."""
+
+    id: str
+    title: Snippet
+    snippet: Snippet | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """`total` cards match, `facets` says how many of them have which value, `hits` are a page of them.
+
+    `matching` says of how many words: all, most, any. `mended` are words that no card has, for which
+    similar ones were looked for.
+    """
+
+    total: int
+    hits: tuple[Hit, ...]
+    facets: dict[str, dict[str, int]]
+    matching: str
+    mended: tuple[str, ...] = ()
+
+
+def find(
+    database: Connection,
+    text: str,
+    viewer: Viewer,
+    filters: Filters | None = None,
+    *,
+    languages: Sequence[str] = (),
+    offset: int = 0,
+    limit: int = 20,
+) -> Found:
+    """The cards that a viewer may see and a query names, the best first.
+
+    `languages` are those that a reader prefers, for titles and snippets. BadRequestData names what
+    is wrong with the query or a filter.
+    """
+    if not 0 <= offset <= MAX_OFFSET or not 0 < limit <= MAX_LIMIT:
+        raise BadRequestData(f"limit: 1 to {MAX_LIMIT}, offset: 0 to {MAX_OFFSET}")
+    where, values = _conditions(viewer, filters or Filters())
+    known = glossary()
+    query = parsed(text, known)
+
+    def visible(one: str) -> bool:
+        return _matches(database, f'"{one}"', where, values, 1) > 0
+
+    if query.wanted:
+        query = mended(query, database, known, visible)
+    entries = int(database.execute("SELECT count(*) FROM entry").fetchone()[0])
+    plan = planned(query, database, entries)
+    expression, matching = _expression(database, plan, where, values)
+    if not expression:
+        return Found(0, (), {name: {} for name in FACETS}, "all")
+    facets = _facets(database, expression, where, values)
+    rows = _ranked(database, plan, expression, where, values, offset + limit)
+    page = rows[offset : offset + limit]
+    again = tuple(term.text for term in query.terms if term.mended)
+    total = sum(facets[FACETS[0]].values())
+    return Found(total, _shown(database, page, plan, known, languages), facets, matching, again)
+
+
+def _expression(
+    database: Connection, plan: Plan, where: str, values: Sequence[Any]
+) -> tuple[str, str]:
+    """The strictest expression that enough cards match, and of how many words they have."""
+    told = list(expressions(plan))
+    names = ["all", "most", "any"] if len(told) > 2 else ["all", "any"]
+    for expression, name in zip(told, names, strict=False):
+        if expression == told[-1] or _matches(database, expression, where, values, _FEW) >= _FEW:
+            return expression, name if len(told) > 1 else "all"
+    return "", "all"
+
+
+def _matches(
+    database: Connection, expression: str, where: str, values: Sequence[Any], most: int
+) -> int:
+    """How many visible entries match, counted up to `most`."""
+    row = database.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM found JOIN entry ON entry.row = found.rowid"
+        f" WHERE found MATCH ? AND {where} LIMIT ?)",
+        (expression, *values, most),
+    ).fetchone()
+    return int(row[0])
+
+
+def _facets(
+    database: Connection, expression: str, where: str, values: Sequence[Any]
+) -> dict[str, dict[str, int]]:
+    names = ", ".join(f"entry.{name}" for name in FACETS)
+    counted: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for *kinds, count in database.execute(
+        f"SELECT {names}, count(*) FROM found JOIN entry ON entry.row = found.rowid"
+        f" WHERE found MATCH ? AND {where} GROUP BY {names}",
+        (expression, *values),
+    ):
+        for name, kind in zip(FACETS, kinds, strict=True):
+            counted[name][kind] += count
+    return {name: dict(counts.most_common()) for name, counts in counted.items()}
+
+
+def _ranked(
+    database: Connection,
+    plan: Plan,
+    expression: str,
+    where: str,
+    values: Sequence[Any],
+    wanted: int,
+) -> list[int]:
+    weights = ", ".join(map(str, WEIGHTS))
+    rows = database.execute(
+        f"SELECT row, score, {_COLUMNS} FROM (SELECT entry.row AS row,"
+        f" -bm25(found, {weights}) AS score FROM found JOIN entry ON entry.row = found.rowid"
+        f" WHERE found MATCH ? AND {where} ORDER BY bm25(found, {weights}), entry.row LIMIT ?)"
+        " JOIN found ON found.rowid = row",
+        (expression, *values, max(_CANDIDATES, wanted)),
+    )
+    candidates = [
+        Candidate(row, bm25, *(frozenset(column.split()) for column in columns))
+        for row, bm25, *columns in rows
+    ]
+    best = max((one.bm25 for one in candidates), default=0.0)
+    # What is beyond the first hundred keeps its place by BM25: pages must not change their order.
+    first = sorted(candidates[:_CANDIDATES], key=lambda one: (-score(plan, one, best), one.row))
+    return [one.row for one in (*first, *candidates[_CANDIDATES:])]
+
+
+def _shown(
+    database: Connection,
+    rows: Iterable[int],
+    plan: Plan,
+    known: Glossary,
+    languages: Sequence[str],
+) -> tuple[Hit, ...]:
+    hits = []
+    for row in rows:
+        card, texts = database.execute(
+            "SELECT entry.id, told.texts FROM entry JOIN told ON told.row = entry.row"
+            " WHERE entry.row = ?",
+            (row,),
+        ).fetchone()
+        hits.append(Hit(card, *snippets(msgspec.json.decode(texts), plan, known, languages)))
+    return tuple(hits)
+
+
+def _conditions(viewer: Viewer, filters: Filters) -> tuple[str, list[Any]]:
+    """What a viewer may see of what is wanted, in SQL with its values."""
+    parts, values = _sight(viewer)
+    for name in FACETS:
+        value = getattr(filters, name)
+        if value:
+            parts.append(f"entry.{name} = ?")
+            values.append(value)
+    if filters.language:
+        if filters.language not in LANGUAGES:
+            raise BadRequestData(f"language: one of {', '.join(LANGUAGES)}")
+        parts.append("entry.languages & ?")
+        values.append(1 << LANGUAGES.index(filters.language))  # type: ignore[arg-type]
+    if filters.size:
+        if filters.size not in SIZES:
+            raise BadRequestData(f"size: one of {', '.join(SIZES)}")
+        parts.append("entry.population >= ? AND entry.population < ?")
+        values += SIZES[filters.size]
+    if filters.level:
+        parts.append("entry.level >= ?")
+        values.append(filters.level)
+    for sign, amount in ((">=", filters.cost_from), ("<=", filters.cost_to)):
+        if amount is not None:
+            parts.append(f"entry.cost {sign} ?")
+            values.append(amount)
+    return " AND ".join(parts), values
+
+
+def _sight(viewer: Viewer) -> tuple[list[str], list[Any]]:
+    if viewer.admin:
+        return ["entry.whole"], []
+    doors = "('public', 'members')" if viewer.member else "('public')"
+    seen = f"entry.shown AND entry.door IN {doors}"
+    if not viewer.owners:
+        return [seen], []
+    owners = sorted(viewer.owners)
+    marks = ", ".join("?" * len(owners))
+    told = f"(entry.owner IN ({marks}) AND entry.whole OR entry.owner NOT IN ({marks}) AND {seen})"
+    return [told], [*owners, *owners]

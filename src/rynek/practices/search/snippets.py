@@ -1,0 +1,135 @@
+"""Titles and pieces of text with what was found marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from rynek.practices.search.glossary import Glossary
+from rynek.practices.search.index import kin_key
+from rynek.practices.search.plan import Plan
+from rynek.practices.search.stems import Language
+from rynek.practices.search.words import LANGUAGES, key, language_of, words
+
+__all__ = ["Piece", "Snippet", "snippets"]
+
+_BEFORE: Final = 60
+_LENGTH: Final = 220
+_MOST_CHARACTERS: Final = 20_000
+
+
+class Piece(NamedTuple):
+    """A piece of text, marked or not."""
+
+    text: str
+    marked: bool
+
+
+class Snippet(NamedTuple):
+    """A text in one language, in pieces that together are it."""
+
+    language: str
+    pieces: tuple[Piece, ...]
+
+
+class _Marks(NamedTuple):
+    language: str
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+
+def snippets(
+    texts: Mapping[str, Mapping[str, str]],
+    plan: Plan,
+    known: Glossary,
+    preferred: Iterable[str] = (),
+) -> tuple[Snippet, Snippet | None]:
+    """The title, and the piece of the other texts that has most marks.
+
+    Both are in the first of the `preferred` languages that has marks, else in any that has, else in
+    the first of them that there is.
+    """
+    order = list(dict.fromkeys([*(one for one in preferred if one in texts), *texts]))
+    titles = [_marked(one, texts[one]["title"], plan, known) for one in order if "title" in texts[one]]
+    bodies = [
+        _marked(one, text, plan, known)
+        for one in order
+        for part, text in texts[one].items()
+        if part != "title"
+    ]
+    title = titles[0] if titles else _Marks("", "", ())
+    chosen = max(bodies, key=_richness, default=None)
+    shown = _whole(title)
+    return shown, _cut(chosen) if chosen is not None and chosen.text else None
+
+
+def _richness(marks: _Marks) -> int:
+    return max((_within(marks.spans, start) for start, _ in marks.spans), default=0)
+
+
+def _within(spans: Iterable[tuple[int, int]], start: int) -> int:
+    return len({span for span in spans if start <= span[0] < start + _LENGTH - _BEFORE})
+
+
+def _marked(language: str, text: str, plan: Plan, known: Glossary) -> _Marks:
+    text = text[:_MOST_CHARACTERS]
+    code: Language = language if language in LANGUAGES else language_of(text)  # type: ignore[assignment]
+    row = list(words(text))
+    found = [key(word.text, code) for word in row]
+    keys = {one for wish in plan.wishes for one in wish.keys}
+    starts = tuple(one for wish in plan.wishes if wish.prefix for one in wish.keys)
+    alike = {one for wish in plan.wishes for one in wish.alike}
+    concepts = {name for wish in plan.wishes for name in wish.concepts}
+    marked = [
+        bool(one) and (one in keys or one.startswith(starts) or (bool(alike) and kin_key(one) in alike))
+        for one in found
+    ]
+    for mention in known.mentions(found, code) if concepts else ():
+        if concepts.intersection((mention.concept, *known.above(mention.concept))):
+            marked[mention.start : mention.end] = [True] * (mention.end - mention.start)
+    spans = tuple((word.start, word.end) for word, yes in zip(row, marked, strict=True) if yes)
+    return _Marks(language, text, spans)
+
+
+def _whole(marks: _Marks) -> Snippet:
+    return Snippet(marks.language, _pieces(marks, 0, len(marks.text)))
+
+
+def _cut(marks: _Marks) -> Snippet:
+    """About a line and a half around the richest place, at the ends of words."""
+    start = max(
+        (span[0] for span in marks.spans), key=lambda one: (_within(marks.spans, one), -one), default=0
+    )
+    start = max(0, start - _BEFORE)
+    if start:
+        start = _gap(marks.text, start, start + _BEFORE)
+    end = min(len(marks.text), start + _LENGTH)
+    if end < len(marks.text):
+        end = max(marks.text.rfind(" ", start + _LENGTH // 2, end), start + 1)
+    pieces = list(_pieces(marks, start, end))
+    if start:
+        pieces.insert(0, Piece("… ", False))
+    if end < len(marks.text):
+        pieces.append(Piece(" …", False))
+    return Snippet(marks.language, tuple(pieces))
+
+
+def _gap(text: str, start: int, end: int) -> int:
+    """Where the next word begins."""
+    gap = text.find(" ", start, end)
+    return gap + 1 if gap >= 0 else start
+
+
+def _pieces(marks: _Marks, start: int, end: int) -> tuple[Piece, ...]:
+    pieces = []
+    place = start
+    for a, b in marks.spans:
+        if a < place or b > end:
+            continue
+        if a > place:
+            pieces.append(Piece(marks.text[place:a], False))
+        pieces.append(Piece(marks.text[a:b], True))
+        place = b
+    if place < end:
+        pieces.append(Piece(marks.text[place:end], False))
+    return tuple(pieces)
