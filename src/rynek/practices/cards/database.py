@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -46,8 +46,9 @@ CREATE TABLE note(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 class Database:
     """One SQLite file; safe from several threads, and beside other processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, steps: Sequence[str] = MIGRATIONS) -> None:
         self._path = path
+        self._steps = steps
         self._lock = threading.RLock()
         self._database: Connection | None = None
         self._writing = False
@@ -70,7 +71,7 @@ class Database:
         with self._lock:
             try:
                 if self._database is None:
-                    self._database = _opened(self._path)
+                    self._database = _opened(self._path, self._steps)
                 yield self._database
             except Problem:
                 raise
@@ -112,11 +113,11 @@ def _rolled_back(database: Connection) -> None:
         _logger.debug("no transaction to roll back: %s", error)
 
 
-def _opened(path: Path) -> Connection:
+def _opened(path: Path, steps: Sequence[str]) -> Connection:
     database = connect(path, cache_kib=_CACHE_KIB)
     try:
-        set_aside(database, path, MIGRATIONS)
-        migrate(database, MIGRATIONS, FILE)
+        set_aside(database, path, steps)
+        migrate(database, steps, path.name)
     except BaseException:
         database.close()
         raise

@@ -1,0 +1,26 @@
+"""Search over practice cards, across six languages: FTS5 over stems and concepts.
+
+`SearchIndex.follow(cards)` brings the index up to date, `find` answers. Stems (`stems`), concepts of
+cities (`glossary`) and letters (`alphabets`) bring languages together; see docs/search.md.
+"""
+
+from rynek.practices.search.finding import MAX_LIMIT, SIZES, Filters, Found, Hit
+from rynek.practices.search.index import Entry
+from rynek.practices.search.query import MAX_QUERY
+from rynek.practices.search.snippets import Piece, Snippet
+from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concepts
+
+__all__ = [
+    "INDEX_FILE",
+    "MAX_LIMIT",
+    "MAX_QUERY",
+    "SIZES",
+    "Entry",
+    "Filters",
+    "Found",
+    "Hit",
+    "Piece",
+    "SearchIndex",
+    "Snippet",
+    "search_concepts",
+]

@@ -5,22 +5,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from rynek.base.errors import BadRequestData
 from rynek.base.sqlite import Connection
-from rynek.practices.search.glossary import Glossary, glossary
+from rynek.practices.cards import Viewer
+from rynek.practices.search.glossary import glossary
 from rynek.practices.search.index import FACETS
 from rynek.practices.search.mending import mended
 from rynek.practices.search.plan import Plan, expressions, planned
 from rynek.practices.search.query import parsed
 from rynek.practices.search.ranking import WEIGHTS, Candidate, score
-from rynek.practices.search.snippets import Snippet, snippets
+from rynek.practices.search.snippets import Marker, Snippet, snippets
 from rynek.practices.search.words import LANGUAGES
 
-__all__ = ["MAX_LIMIT", "MAX_OFFSET", "SIZES", "Filters", "Found", "Hit", "Viewer", "find"]
+__all__ = ["MAX_LIMIT", "MAX_OFFSET", "SIZES", "Filters", "Found", "Hit", "find"]
 
 MAX_LIMIT: Final = 100
 MAX_OFFSET: Final = 10_000
@@ -34,18 +35,13 @@ SIZES: Final = {
     "metropolis": (1_000_000, 1 << 40),
 }
 """Sizes of cities: people from, to (not with it)."""
+# So many of the newest that match are counted and ranked.
+MOST: Final = 2_000
 _COLUMNS: Final = "found.title, found.body, found.meant, found.within, found.above, found.alike"
 
 
-class Viewer(Protocol):
-    """Who looks: `member` has a token, `owners` are the tenants it may write for, `admin` all."""
-
-    @property
-    def member(self) -> bool: ...
-    @property
-    def owners(self) -> frozenset[str]: ...
-    @property
-    def admin(self) -> bool: ...
+# The index first: SQLite would else sort what it need not.
+_FROM: Final = "FROM found CROSS JOIN entry ON entry.row = found.rowid"
 
 
 class Filters(msgspec.Struct, frozen=True):
@@ -75,7 +71,8 @@ class Hit(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """`total` cards match, `facets` says how many of them have which value, `hits` are a page of them.
 
-    `matching` says of how many words: all, most, any. `mended` are words that no card has, for which
+    Of more than `MOST` the newest are counted and ranked, and `more` is true. `matching` says how
+    many words of the query they have: all, most, any. `mended` are words that no card has, for which
     similar ones were looked for.
     """
 
@@ -84,6 +81,7 @@ class Found(msgspec.Struct, frozen=True):
     facets: dict[str, dict[str, int]]
     matching: str
     mended: tuple[str, ...] = ()
+    more: bool = False
 
 
 def find(
@@ -118,11 +116,17 @@ def find(
     if not expression:
         return Found(0, (), {name: {} for name in FACETS}, "all")
     facets = _facets(database, expression, where, values)
-    rows = _ranked(database, plan, expression, where, values, offset + limit)
-    page = rows[offset : offset + limit]
-    again = tuple(term.text for term in query.terms if term.mended)
     total = sum(facets[FACETS[0]].values())
-    return Found(total, _shown(database, page, plan, known, languages), facets, matching, again)
+    rows: list[int] = []
+    if total >= MOST:
+        # So many have it in their text: those that have it in their title are enough to choose from.
+        narrow = f"{{title meant}} : ({expression})"
+        rows = _ranked(database, plan, narrow, where, values, offset + limit)
+    if len(rows) < offset + limit:
+        rows = _ranked(database, plan, expression, where, values, offset + limit)
+    again = tuple(term.text for term in query.terms if term.mended)
+    shown = _shown(database, rows[offset : offset + limit], Marker(plan, known), languages)
+    return Found(total, shown, facets, matching, again, total >= MOST)
 
 
 def _expression(
@@ -142,8 +146,7 @@ def _matches(
 ) -> int:
     """How many visible entries match, counted up to `most`."""
     row = database.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM found JOIN entry ON entry.row = found.rowid"
-        f" WHERE found MATCH ? AND {where} LIMIT ?)",
+        f"SELECT count(*) FROM (SELECT 1 {_FROM} WHERE found MATCH ? AND {where} LIMIT ?)",
         (expression, *values, most),
     ).fetchone()
     return int(row[0])
@@ -152,15 +155,17 @@ def _matches(
 def _facets(
     database: Connection, expression: str, where: str, values: Sequence[Any]
 ) -> dict[str, dict[str, int]]:
-    names = ", ".join(f"entry.{name}" for name in FACETS)
+    rows = database.execute(
+        f"SELECT entry.kind {_FROM} WHERE found MATCH ? AND {where}"
+        " ORDER BY found.rowid DESC LIMIT ?",
+        (expression, *values, MOST),
+    )
+    kinds = Counter(kind for (kind,) in rows)
     counted: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
-    for *kinds, count in database.execute(
-        f"SELECT {names}, count(*) FROM found JOIN entry ON entry.row = found.rowid"
-        f" WHERE found MATCH ? AND {where} GROUP BY {names}",
-        (expression, *values),
-    ):
-        for name, kind in zip(FACETS, kinds, strict=True):
-            counted[name][kind] += count
+    for kind, count in kinds.items():
+        told = database.execute(f"SELECT {', '.join(FACETS)} FROM kind WHERE kind = ?", (kind,))
+        for name, value in zip(FACETS, told.fetchone(), strict=True):
+            counted[name][value] += count
     return {name: dict(counts.most_common()) for name, counts in counted.items()}
 
 
@@ -174,15 +179,14 @@ def _ranked(
 ) -> list[int]:
     weights = ", ".join(map(str, WEIGHTS))
     rows = database.execute(
-        f"SELECT row, score, {_COLUMNS} FROM (SELECT entry.row AS row,"
-        f" -bm25(found, {weights}) AS score FROM found JOIN entry ON entry.row = found.rowid"
-        f" WHERE found MATCH ? AND {where} ORDER BY bm25(found, {weights}), entry.row LIMIT ?)"
-        " JOIN found ON found.rowid = row",
-        (expression, *values, max(_CANDIDATES, wanted)),
+        f"SELECT best.row, best.score, {_COLUMNS} FROM (SELECT * FROM (SELECT entry.row AS row,"
+        f" -bm25(found, {weights}) AS score {_FROM} WHERE found MATCH ? AND {where}"
+        " ORDER BY found.rowid DESC LIMIT ?) ORDER BY score DESC, row LIMIT ?) AS best"
+        " CROSS JOIN found ON found.rowid = best.row ORDER BY best.score DESC, best.row",
+        (expression, *values, MOST, max(_CANDIDATES, wanted)),
     )
     candidates = [
-        Candidate(row, bm25, *(frozenset(column.split()) for column in columns))
-        for row, bm25, *columns in rows
+        Candidate(row, bm25, *(f" {column} " for column in columns)) for row, bm25, *columns in rows
     ]
     best = max((one.bm25 for one in candidates), default=0.0)
     # What is beyond the first hundred keeps its place by BM25: pages must not change their order.
@@ -191,11 +195,7 @@ def _ranked(
 
 
 def _shown(
-    database: Connection,
-    rows: Iterable[int],
-    plan: Plan,
-    known: Glossary,
-    languages: Sequence[str],
+    database: Connection, rows: Iterable[int], marker: Marker, languages: Sequence[str]
 ) -> tuple[Hit, ...]:
     hits = []
     for row in rows:
@@ -204,7 +204,7 @@ def _shown(
             " WHERE entry.row = ?",
             (row,),
         ).fetchone()
-        hits.append(Hit(card, *snippets(msgspec.json.decode(texts), plan, known, languages)))
+        hits.append(Hit(card, *snippets(msgspec.json.decode(texts), marker, languages)))
     return tuple(hits)
 
 
@@ -237,13 +237,12 @@ def _conditions(viewer: Viewer, filters: Filters) -> tuple[str, list[Any]]:
 
 
 def _sight(viewer: Viewer) -> tuple[list[str], list[Any]]:
+    """`Viewer.passes` in SQL."""
     if viewer.admin:
-        return ["entry.whole"], []
+        return ["1"], []
     doors = "('public', 'members')" if viewer.member else "('public')"
-    seen = f"entry.shown AND entry.door IN {doors}"
-    if not viewer.owners:
+    seen = f"entry.door IN {doors}"
+    owners = sorted(viewer.owners - {""})
+    if not owners:
         return [seen], []
-    owners = sorted(viewer.owners)
-    marks = ", ".join("?" * len(owners))
-    told = f"(entry.owner IN ({marks}) AND entry.whole OR entry.owner NOT IN ({marks}) AND {seen})"
-    return [told], [*owners, *owners]
+    return [f"({seen} OR entry.owner IN ({', '.join('?' * len(owners))}))"], list(owners)

@@ -13,8 +13,8 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from rynek.practices.search.alphabets import to_latin
-from rynek.practices.search.words import LANGUAGES, key, words
 from rynek.practices.search.stems import Language
+from rynek.practices.search.words import LANGUAGES, key, words
 
 __all__ = ["Concept", "Glossary", "Mention", "glossary"]
 

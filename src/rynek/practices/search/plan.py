@@ -108,7 +108,9 @@ def _joined(plan: Plan, ways: Iterable[str]) -> str:
 
 
 def _phrases(terms: Sequence[Term]) -> Iterator[str]:
-    for _, group in groupby((term for term in terms if term.phrase and not term.without), key=_group):
+    for _, group in groupby(
+        (term for term in terms if term.phrase and not term.without), key=_group
+    ):
         yield _row(list(group))
 
 

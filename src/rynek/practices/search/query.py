@@ -66,8 +66,10 @@ def parsed(text: str, known: Glossary, language: Language | None = None) -> Quer
         if not loose or open_group is None:
             number += 1
             open_group = (number, loose) if loose else None
-        for word in words(piece["phrase"] if phrase else piece["words"]):
-            terms.append(Term(word.text, _keys(word, language), number, phrase, without))
+        terms += [
+            Term(word.text, _keys(word, language), number, phrase, without)
+            for word in words(piece["phrase"] if phrase else piece["words"])
+        ]
     kept = [term for term in terms if any(term.keys.values())] or terms
     if len(kept) > MAX_WORDS:
         raise BadRequestData(f"q: at most {MAX_WORDS} words, these are {len(kept)}")

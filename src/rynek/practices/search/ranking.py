@@ -23,16 +23,16 @@ _TOGETHER: Final = 0.25
 
 
 class Candidate(NamedTuple):
-    """A row that matches: its BM25 (greater is better) and its columns as sets of keys."""
+    """A row that matches: its BM25 (greater is better) and its columns, a space around each key."""
 
     row: int
     bm25: float
-    title: frozenset[str]
-    body: frozenset[str]
-    meant: frozenset[str]
-    within: frozenset[str]
-    above: frozenset[str]
-    alike: frozenset[str]
+    title: str
+    body: str
+    meant: str
+    within: str
+    above: str
+    alike: str
 
 
 def score(plan: Plan, candidate: Candidate, best: float) -> float:
@@ -45,12 +45,12 @@ def score(plan: Plan, candidate: Candidate, best: float) -> float:
 def _met(wish: Wish, candidate: Candidate) -> float:
     ways = [0.0]
     for key in wish.keys:
-        if key in candidate.title:
+        if f" {key} " in candidate.title:
             ways.append(_TITLE)
-        elif key in candidate.body:
+        elif f" {key} " in candidate.body:
             ways.append(_TEXT)
     ways.append(_met_as(wish.concepts, candidate))
-    if any(one in candidate.alike for one in wish.alike):
+    if any(f" {one} " in candidate.alike for one in wish.alike):
         ways.append(_ALIKE)
     return max(ways)
 
@@ -58,7 +58,7 @@ def _met(wish: Wish, candidate: Candidate) -> float:
 def _met_as(concepts: Mapping[str, int], candidate: Candidate) -> float:
     best = 0.0
     for name, size in concepts.items():
-        key = concept_key(name)
+        key = f" {concept_key(name)} "
         more = _TOGETHER if size > 1 else 0.0
         if key in candidate.meant:
             best = max(best, _TITLE + more)

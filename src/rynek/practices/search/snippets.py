@@ -9,9 +9,9 @@ from rynek.practices.search.glossary import Glossary
 from rynek.practices.search.index import kin_key
 from rynek.practices.search.plan import Plan
 from rynek.practices.search.stems import Language
-from rynek.practices.search.words import LANGUAGES, key, language_of, words
+from rynek.practices.search.words import LANGUAGES, language_of, read
 
-__all__ = ["Piece", "Snippet", "snippets"]
+__all__ = ["Marker", "Piece", "Snippet", "snippets"]
 
 _BEFORE: Final = 60
 _LENGTH: Final = 220
@@ -39,10 +39,7 @@ class _Marks(NamedTuple):
 
 
 def snippets(
-    texts: Mapping[str, Mapping[str, str]],
-    plan: Plan,
-    known: Glossary,
-    preferred: Iterable[str] = (),
+    texts: Mapping[str, Mapping[str, str]], marker: Marker, preferred: Iterable[str] = ()
 ) -> tuple[Snippet, Snippet | None]:
     """The title, and the piece of the other texts that has most marks.
 
@@ -50,9 +47,9 @@ def snippets(
     the first of them that there is.
     """
     order = list(dict.fromkeys([*(one for one in preferred if one in texts), *texts]))
-    titles = [_marked(one, texts[one]["title"], plan, known) for one in order if "title" in texts[one]]
+    titles = [marker.marked(one, texts[one]["title"]) for one in order if "title" in texts[one]]
     bodies = [
-        _marked(one, text, plan, known)
+        marker.marked(one, text)
         for one in order
         for part, text in texts[one].items()
         if part != "title"
@@ -71,24 +68,40 @@ def _within(spans: Iterable[tuple[int, int]], start: int) -> int:
     return len({span for span in spans if start <= span[0] < start + _LENGTH - _BEFORE})
 
 
-def _marked(language: str, text: str, plan: Plan, known: Glossary) -> _Marks:
-    text = text[:_MOST_CHARACTERS]
-    code: Language = language if language in LANGUAGES else language_of(text)  # type: ignore[assignment]
-    row = list(words(text))
-    found = [key(word.text, code) for word in row]
-    keys = {one for wish in plan.wishes for one in wish.keys}
-    starts = tuple(one for wish in plan.wishes if wish.prefix for one in wish.keys)
-    alike = {one for wish in plan.wishes for one in wish.alike}
-    concepts = {name for wish in plan.wishes for name in wish.concepts}
-    marked = [
-        bool(one) and (one in keys or one.startswith(starts) or (bool(alike) and kin_key(one) in alike))
-        for one in found
-    ]
-    for mention in known.mentions(found, code) if concepts else ():
-        if concepts.intersection((mention.concept, *known.above(mention.concept))):
-            marked[mention.start : mention.end] = [True] * (mention.end - mention.start)
-    spans = tuple((word.start, word.end) for word, yes in zip(row, marked, strict=True) if yes)
-    return _Marks(language, text, spans)
+class Marker:
+    """Tells of each word of a text whether it was looked for."""
+
+    def __init__(self, plan: Plan, known: Glossary) -> None:
+        self._known = known
+        self._keys = {one for wish in plan.wishes for one in wish.keys}
+        self._starts = tuple(one for wish in plan.wishes if wish.prefix for one in wish.keys)
+        self._alike = {one for wish in plan.wishes for one in wish.alike}
+        self._concepts = {name for wish in plan.wishes for name in wish.concepts}
+        self._told: dict[str, bool] = {"": False}
+        self._meant: dict[str, bool] = {}
+
+    def marked(self, language: str, text: str) -> _Marks:
+        """A text with where the words stand that were looked for, alone or as part of a name."""
+        text = text[:_MOST_CHARACTERS]
+        code: Language = language if language in LANGUAGES else language_of(text)  # type: ignore[assignment]
+        found, spans = read(text, code)
+        marked = [self._told[one] if one in self._told else self._look(one) for one in found]
+        for mention in self._known.mentions(found, code) if self._concepts else ():
+            if self._means(mention.concept):
+                marked[mention.start : mention.end] = [True] * (mention.end - mention.start)
+        shown = tuple(span for span, yes in zip(spans, marked, strict=True) if yes)
+        return _Marks(language, text, shown)
+
+    def _look(self, one: str) -> bool:
+        told = one in self._keys or one.startswith(self._starts)
+        self._told[one] = told or (bool(self._alike) and kin_key(one) in self._alike)
+        return self._told[one]
+
+    def _means(self, concept: str) -> bool:
+        if concept not in self._meant:
+            names = (concept, *self._known.above(concept))
+            self._meant[concept] = not self._concepts.isdisjoint(names)
+        return self._meant[concept]
 
 
 def _whole(marks: _Marks) -> Snippet:
@@ -98,7 +111,9 @@ def _whole(marks: _Marks) -> Snippet:
 def _cut(marks: _Marks) -> Snippet:
     """About a line and a half around the richest place, at the ends of words."""
     start = max(
-        (span[0] for span in marks.spans), key=lambda one: (_within(marks.spans, one), -one), default=0
+        (span[0] for span in marks.spans),
+        key=lambda one: (_within(marks.spans, one), -one),
+        default=0,
     )
     start = max(0, start - _BEFORE)
     if start:

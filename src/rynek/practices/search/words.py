@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, get_args
 from rynek.practices.search.alphabets import Cyrillic, is_cyrillic, to_cyrillic, to_latin
 from rynek.practices.search.stems import Language, stem
 
-__all__ = ["LANGUAGES", "Word", "folded", "key", "keys", "kin", "language_of", "words"]
+__all__ = ["LANGUAGES", "Word", "folded", "key", "keys", "kin", "language_of", "read", "words"]
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 _CYRILLIC: Final[tuple[Cyrillic, ...]] = get_args(Cyrillic)
@@ -35,10 +35,24 @@ class Word(NamedTuple):
 def words(text: str) -> Iterator[Word]:
     """The words of a text in their order."""
     for found in _WORD.finditer(text):
-        plain = unicodedata.normalize("NFKC", found[0]).casefold()
-        plain = plain.removesuffix("'s").removesuffix("’s").translate(_APOSTROPHES)
-        if plain:
-            yield Word(plain[:_LONGEST], found.start(), found.end())
+        if plain := _plain(found[0]):
+            yield Word(plain, found.start(), found.end())
+
+
+def read(text: str, language: Language) -> tuple[list[str], list[tuple[int, int]]]:
+    """The keys of a text's words in their order, "" for those without weight, and where each stands."""
+    found = list(_WORD.finditer(text))
+    return [_key_as_read(each[0], language) for each in found], [each.span() for each in found]
+
+
+@lru_cache(maxsize=1 << 17)
+def _key_as_read(raw: str, language: Language) -> str:
+    return key(plain, language) if (plain := _plain(raw)) else ""
+
+
+def _plain(raw: str) -> str:
+    plain = unicodedata.normalize("NFKC", raw).casefold()
+    return plain.removesuffix("'s").removesuffix("’s").translate(_APOSTROPHES)[:_LONGEST]
 
 
 def folded(text: str) -> str:
@@ -47,7 +61,6 @@ def folded(text: str) -> str:
     return "".join(one for one in text if not unicodedata.combining(one))
 
 
-@lru_cache(maxsize=1 << 17)
 def key(word: str, language: Language) -> str:
     """What the forms of a word have in common, in plain Latin letters; "" for a word of no weight
     (a preposition, an article).
@@ -145,7 +158,6 @@ _KIN: Final = (
 )
 
 
-@lru_cache(maxsize=1 << 17)
 def kin(one: str) -> str:
     """A coarser key, the same for words that languages share: kontener, kontejner, container.
 
@@ -164,35 +176,401 @@ def kin(one: str) -> str:
 # Words that stand in every text. They are left out of index and questions alike.
 STOP: Final[dict[Language, frozenset[str]]] = {
     "en": frozenset(
-        "a an the and or of in on at to for from by with as is are was were be been it its this that"
-        " these those which who what how not no than then so into about our their his her we you"
-        " they has have had do does did will would can may also".split()
+        [
+            "a",
+            "an",
+            "the",
+            "and",
+            "or",
+            "of",
+            "in",
+            "on",
+            "at",
+            "to",
+            "for",
+            "from",
+            "by",
+            "with",
+            "as",
+            "is",
+            "are",
+            "was",
+            "were",
+            "be",
+            "been",
+            "it",
+            "its",
+            "this",
+            "that",
+            "these",
+            "those",
+            "which",
+            "who",
+            "what",
+            "how",
+            "not",
+            "no",
+            "than",
+            "then",
+            "so",
+            "into",
+            "about",
+            "our",
+            "their",
+            "his",
+            "her",
+            "we",
+            "you",
+            "they",
+            "has",
+            "have",
+            "had",
+            "do",
+            "does",
+            "did",
+            "will",
+            "would",
+            "can",
+            "may",
+            "also",
+        ]
     ),
     "pl": frozenset(
-        "i a w we z ze na do od o u za po pod przed przy przez dla nad bez oraz lub albo ale że aby by"
-        " się jest są był była było były nie to ten ta te tej tego tym tych jak jako który która"
-        " które których co czy już tylko także też ich jego jej".split()
+        [
+            "i",
+            "a",
+            "w",
+            "we",
+            "z",
+            "ze",
+            "na",
+            "do",
+            "od",
+            "o",
+            "u",
+            "za",
+            "po",
+            "pod",
+            "przed",
+            "przy",
+            "przez",
+            "dla",
+            "nad",
+            "bez",
+            "oraz",
+            "lub",
+            "albo",
+            "ale",
+            "że",
+            "aby",
+            "by",
+            "się",
+            "jest",
+            "są",
+            "był",
+            "była",
+            "było",
+            "były",
+            "nie",
+            "to",
+            "ten",
+            "ta",
+            "te",
+            "tej",
+            "tego",
+            "tym",
+            "tych",
+            "jak",
+            "jako",
+            "który",
+            "która",
+            "które",
+            "których",
+            "co",
+            "czy",
+            "już",
+            "tylko",
+            "także",
+            "też",
+            "ich",
+            "jego",
+            "jej",
+        ]
     ),
     "cs": frozenset(
-        "a i v ve z ze na do od o u za po pod před při pro nad bez nebo ale že aby by se si je jsou byl"
-        " byla bylo byly ne to ten ta ty té toho tom těch jak jako který která které kterých co již"
-        " jen také k ke s jejich jeho její".split()
+        [
+            "a",
+            "i",
+            "v",
+            "ve",
+            "z",
+            "ze",
+            "na",
+            "do",
+            "od",
+            "o",
+            "u",
+            "za",
+            "po",
+            "pod",
+            "před",
+            "při",
+            "pro",
+            "nad",
+            "bez",
+            "nebo",
+            "ale",
+            "že",
+            "aby",
+            "by",
+            "se",
+            "si",
+            "je",
+            "jsou",
+            "byl",
+            "byla",
+            "bylo",
+            "byly",
+            "ne",
+            "to",
+            "ten",
+            "ta",
+            "ty",
+            "té",
+            "toho",
+            "tom",
+            "těch",
+            "jak",
+            "jako",
+            "který",
+            "která",
+            "které",
+            "kterých",
+            "co",
+            "již",
+            "jen",
+            "také",
+            "k",
+            "ke",
+            "s",
+            "jejich",
+            "jeho",
+            "její",
+        ]
     ),
     "bg": frozenset(
-        "и а в във с със на до от о у за по под пред при през над без или но че да се си е са беше бе"
-        " бяха не то този тази тези това как като който която което които какво вече само също"
-        " им му ѝ к ще".split()
+        [
+            "и",
+            "а",
+            "в",
+            "във",
+            "с",
+            "със",
+            "на",
+            "до",
+            "от",
+            "о",
+            "у",
+            "за",
+            "по",
+            "под",
+            "пред",
+            "при",
+            "през",
+            "над",
+            "без",
+            "или",
+            "но",
+            "че",
+            "да",
+            "се",
+            "си",
+            "е",
+            "са",
+            "беше",
+            "бе",
+            "бяха",
+            "не",
+            "то",
+            "този",
+            "тази",
+            "тези",
+            "това",
+            "как",
+            "като",
+            "който",
+            "която",
+            "което",
+            "които",
+            "какво",
+            "вече",
+            "само",
+            "също",
+            "им",
+            "му",
+            "ѝ",
+            "к",
+            "ще",
+        ]
     ),
     "uk": frozenset(
-        "і й та а в у з зі із на до від о за по під перед при через для над без або але що щоб б би"
-        " є був була було були не то цей ця ці це цього як який яка яке які яких чи вже лише також"
-        " їх його її к про".split()
+        [
+            "і",
+            "й",
+            "та",
+            "а",
+            "в",
+            "у",
+            "з",
+            "зі",
+            "із",
+            "на",
+            "до",
+            "від",
+            "о",
+            "за",
+            "по",
+            "під",
+            "перед",
+            "при",
+            "через",
+            "для",
+            "над",
+            "без",
+            "або",
+            "але",
+            "що",
+            "щоб",
+            "б",
+            "би",
+            "є",
+            "був",
+            "була",
+            "було",
+            "були",
+            "не",
+            "то",
+            "цей",
+            "ця",
+            "ці",
+            "це",
+            "цього",
+            "як",
+            "який",
+            "яка",
+            "яке",
+            "які",
+            "яких",
+            "чи",
+            "вже",
+            "лише",
+            "також",
+            "їх",
+            "його",
+            "її",
+            "к",
+            "про",
+        ]
     ),
     "sr": frozenset(
-        "и а у с са на до од о за по под пред при кроз над без или али да се је су био била било били"
-        " не то тај та те тога тим како као који која које којих шта већ само такође њих његов њен"
-        " к ка из i a u s sa na do od o za po pod pred pri kroz nad bez ili ali da se je su bio bila"
-        " bilo bili ne to taj ta te toga tim kako kao koji koja koje kojih šta već samo takođe k ka"
-        " iz".split()
+        [
+            "и",
+            "а",
+            "у",
+            "с",
+            "са",
+            "на",
+            "до",
+            "од",
+            "о",
+            "за",
+            "по",
+            "под",
+            "пред",
+            "при",
+            "кроз",
+            "над",
+            "без",
+            "или",
+            "али",
+            "да",
+            "се",
+            "је",
+            "су",
+            "био",
+            "била",
+            "било",
+            "били",
+            "не",
+            "то",
+            "тај",
+            "та",
+            "те",
+            "тога",
+            "тим",
+            "како",
+            "као",
+            "који",
+            "која",
+            "које",
+            "којих",
+            "шта",
+            "већ",
+            "само",
+            "такође",
+            "њих",
+            "његов",
+            "њен",
+            "к",
+            "ка",
+            "из",
+            "i",
+            "a",
+            "u",
+            "s",
+            "sa",
+            "na",
+            "do",
+            "od",
+            "o",
+            "za",
+            "po",
+            "pod",
+            "pred",
+            "pri",
+            "kroz",
+            "nad",
+            "bez",
+            "ili",
+            "ali",
+            "da",
+            "se",
+            "je",
+            "su",
+            "bio",
+            "bila",
+            "bilo",
+            "bili",
+            "ne",
+            "to",
+            "taj",
+            "ta",
+            "te",
+            "toga",
+            "tim",
+            "kako",
+            "kao",
+            "koji",
+            "koja",
+            "koje",
+            "kojih",
+            "šta",
+            "već",
+            "samo",
+            "takođe",
+            "k",
+            "ka",
+            "iz",
+        ]
     ),
 }

@@ -1,0 +1,198 @@
+"""The index of a data folder: a file beside the cards, made of them, brought up to date before it
+answers.
+
+It follows the cards by a durable cursor, kept in the transaction that indexes: a crash loses nothing
+and indexes nothing twice. Where the file is lost, damaged or of another format, it is made again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from rynek.base.sqlite import Connection
+from rynek.practices.cards import EVERYBODY, Cards, Change, Viewer, spoken
+from rynek.practices.cards.database import Database
+from rynek.practices.search.finding import Filters, Found, find
+from rynek.practices.search.glossary import glossary
+from rynek.practices.search.index import (
+    FORMAT,
+    MIGRATIONS,
+    Entry,
+    clear,
+    put,
+    remove,
+    set_state,
+    state,
+)
+
+__all__ = ["INDEX_FILE", "SearchIndex", "search_concepts"]
+
+_logger = logging.getLogger(__name__)
+INDEX_FILE: Final = "practices-search.db"
+_BATCH: Final = 200
+# So many cards are caught up with inside a question; more wait for the next ones, or for `rebuild`.
+_AT_ONCE: Final = 1_000
+
+
+class SearchIndex:
+    """Full text over practice cards; safe from several threads, and beside other processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = Database(path, MIGRATIONS)
+        self._following = threading.Lock()
+        self._ready = False
+
+    def find(
+        self,
+        text: str,
+        viewer: Viewer = EVERYBODY,
+        filters: Filters | None = None,
+        *,
+        languages: Sequence[str] = (),
+        offset: int = 0,
+        limit: int = 20,
+    ) -> Found:
+        """The cards that `viewer` may see and `text` names, the best first; see `finding.find`."""
+        self._prepare()
+        with self._database.reading() as database:
+            return find(
+                database, text, viewer, filters, languages=languages, offset=offset, limit=limit
+            )
+
+    def follow(self, cards: Cards, most: int = _AT_ONCE) -> int:
+        """Index what changed since last time, `most` cards of it; how many are still to come."""
+        self._prepare()
+        with self._following:
+            last = cards.last_seq()
+            with self._database.reading() as database:
+                since = _cursor(database, "seq")
+            if since > last:
+                # The cards were restored from an older backup.
+                self.forget()
+                since = 0
+            done = 0
+            while since < last and done < most:
+                changes = cards.changes(since, _BATCH)
+                if not changes:
+                    break
+                since = changes[-1].seq
+                done += len(changes)
+                with self._database.writing() as database:
+                    for change in changes:
+                        _take(database, change, cards)
+                    set_state(database, "seq", str(since))
+            self._follow_answers(cards)
+            return max(0, last - since)
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Index cards in one durable transaction, each in place of what was there."""
+        self._prepare()
+        with self._database.writing() as database:
+            put(database, entries)
+
+    def remove(self, card_id: str) -> None:
+        """Take a card out of the index."""
+        self._prepare()
+        with self._database.writing() as database:
+            remove(database, card_id)
+
+    def rebuild(self, entries: Iterable[Entry]) -> None:
+        """Begin anew with these cards, some thousand in a transaction."""
+        self.forget()
+        waiting = iter(entries)
+        while batch := list(islice(waiting, 10 * _BATCH)):
+            self.put(batch)
+
+    def forget(self) -> None:
+        """Empty the index; `follow` fills it again."""
+        with self._database.writing() as database:
+            clear(database)
+            set_state(database, "format", FORMAT)
+        self._ready = True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _prepare(self) -> None:
+        if self._ready:
+            return
+        with self._database.reading() as database:
+            current = state(database, "format") == FORMAT
+        if not current:
+            self.forget()
+        self._ready = True
+
+    def _follow_answers(self, cards: Cards) -> None:
+        """A new answer may change the level of evidence without the card."""
+        with self._database.reading() as database:
+            since = _cursor(database, "answers")
+        newer = cards.answers.newer(since + 1)
+        if not newer:
+            return
+        with self._database.writing() as database:
+            for card_id, _ in newer:
+                database.execute(
+                    "UPDATE entry SET level = ? WHERE id = ? AND answered",
+                    (_level(cards, card_id), card_id),
+                )
+            set_state(database, "answers", str(max(at for _, at in newer)))
+
+
+def _cursor(database: Connection, name: str) -> int:
+    return int(state(database, name) or 0)
+
+
+def _take(database: Connection, change: Change, cards: Cards) -> None:
+    if change.seen is None:
+        remove(database, change.id)
+        return
+    put(database, [_entry(change, cards)])
+
+
+def _entry(change: Change, cards: Cards) -> Entry:
+    assert change.seen is not None
+    card = change.seen.card
+    city = card.city
+    # Of a card without its city's name the questions are not shown, so nor is what they came to.
+    answered = bool(card.questions)
+    return Entry(
+        id=change.id,
+        texts=spoken(change.seen),
+        door=change.door,
+        owner=change.owner,
+        theme=card.theme,
+        cluster=card.cluster,
+        verdict=card.verdict.outcome,
+        status=card.status,
+        country=city.country if city else "",
+        answered=answered,
+        level=_level(cards, change.id) if answered else 0,
+        population=city.population if city else None,
+    )
+
+
+def _level(cards: Cards, card_id: str) -> int:
+    """The best level of evidence among a card's answers; 0 without one."""
+    levels = [
+        _number(result.document.get("level")) for result in cards.answers.all(card_id).values()
+    ]
+    return max(levels, default=0)
+
+
+def _number(level: Any) -> int:
+    return level if isinstance(level, int) and 0 < level < 6 else 0
+
+
+def search_concepts() -> dict[str, dict[str, tuple[str, ...]]]:
+    """The glossary: concept → language → its words."""
+    return {
+        concept.name: {str(language): words for language, words in concept.words.items()}
+        for concept in glossary().concepts.values()
+    }
