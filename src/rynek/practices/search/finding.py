@@ -105,8 +105,8 @@ def find(
     known = glossary()
     query = parsed(text, known)
 
-    def visible(one: str) -> bool:
-        return _matches(database, f'"{one}"', where, values, 1) > 0
+    def visible(expression: str) -> bool:
+        return _matches(database, expression, where, values, 1) > 0
 
     if query.wanted:
         query = mended(query, database, known, visible)
@@ -220,7 +220,7 @@ def _conditions(viewer: Viewer, filters: Filters) -> tuple[str, list[Any]]:
         if filters.language not in LANGUAGES:
             raise BadRequestData(f"language: one of {', '.join(LANGUAGES)}")
         parts.append("entry.languages & ?")
-        values.append(1 << LANGUAGES.index(filters.language))  # type: ignore[arg-type]
+        values.append(1 << LANGUAGES.index(filters.language))
     if filters.size:
         if filters.size not in SIZES:
             raise BadRequestData(f"size: one of {', '.join(SIZES)}")

@@ -158,9 +158,9 @@ def put(database: Connection, entries: Iterable[Entry]) -> None:
         keys = _Keys()
         for language, parts in entry.texts.items():
             for part, text in parts.items():
-                code: Language = language if language in LANGUAGES else language_of(text)  # type: ignore[assignment]
+                code: Language = language if language in LANGUAGES else language_of(text)
                 keys.add(text, code, known, title=part == "title")
-        told = sum(1 << LANGUAGES.index(code) for code in LANGUAGES if code in entry.texts)  # type: ignore[arg-type]
+        told = sum(1 << LANGUAGES.index(code) for code in LANGUAGES if code in entry.texts)
         kinds = (entry.theme, entry.cluster, entry.verdict, entry.status, entry.country)
         database.execute(
             f"INSERT OR IGNORE INTO kind({', '.join(FACETS)}) VALUES(?, ?, ?, ?, ?)", kinds

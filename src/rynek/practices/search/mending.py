@@ -39,7 +39,8 @@ def mended(
     query: Query, database: Connection, known: Glossary, visible: Callable[[str], bool]
 ) -> Query:
     """The query with words that no entry and no concept has in place of them the nearest key that a
-    visible entry has (`visible` says so) or the glossary. The same query where nothing is near.
+    visible entry has or the glossary; `visible` says whether any such entry matches an expression.
+    The same query where nothing is near.
     """
     named = {place for start, end, _ in query.concepts for place in range(start, end)}
     terms = [
@@ -54,7 +55,10 @@ def mended(
 def _mended(
     term: Term, database: Connection, known: Glossary, visible: Callable[[str], bool]
 ) -> Term:
-    if any(visible(one) for one in term.keys.values()):
+    if any(visible(f'"{one}"') for one in term.keys.values()):
+        return term
+    begun = [f'"{one}"*' for one in term.keys.values() if len(one) >= _SHORTEST]
+    if begun and visible(" OR ".join(begun)):
         return term
     keys: dict[Language, str] = {}
     nearest = 3
@@ -66,7 +70,7 @@ def _mended(
             apart = distance(one, candidate, most)
             if apart > min(most, nearest):
                 continue
-            if not (known.knows(candidate, language) or visible(candidate)):
+            if not (known.knows(candidate, language) or visible(f'"{candidate}"')):
                 continue
             if apart < nearest:
                 keys, nearest = {}, apart

@@ -8,8 +8,9 @@ from itertools import combinations, groupby
 from typing import Final, NamedTuple
 
 from rynek.base.sqlite import Connection
+from rynek.practices.search.glossary import glossary
 from rynek.practices.search.index import concept_key, kin_key
-from rynek.practices.search.query import Query, Term
+from rynek.practices.search.query import Query, Term, with_concepts
 
 __all__ = ["Plan", "Wish", "expressions", "planned"]
 
@@ -32,7 +33,8 @@ class Wish(NamedTuple):
     def expression(self) -> str:
         """What matches it."""
         names = [concept_key(name) for name in self.concepts]
-        keys = [_quoted(one) + ("*" if self.prefix else "") for one in self.keys]
+        # Of a word that nobody has, what begins with it.
+        keys = [_quoted(one) + ("*" if self.prefix and len(one) >= 4 else "") for one in self.keys]
         return "(" + " OR ".join([*keys, *map(_quoted, (*names, *self.alike))]) + ")"
 
 
@@ -53,7 +55,8 @@ def planned(query: Query, database: Connection, entries: int) -> Plan:
         concepts = {
             name: end - start for start, end, name in query.concepts if start <= place < end
         }
-        wishes.append(_wish(term, concepts, database, entries))
+        if term.keys:
+            wishes.append(_wish(term, concepts, database, entries))
     return Plan(tuple(wishes), tuple(_phrases(query.terms)), tuple(_without(query.terms)))
 
 
@@ -61,7 +64,7 @@ def _wish(term: Term, concepts: dict[str, int], database: Connection, entries: i
     keys = tuple(dict.fromkeys(term.keys.values()))
     alike = tuple({kin_key(one) for one in keys} - {""})
     counts = {one: _entries(database, one) for one in (*keys, *map(concept_key, concepts), *alike)}
-    prefix = not any(counts.values()) and not concepts and all(len(one) >= 4 for one in keys)
+    prefix = not any(counts.values()) and not concepts and bool(keys)
     total = min(entries, sum(counts.values()))
     weight = math.log1p((entries + 1) / (total + 0.5)) + 0.1
     if term.mended:
@@ -115,8 +118,12 @@ def _phrases(terms: Sequence[Term]) -> Iterator[str]:
 
 
 def _without(terms: Sequence[Term]) -> Iterator[str]:
+    """What must not be there: the words, and what they mean where that has a name."""
     for _, group in groupby((term for term in terms if term.without), key=_group):
-        yield _row(list(group))
+        row = list(group)
+        named = with_concepts([term._replace(without=False) for term in row], glossary()).concepts
+        whole = {name for start, end, name in named if end - start == len(row)}
+        yield " OR ".join([_row(row), *(_quoted(concept_key(name)) for name in sorted(whole))])
 
 
 def _group(term: Term) -> int:

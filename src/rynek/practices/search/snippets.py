@@ -83,7 +83,7 @@ class Marker:
     def marked(self, language: str, text: str) -> _Marks:
         """A text with where the words stand that were looked for, alone or as part of a name."""
         text = text[:_MOST_CHARACTERS]
-        code: Language = language if language in LANGUAGES else language_of(text)  # type: ignore[assignment]
+        code: Language = language if language in LANGUAGES else language_of(text)
         found, spans = read(text, code)
         marked = [self._told[one] if one in self._told else self._look(one) for one in found]
         for mention in self._known.mentions(found, code) if self._concepts else ():
