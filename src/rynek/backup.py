@@ -28,6 +28,7 @@ from rynek.base.sqlite import connect, database_fault, is_set_aside
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
 from rynek.indicators import INDICATORS_FILE
 from rynek.practices.cards import FILE
+from rynek.practices.search import INDEX_FILE
 
 ABOUT: Final = "backup.json"
 SUMS: Final = "SHA256SUMS"
@@ -37,7 +38,8 @@ _MOUNTED: Final = (
     "{} is a mount point, which cannot be replaced: choose a folder inside it as --data"
 )
 _SHARED: Final = ("system.db", FILE, INDICATORS_FILE)
-_DATABASES: Final = ("state.db", *_SHARED)
+# The index of the cards is made of them: it is neither kept nor brought back.
+_DATABASES: Final = ("state.db", *_SHARED, INDEX_FILE)
 _LEFT_OUT: Final = frozenset(
     ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]
 )

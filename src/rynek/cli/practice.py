@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from rynek.cli.practice_cards import COMMANDS
+from rynek.cli.practice_search import search
 
 _MARKS: Final = {"passed": "ok  ", "failed": "BAD ", "not applicable": "n/a "}
 _LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
@@ -51,5 +52,5 @@ def evaluate(specification: Path, as_json: bool, language: str) -> None:
         click.echo(f"     {other['design']} gives: {told}")
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, search):
     practice.add_command(_command)

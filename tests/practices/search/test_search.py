@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,17 +19,18 @@ _HERE = Path(__file__).parent
 _LEAST = 0.85
 
 
-def _read(name: str, table: str) -> list[dict]:
-    return tomllib.loads((_HERE / name).read_text(encoding="utf-8"))[table]
+def _read(name: str, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tomllib.loads((_HERE / name).read_text(encoding="utf-8"))[table]
+    return found
 
 
-def _entry(card: dict, **more: object) -> Entry:
+def _entry(card: dict[str, Any], **more: Any) -> Entry:
     texts = {card["language"]: {"title": card["title"], "done": card["text"]}}
     return Entry(id=card["id"], texts=texts, theme=card["theme"], **more)
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory) -> Iterator[SearchIndex]:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
     made = SearchIndex(tmp_path_factory.mktemp("search") / "search.db")
     made.put(_entry(card) for card in _read("cards.toml", "cards"))
     yield made
@@ -36,7 +38,7 @@ def index(tmp_path_factory) -> Iterator[SearchIndex]:
 
 
 @pytest.fixture
-def empty(tmp_path) -> Iterator[SearchIndex]:
+def empty(tmp_path: Path) -> Iterator[SearchIndex]:
     made = SearchIndex(tmp_path / "search.db")
     yield made
     made.close()
@@ -58,7 +60,7 @@ def _share(index: SearchIndex, name: str) -> float:
     return sum(met) / len(met)
 
 
-def test_the_right_card_of_another_language_is_among_the_first_five(index):
+def test_the_right_card_of_another_language_is_among_the_first_five(index: SearchIndex) -> None:
     asked = _read("queries.toml", "queries")
     cards = {card["id"]: card for card in _read("cards.toml", "cards")}
     assert len(asked) == 60
@@ -68,43 +70,43 @@ def test_the_right_card_of_another_language_is_among_the_first_five(index):
     assert _share(index, "queries.toml") >= _LEAST
 
 
-def test_one_query_finds_cards_in_every_language(index):
+def test_one_query_finds_cards_in_every_language(index: SearchIndex) -> None:
     found = index.find("parkování", limit=10)
     languages = {one[:2] for one in _ids(found)}
     assert {"cs", "pl", "bg", "uk"} <= languages
 
 
-def test_a_snippet_marks_what_was_found_in_its_own_language(index):
+def test_a_snippet_marks_what_was_found_in_its_own_language(index: SearchIndex) -> None:
     hit = index.find("koš na odpad chytrý", languages=["uk"], limit=1).hits[0]
     assert hit.id == "cs1"
     assert "".join(piece.text for piece in hit.title.pieces) == "Chytré koše s čidly zaplněnosti"
     assert [piece.text for piece in hit.title.pieces if piece.marked] == ["Chytré", "koše"]
 
 
-def test_serbian_is_found_in_either_script_and_without_marks(index):
+def test_serbian_is_found_in_either_script_and_without_marks(index: SearchIndex) -> None:
     for query in ("пси луталице", "psi lutalice", "PSI LUTALICE"):
         assert _ids(index.find(query, limit=1)) == ["sr9"]
     for query in ("школска улица", "školska ulica", "skolska ulica"):
         assert _ids(index.find(query, limit=1)) == ["sr8"]
 
 
-def test_bulgarian_and_ukrainian_are_found_as_typed_in_latin_letters(index):
+def test_bulgarian_and_ukrainian_are_found_as_typed_in_latin_letters(index: SearchIndex) -> None:
     assert _ids(index.find("nezakonni smetishta", limit=1)) == ["bg8"]
     assert _ids(index.find("pidzemni konteinery", limit=1)) == ["uk2"]
 
 
-def test_a_broader_concept_finds_the_narrower(index):
+def test_a_broader_concept_finds_the_narrower(index: SearchIndex) -> None:
     assert "pl9" in _ids(index.find("recycling waste biowaste", limit=5))
     assert "uk2" in _ids(index.find("odpady", limit=10))
 
 
-def test_a_mistyped_word_is_mended_and_named(index):
+def test_a_mistyped_word_is_mended_and_named(index: SearchIndex) -> None:
     found = index.find("undergruond containers", limit=3)
     assert found.mended == ("undergruond",)
     assert _ids(found)[0] == "uk2"
 
 
-def test_quotes_ask_for_words_side_by_side_and_minus_for_none(index):
+def test_quotes_ask_for_words_side_by_side_and_minus_for_none(index: SearchIndex) -> None:
     assert _ids(index.find('"street lights"')) == ["en3"]
     assert index.find('"lights street"').total == 0
     with_it = set(_ids(index.find("parking", limit=50)))
@@ -113,7 +115,7 @@ def test_quotes_ask_for_words_side_by_side_and_minus_for_none(index):
     assert "pl1" not in without
 
 
-def test_filters_narrow_and_facets_count_what_is_left(empty):
+def test_filters_narrow_and_facets_count_what_is_left(empty: SearchIndex) -> None:
     cards = _read("development.toml", "cards")
     for place, card in enumerate(cards):
         empty.put(
@@ -148,18 +150,18 @@ def test_filters_narrow_and_facets_count_what_is_left(empty):
 
 
 @pytest.mark.parametrize("filters", [Filters(language="xx"), Filters(size="huge")])
-def test_a_filter_that_is_none_is_named(index, filters):
+def test_a_filter_that_is_none_is_named(index: SearchIndex, filters: Filters) -> None:
     with pytest.raises(BadRequestData, match="one of"):
         index.find("parking", filters=filters)
 
 
 @pytest.mark.parametrize(("offset", "limit"), [(-1, 5), (0, 0), (0, 1000), (10**9, 5)])
-def test_pages_are_bounded(index, offset, limit):
+def test_pages_are_bounded(index: SearchIndex, offset: int, limit: int) -> None:
     with pytest.raises(BadRequestData, match="offset"):
         index.find("parking", offset=offset, limit=limit)
 
 
-def test_pages_go_on_where_the_last_one_ended(index):
+def test_pages_go_on_where_the_last_one_ended(index: SearchIndex) -> None:
     every = _ids(index.find("parking bus school water", limit=20))
     assert (
         _ids(index.find("parking bus school water", limit=8))
@@ -184,7 +186,9 @@ _RARE = {"a": "kvantorix", "b": "blemzuda", "c": "trofalgin", "d": "wespronik"}
         (Viewer(admin=True), {"a", "b", "c", "d"}),
     ],
 )
-def test_closed_cards_are_in_no_list_count_facet_or_correction(empty, viewer, seen):
+def test_closed_cards_are_in_no_list_count_facet_or_correction(
+    empty: SearchIndex, viewer: Viewer, seen: set[str]
+) -> None:
     for one, door, owner in (
         ("a", "public", ""),
         ("b", "members", "praha"),
@@ -216,7 +220,7 @@ def test_closed_cards_are_in_no_list_count_facet_or_correction(empty, viewer, se
             assert _ids(empty.find(like, viewer)) == ([one] if one in seen else [])
 
 
-def test_a_correction_of_what_nobody_may_see_is_not_told(empty):
+def test_a_correction_of_what_nobody_may_see_is_not_told(empty: SearchIndex) -> None:
     empty.put(
         [Entry(id="c", texts={"en": {"title": "Zanzibarium opens"}}, door="owner", owner="brno")]
     )
@@ -236,20 +240,20 @@ _HOSTILE = [
 
 
 @pytest.mark.parametrize("text", _HOSTILE)
-def test_no_query_breaks_it(index, text):
+def test_no_query_breaks_it(index: SearchIndex, text: str) -> None:
     found = index.find(text)
     assert found.total >= len(found.hits) or found.more
 
 
 @pytest.mark.parametrize("text", ["a" * 501, "x" * 1_000_000, "word " * 25 + "b", "ab " * 100])
-def test_a_query_that_is_too_long_is_refused_by_name(index, text):
+def test_a_query_that_is_too_long_is_refused_by_name(index: SearchIndex, text: str) -> None:
     with pytest.raises(BadRequestData, match=r"^q: at most"):
         index.find(text)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=24))
-def test_any_text_is_a_query(index, text):
+def test_any_text_is_a_query(index: SearchIndex, text: str) -> None:
     if len(text.split()) > 24:
         return
     found = index.find(text, limit=5)
@@ -260,7 +264,7 @@ def test_any_text_is_a_query(index, text):
 # -- changes ---------------------------------------------------------------------------------------
 
 
-def test_a_card_that_changes_is_found_by_its_new_words_only(empty):
+def test_a_card_that_changes_is_found_by_its_new_words_only(empty: SearchIndex) -> None:
     first = Entry(id="x", texts={"en": {"title": "Tram to the harbour"}})
     empty.put([first])
     empty.put([Entry(id="x", texts={"pl": {"title": "Ogrody deszczowe"}})])
@@ -271,7 +275,7 @@ def test_a_card_that_changes_is_found_by_its_new_words_only(empty):
     assert empty.find("rain garden").total == 0
 
 
-def test_an_index_opened_again_knows_what_it_knew(tmp_path):
+def test_an_index_opened_again_knows_what_it_knew(tmp_path: Path) -> None:
     one = SearchIndex(tmp_path / "s.db")
     one.put([Entry(id="x", texts={"en": {"title": "Tram to the harbour"}})])
     one.close()
@@ -280,7 +284,7 @@ def test_an_index_opened_again_knows_what_it_knew(tmp_path):
     again.close()
 
 
-def test_words_of_no_language_are_found_as_they_stand(empty):
+def test_words_of_no_language_are_found_as_they_stand(empty: SearchIndex) -> None:
     empty.put(
         [
             Entry(

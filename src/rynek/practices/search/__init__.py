@@ -4,7 +4,15 @@
 cities (`glossary`) and letters (`alphabets`) bring languages together; see docs/search.md.
 """
 
-from rynek.practices.search.finding import MAX_LIMIT, SIZES, Filters, Found, Hit
+from rynek.practices.search.finding import (
+    MAX_LIMIT,
+    MAX_OFFSET,
+    SIZES,
+    Filters,
+    Found,
+    Hit,
+    found_document,
+)
 from rynek.practices.search.index import Entry
 from rynek.practices.search.query import MAX_QUERY
 from rynek.practices.search.snippets import Piece, Snippet
@@ -13,6 +21,7 @@ from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concept
 __all__ = [
     "INDEX_FILE",
     "MAX_LIMIT",
+    "MAX_OFFSET",
     "MAX_QUERY",
     "SIZES",
     "Entry",
@@ -22,5 +31,6 @@ __all__ = [
     "Piece",
     "SearchIndex",
     "Snippet",
+    "found_document",
     "search_concepts",
 ]

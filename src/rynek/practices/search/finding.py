@@ -21,7 +21,7 @@ from rynek.practices.search.ranking import WEIGHTS, Candidate, score
 from rynek.practices.search.snippets import Marker, Snippet, snippets
 from rynek.practices.search.words import LANGUAGES
 
-__all__ = ["MAX_LIMIT", "MAX_OFFSET", "SIZES", "Filters", "Found", "Hit", "find"]
+__all__ = ["MAX_LIMIT", "MAX_OFFSET", "SIZES", "Filters", "Found", "Hit", "find", "found_document"]
 
 MAX_LIMIT: Final = 100
 MAX_OFFSET: Final = 10_000
@@ -82,6 +82,30 @@ class Found(msgspec.Struct, frozen=True):
     matching: str
     mended: tuple[str, ...] = ()
     more: bool = False
+
+
+def found_document(found: Found) -> dict[str, Any]:
+    """As JSON has it."""
+    return {
+        "total": found.total,
+        "more": found.more,
+        "matching": found.matching,
+        "mended": list(found.mended),
+        "facets": found.facets,
+        "hits": [
+            {
+                "id": hit.id,
+                "title": _snippet_document(hit.title),
+                "snippet": _snippet_document(hit.snippet) if hit.snippet else None,
+            }
+            for hit in found.hits
+        ],
+    }
+
+
+def _snippet_document(snippet: Snippet) -> dict[str, Any]:
+    pieces = [{"text": piece.text, "marked": piece.marked} for piece in snippet.pieces]
+    return {"language": snippet.language, "pieces": pieces}
 
 
 def find(

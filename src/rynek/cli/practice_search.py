@@ -1,0 +1,96 @@
+"""`rynek practice search`: full text over the cards of a data folder, across six languages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rynek.cli.options import config_option, data_option, settings_of
+from rynek.practices.cards import EVERYBODY, FILE, LANGUAGES, VERDICTS, Cards, Viewer
+from rynek.practices.search import INDEX_FILE, SIZES, Filters, SearchIndex, Snippet, found_document
+
+
+@click.command()
+@click.argument("query")
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", help="Of titles and texts.")
+@click.option("--theme", default="", help="Only cards of this theme, such as waste.")
+@click.option("--verdict", type=click.Choice(VERDICTS), help="Only cards with this verdict.")
+@click.option("--level", type=click.IntRange(1, 5), help="The least level of evidence.")
+@click.option("--size", type=click.Choice(tuple(SIZES)), help="Of the city.")
+@click.option("--told-in", type=click.Choice(LANGUAGES), help="Only cards told in this language.")
+@click.option("--limit", type=click.IntRange(1, 100), default=10, help="How many are shown.")
+@click.option("--public", is_flag=True, help="As everybody sees it.")
+@click.option("--rebuild", is_flag=True, help="Make the index anew before.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@data_option
+@config_option
+def search(
+    query: str,
+    language: str,
+    theme: str,
+    verdict: str | None,
+    level: int | None,
+    size: str | None,
+    told_in: str | None,
+    limit: int,
+    public: bool,
+    rebuild: bool,
+    as_json: bool,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Find cards by QUERY, in whichever of the six languages it is and they are; see docs/search.md.
+
+    What the query names is marked with asterisks.
+    """
+    from rynek.practices.cards import seed
+
+    folder = Path(settings_of(config, data).data.path)
+    if not folder.is_dir():
+        raise click.ClickException(f"there is no folder {folder}: is --data right?")
+    cards, index = Cards(folder / FILE), SearchIndex(folder / INDEX_FILE)
+    try:
+        seed(cards)
+        if rebuild:
+            index.forget()
+        while index.follow(cards):
+            pass
+        found = index.find(
+            query,
+            EVERYBODY if public else Viewer(member=True, admin=True),
+            Filters(
+                theme=theme,
+                verdict=verdict or "",
+                level=level or 0,
+                size=size or "",
+                language=told_in or "",
+            ),
+            languages=(language,),
+            limit=limit,
+        )
+    finally:
+        index.close()
+        cards.close()
+    if as_json:
+        click.echo(json.dumps(found_document(found), ensure_ascii=False, indent=2))
+        return
+    _print(found)
+
+
+def _print(found: Any) -> None:
+    for hit in found.hits:
+        click.echo(f"{hit.id}\t{_marked(hit.title)}")
+        if hit.snippet is not None:
+            click.echo(f"\t{_marked(hit.snippet)}")
+    for word in found.mended:
+        click.echo(f"no card has {word!r}: words like it were looked for")
+    click.echo(f"{'more than ' if found.more else ''}{found.total} found")
+
+
+def _marked(snippet: Snippet) -> str:
+    """A text on one line, what was found between asterisks."""
+    told = "".join(f"*{piece.text}*" if piece.marked else piece.text for piece in snippet.pieces)
+    return " ".join("".join(one if one.isprintable() else " " for one in told).split())
