@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,27 @@ def search(
 
     What the query names is marked with asterisks.
     """
+    filters = Filters(
+        theme=theme,
+        verdict=verdict or "",
+        level=level or 0,
+        size=size or "",
+        language=told_in or "",
+    )
+    viewer = EVERYBODY if public else Viewer(member=True, admin=True)
+    with _index(Path(settings_of(config, data).data.path), rebuild=rebuild) as index:
+        found = index.find(query, viewer, filters, languages=(language,), limit=limit)
+    if as_json:
+        click.echo(json.dumps(found_document(found), ensure_ascii=False, indent=2))
+        return
+    _print(found)
+
+
+@contextmanager
+def _index(folder: Path, *, rebuild: bool) -> Iterator[SearchIndex]:
+    """The folder's index, up to date."""
     from rynek.practices.cards import seed
 
-    folder = Path(settings_of(config, data).data.path)
     if not folder.is_dir():
         raise click.ClickException(f"there is no folder {folder}: is --data right?")
     cards, index = Cards(folder / FILE), SearchIndex(folder / INDEX_FILE)
@@ -58,26 +78,10 @@ def search(
             index.forget()
         while index.follow(cards):
             pass
-        found = index.find(
-            query,
-            EVERYBODY if public else Viewer(member=True, admin=True),
-            Filters(
-                theme=theme,
-                verdict=verdict or "",
-                level=level or 0,
-                size=size or "",
-                language=told_in or "",
-            ),
-            languages=(language,),
-            limit=limit,
-        )
+        yield index
     finally:
         index.close()
         cards.close()
-    if as_json:
-        click.echo(json.dumps(found_document(found), ensure_ascii=False, indent=2))
-        return
-    _print(found)
 
 
 def _print(found: Any) -> None:

@@ -55,7 +55,12 @@ def snippets(
         if part != "title"
     ]
     title = titles[0] if titles else _Marks("", "", ())
-    chosen = max(bodies, key=_richness, default=None)
+    first = order[0] if order else ""
+    chosen = max(
+        bodies,
+        key=lambda one: (one.language == first and bool(one.spans), _richness(one)),
+        default=None,
+    )
     shown = _whole(title)
     return shown, _cut(chosen) if chosen is not None and chosen.text else None
 
