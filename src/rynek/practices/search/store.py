@@ -133,16 +133,16 @@ class SearchIndex:
         """A new answer may change the level of evidence without the card."""
         with self._database.reading() as database:
             since = _cursor(database, "answers")
-        newer = cards.answers.newer(since + 1)
+        newer = cards.answers.since(since, _BATCH)
         if not newer:
             return
         with self._database.writing() as database:
-            for card_id, _ in newer:
+            for _, card_id in newer:
                 database.execute(
                     "UPDATE entry SET level = ? WHERE id = ? AND answered",
                     (_level(cards, card_id), card_id),
                 )
-            set_state(database, "answers", str(max(at for _, at in newer)))
+            set_state(database, "answers", str(newer[-1][0]))
 
 
 def _cursor(database: Connection, name: str) -> int:
