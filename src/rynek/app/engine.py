@@ -28,6 +28,7 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
+from rynek.indicators import INDICATORS_FILE, Comparisons, Database
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
 from rynek.web import Access, Tally, TokenStore
@@ -105,6 +106,7 @@ class Engine:
         self.access = Access(
             self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
         )
+        self.comparisons = Comparisons(Database(self.folder.path / INDICATORS_FILE))
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
             if path.is_dir() and known:
@@ -209,6 +211,7 @@ class Engine:
         self.tokens.close()
         if "cards" in self.__dict__:
             self.cards.close()
+        self.comparisons.close()
         self.folder.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rynek.base.folder import DataFolder, FolderError, write_atomically
+from rynek.indicators import INDICATORS_FILE, seed_comparisons
 
 _HERE: Final = Path(__file__).parent
 CITIES: Final = tuple(sorted(path.name for path in (_HERE / "cities").iterdir() if path.is_dir()))
@@ -43,6 +44,7 @@ def install(folder: Path, *, fresh: bool = False) -> None:
         mark.write_text("")
         for city in CITIES:
             _install_city(city, folder / "tenants" / city)
+        seed_comparisons(folder / INDICATORS_FILE)
         write_atomically(mark, digest.encode())
     except OSError as error:
         raise FolderError(f"{folder}: {error.strerror}: choose another with --data") from error

@@ -9,6 +9,7 @@ from rynek.indicators.database import Database
 from rynek.indicators.index.document import document
 from rynek.indicators.index.evaluation import Index, evaluate_index
 from rynek.indicators.index.published import Comparisons, Published, seed_comparisons
+from rynek.indicators.index.rerank import Reranked, rerank
 from rynek.indicators.index.specification import (
     Specification,
     Text,
@@ -27,6 +28,7 @@ __all__ = [
     "Index",
     "Published",
     "References",
+    "Reranked",
     "Specification",
     "Text",
     "document",
@@ -34,6 +36,7 @@ __all__ = [
     "load_definition",
     "load_specification",
     "parse_specification",
+    "rerank",
     "seed_comparisons",
     "shipped_definitions",
     "to_csv",

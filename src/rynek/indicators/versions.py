@@ -80,6 +80,18 @@ class Versions:
             zlib.decompress(row[4])
         )
 
+    def last(self, name: str) -> int:
+        """The number of a document's newest version. ResourceNotFound."""
+        with self._database.reading() as database:
+            row = None
+            if database is not None:
+                row = database.execute(
+                    f"SELECT max(version) FROM {self._kind} WHERE id = ?", (name,)
+                ).fetchone()
+        if row is None or row[0] is None:
+            raise ResourceNotFound(f"no {self._kind} {name!r}"[:200])
+        return int(row[0])
+
     def newest(self) -> list[Kept]:
         """The newest version of each document, by id."""
         with self._database.reading() as database:

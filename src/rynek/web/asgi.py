@@ -50,7 +50,7 @@ _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _API: Final = "/api/"
 _CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
 _FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
-_NETWORK_BASE_MAP: Final = "/map/base/"
+_NETWORK_PREFIXES: Final = ("/map/base/", "/compare")
 
 _OTHER_SITE: Final = (
     "a page of another site may not write here with a browser's sign-in or without a token;"
@@ -244,7 +244,7 @@ class _Rights:
         if len(parts) > 2 and parts[1] == "c":
             return parts[2]
         default = str(self._engine.default_tenant)
-        if path in _NETWORK_PATHS or path.startswith(_NETWORK_BASE_MAP):
+        if path in _NETWORK_PATHS or path.startswith(_NETWORK_PREFIXES):
             return next(filter(readable, self._engine.tenants), default)
         return default
 

@@ -182,6 +182,16 @@ class Engine(Protocol):
         """The tenant that answers where a request names none."""
         ...
 
+    @property
+    def comparisons(self) -> Any:
+        """The published indexes (rynek.indicators.Comparisons)."""
+        ...
+
+    @property
+    def public_url(self) -> str:
+        """How others reach the service, without a slash at the end."""
+        ...
+
     def tenant(self, name: str) -> Any:
         """The tenant, opened where it was not; NonexistentTenant when there is none."""
         ...

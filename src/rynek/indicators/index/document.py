@@ -72,6 +72,7 @@ def document(index: Index) -> dict[str, Any]:
         "indicators": _indicators(index),
         "units": _units(index),
         "groups": _groups(index),
+        "groups_name": spec.groups.name,
         "groups_counted": spec.groups.counted,
         "groups_meaning": _WHOLE if spec.groups.counted == "whole" else _SAMPLE,
         "left_out": [msgspec.to_builtins(_left(one)) for one in index.matrix.left_out],
@@ -123,6 +124,8 @@ def _units(index: Index) -> list[dict[str, Any]]:
             "rank": _round(reference.ranks[n], 1),
             "values": [_round(value, 3) for value in scaled[:, n]],
         }
+        if index.spec.groups.weight is not None:
+            row["weight"] = _round(matrix.group_weight[n], 6)
         if not np.isnan(matrix.places[:, n]).any():
             row["place"] = [_round(matrix.places[1, n], 5), _round(matrix.places[0, n], 5)]
         rows.append(row)

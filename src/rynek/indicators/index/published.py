@@ -20,6 +20,7 @@ from rynek.indicators.versions import Kept, Versions
 __all__ = ["EXAMPLE", "Comparisons", "Published", "seed_comparisons"]
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_AT_HAND: Final = 4
 EXAMPLE: Final = Path(__file__).parent.parent / "data" / "ua-budget-edemocracy"
 """The folder of the index that comes with rynek: specification, table, result."""
 
@@ -38,6 +39,7 @@ class Comparisons:
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
         self._kept = Versions(database, "comparison", clock)
+        self._read: dict[tuple[str, int], Published] = {}
 
     def publish(self, path: Path) -> tuple[Kept, bool]:
         """Compute the index of a specification and keep it; whether that made a new version.
@@ -64,8 +66,17 @@ class Comparisons:
 
     def find(self, name: str, version: int | None = None) -> Published:
         """An index, the newest version without a number. ResourceNotFound."""
-        kept, body = self._kept.find(name, version)
-        return Published(kept, body["found"], body["specification"])
+        if version is None:
+            version = self._kept.last(name)
+        known = self._read.get((name, version))
+        if known is None:
+            # Versions never change, so that those read last are kept at hand.
+            kept, body = self._kept.find(name, version)
+            known = Published(kept, body["found"], body["specification"])
+            while len(self._read) >= _AT_HAND:
+                self._read.pop(next(iter(self._read)))
+            self._read[name, version] = known
+        return known
 
     def close(self) -> None:
         """Close the file."""

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rynek.web.compare import routes as compare_routes
 from rynek.web.contract import Engine
 from rynek.web.i18n import LANGUAGES, frontend_messages
 from rynek.web.pages import (
@@ -56,6 +57,7 @@ def pages(engine: Engine) -> list[Route]:
         *developers.routes(site),
         *practices.routes(site),
         *service.routes(site),
+        *compare_routes(site),
     ]
 
 
