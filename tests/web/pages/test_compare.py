@@ -144,7 +144,7 @@ def test_an_index_can_be_taken_along(serve: Serve) -> None:
 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula() -> None:
-    found = {
+    found: dict[str, Any] = {
         "units": [{"id": "a", "name": "=1+1", "group": None, "rank": 1, "score": 2, "values": []}],
         "variance": None,
         "indicators": [],
