@@ -2,10 +2,13 @@
 
 An active-set method: weights that are in use come from one small linear system, one more enters
 while that improves the fit, and those that would turn negative leave. It ends at the optimum up to
-rounding, unlike gradient methods that stop early.
+rounding, unlike gradient methods that stop early. It starts from what is left when negative weights
+are dropped all at once, which mostly is the answer.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 
@@ -15,33 +18,110 @@ __all__ = ["simplex_least_squares", "simplex_quadratic"]
 
 _TOLERANCE = 1e-10
 _TINY = 1e-13
+_DROPS = 12
+# From so many candidates on the matrix of their products costs more than what it saves.
+_WIDE = 600
 
 
-def simplex_least_squares(columns: Array, target: Array, ridge: float = 0.0) -> Array:
+class _Form(Protocol):
+    """A quadratic form: its diagonal, its rows and columns of some candidates, its product."""
+
+    diagonal: Array
+
+    def part(self, used: list[int]) -> Array: ...
+
+    def times(self, weights: Array) -> Array: ...
+
+
+class _Gram:
+    """A form that is there as a matrix."""
+
+    def __init__(self, gram: Array) -> None:
+        self.gram = gram
+        self.diagonal = np.diag(gram)
+
+    def part(self, used: list[int]) -> Array:
+        found: Array = self.gram[used][:, used]
+        return found
+
+    def times(self, weights: Array) -> Array:
+        found: Array = self.gram @ weights
+        return found
+
+
+class _Columns:
+    """columns'·columns + ridge, never written out: for far more candidates than rows."""
+
+    def __init__(self, columns: Array, ridge: float) -> None:
+        self.columns, self.ridge = columns, ridge
+        self.diagonal = (columns**2).sum(axis=0) + ridge
+
+    def part(self, used: list[int]) -> Array:
+        some = self.columns[:, used]
+        found: Array = some.T @ some
+        found[np.diag_indices(len(used))] += self.ridge
+        return found
+
+    def times(self, weights: Array) -> Array:
+        used = weights.nonzero()[0]
+        found: Array = (self.columns[:, used] @ weights[used]) @ self.columns
+        return found + self.ridge * weights
+
+
+def simplex_least_squares(
+    columns: Array, target: Array, ridge: float = 0.0, near: Array | None = None
+) -> Array:
     """The weights w that minimise |columns·w − target|² + ridge·|w|², w ≥ 0, Σw = 1.
 
     `columns` is (rows × candidates), `target` (rows).
     """
+    linear = columns.T @ target
+    if columns.shape[1] > max(_WIDE, columns.shape[0]):
+        return _solve(_Columns(columns, ridge), linear, near)
     gram = columns.T @ columns
     if ridge:
         gram = gram + ridge * np.eye(len(gram))
-    return simplex_quadratic(gram, columns.T @ target)
+    if near is None and (ridge or columns.shape[0] > columns.shape[1]):
+        near = _dropped(gram, linear)
+    return _solve(_Gram(gram), linear, near)
 
 
-def simplex_quadratic(gram: Array, linear: Array, near: Array | None = None) -> Array:
+def simplex_quadratic(
+    gram: Array, linear: Array, near: Array | None = None, *, definite: bool = False
+) -> Array:
     """The weights w that minimise w'·gram·w − 2·linear'·w, w ≥ 0, Σw = 1. Those of a problem
-    like it (`near`) make it quicker."""
+    like it (`near`) make it quicker, and to know that `gram` is positive definite."""
+    if near is None and definite:
+        near = _dropped(gram, linear)
+    return _solve(_Gram(gram), linear, near)
+
+
+def _dropped(gram: Array, linear: Array) -> Array | None:
+    """A start: the optimum without bounds, again without those that it makes negative."""
+    used = list(range(len(linear)))
+    for _ in range(_DROPS):
+        found = _equality(gram[used][:, used], linear[used])
+        kept = [one for one, weight in zip(used, found, strict=True) if weight > 0]
+        if len(kept) in {0, len(used)}:
+            break
+        used = kept
+    weights = np.zeros(len(linear))
+    weights[used] = 1.0 / len(used)
+    return weights
+
+
+def _solve(form: _Form, linear: Array, near: Array | None) -> Array:
     count = len(linear)
     weights = np.zeros(count)
     if near is None:
-        used = [int(np.argmin(np.diag(gram) - 2 * linear))]
+        used = [int(np.argmin(form.diagonal - 2 * linear))]
     else:
         used = near.nonzero()[0].tolist()
     weights[used] = 1.0 / len(used)
     limit = -_TOLERANCE * max(1.0, abs(float(linear.max())), abs(float(linear.min())))
     for _ in range(50 * count):
-        used = _settle(gram, linear, weights, used)
-        slope = gram @ weights - linear
+        used = _settle(form, linear, weights, used)
+        slope = form.times(weights) - linear
         # Equal for all in use, up to rounding: the multiplier of Σw = 1.
         level = float(slope[used[0]])
         slope[used] = level
@@ -52,10 +132,10 @@ def simplex_quadratic(gram: Array, linear: Array, near: Array | None = None) -> 
     return weights
 
 
-def _settle(gram: Array, linear: Array, weights: Array, used: list[int]) -> list[int]:
+def _settle(form: _Form, linear: Array, weights: Array, used: list[int]) -> list[int]:
     """Move to the optimum over the weights in use; those that would turn negative leave."""
     while True:
-        wanted = _equality(gram, linear, used)
+        wanted = _equality(form.part(used), linear[used])
         if wanted.min() > 0 or len(used) == 1:
             weights[:] = 0.0
             weights[used] = wanted
@@ -73,14 +153,14 @@ def _settle(gram: Array, linear: Array, weights: Array, used: list[int]) -> list
         weights /= weights.sum()
 
 
-def _equality(gram: Array, linear: Array, used: list[int]) -> Array:
-    """The optimum over `used` with Σw = 1 alone."""
-    size = len(used)
+def _equality(gram: Array, linear: Array) -> Array:
+    """The optimum with Σw = 1 alone."""
+    size = len(linear)
     system = np.ones((size + 1, size + 1))
-    system[:size, :size] = gram[used][:, used]
+    system[:size, :size] = gram
     system[size, size] = 0.0
     right = np.ones(size + 1)
-    right[:size] = linear[used]
+    right[:size] = linear
     try:
         found = np.asarray(np.linalg.solve(system, right), dtype=np.float64)
     except np.linalg.LinAlgError:

@@ -7,6 +7,7 @@ then BFGS, as Abadie, Diamond & Hainmueller's software does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def fit_predictors(
         raise BadRequestData(f"predictor {same!r} is the same for all units: it tells nothing")
     scaled = values / size
     target, candidates = scaled[:, 0], scaled[:, 1:]
-    chosen = _search(target, candidates, before, ours)
+    chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
     weights = _inner(chosen, target, candidates)
     labels = [f"{name} {n + 1}" if names.count(name) > 1 else name for n, name in enumerate(names)]
     return Fitted(weights, dict(zip(labels, map(float, chosen), strict=True)))
@@ -56,6 +57,20 @@ def fit_predictors(
 def _inner(importance: Array, target: Array, candidates: Array, near: Array | None = None) -> Array:
     weighted = candidates.T * importance
     return simplex_quadratic(weighted @ candidates, weighted @ target, near)
+
+
+_Kept = tuple[bytes, tuple[int, ...]]
+
+
+def _kept(values: Array) -> _Kept:
+    return np.ascontiguousarray(values).tobytes(), values.shape
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(target: _Kept, candidates: _Kept, before: _Kept, ours: _Kept) -> tuple[float, ...]:
+    """The same search is asked for by refusal, estimate and checks."""
+    given = (np.frombuffer(one).reshape(shape) for one, shape in (target, candidates, before, ours))
+    return tuple(map(float, _search(*given)))
 
 
 def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Array:

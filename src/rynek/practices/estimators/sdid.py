@@ -13,8 +13,8 @@ from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.estimators.synthetic import few
-from rynek.practices.placebo import by_placebos, run_placebos
-from rynek.practices.simplex import simplex_quadratic
+from rynek.practices.placebo import Placebos, by_placebos, run_placebos
+from rynek.practices.simplex import simplex_least_squares, simplex_quadratic
 from rynek.practices.task import Task
 
 NAME = "sdid"
@@ -43,14 +43,7 @@ class SyntheticDifferenceInDifferences:
         target = task.outcome[list(cohort.units)].mean(axis=0)
         donors = list(task.donors)
         effect, units, times = _effect(task.outcome, target, donors, cohort, len(cohort.units))
-        placebos = run_placebos(
-            task.donors,
-            lambda one, others: (
-                _effect(task.outcome, task.outcome[one], others, cohort, 1)[0]
-                if len(others) > 1
-                else None
-            ),
-        )
+        placebos = _placebos(task.outcome, donors, cohort, times)
         mixed = units @ task.outcome[donors]
         shift = float(times @ (target - mixed)[list(cohort.fit)])
         periods = (*cohort.fit, *cohort.effect)
@@ -75,22 +68,47 @@ def _effect(
     fit, effect = list(cohort.fit), list(cohort.effect)
     before, after = outcome[np.ix_(donors, fit)], outcome[np.ix_(donors, effect)].mean(axis=1)
     noise = float(np.diff(before, axis=1).std(ddof=1))
-    units = _unit_weights(before, target[fit], noise, treated * len(effect))
+    columns = before - before.mean(axis=1, keepdims=True)
+    ridge = _ridge(noise, treated * len(effect), len(fit))
+    units = simplex_quadratic(
+        columns @ columns.T + ridge * np.eye(len(donors)),
+        columns @ (target[fit] - target[fit].mean()),
+        definite=ridge > 0,
+    )
     times = _time_weights(before, after, noise)
     ours = float(target[effect].mean() - times @ target[fit])
     return ours - float(units @ (after - before @ times)), units, times
 
 
-def _unit_weights(before: Array, target: Array, noise: float, cells: int) -> Array:
-    columns = (before - before.mean(axis=1, keepdims=True)).T
-    ours = target - target.mean()
-    ridge = np.sqrt(cells) * noise**2 * len(ours)
-    return simplex_quadratic(columns.T @ columns + ridge * np.eye(len(before)), columns.T @ ours)
+def _placebos(outcome: Array, donors: list[int], cohort: Cohort, near: Array) -> Placebos:
+    """Each donor as if it alone had been treated; products and noise are computed once for all."""
+    fit, effect = list(cohort.fit), list(cohort.effect)
+    before, after = outcome[np.ix_(donors, fit)], outcome[np.ix_(donors, effect)].mean(axis=1)
+    columns = before - before.mean(axis=1, keepdims=True)
+    gram = columns @ columns.T
+    steps = np.diff(before, axis=1)
+
+    def placebo(one: int, others: list[int]) -> float | None:
+        if len(others) < 2:
+            return None
+        noise = float(steps[others].std(ddof=1))
+        ridge = _ridge(noise, len(effect), len(fit))
+        part = gram[others][:, others]
+        part[np.diag_indices(len(others))] += ridge
+        units = simplex_quadratic(part, gram[others, one], definite=ridge > 0)
+        times = _time_weights(before[others], after[others], noise, near)
+        ours = float(after[one] - times @ before[one])
+        return ours - float(units @ (after[others] - before[others] @ times))
+
+    return run_placebos(range(len(donors)), placebo)
 
 
-def _time_weights(before: Array, after: Array, noise: float) -> Array:
+def _ridge(noise: float, cells: int, periods: int) -> float:
+    """The authors' penalty on the weights of donors."""
+    return float(np.sqrt(cells) * noise**2 * periods)
+
+
+def _time_weights(before: Array, after: Array, noise: float, near: Array | None = None) -> Array:
     columns = before - before.mean(axis=0)
-    ours = after - after.mean()
     ridge = (_TIME_RIDGE * noise) ** 2 * len(before)
-    gram = columns.T @ columns + ridge * np.eye(before.shape[1])
-    return simplex_quadratic(gram, columns.T @ ours)
+    return simplex_least_squares(columns, after - after.mean(), ridge, near)

@@ -16,8 +16,8 @@ from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Check, Estimate
 from rynek.practices.estimators.predictors import Fitted, fit_predictors
-from rynek.practices.placebo import by_placebos, run_placebos
-from rynek.practices.simplex import simplex_least_squares
+from rynek.practices.placebo import Placebos, by_placebos, run_placebos
+from rynek.practices.simplex import simplex_least_squares, simplex_quadratic
 from rynek.practices.task import Task
 
 NAME = "synthetic_control"
@@ -55,9 +55,7 @@ class SyntheticControl:
         fitted = _fit(task, cohort, target, list(task.donors), None)
         expected = _mixture(task, cohort, target, list(task.donors), fitted.weights)
         effect = float((target - expected)[list(cohort.effect)].mean())
-        placebos = run_placebos(
-            task.donors, lambda one, others: _placebo(task, cohort, one, others)
-        )
+        placebos = _placebos(task, cohort)
         periods = (*cohort.fit, *cohort.effect)
         where = list(periods)
         found = Estimate(
@@ -104,6 +102,29 @@ def _mixture(task: Task, cohort: Cohort, target: Array, donors: list[int], weigh
         fit = list(cohort.fit)
         mixed = mixed + float((target - mixed)[fit].mean())
     return mixed
+
+
+def _placebos(task: Task, cohort: Cohort) -> Placebos:
+    """Each donor as if it had been treated. Without predictors all of them share one matrix of
+    products."""
+    donors = list(task.donors)
+    if task.predictors is not None:
+        return run_placebos(donors, lambda one, others: _placebo(task, cohort, one, others))
+    before = task.outcome[np.ix_(donors, list(cohort.fit))]
+    after = task.outcome[np.ix_(donors, list(cohort.effect))].mean(axis=1)
+    if task.spec.intercept:
+        middle = before.mean(axis=1)
+        before, after = before - middle[:, None], after - middle
+    gram = before @ before.T
+    definite = before.shape[1] > len(donors)
+
+    def effect(one: int, others: list[int]) -> float | None:
+        if len(others) < _FEWEST_DONORS:
+            return None
+        weights = simplex_quadratic(gram[others][:, others], gram[others, one], definite=definite)
+        return float(after[one] - weights @ after[others])
+
+    return run_placebos(range(len(donors)), effect)
 
 
 def _placebo(task: Task, cohort: Cohort, one: int, others: list[int]) -> float | None:
