@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from rynek.base.errors import BadRequestData
-from rynek.practices.checks import run_checks
+from rynek.practices.checks import effect_alone, run_checks
 from rynek.practices.estimate import Case, Check, Design, Estimate, first_treated, percent
 from rynek.practices.estimators.augmented import AugmentedSyntheticControl
 from rynek.practices.estimators.bsts import BayesianSeries
@@ -41,6 +41,10 @@ DESIGNS: Final[Mapping[str, Design]] = {
         InterruptedTimeSeries(),
     )
 }
+
+
+# Values from which on other designs are told by their effect alone.
+_LARGE: Final = 200_000
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,9 @@ def _other(task: Task, design: Design) -> dict[str, Any]:
     if refusal:
         return {"design": design.name, "refused": refusal}
     try:
+        if task.outcome.size > _LARGE:
+            effect = effect_alone(design, task)
+            return {"design": design.name, "effect": effect, "without": "inference: a large panel"}
         found = design.estimate(task)
     except BadRequestData as problem:
         return {"design": design.name, "refused": problem.detail}

@@ -8,8 +8,6 @@ are dropped all at once, which mostly is the answer.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from rynek.practices.arrays import Array
@@ -19,53 +17,6 @@ __all__ = ["simplex_least_squares", "simplex_quadratic"]
 _TOLERANCE = 1e-10
 _TINY = 1e-13
 _DROPS = 12
-# From so many candidates on the matrix of their products costs more than what it saves.
-_WIDE = 600
-
-
-class _Form(Protocol):
-    """A quadratic form: its diagonal, its rows and columns of some candidates, its product."""
-
-    diagonal: Array
-
-    def part(self, used: list[int]) -> Array: ...
-
-    def times(self, weights: Array) -> Array: ...
-
-
-class _Gram:
-    """A form that is there as a matrix."""
-
-    def __init__(self, gram: Array) -> None:
-        self.gram = gram
-        self.diagonal = np.diag(gram)
-
-    def part(self, used: list[int]) -> Array:
-        found: Array = self.gram[used][:, used]
-        return found
-
-    def times(self, weights: Array) -> Array:
-        found: Array = self.gram @ weights
-        return found
-
-
-class _Columns:
-    """columns'·columns + ridge, never written out: for far more candidates than rows."""
-
-    def __init__(self, columns: Array, ridge: float) -> None:
-        self.columns, self.ridge = columns, ridge
-        self.diagonal = (columns**2).sum(axis=0) + ridge
-
-    def part(self, used: list[int]) -> Array:
-        some = self.columns[:, used]
-        found: Array = some.T @ some
-        found[np.diag_indices(len(used))] += self.ridge
-        return found
-
-    def times(self, weights: Array) -> Array:
-        used = weights.nonzero()[0]
-        found: Array = (self.columns[:, used] @ weights[used]) @ self.columns
-        return found + self.ridge * weights
 
 
 def simplex_least_squares(
@@ -76,14 +27,12 @@ def simplex_least_squares(
     `columns` is (rows × candidates), `target` (rows).
     """
     linear = columns.T @ target
-    if columns.shape[1] > max(_WIDE, columns.shape[0]):
-        return _solve(_Columns(columns, ridge), linear, near)
     gram = columns.T @ columns
     if ridge:
         gram = gram + ridge * np.eye(len(gram))
     if near is None and (ridge or columns.shape[0] > columns.shape[1]):
         near = _dropped(gram, linear)
-    return _solve(_Gram(gram), linear, near)
+    return _solve(gram, linear, near)
 
 
 def simplex_quadratic(
@@ -93,7 +42,7 @@ def simplex_quadratic(
     like it (`near`) make it quicker, and to know that `gram` is positive definite."""
     if near is None and definite:
         near = _dropped(gram, linear)
-    return _solve(_Gram(gram), linear, near)
+    return _solve(gram, linear, near)
 
 
 def _dropped(gram: Array, linear: Array) -> Array | None:
@@ -110,18 +59,18 @@ def _dropped(gram: Array, linear: Array) -> Array | None:
     return weights
 
 
-def _solve(form: _Form, linear: Array, near: Array | None) -> Array:
+def _solve(gram: Array, linear: Array, near: Array | None) -> Array:
     count = len(linear)
     weights = np.zeros(count)
     if near is None:
-        used = [int(np.argmin(form.diagonal - 2 * linear))]
+        used = [int(np.argmin(np.diag(gram) - 2 * linear))]
     else:
         used = near.nonzero()[0].tolist()
     weights[used] = 1.0 / len(used)
     limit = -_TOLERANCE * max(1.0, abs(float(linear.max())), abs(float(linear.min())))
     for _ in range(50 * count):
-        used = _settle(form, linear, weights, used)
-        slope = form.times(weights) - linear
+        used = _settle(gram, linear, weights, used)
+        slope = gram @ weights - linear
         # Equal for all in use, up to rounding: the multiplier of Σw = 1.
         level = float(slope[used[0]])
         slope[used] = level
@@ -132,10 +81,10 @@ def _solve(form: _Form, linear: Array, near: Array | None) -> Array:
     return weights
 
 
-def _settle(form: _Form, linear: Array, weights: Array, used: list[int]) -> list[int]:
+def _settle(gram: Array, linear: Array, weights: Array, used: list[int]) -> list[int]:
     """Move to the optimum over the weights in use; those that would turn negative leave."""
     while True:
-        wanted = _equality(form.part(used), linear[used])
+        wanted = _equality(gram[used][:, used], linear[used])
         if wanted.min() > 0 or len(used) == 1:
             weights[:] = 0.0
             weights[used] = wanted

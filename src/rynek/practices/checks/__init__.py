@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rynek.practices.checks.data import missing_around, runs_around
-from rynek.practices.checks.donors import in_reach, leave_one_out
+from rynek.practices.checks.donors import effect_alone, in_reach, leave_one_out
 from rynek.practices.checks.events import coincident
 from rynek.practices.checks.outcomes import several
 from rynek.practices.checks.placebos import in_space, in_time
@@ -17,7 +17,7 @@ from rynek.practices.checks.stability import level_and_log, window
 from rynek.practices.checks.trends import before_trend
 from rynek.practices.estimate import Case, Check
 
-__all__ = ["LOWERING", "run_checks"]
+__all__ = ["LOWERING", "effect_alone", "run_checks"]
 
 _CHECKS: Final[tuple[Callable[[Case], Check], ...]] = (
     before_trend,

@@ -110,6 +110,22 @@ def two_sample(ours: Array, theirs: Array) -> tuple[float, float]:
     return float(np.sqrt(total)), min(supposed, _satterthwaite(parts, sizes))
 
 
+def two_samples(ours: Array, theirs: Array, confidence: float) -> tuple[Array, Array]:
+    """The same for many draws at once, each (draws × units): errors, and how many of them an
+    interval reaches to either side."""
+    from scipy.stats import t
+
+    sizes = (ours.shape[1], theirs.shape[1])
+    parts = [
+        one.var(axis=1, ddof=1) / many for one, many in zip((ours, theirs), sizes, strict=True)
+    ]
+    total = np.maximum(parts[0] + parts[1], 1e-300)
+    below = parts[0] ** 2 / (sizes[0] - 1) + parts[1] ** 2 / (sizes[1] - 1)
+    seen = total**2 / np.maximum(below, 1e-300)
+    freedom = np.minimum(seen, _satterthwaite([1 / many for many in sizes], sizes))
+    return np.sqrt(total), np.asarray(t.ppf(0.5 + confidence / 2, freedom), dtype=np.float64)
+
+
 def _satterthwaite(parts: Sequence[float], sizes: Sequence[int]) -> float:
     """Degrees of freedom of a sum of `parts` that are variances of means over `sizes`."""
     below = sum(part**2 / (many - 1) for part, many in zip(parts, sizes, strict=True))

@@ -2,7 +2,7 @@
 
 For weights v of the predictors the donors' weights are exact (`simplex`); v is searched from the
 equal weights and from those of a regression of the outcome on the predictors, by Nelder-Mead and
-then BFGS, as Abadie, Diamond & Hainmueller's software does.
+then BFGS (by exact slopes), as Abadie, Diamond & Hainmueller's software does.
 """
 
 from __future__ import annotations
@@ -87,15 +87,49 @@ def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Arr
         last = _inner(size / total, target, candidates, last)
         return float(np.mean((ours - before @ last) ** 2))
 
+    def both(raw: Array) -> tuple[float, Array]:
+        nonlocal last
+        size = np.abs(raw)
+        total = float(size.sum())
+        if not 0 < total < np.inf:
+            return float("inf"), np.zeros(len(raw))
+        shares = size / total
+        last = _inner(shares, target, candidates, last)
+        slopes = _slopes(shares, target, candidates, before, ours, last)
+        turned = np.sign(raw) / total * (slopes - float(slopes @ shares))
+        return float(np.mean((ours - before @ last) ** 2)), turned
+
     best, least = np.full(len(target), 1 / len(target)), np.inf
     if len(target) == 1:
         return best
     for start in (best, _regressed(target, candidates, before, ours)):
-        for method in ("Nelder-Mead", "BFGS"):
-            found = minimize(error, start, method=method, options={"maxiter": _ROUNDS})
+        for method, asked, slope in (("Nelder-Mead", error, None), ("BFGS", both, True)):
+            found = minimize(asked, start, method=method, jac=slope, options={"maxiter": _ROUNDS})
             if found.fun < least:
                 least, best = float(found.fun), np.abs(found.x) / np.abs(found.x).sum()
     return best
+
+
+def _slopes(
+    shares: Array, target: Array, candidates: Array, before: Array, ours: Array, weights: Array
+) -> Array:
+    """How the error in the fit window changes with each predictor's share: donors' weights that
+    are in use follow from one linear system, which is differentiated."""
+    used = weights.nonzero()[0]
+    some, mine = candidates[:, used], weights[used]
+    missed = target - some @ mine
+    size = len(used)
+    system = np.ones((size + 1, size + 1))
+    system[:size, :size] = some.T @ (some * shares[:, None])
+    system[size, size] = 0.0
+    right = np.zeros(size + 1)
+    right[:size] = -2 / len(ours) * (before[:, used].T @ (ours - before[:, used] @ mine))
+    try:
+        turned = np.linalg.solve(system, right)[:size]
+    except np.linalg.LinAlgError:
+        turned = np.linalg.lstsq(system, right, rcond=None)[0][:size]
+    found: Array = (some @ turned) * missed
+    return found
 
 
 def _regressed(target: Array, candidates: Array, before: Array, ours: Array) -> Array:

@@ -20,6 +20,7 @@ from rynek.practices.task import Task
 NAME = "sdid"
 # The authors' regularisation of the weights of periods, in units of the noise.
 _TIME_RIDGE = 1e-6
+_MOST_BLOCKS = 100
 
 
 class SyntheticDifferenceInDifferences:
@@ -109,6 +110,16 @@ def _ridge(noise: float, cells: int, periods: int) -> float:
 
 
 def _time_weights(before: Array, after: Array, noise: float, near: Array | None = None) -> Array:
-    columns = before - before.mean(axis=0)
-    ridge = (_TIME_RIDGE * noise) ** 2 * len(before)
-    return simplex_least_squares(columns, after - after.mean(), ridge, near)
+    """Weights of periods. With as many periods as donors many weights meet every donor exactly, so
+    that none is the best: neighbouring periods share a weight then, in half as many blocks as there
+    are donors."""
+    many, periods = before.shape
+    blocks = periods if periods < many else max(2, min(many // 2, _MOST_BLOCKS))
+    edges = np.linspace(0, periods, blocks + 1).round().astype(np.intp)
+    sizes = np.diff(edges)
+    columns = np.add.reduceat(before, edges[:-1], axis=1) / sizes
+    columns = columns - columns.mean(axis=0)
+    ridge = (_TIME_RIDGE * noise) ** 2 * many
+    start = None if near is None else np.add.reduceat(near, edges[:-1])
+    weights = simplex_least_squares(columns, after - after.mean(), ridge, start)
+    return np.asarray(np.repeat(weights / sizes, sizes), dtype=np.float64)

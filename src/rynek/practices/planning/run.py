@@ -1,0 +1,178 @@
+"""`plan`: from a question to what a pilot can show, how long it has to be, and who starts when."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from rynek.base.errors import BadRequestData
+from rynek.practices.arrays import Array, bridged
+from rynek.practices.panel import Panel, read_panel
+from rynek.practices.planning.power import Power, powers
+from rynek.practices.planning.question import PlanQuestion
+from rynek.practices.planning.rollout import Start, draw
+from rynek.practices.specification import Question
+from rynek.practices.task import Ask, outcome_of
+
+__all__ = ["Plan", "plan"]
+
+_FEWEST: Final = 8
+_MOST_MISSING: Final = 0.5
+# Lengths that are tried for an effect that is wanted, each longer by half.
+_LENGTHS: Final = (1, 2, 3, 4, 6, 8, 12, 18, 26, 39, 52, 78, 104, 156, 208, 312, 365, 730, 1095)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the pilot that was asked for can show, the same for other sizes and lengths, the
+    shortest that shows what is wanted (None where none in reach does), and the lot."""
+
+    question: PlanQuestion
+    asked: Power
+    others: tuple[Power, ...]
+    needed: Power | None
+    starts: tuple[Start, ...]
+    level: float
+    left_out: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "outcome": self.question.title or self.question.outcome,
+            "outcome_unit": self.question.outcome_unit,
+            "confidence": self.question.confidence,
+            "power": self.question.power,
+            "mean": self.level,
+            "smallest_effect": dataclasses.asdict(self.asked),
+            "others": [dataclasses.asdict(one) for one in self.others],
+            "wanted": self.question.wanted,
+            "needed": None if self.needed is None else dataclasses.asdict(self.needed),
+            "sentence": self.sentence(),
+            "seed": self.question.seed,
+            "plan": [dataclasses.asdict(one) for one in self.starts],
+            "left_out": list(self.left_out),
+            "question": msgspec.to_builtins(self.question),
+        }
+
+    def sentence(self) -> str:
+        """What it comes to, in English."""
+        asked, unit = self.asked, self.question.outcome_unit
+        least = asked.simulated
+        if least is None:
+            return (
+                f"{asked.pilot} places with {asked.compared} to compare are too few, or the record"
+                " too short, to say what could be found: at least 4 and 4 are needed."
+            )
+        share = f" ({abs(least / self.level):.1%} of its mean)" if self.level else ""
+        told = (
+            f"{asked.pilot} places over {asked.periods} periods, with {asked.compared} to compare,"
+            f" would show an effect of {_round(least)}{' ' + unit if unit else ''}{share} or more in"
+            f" {self.question.power:.0%} of cases; a smaller one would mostly be missed."
+        )
+        if self.question.wanted is None:
+            return told
+        if self.needed is None:
+            return told + " No length in reach of the record shows the wanted effect."
+        return told + f" The wanted effect takes {self.needed.periods} periods."
+
+
+def _round(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def plan(question: PlanQuestion, folder: Path, ask: Ask | None = None) -> Plan:
+    """Plan a pilot from the past of its outcome. BadRequestData says what is missing."""
+    panel = _panel(question, folder, ask)
+    outcome, places, left_out = _places(panel, question)
+    if question.pilot >= len(places):
+        raise BadRequestData(
+            f"pilot: {question.pilot} of {len(places)} places leave none to compare with"
+        )
+    before = question.before or question.periods
+    times = outcome.shape[1]
+    if before + question.periods > times:
+        raise BadRequestData(
+            f"the past has {times} periods: too few for {before} before and {question.periods} of"
+            " a pilot"
+        )
+    sizes = sorted(
+        {max(4, question.pilot // 2), question.pilot, min(2 * question.pilot, len(places) - 4)}
+    )
+    lengths = sorted({max(1, question.periods // 2), question.periods, 2 * question.periods})
+    others = [
+        _power(outcome, question, pilot, length)
+        for pilot in sizes
+        for length in lengths
+        if 0 < pilot < len(places) and 2 * length <= times
+    ]
+    first = panel.times[-1] + 1
+    if question.first is not None:
+        first = panel.clock.number(question.first, "first")
+    starts = draw(
+        places, question.pilot, question.steps, question.step, float(first), panel.clock,
+        question.seed,
+    )  # fmt: skip
+    return Plan(
+        question,
+        _power(outcome, question, question.pilot, question.periods, before),
+        tuple(others),
+        _needed(outcome, question),
+        tuple(starts),
+        float(outcome.mean()),
+        left_out,
+    )
+
+
+def _panel(question: PlanQuestion, folder: Path, ask: Ask | None) -> Panel:
+    if not isinstance(question.panel, Question):
+        return read_panel(folder, question.panel_question())
+    if ask is None:
+        raise BadRequestData("panel: it asks recorded history, and none is at hand (--data)")
+    return ask(question.panel)
+
+
+def _places(panel: Panel, question: PlanQuestion) -> tuple[Array, list[str], tuple[str, ...]]:
+    """The record of each place that can be in the lot, its gaps filled."""
+    values = panel.columns[outcome_of(question.panel_question())]
+    named = list(panel.units if question.places is None else dict.fromkeys(question.places))
+    rows = values[[panel.unit(one) for one in named]]
+    missing = np.isnan(rows).mean(axis=1)
+    kept = [name for name, share in zip(named, missing, strict=True) if share <= _MOST_MISSING]
+    if len(kept) < _FEWEST:
+        raise BadRequestData(
+            f"{len(kept)} places have a record to plan from: a lot needs at least {_FEWEST}"
+        )
+    outcome = np.array([bridged(row) for row in rows[missing <= _MOST_MISSING]])
+    if float(np.ptp(outcome)) == 0:
+        raise BadRequestData("the outcome never changes: there is no variance to plan from")
+    return outcome, kept, tuple(one for one in named if one not in kept)
+
+
+def _power(
+    outcome: Array, question: PlanQuestion, pilot: int, periods: int, before: int | None = None
+) -> Power:
+    return powers(
+        outcome,
+        pilot,
+        periods,
+        before or periods,
+        confidence=question.confidence,
+        power=question.power,
+        seed=question.seed,
+    )
+
+
+def _needed(outcome: Array, question: PlanQuestion) -> Power | None:
+    """The shortest pilot of that many places that shows what is wanted."""
+    if question.wanted is None:
+        return None
+    for length in _LENGTHS:
+        found = _power(outcome, question, question.pilot, length)
+        if found.simulated is not None and found.simulated <= question.wanted:
+            return found
+    return None
