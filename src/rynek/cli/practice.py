@@ -8,7 +8,9 @@ from typing import Final
 
 import click
 
+from rynek.cli.options import config_option, data_option, tenant_option
 from rynek.cli.practice_cards import COMMANDS
+from rynek.cli.practice_history import asker
 from rynek.cli.practice_search import search
 
 _MARKS: Final = {"passed": "ok  ", "failed": "BAD ", "not applicable": "n/a "}
@@ -26,16 +28,28 @@ def practice() -> None:
 @click.option(
     "--language", type=click.Choice(_LANGUAGES), default="en", help="Of the sentence; en without."
 )
-def evaluate(specification: Path, as_json: bool, language: str) -> None:
+@tenant_option
+@data_option
+@config_option
+def evaluate(
+    specification: Path,
+    as_json: bool,
+    language: str,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
     """Estimate an effect as SPECIFICATION (TOML) asks; see docs/practices.md for its keys.
 
-    The panel that it names lies beside it. Nothing is written. What cannot be estimated is refused
+    The panel that it names lies beside it, or is asked of the history of a data folder that no
+    service runs on (--data). Nothing is written. What cannot be estimated is refused
     with the reason, and the exit code is 1.
     """
     from rynek.practices import evaluate as run
     from rynek.practices import load_specification
 
-    found = run(load_specification(specification), specification.parent)
+    spec = load_specification(specification)
+    found = run(spec, specification.parent, asker(config, data, tenant))
     if as_json:
         click.echo(json.dumps(found.document(), ensure_ascii=False, indent=2, allow_nan=False))
         return
@@ -50,6 +64,44 @@ def evaluate(specification: Path, as_json: bool, language: str) -> None:
     for other in found.others:
         told = other.get("refused") or f"{other['effect']:.4g}"
         click.echo(f"     {other['design']} gives: {told}")
+
+
+@practice.command()
+@click.argument("question", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "form", flag_value="json", help="As JSON, with every figure.")
+@click.option("--csv", "form", flag_value="csv", help="Who starts when, as CSV.")
+@click.option("--ics", "form", flag_value="ics", help="Who starts when, as a calendar.")
+@tenant_option
+@data_option
+@config_option
+def plan(
+    question: Path,
+    form: str | None,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Plan a pilot as QUESTION (TOML) asks; see docs/practices.md for its keys.
+
+    Says the smallest effect that so many places and periods could show, by the past of the
+    outcome, how long a wanted one takes, and draws who starts when. Nothing is written.
+    """
+    from rynek.practices import as_csv, as_ics, load_plan
+    from rynek.practices import plan as run
+
+    asked = load_plan(question)
+    found = run(asked, question.parent, asker(config, data, tenant))
+    if form == "json":
+        click.echo(json.dumps(found.document(), ensure_ascii=False, indent=2, allow_nan=False))
+    elif form == "csv":
+        click.echo(as_csv(found.starts), nl=False)
+    elif form == "ics":
+        click.echo(as_ics(found.starts, asked.title or asked.outcome or "Pilot"), nl=False)
+    else:
+        click.echo(found.sentence())
+        for one in found.starts:
+            if one.period is not None:
+                click.echo(f"{one.period}  group {one.group}  {one.place}")
 
 
 for _command in (*COMMANDS, search):

@@ -10,9 +10,20 @@ from rynek.practices.estimate import Check, Design, Estimate
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate
 from rynek.practices.evidence import Level
 from rynek.practices.panel import Panel
+from rynek.practices.planning import (
+    Plan,
+    PlanQuestion,
+    as_csv,
+    as_ics,
+    load_plan,
+    parse_plan,
+    plan,
+)
+from rynek.practices.recorded import panel_of_history
 from rynek.practices.sentences import LANGUAGES
 from rynek.practices.specification import (
     Predictor,
+    Question,
     Specification,
     load_specification,
     parse_specification,
@@ -28,12 +39,21 @@ __all__ = [
     "Evaluation",
     "Level",
     "Panel",
+    "Plan",
+    "PlanQuestion",
     "Predictor",
+    "Question",
     "Specification",
     "Task",
+    "as_csv",
+    "as_ics",
     "evaluate",
     "holm",
+    "load_plan",
     "load_specification",
+    "panel_of_history",
+    "parse_plan",
     "parse_specification",
+    "plan",
     "task_of",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from rynek.base.errors import BadRequestData
@@ -24,7 +25,7 @@ from rynek.practices.estimators.synthetic import SyntheticControl
 from rynek.practices.evidence import Level, level_of
 from rynek.practices.sentences import sentences
 from rynek.practices.specification import Specification
-from rynek.practices.task import Ask, Task, make_task
+from rynek.practices.task import Ask, Task, make_task, outcome_of
 
 __all__ = ["DESIGNS", "Evaluation", "evaluate"]
 
@@ -65,7 +66,8 @@ class Evaluation:
         return {
             "design": estimate.design,
             "why": self.why,
-            "outcome": spec.outcome,
+            "panel": msgspec.to_builtins(spec.panel),
+            "outcome": outcome_of(spec),
             "transform": spec.transform,
             "effect": estimate.effect,
             "effect_percent": percent(self.task, estimate),
@@ -88,6 +90,7 @@ class Evaluation:
             "donors": self.task.names(self.task.donors),
             "left_out": self.task.left_out,
             "alternatives": list(self.others),
+            "cost": _per_cost(self.task, estimate),
         }
 
 
@@ -203,6 +206,20 @@ def _other(task: Task, design: Design) -> dict[str, Any]:
         "interval": None if found.interval is None else list(found.interval),
         "p_value": found.p_value,
     }
+
+
+def _per_cost(task: Task, estimate: Estimate) -> dict[str, Any] | None:
+    """What one of the outcome's unit cost, in all; of the interval's ends where both say that there
+    is an effect. None where nobody says what was spent."""
+    cost = task.spec.cost
+    if cost is None:
+        return None
+    told: dict[str, Any] = msgspec.to_builtins(cost)
+    if estimate.interval is None or estimate.interval[0] <= 0 <= estimate.interval[1]:
+        why = "the effect can't be told from zero: what one unit of it cost can't be said"
+        return told | {"per_effect": None, "reason": why}
+    ends = sorted(abs(cost.amount / one) for one in estimate.interval)
+    return told | {"per_effect": abs(cost.amount / estimate.effect), "per_effect_interval": ends}
 
 
 def _per_period(task: Task, estimate: Estimate) -> list[dict[str, Any]]:

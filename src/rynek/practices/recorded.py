@@ -1,0 +1,91 @@
+"""A panel asked of recorded history: the same question over the same readings gives the same one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from rynek.base.errors import BadRequestData
+from rynek.context import DEFAULT_VOCAB
+from rynek.history import AggregateQuery, History, Selection
+from rynek.practices.panel import Panel
+from rynek.practices.specification import Question
+from rynek.practices.times import Clock, complete
+
+__all__ = ["panel_of_history"]
+
+_DURATIONS: Final = {
+    "year": "P1Y", "quarter": "P3M", "month": "P1M", "week": "P1W", "day": "P1D", "hour": "PT1H",
+}  # fmt: skip
+_METHODS: Final = {"mean": "avg", "sum": "sum", "min": "min", "max": "max", "count": "totalCount"}
+_MAX_CELLS: Final = 5_000_000
+
+
+async def panel_of_history(history: History, question: Question) -> Panel:
+    """The answer to `question`: a unit for each entity, a period for each length of time in the
+    city's zone. BadRequestData where nothing was recorded."""
+    zone = history.zone
+    start, end = (_micros(one, zone) for one in (question.first, question.last))
+    if start >= end:
+        raise BadRequestData("panel: first has to be before last")
+    method = _METHODS[question.aggregation]
+    select = Selection(
+        types=(_iri(question.entity_type),),
+        attrs=(_iri(question.attribute),),
+        entity_ids=None if question.places is None else tuple(question.places),
+        start=start,
+        end=end,
+    )
+    answer = await history.aggregate(
+        AggregateQuery(
+            select=select,
+            methods=(method,),
+            group=("entity_id",),
+            bucket=_DURATIONS[question.every],
+        )
+    )
+    rows = answer.select(["entity_id", "start", method]).to_pylist()
+    rows = [row for row in rows if row[method] is not None]
+    if not rows:
+        raise BadRequestData(
+            f"panel: history has no number of {question.attribute!r} of {question.entity_type!r}"
+            f" from {question.first} to before {question.last}"
+        )
+    return _arranged(rows, method, question, zone)
+
+
+def _arranged(rows: list[dict[str, Any]], method: str, question: Question, zone: ZoneInfo) -> Panel:
+    clock = Clock(question.every)
+    units = tuple(sorted({row["entity_id"] for row in rows}))
+    numbers = [clock.number(_local(row["start"], zone), "period") for row in rows]
+    times = complete(np.unique(np.array(numbers)), clock)
+    if len(units) * len(times) > _MAX_CELLS:
+        raise BadRequestData(f"panel: {len(units)} places × {len(times)} periods are too many")
+    values = np.full((len(units), len(times)), np.nan)
+    place = {name: number for number, name in enumerate(units)}
+    for row, number in zip(rows, numbers, strict=True):
+        values[place[row["entity_id"]], int(np.searchsorted(times, number))] = float(row[method])
+    labels = tuple(clock.label(float(one)) for one in times)
+    return Panel(units, times, labels, {question.attribute: values}, clock)
+
+
+def _iri(name: str) -> str:
+    """A name as history has it: short ones belong to the default vocabulary."""
+    return name if ":" in name else DEFAULT_VOCAB + name
+
+
+def _micros(text: str, zone: ZoneInfo) -> int:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequestData(f"panel: {text[:40]!r} is no date (2024-05-01)") from None
+    return int(found.replace(tzinfo=found.tzinfo or zone).timestamp()) * 1_000_000
+
+
+def _local(micros: int, zone: ZoneInfo) -> datetime:
+    """The wall clock of the city: a day is its day."""
+    found = datetime.fromtimestamp(micros / 1e6, UTC).astimezone(zone)
+    return found.replace(tzinfo=None)

@@ -1,0 +1,177 @@
+"""Plans of pilots, and panels that are asked of history."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.cli.test_cli import run_well
+from tests.history.support import ListLog, iri
+from tests.history.test_follow import with_history
+
+from rynek.base.clock import parse_iso
+from rynek.base.errors import BadRequestData
+from rynek.history import History
+from rynek.practices import (
+    Panel,
+    Plan,
+    Question,
+    as_csv,
+    as_ics,
+    evaluate,
+    panel_of_history,
+    parse_plan,
+    parse_specification,
+    plan,
+)
+
+QUESTION = {
+    "panel": "p.csv", "unit": "u", "time": "t", "outcome": "y", "outcome_unit": "rides",
+    "pilot": 10, "periods": 8, "first": "2025-03-03",
+}  # fmt: skip
+
+
+def past(folder: Path, spread: float = 1.0, units: int = 24, weeks: int = 80) -> None:
+    rng = np.random.default_rng(2)
+    rows = ["u,t,y"]
+    for unit in range(units):
+        rows += [
+            f"=u{unit},{2023 + week // 52}-W{week % 52 + 1:02},{50 + unit + spread * rng.normal()}"
+            for week in range(weeks)
+        ]
+    (folder / "p.csv").write_text("\n".join(rows))
+
+
+def ask(folder: Path, **more: Any) -> Plan:
+    return plan(parse_plan(QUESTION | more), folder)
+
+
+def test_the_smallest_effect_is_what_theory_says(tmp_path: Path) -> None:
+    """Independent noise of 1: a change of means over 8 weeks has variance 2/8, and the difference
+    between 10 and 14 places an error of √(¼ (1/10 + 1/14)); 2.07 + 0.86 of them are found."""
+    past(tmp_path)
+    found = ask(tmp_path)
+    expected = np.sqrt(0.25 * (1 / 10 + 1 / 14)) * (2.074 + 0.858)
+    assert found.asked.analytic == pytest.approx(expected, rel=0.1)
+    assert found.asked.simulated == pytest.approx(expected, rel=0.15)
+    assert "10 places over 8 periods" in found.sentence()
+    longer = next(one for one in found.others if (one.pilot, one.periods) == (10, 16))
+    assert longer.simulated is not None
+    assert found.asked.simulated is not None
+    assert longer.simulated < 0.85 * found.asked.simulated
+    assert ask(tmp_path).document() == found.document()
+
+
+def test_what_is_wanted_takes_so_long(tmp_path: Path) -> None:
+    past(tmp_path)
+    needed = ask(tmp_path, wanted=0.5).needed
+    assert needed is not None
+    assert 8 <= needed.periods <= 18
+    assert ask(tmp_path, wanted=0.01).needed is None
+    few = ask(tmp_path, pilot=2)
+    assert few.asked.simulated is None
+    assert "too few" in few.sentence()
+
+
+def test_the_lot_is_even_and_the_same_again(tmp_path: Path) -> None:
+    past(tmp_path)
+    starts = ask(tmp_path, steps=3, step=2, seed=5).starts
+    assert [sum(one.group == group for one in starts) for group in range(4)] == [14, 4, 3, 3]
+    assert {one.period for one in starts} == {"2025-W10", "2025-W12", "2025-W14", None}
+    assert ask(tmp_path, steps=3, step=2, seed=5).starts == starts
+    assert ask(tmp_path, steps=3, step=2, seed=6).starts != starts
+    rows = list(csv.DictReader(io.StringIO(as_csv(starts))))
+    assert len(rows) == 24
+    assert all(row["place"].startswith("'=u") for row in rows)
+    calendar = as_ics(starts, "Sensors; in bins, " + "long " * 20)
+    assert calendar.count("BEGIN:VEVENT") == 10
+    assert "DTSTART;VALUE=DATE:20250303" in calendar
+    assert "Sensors\\; in bins\\, " in calendar
+    assert all(len(line.encode()) <= 75 for line in calendar.split("\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"pilot": 24}, "none to compare"),
+        ({"periods": 60}, "too few for 60 before"),
+        ({"steps": 11}, "11 groups"),
+        ({"places": ["=u1", "=u2"]}, "at least 8"),
+        ({"places": ["nobody"]}, "no unit"),
+        ({"power": 2.0}, "power"),
+        ({"first": "soon"}, "no time"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_what_cannot_be_planned(tmp_path: Path, more: dict[str, Any], words: str) -> None:
+    past(tmp_path)
+    with pytest.raises(BadRequestData, match=words):
+        ask(tmp_path, **more)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    past(tmp_path)
+    (tmp_path / "plan.toml").write_text(
+        'panel = "p.csv"\nunit = "u"\ntime = "t"\noutcome = "y"\npilot = 10\nperiods = 8\n'
+    )
+    document = json.loads(run_well("practice", "plan", tmp_path / "plan.toml", "--json"))
+    assert document["smallest_effect"]["simulated"] > 0
+    assert len(document["plan"]) == 24
+    told = run_well("practice", "plan", tmp_path / "plan.toml", "--csv")
+    assert told.startswith("place,group,start")
+
+
+def test_history_is_asked_for_a_panel(tmp_path: Path) -> None:
+    """Days of the city's zone, of which one has no reading; the question stands in the answer."""
+    question = Question(entity_type="Bin", attribute="level", first="2026-03-01", last="2026-03-21")
+    rng = np.random.default_rng(0)
+    base = parse_iso("2026-02-28T23:30:00Z")  # half past midnight in Warsaw
+    ids, times, values = [], [], []
+    for unit in range(6):
+        for hour in range(0, 20 * 24, 6):
+            if hour // 24 != 4:
+                ids.append(f"urn:b{unit}")
+                times.append(base + hour * 3_600_000_000)
+                values.append(10 + unit + 5 * (unit == 0 and hour >= 14 * 24) + rng.normal() / 10)
+    many = len(ids)
+    batch = pa.record_batch(
+        {
+            "entity_id": pa.array(ids), "type": pa.array(["Bin"] * many),
+            "attr": pa.array(["level"] * many), "kind": pa.array(["Property"] * many),
+            "number": pa.array(values), "observed_at": pa.array(times, pa.int64()),
+        }
+    )  # fmt: skip
+    panels: list[Panel] = []
+
+    async def test(history: History) -> None:
+        await history.sink.append("test", iter([batch]), iri)
+        panels.append(await panel_of_history(history, question))
+        none = Question("Bin", "weight", "2026-03-01", "2026-03-21")
+        with pytest.raises(BadRequestData, match="no number"):
+            await panel_of_history(history, none)
+
+    with_history(tmp_path, test, ListLog())
+    panel = panels[0]
+    assert panel.units == tuple(f"urn:b{one}" for one in range(6))
+    assert len(panel.labels) == 20
+    assert panel.labels[0] == "2026-03-01"
+    assert np.isnan(panel.columns["level"][:, 4]).all()
+    assert panel.columns["level"][3, 0] == pytest.approx(13, abs=0.2)
+    spec = parse_specification(
+        {
+            "panel": {"entity_type": "Bin", "attribute": "level", "first": "2026-03-01",
+                      "last": "2026-03-21"},
+            "treated": "urn:b0", "start": "2026-03-15",
+        }
+    )  # fmt: skip
+    found = evaluate(spec, tmp_path, lambda _: panel).document()
+    assert found["effect"] == pytest.approx(5, abs=0.2)
+    assert found["panel"]["attribute"] == "level"
+    with pytest.raises(BadRequestData, match="recorded history"):
+        evaluate(spec, tmp_path)
