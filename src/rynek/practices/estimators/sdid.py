@@ -21,6 +21,9 @@ NAME = "sdid"
 # The authors' regularisation of the weights of periods, in units of the noise.
 _TIME_RIDGE = 1e-6
 _MOST_BLOCKS = 100
+_LARGE = 5_000
+# Small beside the noise, and large enough that the optimum is one.
+_EVEN_RIDGE = 1e-2
 
 
 class SyntheticDifferenceInDifferences:
@@ -110,16 +113,18 @@ def _ridge(noise: float, cells: int, periods: int) -> float:
 
 
 def _time_weights(before: Array, after: Array, noise: float, near: Array | None = None) -> Array:
-    """Weights of periods. With as many periods as donors many weights meet every donor exactly, so
-    that none is the best: neighbouring periods share a weight then, in half as many blocks as there
-    are donors."""
+    """Weights of periods. With as many periods as donors many weights meet every donor exactly: the
+    penalty, larger then, takes the most even of them. In large panels neighbouring periods share a
+    weight, in half as many blocks as there are donors."""
     many, periods = before.shape
-    blocks = periods if periods < many else max(2, min(many // 2, _MOST_BLOCKS))
+    large = before.size > _LARGE and periods > many
+    blocks = max(2, min(many // 2, _MOST_BLOCKS)) if large else periods
     edges = np.linspace(0, periods, blocks + 1).round().astype(np.intp)
     sizes = np.diff(edges)
     columns = np.add.reduceat(before, edges[:-1], axis=1) / sizes
     columns = columns - columns.mean(axis=0)
-    ridge = (_TIME_RIDGE * noise) ** 2 * many
+    size = _TIME_RIDGE if blocks < many else _EVEN_RIDGE
     start = None if near is None else np.add.reduceat(near, edges[:-1])
+    ridge = (size * noise) ** 2 * many
     weights = simplex_least_squares(columns, after - after.mean(), ridge, start)
     return np.asarray(np.repeat(weights / sizes, sizes), dtype=np.float64)
