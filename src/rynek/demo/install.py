@@ -17,6 +17,8 @@ DEFAULT_CITY: Final = "kyiv"
 _MARK: Final = "demo"
 _PAST: Final = "past.toml"
 
+_DATABASES: Final = ("system.db", "practices.db")
+
 
 def data_folder() -> Path:
     """Where the demo keeps its data unless told: the user's cache, or `XDG_CACHE_HOME`."""
@@ -54,13 +56,14 @@ def install(folder: Path, *, fresh: bool = False) -> None:
 
 def _empty(folder: Path) -> None:
     """Delete what the demo made; the lock file stays, a process holds it."""
-    for path in (folder / "tenants", folder / "system.db", folder / _MARK):
+    for path in (folder / "tenants", *(folder / name for name in _DATABASES), folder / _MARK):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    for path in folder.glob("system.db-*"):
-        path.unlink(missing_ok=True)
+    for name in _DATABASES:
+        for path in folder.glob(f"{name}-*"):
+            path.unlink(missing_ok=True)
 
 
 def _install_city(name: str, target: Path) -> None:

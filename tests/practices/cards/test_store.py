@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -174,6 +178,28 @@ def test_a_backup_holds_cards_while_they_are_written(tmp_path: Path) -> None:
     found = store(tmp_path / "again")
     assert found.get("a").card.status == "running"
     assert len(found.versions("a")) == 2
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.practices.cards.support import card, store
+cards = store(Path(sys.argv[1]))
+cards.add("a", card(), owner="ruse", door="public")
+for version in range(1, 4):
+    cards.change("a", card(), version=version)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_kept_survives_a_killed_process(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert len(store(tmp_path).versions("a")) == 4
 
 
 def test_a_damaged_file_is_told_as_one(cards: Cards, tmp_path: Path) -> None:

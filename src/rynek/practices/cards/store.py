@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -25,11 +25,14 @@ MAX_CARDS: Final = 1_000_000
 MAX_VERSIONS: Final = 10_000
 _MAX_NOTE: Final = 500
 _PAGE: Final = 500
+_MAX_COUNTS: Final = 500
+_KINDS: Final = ("theme", "cluster", "verdict", "status")
 
 _NEWEST: Final = (
     "SELECT c.id, c.owner, c.door, c.seq, v.number, v.at, v.who, v.note, v.removed, v.body,"
     " c.nameless FROM card c JOIN version v ON v.id = c.id AND v.number = "
 )
+T = TypeVar("T")
 _decode: Final = msgspec.json.Decoder(Card).decode
 
 
@@ -60,6 +63,8 @@ class Cards:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._database = Database(path)
+        self._counts: dict[object, Any] = {}
+        self._counts_of = -1
         self.answers = Answers(self._database, self._clock)
 
     def get(self, card_id: str, viewer: Viewer = EVERYBODY, version: int | None = None) -> Seen:
@@ -119,27 +124,51 @@ class Cards:
         limit: int = _PAGE,
     ) -> tuple[list[Seen], int]:
         """Cards that `viewer` may see, the last changed first, and how many there are in all."""
-        where, values = _conditions(viewer, wanted or Wanted())
+        wanted = wanted or Wanted()
+        where, values = _conditions(viewer, wanted)
+
+        def count(database: Connection) -> int:
+            found = database.execute(f"SELECT count(*) FROM card c WHERE {where}", values)
+            return int(found.fetchone()[0])
+
         with self._database.reading() as database:
-            total = database.execute(f"SELECT count(*) FROM card c WHERE {where}", values)
-            count = int(total.fetchone()[0])
+            total = self._counted(database, (viewer, wanted), count)
+            # By the index of their order, however many there are.
             rows = database.execute(
-                f"{_NEWEST}c.number WHERE {where} ORDER BY c.seq DESC LIMIT ? OFFSET ?",
+                f"{_NEWEST}c.number WHERE {where.replace('c.removed', '+c.removed')}"
+                " ORDER BY c.seq DESC LIMIT ? OFFSET ?",
                 (*values, limit, offset),
             ).fetchall()
         seen = [_stored(row).seen_by(viewer) for row in rows]
-        return [each for each in seen if each is not None], count
+        return [each for each in seen if each is not None], total
 
     def counts(self, viewer: Viewer = EVERYBODY) -> dict[str, dict[str, int]]:
         """How many cards that `viewer` may see there are by theme, cluster, verdict and status."""
         where, values = _conditions(viewer, Wanted())
-        found: dict[str, dict[str, int]] = {}
+
+        def count(database: Connection) -> dict[str, dict[str, int]]:
+            found: dict[str, dict[str, int]] = {name: {} for name in _KINDS}
+            rows = database.execute(
+                f"SELECT {', '.join(_KINDS)}, count(*) FROM card c WHERE {where}"
+                f" GROUP BY {', '.join(_KINDS)}",
+                values,
+            )
+            for *kinds, number in rows:
+                for name, kind in zip(_KINDS, kinds, strict=True):
+                    found[name][kind] = found[name].get(kind, 0) + int(number)
+            return found
+
         with self._database.reading() as database:
-            for column in ("theme", "cluster", "verdict", "status"):
-                rows = database.execute(
-                    f"SELECT {column}, count(*) FROM card c WHERE {where} GROUP BY 1", values
-                ).fetchall()
-                found[column] = {str(name): int(count) for name, count in rows}
+            return self._counted(database, viewer, count)
+
+    def _counted(self, database: Connection, what: object, count: Callable[[Connection], T]) -> T:
+        """What was counted before, until any card changes."""
+        seq = int(database.execute("SELECT ifnull(max(seq), 0) FROM card").fetchone()[0])
+        if seq != self._counts_of or len(self._counts) > _MAX_COUNTS:
+            self._counts, self._counts_of = {}, seq
+        if what not in self._counts:
+            self._counts[what] = count(database)
+        found: T = self._counts[what]
         return found
 
     def changes(self, since: int = 0, limit: int = _PAGE) -> list[Change]:
