@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rynek.base.settings import Server
-from rynek.server.exchange import BODY, WHOLE
 from rynek.server.plain import Plain
+from rynek.server.turn import BODY, WHOLE
 
 pytestmark = pytest.mark.anyio
 Send = Callable[[dict[str, Any]], Any]

@@ -1,4 +1,4 @@
-"""One connection that speaks HTTP/1: llhttp reads it, `Exchange` answers."""
+"""One connection that speaks HTTP/1: llhttp reads it, `Turn` answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from rynek.server.exchange import Exchange
+from rynek.server.turn import Turn
 
 if TYPE_CHECKING:
     from rynek.server.plain import Plain
@@ -37,15 +37,15 @@ class _Refused(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests in turn, each answered before the next."""
+    """One connection: one request after the other, each answered before the next."""
 
     def __init__(self, listener: Plain) -> None:
         self._listener = listener
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
-        self._current: Exchange | None = None  # the one that is answered
-        self._coming: Exchange | None = None  # the one whose body comes
-        self._waiting: deque[Exchange] = deque()
+        self._current: Turn | None = None  # the one that is answered
+        self._coming: Turn | None = None  # the one whose body comes
+        self._waiting: deque[Turn] = deque()
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._expects = False
@@ -151,16 +151,16 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """A request that can be answered."""
         self._unseen = 0
-        exchange = self._coming = Exchange(
+        turn = self._coming = Turn(
             self,
             self._scope(),
             expects=self._expects,
             keep_alive=self._parser.should_keep_alive() and not self._listener.is_ending,
         )
         if self._current is None:
-            self._answer(exchange)
+            self._answer(turn)
         elif len(self._waiting) < _PIPELINED:
-            self._waiting.append(exchange)
+            self._waiting.append(turn)
             self.pace()
         else:
             raise _Refused
@@ -168,11 +168,11 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
         self._unseen = 0
-        exchange = self._coming
-        assert exchange is not None
-        if not exchange.is_over:
-            exchange.add(body)
-            if exchange.is_full:
+        turn = self._coming
+        assert turn is not None
+        if not turn.is_over:
+            turn.add(body)
+            if turn.is_full:
                 self.pace()
             return
         self._unwanted -= len(body)
@@ -182,10 +182,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """All of it has come."""
         self._unseen = 0
-        exchange, self._coming = self._coming, None
-        if exchange is not None:
-            exchange.complete()
-            if exchange.is_over and exchange is self._current:
+        turn, self._coming = self._coming, None
+        if turn is not None:
+            turn.complete()
+            if turn.is_over and turn is self._current:
                 self._next()
 
     def _scope(self) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
             "state": {},
         }
 
-    # From the exchanges
+    # From the turns
 
     def write(self, data: bytes) -> None:
         """Send it, some time."""
@@ -230,12 +230,12 @@ class Connection(asyncio.Protocol):
         """Send what is to be sent."""
         self._listener.flush()
 
-    def last_lines(self, exchange: Exchange) -> bytes:
+    def last_lines(self, turn: Turn) -> bytes:
         """The end of an answer's head."""
         date = self._listener.date
-        if not exchange.keep_alive:
+        if not turn.keep_alive:
             return b"connection: close\r\n" + date
-        if exchange.scope["http_version"] == "1.0":
+        if turn.scope["http_version"] == "1.0":
             return b"connection: keep-alive\r\n" + date
         return date
 
@@ -257,27 +257,27 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    def finished(self, exchange: Exchange) -> None:
+    def finished(self, turn: Turn) -> None:
         """An answer is on its way, whole."""
-        if exchange is not self._current:
+        if turn is not self._current:
             return
-        exchange.wake()
-        if exchange.keep_alive and not self._listener.is_ending and not exchange.cut:
-            if exchange.is_complete:
+        turn.wake()
+        if turn.keep_alive and not self._listener.is_ending and not turn.cut:
+            if turn.is_complete:
                 self._next()
             else:
-                self._unwanted = _UNWANTED_BYTES - exchange.held
+                self._unwanted = _UNWANTED_BYTES - turn.held
                 self.since = self._listener.loop.time()
                 self.pace()
-        elif exchange.is_complete:
+        elif turn.is_complete:
             self._close()
         else:
             self._linger()
 
-    def failed(self, exchange: Exchange, *, begun: bool) -> None:
+    def failed(self, turn: Turn, *, begun: bool) -> None:
         """The application gave no answer, or only a part of one."""
-        exchange.is_over = True
-        if exchange is not self._current:
+        turn.is_over = True
+        if turn is not self._current:
             return
         if not begun and not self._transport.is_closing():
             self.write(b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n")
@@ -308,10 +308,10 @@ class Connection(asyncio.Protocol):
         self._is_deaf = True
         self._transport.abort()
 
-    def _answer(self, exchange: Exchange) -> None:
-        self._current = exchange
+    def _answer(self, turn: Turn) -> None:
+        self._current = turn
         self.since = _NEVER
-        exchange.task = self._listener.loop.create_task(exchange.run(self._listener.app))
+        turn.task = self._listener.loop.create_task(turn.run(self._listener.app))
 
     def _next(self) -> None:
         self._current = None

@@ -14,8 +14,8 @@ from typing import Final, cast
 
 from rynek.base import settings
 from rynek.server.connection import Connection
-from rynek.server.exchange import App
 from rynek.server.listening import BACKLOG
+from rynek.server.turn import App
 
 _SWEEP_SECONDS: Final = 0.5
 

@@ -56,7 +56,7 @@ _CORS_EXPOSED: Final = (
     b" NGSILD-EntityMap, NGSILD-Snapshot, NGSILD-Warning, X-Request-ID"
 )
 _NOWHERE: Final = Leaf("other")
-# By which our own server takes an answer in one call, and gives a body (rynek.server.exchange).
+# By which our own server takes an answer in one call, and gives a body (rynek.server.turn).
 _WHOLE: Final = "rynek.whole"
 _BODY: Final = "rynek.body"
 _NONE: Final[dict[str, Any]] = {}

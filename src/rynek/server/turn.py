@@ -16,9 +16,9 @@ Message = MutableMapping[str, Any]
 Headers = Iterable[tuple[bytes, bytes]]
 
 WHOLE: Final = "rynek.whole"
-"""The extension of ASGI by which an application answers in one call (`Exchange.whole`)."""
+"""The extension of ASGI by which an application answers in one call (`Turn.whole`)."""
 BODY: Final = "rynek.body"
-"""The extension by which it takes a body that has come (`Exchange.body`)."""
+"""The extension by which it takes a body that has come (`Turn.body`)."""
 
 _logger = logging.getLogger(__name__)
 # So much of a body is held before the application takes it; then the client has to wait.
@@ -33,7 +33,7 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
-class Exchange:
+class Turn:
     """What `receive` and `send` of one request stand for. The parser fills the body in."""
 
     is_complete = False  # all of its body has come
