@@ -21,7 +21,7 @@ __all__ = ["MAX_CELLS", "Ranks", "evaluate", "monte_carlo", "shifts", "variant_a
 MAX_CELLS: Final = 60_000_000
 """Most variants × units whose ranks are kept."""
 _CHUNK: Final = 64
-_WORKERS: Final = max(1, min(8, len(os.sched_getaffinity(0))))
+_MOST_WORKERS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ def evaluate(machine: Machine, variants: Sequence[Variant]) -> Ranks:
 
 
 def _everywhere(chunk: Callable[[int], None], starts: range) -> None:
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    workers = max(1, min(_MOST_WORKERS, len(os.sched_getaffinity(0))))
+    with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(chunk, starts):
             pass
 

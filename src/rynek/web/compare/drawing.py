@@ -101,10 +101,7 @@ def place_map(
     for n, spot in zip(placed, spots, strict=True):
         x, y = project(*spot)
         paths[step[n]].append(f"M{x:.0f} {y:.0f}h0")
-    land = "".join(
-        f'<path class="land" d="{_ring(ring, project)}"/>'
-        for ring in outlines
-    )
+    land = "".join(f'<path class="land" d="{_ring(ring, project)}"/>' for ring in outlines)
     dots = "".join(
         f'<path class="dots q{n + 1}" d="{"".join(paths[n])}"/>' for n in reversed(range(CLASSES))
     )
