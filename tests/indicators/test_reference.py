@@ -1,0 +1,144 @@
+"""Reference tables: whole or not at all, every version kept, read again as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rynek.base.errors import BadRequestData, ResourceNotFound
+from rynek.indicators import Database, References, load_definition, shipped_definitions
+
+DEFINITION = """
+id = "towns"
+title = "Towns"
+licence = "CC0"
+period = "2024"
+key = "code"
+key_pattern = "[a-z]{1,3}"
+[[columns]]
+name = "people"
+column = "people"
+minimum = 1
+[[columns]]
+name = "port"
+column = "port"
+kind = "flag"
+empty = 0
+[[columns]]
+name = "half"
+column = "half"
+[never]
+mayor = "describes a person"
+[[totals]]
+total = "people"
+parts = ["half", "half2"]
+[[columns]]
+name = "half2"
+column = "half2"
+"""
+HEAD = "code,people,port,half,half2,mayor\n"
+GOOD = HEAD + "a,10,1,4,6,Eva\nb,20,NA,12,8,Jan\n"
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> References:
+    (tmp_path / "towns.toml").write_text(DEFINITION)
+    return References(Database(tmp_path / "indicators.db"))
+
+
+def put(references: References, folder: Path, text: str) -> tuple[int, bool]:
+    (folder / "towns.csv").write_text(text)
+    source = load_definition(str(folder / "towns.toml"))
+    kept, new = references.import_file(source, folder / "towns.csv")
+    return kept.version, new
+
+
+def test_every_version_is_kept_and_the_same_makes_none(
+    references: References, tmp_path: Path
+) -> None:
+    assert put(references, tmp_path, GOOD) == (1, True)
+    assert put(references, tmp_path, GOOD) == (1, False)
+    assert put(references, tmp_path, GOOD.replace("a,10,1,4,6", "a,11,1,4,7")) == (2, True)
+    kept, table = References(Database(tmp_path / "indicators.db")).find("towns")
+    assert (kept.version, table.columns["people"]) == (2, [11, 20])
+    first, old = references.find("towns", 1)
+    assert old.columns == {"people": [10, 20], "port": [1, 0], "half": [4, 12], "half2": [6, 8]}
+    assert (first.about["licence"], first.about["period"]) == ("CC0", "2024")
+    assert "mayor" not in str(old)
+    assert [number for number, _ in references.numbers("towns")] == [1, 2]
+    with pytest.raises(ResourceNotFound):
+        references.find("towns", 3)
+    with pytest.raises(ResourceNotFound):
+        references.find("none")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("b,20", "b,0", "row 2 (b), column 'people' is 0, outside 1"),
+        ("b,20", "a,20", "the key 'a' stands in rows 1, 2"),
+        ("b,20", "B9,20", "'B9' is no key of towns"),
+        ("b,20", ",20", "column 'code' is empty"),
+        ("NA", "2", "column 'port' is 2, outside 0 … 1"),
+        ("12,8", "12,9", "half + half2 is 21 and not people, 20"),
+        ("b,20", "b,many", "holds 'many', which is no finite number"),
+    ],
+)
+def test_an_impossible_value_stops_the_whole_import(
+    references: References, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    put(references, tmp_path, GOOD)
+    with pytest.raises(BadRequestData) as refused:
+        put(references, tmp_path, GOOD.replace(old, new))
+    assert words in str(refused.value)
+    assert [number for number, _ in references.numbers("towns")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('id = "towns"', 'id = "towns"\ncolour = 1', "unknown field `colour`"),
+        ('column = "half2"', 'column = "mayor"', "'mayor' stands in never"),
+        ('name = "half2"', 'name = "half"', "'half' is defined twice"),
+        ('parts = ["half", "half2"]', 'parts = ["third"]', "no column 'third'"),
+        ('key = "code"', 'key = ""', "needs key and columns"),
+    ],
+)
+def test_a_wrong_definition_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    (tmp_path / "towns.toml").write_text(DEFINITION.replace(old, new))
+    with pytest.raises(BadRequestData) as refused:
+        load_definition(str(tmp_path / "towns.toml"))
+    assert words in str(refused.value)
+
+
+def test_shipped_definitions_load() -> None:
+    assert "ua-hromadas" in shipped_definitions()
+    for name in shipped_definitions():
+        assert load_definition(name).licence
+    with pytest.raises(BadRequestData, match="neither a file nor one of"):
+        load_definition("moon")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("x,y\n1,2\n", "no heading such as CITIES/TIME"),
+        ("CITIES/TIME,2008,2008\nA,1,2\n", "no years"),
+        ("CITIES/TIME,2008,2009\nA,1\n", "1 cells for 2 years"),
+        ("CITIES/TIME,2008,2009\nA,1,2x\n", ""),
+        ("CITIES/TIME,2008\nA,101\n", "101 % is outside"),
+        ("CITIES/TIME,2008\nA,lots\n", "(A, 2008): 'lots' is no number"),
+    ],
+)
+def test_odd_eurostat_sheets(references: References, tmp_path: Path, body: str, words: str) -> None:
+    (tmp_path / "s.csv").write_text(body)
+    source = load_definition("eurostat-urb-ctran")
+    if not words:  # a flag
+        references.import_file(source, tmp_path / "s.csv")
+        assert references.find(source.id)[1].columns["2009"] == [2]
+        return
+    with pytest.raises(BadRequestData) as refused:
+        references.import_file(source, tmp_path / "s.csv")
+    assert words in str(refused.value)
+    assert references.newest() == []
