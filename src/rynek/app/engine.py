@@ -31,6 +31,7 @@ from rynek.feeds import ReplayOptions, list_feeds
 from rynek.indicators import INDICATORS_FILE, Comparisons, Database
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
+from rynek.practices.search import INDEX_FILE, SearchIndex
 from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
@@ -94,6 +95,11 @@ class Engine:
             # What cannot be written may be read all the same.
             _logger.warning("the cards that come with rynek were not brought in: %s", problem)
         return cards
+
+    @cached_property
+    def card_index(self) -> SearchIndex:
+        """What the practice cards are searched by; it follows them when somebody asks."""
+        return SearchIndex(self.folder.path / INDEX_FILE)
 
     def default_contexts(self) -> StoredContexts:
         """The @contexts of the default tenant: others may use what it hosts."""
@@ -211,6 +217,8 @@ class Engine:
         self.tokens.close()
         if "cards" in self.__dict__:
             self.cards.close()
+        if "card_index" in self.__dict__:
+            self.card_index.close()
         self.comparisons.close()
         self.folder.close()
 

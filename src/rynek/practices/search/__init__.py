@@ -12,6 +12,7 @@ from rynek.practices.search.finding import (
     Found,
     Hit,
     found_document,
+    hit_document,
 )
 from rynek.practices.search.index import Entry
 from rynek.practices.search.query import MAX_QUERY
@@ -32,5 +33,6 @@ __all__ = [
     "SearchIndex",
     "Snippet",
     "found_document",
+    "hit_document",
     "search_concepts",
 ]

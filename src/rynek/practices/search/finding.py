@@ -21,7 +21,17 @@ from rynek.practices.search.ranking import WEIGHTS, Candidate, score
 from rynek.practices.search.snippets import Marker, Snippet, snippets
 from rynek.practices.search.words import LANGUAGES
 
-__all__ = ["MAX_LIMIT", "MAX_OFFSET", "SIZES", "Filters", "Found", "Hit", "find", "found_document"]
+__all__ = [
+    "MAX_LIMIT",
+    "MAX_OFFSET",
+    "SIZES",
+    "Filters",
+    "Found",
+    "Hit",
+    "find",
+    "found_document",
+    "hit_document",
+]
 
 MAX_LIMIT: Final = 100
 MAX_OFFSET: Final = 10_000
@@ -92,14 +102,15 @@ def found_document(found: Found) -> dict[str, Any]:
         "matching": found.matching,
         "mended": list(found.mended),
         "facets": found.facets,
-        "hits": [
-            {
-                "id": hit.id,
-                "title": _snippet_document(hit.title),
-                "snippet": _snippet_document(hit.snippet) if hit.snippet else None,
-            }
-            for hit in found.hits
-        ],
+        "hits": [{"id": hit.id} | hit_document(hit) for hit in found.hits],
+    }
+
+
+def hit_document(hit: Hit) -> dict[str, Any]:
+    """A card's title and snippet as JSON has them."""
+    return {
+        "title": _snippet_document(hit.title),
+        "snippet": _snippet_document(hit.snippet) if hit.snippet else None,
     }
 
 

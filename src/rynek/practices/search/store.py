@@ -14,8 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
+from rynek.base.errors import Problem, ResourceNotFound
 from rynek.base.sqlite import Connection
-from rynek.practices.cards import EVERYBODY, Cards, Change, Viewer, spoken
+from rynek.practices.cards import EVERYBODY, Cards, Change, Seen, Viewer, spoken
 from rynek.practices.cards.database import Database
 from rynek.practices.search.finding import Filters, Found, find
 from rynek.practices.search.glossary import glossary
@@ -64,6 +67,36 @@ class SearchIndex:
             return find(
                 database, text, viewer, filters, languages=languages, offset=offset, limit=limit
             )
+
+    def ask(
+        self,
+        cards: Cards,
+        text: str,
+        viewer: Viewer,
+        filters: Filters,
+        *,
+        languages: Sequence[str] = (),
+        offset: int = 0,
+        limit: int = 20,
+    ) -> tuple[Found, list[Seen]]:
+        """Follow the cards, then `find`: with what was found, the cards as the viewer sees them.
+
+        Where nothing can be written the answer is that of the index as it is.
+        """
+        try:
+            self.follow(cards)
+        except Problem as problem:
+            _logger.warning("the index of the cards is not up to date: %s", problem)
+        found = self.find(text, viewer, filters, languages=languages, offset=offset, limit=limit)
+        hits, seen = [], []
+        for hit in found.hits:
+            try:
+                seen.append(cards.get(hit.id, viewer))
+            except ResourceNotFound:
+                # Taken away or closed in this moment.
+                continue
+            hits.append(hit)
+        return msgspec.structs.replace(found, hits=tuple(hits)), seen
 
     def follow(self, cards: Cards, most: int = _AT_ONCE) -> int:
         """Index what changed since last time, `most` cards of it; how many are still to come."""

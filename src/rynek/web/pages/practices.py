@@ -11,10 +11,12 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rynek.base.errors import BadRequestData
 from rynek.practices.cards import Result, Seen, Wanted
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.practice import show as show_card
+from rynek.web.pages.practices_search import choices, searched
 from rynek.web.pages.shell import Page, Site
 
 __all__ = ["routes"]
@@ -27,6 +29,7 @@ _SUMMARY: Final = 320
 class Listed(msgspec.Struct):
     """One card of the catalogue, in words."""
 
+    id: str
     title: str
     url: str
     theme: str
@@ -45,10 +48,18 @@ async def show(page: Page) -> Response:
     text = page.param("page", "1")
     number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
     cards = page.site.engine.cards  # type: ignore[attr-defined]
+    try:
+        search = await searched(page, wanted, (number - 1) * PAGE_SIZE, PAGE_SIZE)
+    except BadRequestData as problem:
+        return page.problem(400, problem.detail)
     counts = await asyncio.to_thread(cards.counts, page.viewer)
-    found, total = await asyncio.to_thread(
-        cards.listed, page.viewer, wanted, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
-    )
+    if search is not None:
+        found, total = search.seen, search.found.total
+        counts = search.found.facets
+    else:
+        found, total = await asyncio.to_thread(
+            cards.listed, page.viewer, wanted, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
+        )
     pages = max(1, math.ceil(total / PAGE_SIZE))
     answers = [await asyncio.to_thread(cards.answered, seen) for seen in found]
     return page.render(
@@ -60,6 +71,9 @@ async def show(page: Page) -> Response:
         pages=pages,
         filters=_filters(page, counts),
         chosen=any(getattr(wanted, name) for name in _FILTERS),
+        query=page.param("q").strip(),
+        search=search,
+        search_choices=choices(page),
         writes=page.viewer.admin or bool(page.viewer.owners),
     )
 
@@ -69,6 +83,7 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
     summary = said(_text(card.summary), page.language)
     levels = [int(each.document.get("level") or 0) for each in answers.values()]
     return Listed(
+        id=seen.id,
         title=said(_text(card.title), page.language),
         url=f"{page.base or page.root}/practices/{seen.id}",
         theme=words.theme_word(t, card.theme),

@@ -30,6 +30,7 @@ from rynek.practices.cards import entities as as_entities
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import Text
 from rynek.web.practices.description import description
+from rynek.web.practices.searching import answer
 from rynek.web.problems import problem_answer
 
 __all__ = ["PREFIX", "names_of_owner", "routes"]
@@ -136,19 +137,22 @@ async def _guarded(engine: Any, bodies: Bodies, work: _Work, request: Request) -
 
 
 async def _list(asked: _Asked) -> Response:
-    """Cards that the client may see, the last changed first."""
+    """Cards that the client may see: the last changed first, or those that `q` finds, best first."""
+    if "q" in asked.request.query_params:
+        query = asked.request.query_params
+        return _answer(await asyncio.to_thread(answer, asked.engine, asked.viewer, query))
     asked.refuse_unknown(*_FILTERS, "limit", "offset")
     query = asked.request.query_params
     wanted = Wanted(**{name: query.get(name, "")[:200] for name in _FILTERS})
     limit = asked.number("limit", 20, _MOST)
-    found, total = await asyncio.to_thread(
+    listed, total = await asyncio.to_thread(
         asked.cards.listed,
         asked.viewer,
         wanted,
         offset=asked.number("offset", 0, 10**9),
         limit=limit,
     )
-    return _answer({"total": total, "cards": [_shown(each) for each in found]})
+    return _answer({"total": total, "cards": [_shown(each) for each in listed]})
 
 
 async def _show(asked: _Asked) -> Response:

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from rynek import __version__
-from rynek.practices.cards import DOORS, Card
+from rynek.practices.cards import DOORS, LANGUAGES, Card
+from rynek.practices.search import MAX_QUERY, SIZES
 
 __all__ = ["description"]
 
@@ -125,6 +126,7 @@ def _paths() -> Document:
         _query("limit", {"type": "integer", "minimum": 0, "maximum": 100}, "how many; 20 without"),
         _query("offset", {"type": "integer", "minimum": 0}, "how many to leave out before"),
     ]
+    pages += _search_parameters()
     listed = _object(
         ["total", "cards"], total={"type": "integer"}, cards={"type": "array", "items": _SEEN}
     )
@@ -136,7 +138,7 @@ def _paths() -> Document:
         "/cards": {
             "get": _operation(
                 "listCards",
-                "Cards that you may see, the last changed first",
+                "Cards that you may see: the last changed first, or those that `q` finds",
                 _gives(listed),
                 parameters=filters + pages,
             ),
@@ -209,3 +211,18 @@ def _more_paths() -> Document:
             "get": _operation("getDescription", "This description", _gives({"type": "object"}))
         },
     }
+
+
+def _search_parameters() -> list[Document]:
+    number = {"type": "number"}
+    level = {"type": "integer", "minimum": 0, "maximum": 5}
+    languages = {"type": "string", "enum": list(LANGUAGES)}
+    return [
+        _query("q", {"type": "string", "maxLength": MAX_QUERY}, "search in any of six languages"),
+        _query("language", languages, "with q: of titles and snippets; en without"),
+        _query("told_in", languages, "with q: only cards told in it"),
+        _query("size", {"type": "string", "enum": list(SIZES)}, "with q: of the city"),
+        _query("level", level, "with q: the least level of evidence"),
+        _query("cost_from", number, "with q: euros at least"),
+        _query("cost_to", number, "with q: euros at most"),
+    ]

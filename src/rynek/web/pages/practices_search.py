@@ -1,0 +1,80 @@
+"""The search field of `/practices`: what it asks, and what is shown of what was found."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, NamedTuple
+
+from rynek.practices.cards import Seen, Wanted
+from rynek.practices.search import MAX_OFFSET, Filters, Found, Hit
+from rynek.web.i18n import LANGUAGES
+from rynek.web.pages.shell import Page
+
+__all__ = ["Searched", "choices", "searched"]
+
+_LEVELS: Final = ("1", "2", "3", "4", "5")
+
+
+class Searched(NamedTuple):
+    """A page of what was found: the cards, and by their ids where what was found is marked."""
+
+    found: Found
+    seen: list[Seen]
+    hits: dict[str, Hit]
+
+
+async def searched(page: Page, wanted: Wanted, offset: int, limit: int) -> Searched | None:
+    """What the page's `q` finds; None without one. BadRequestData for a query that is too long."""
+    text = page.param("q").strip()
+    if not text:
+        return None
+    level = page.param("level")
+    filters = Filters(
+        theme=wanted.theme,
+        cluster=wanted.cluster,
+        verdict=wanted.verdict,
+        status=wanted.status,
+        language=_one(page.param("told_in"), LANGUAGES),
+        size=_one(page.param("size"), tuple(_sizes(page))),
+        level=int(_one(level, _LEVELS) or 0),
+    )
+    engine: Any = page.site.engine
+    found, seen = await asyncio.to_thread(
+        engine.card_index.ask,
+        engine.cards,
+        text,
+        page.viewer,
+        filters,
+        languages=(page.language,),
+        offset=min(offset, MAX_OFFSET),
+        limit=limit,
+    )
+    return Searched(found, seen, {hit.id: hit for hit in found.hits})
+
+
+def choices(page: Page) -> list[dict[str, Any]]:
+    """Filters that a search has besides those of the list, each with what may be chosen."""
+    t = page.t
+    every: list[tuple[str, str, list[tuple[str, str]]]] = [
+        ("told_in", t("Told in"), [(code, str(name)) for code, name in LANGUAGES.items()]),
+        ("level", t("Evidence, at least"), [(one, one) for one in _LEVELS]),
+        ("size", t("Size of the city"), list(_sizes(page).items())),
+    ]
+    return [
+        {"name": name, "label": label, "value": page.param(name), "choices": some}
+        for name, label, some in every
+    ]
+
+
+def _sizes(page: Page) -> dict[str, str]:
+    t = page.t
+    return {
+        "small": t("under 50,000 people"),
+        "middle": t("50,000 to 250,000 people"),
+        "large": t("250,000 to 1 million people"),
+        "metropolis": t("over 1 million people"),
+    }
+
+
+def _one(value: str, known: Any) -> str:
+    return value if value in known else ""

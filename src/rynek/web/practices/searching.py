@@ -1,0 +1,75 @@
+"""`q` of the cards' paths: what a client searches for, and what it is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rynek.base.clock import to_iso
+from rynek.base.errors import InvalidRequest
+from rynek.practices.cards import LANGUAGES, Viewer
+from rynek.practices.search import MAX_LIMIT, MAX_OFFSET, Filters, found_document, hit_document
+
+__all__ = ["PARAMETERS", "answer"]
+
+_TEXTS: Final = ("theme", "cluster", "verdict", "status", "country", "told_in", "size")
+PARAMETERS: Final = ("q", *_TEXTS, "level", "cost_from", "cost_to", "language", "limit", "offset")
+
+
+def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, Any]:
+    """What a search gives: cards with `found` (title and snippet, marked), counts and facets.
+
+    InvalidRequest and BadRequestData name the parameter that is wrong.
+    """
+    for name in asked:
+        if name not in PARAMETERS:
+            known = ", ".join(PARAMETERS)
+            raise InvalidRequest(f"{name[:60]}: is no parameter of a search; {known} are")
+    language = asked.get("language", "en")
+    if language not in LANGUAGES:
+        raise InvalidRequest(f"language: one of {', '.join(LANGUAGES)}")
+    texts = {name: asked.get(name, "")[:200] for name in _TEXTS}
+    filters = Filters(
+        language=texts.pop("told_in"),
+        level=_number(asked, "level", 0, 0, 5),
+        cost_from=_amount(asked, "cost_from"),
+        cost_to=_amount(asked, "cost_to"),
+        **texts,
+    )
+    found, seen = engine.card_index.ask(
+        engine.cards,
+        asked["q"],
+        viewer,
+        filters,
+        languages=(language,),
+        offset=_number(asked, "offset", 0, 0, MAX_OFFSET),
+        limit=_number(asked, "limit", 20, 1, MAX_LIMIT),
+    )
+    told = found_document(found)
+    del told["hits"]
+    told["cards"] = [
+        each.document() | {"changed": to_iso(each.written.at), "found": hit_document(hit)}
+        for hit, each in zip(found.hits, seen, strict=True)
+    ]
+    return told
+
+
+def _number(asked: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = asked.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
+        raise InvalidRequest(f"{name}: a number from {least} to {most}")
+    return int(text)
+
+
+def _amount(asked: Mapping[str, str], name: str) -> float | None:
+    text = asked.get(name, "")
+    if not text:
+        return None
+    try:
+        value = float(text[:40])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidRequest(f"{name}: a number of euros")
+    return value
