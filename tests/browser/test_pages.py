@@ -28,6 +28,7 @@ PATHS = [
     "/c/oslo/developers",
     "/service",
     "/practices",
+    "/practices?q=chytr%C3%A9+kontejnery+low+emission",
     "/practices/prague-smart-bins",
     "/practices/grenoble-low-emission-zone",
     "/no",
