@@ -13,8 +13,8 @@ from rynek.practices.search import MAX_LIMIT, MAX_OFFSET, Filters, found_documen
 
 __all__ = ["PARAMETERS", "answer"]
 
-_TEXTS: Final = ("theme", "cluster", "verdict", "status", "country", "told_in", "size")
-PARAMETERS: Final = ("q", *_TEXTS, "level", "cost_from", "cost_to", "language", "limit", "offset")
+_TEXTS: Final = ("theme", "cluster", "verdict", "status", "country", "size")
+PARAMETERS: Final = ("q", *_TEXTS, "told_in", "level", "cost_from", "cost_to", "language", "limit", "offset")
 
 
 def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -29,9 +29,12 @@ def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, A
     language = asked.get("language", "en")
     if language not in LANGUAGES:
         raise InvalidRequest(f"language: one of {', '.join(LANGUAGES)}")
+    told_in = asked.get("told_in", "")
+    if told_in and told_in not in LANGUAGES:
+        raise InvalidRequest(f"told_in: one of {', '.join(LANGUAGES)}")
     texts = {name: asked.get(name, "")[:200] for name in _TEXTS}
     filters = Filters(
-        language=texts.pop("told_in"),
+        language=told_in,
         level=_number(asked, "level", 0, 0, 5),
         cost_from=_amount(asked, "cost_from"),
         cost_to=_amount(asked, "cost_to"),
