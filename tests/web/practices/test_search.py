@@ -131,9 +131,7 @@ def test_the_page_keeps_what_was_asked_and_offers_more_filters(serve: Callable[.
         plain = (await client.get("/practices?lang=en")).text
         assert 'name="q"' in plain
         assert 'name="told_in"' not in plain
-        found = (
-            await client.get("/practices?lang=cs&q=senzory+v+kontejnerech&told_in=cs")
-        ).text
+        found = (await client.get("/practices?lang=cs&q=senzory+v+kontejnerech&told_in=cs")).text
         assert 'value="senzory v kontejnerech"' in found
         assert 'value="cs" selected' in found
         assert "<mark>" in found

@@ -52,11 +52,10 @@ async def show(page: Page) -> Response:
         search = await searched(page, wanted, (number - 1) * PAGE_SIZE, PAGE_SIZE)
     except BadRequestData as problem:
         return page.problem(400, problem.detail)
-    counts = await asyncio.to_thread(cards.counts, page.viewer)
     if search is not None:
-        found, total = search.seen, search.found.total
-        counts = search.found.facets
+        found, total, counts = search.seen, search.found.total, search.found.facets
     else:
+        counts = await asyncio.to_thread(cards.counts, page.viewer)
         found, total = await asyncio.to_thread(
             cards.listed, page.viewer, wanted, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
         )

@@ -14,7 +14,17 @@ from rynek.practices.search import MAX_LIMIT, MAX_OFFSET, Filters, found_documen
 __all__ = ["PARAMETERS", "answer"]
 
 _TEXTS: Final = ("theme", "cluster", "verdict", "status", "country", "size")
-PARAMETERS: Final = ("q", *_TEXTS, "told_in", "level", "cost_from", "cost_to", "language", "limit", "offset")
+PARAMETERS: Final = (
+    "q",
+    *_TEXTS,
+    "told_in",
+    "level",
+    "cost_from",
+    "cost_to",
+    "language",
+    "limit",
+    "offset",
+)
 
 
 def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, Any]:
