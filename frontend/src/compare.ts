@@ -6,7 +6,7 @@ import { language, ready, t } from "./i18n";
 const MOST_ROWS = 50;
 const SVG = "http://www.w3.org/2000/svg";
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 });
+const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
 
 class Weights {
   private readonly form: HTMLFormElement;

@@ -102,6 +102,8 @@ class View:
             row = self._row(one, rank, score, many)
             row.population = self.words.interval(one.get("population_rank_interval"))
             row.units = self.t.number(one["units"], 0)
+            if one["left_out"]:
+                row.units += f" / {self.t.number(one['units'] + one['left_out'], 0)}"
             rows.append((math.inf if rank is None else rank, row))
         return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
@@ -158,7 +160,7 @@ class View:
                     weights.get(one["id"], 0.0) if self.weights else 50 * weights[one["id"]] / most,
                     1,
                 ),
-                share=self.t.percent(round(weights.get(one["id"], 0.0) / total, 2)),
+                share=f"{self.t.number(100 * weights.get(one['id'], 0.0) / total, 1)}%",
                 zero=self.words.said(one["zero_means"]),
                 note=self.words.said(one["note"]),
             )
