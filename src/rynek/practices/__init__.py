@@ -9,6 +9,7 @@ from rynek.practices.checks.outcomes import holm
 from rynek.practices.estimate import Check, Design, Estimate
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate
 from rynek.practices.evidence import Level
+from rynek.practices.meta import Together, together
 from rynek.practices.panel import Panel
 from rynek.practices.planning import (
     Plan,
@@ -45,6 +46,7 @@ __all__ = [
     "Question",
     "Specification",
     "Task",
+    "Together",
     "as_csv",
     "as_ics",
     "evaluate",
@@ -56,4 +58,5 @@ __all__ = [
     "parse_specification",
     "plan",
     "task_of",
+    "together",
 ]

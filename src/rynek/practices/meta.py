@@ -1,0 +1,99 @@
+"""Several estimates of one kind of practice together: a random-effects summary.
+
+The variance between them by restricted maximum likelihood (Viechtbauer 2005), the interval of the
+mean after Hartung & Knapp (2001) and Sidik & Jonkman (2002), never shorter than the usual one
+(Jackson et al. 2017), and what the next place may expect (Higgins, Thompson & Spiegelhalter 2009).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rynek.base.errors import BadRequestData
+from rynek.practices.arrays import Array
+
+__all__ = ["Together", "together"]
+
+_FEWEST = 2
+_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Together:
+    """The mean effect with its interval, the standard deviation between places `tau`, the share
+    `i2` of what varies that is not error, Cochran's `q` with its p-value, each estimate's weight,
+    and the interval in which the effect of another place lies (None with fewer than three)."""
+
+    mean: float
+    standard_error: float
+    interval: tuple[float, float]
+    tau: float
+    i2: float
+    q: float
+    q_p_value: float
+    weights: tuple[float, ...]
+    prediction: tuple[float, float] | None
+
+
+def together(
+    effects: Sequence[float], errors: Sequence[float], confidence: float = 0.95
+) -> Together:
+    """The summary of `effects` with their standard errors. BadRequestData with fewer than two, or
+    an error that is none."""
+    from scipy.stats import chi2, t
+
+    values, variances = np.array(effects, dtype=np.float64), np.array(errors, dtype=np.float64) ** 2
+    many = len(values)
+    if many < _FEWEST:
+        raise BadRequestData(f"{many} estimates with a standard error: a summary needs two")
+    if not (np.isfinite(values).all() and np.isfinite(variances).all() and (variances > 0).all()):
+        raise BadRequestData("an estimate has no positive standard error")
+    between = _between(values, variances)
+    weights = 1 / (variances + between)
+    mean = float(weights @ values / weights.sum())
+    scale = float(weights @ (values - mean) ** 2 / (many - 1))
+    error = math.sqrt(max(scale, 1.0) / float(weights.sum()))
+    reach = float(t.ppf(0.5 + confidence / 2, many - 1)) * error
+    fixed = 1 / variances
+    centre = float(fixed @ values / fixed.sum())
+    q = float(fixed @ (values - centre) ** 2)
+    typical = (many - 1) * fixed.sum() / (fixed.sum() ** 2 - (fixed**2).sum())
+    prediction = None
+    if many > 2:
+        wide = float(t.ppf(0.5 + confidence / 2, many - 2)) * math.sqrt(between + error**2)
+        prediction = (mean - wide, mean + wide)
+    return Together(
+        mean,
+        error,
+        (mean - reach, mean + reach),
+        math.sqrt(between),
+        float(between / (between + typical)),
+        q,
+        float(chi2.sf(q, many - 1)),
+        tuple(map(float, weights / weights.sum())),
+        prediction,
+    )
+
+
+def _between(values: Array, variances: Array) -> float:
+    """The variance between, by Fisher scoring of the restricted likelihood; never below zero."""
+    found = max(0.0, float(values.var(ddof=1) - variances.mean()))
+    for _ in range(_STEPS):
+        weights = 1 / (variances + found)
+        mean = float(weights @ values / weights.sum())
+        squares = float((weights**2).sum())
+        score = float(weights**2 @ (values - mean) ** 2) - float(weights.sum())
+        score += squares / float(weights.sum())
+        information = squares - 2 * float((weights**3).sum()) / float(weights.sum())
+        information += (squares / float(weights.sum())) ** 2
+        if information <= 0:
+            break
+        moved = max(0.0, found + score / information)
+        if abs(moved - found) <= 1e-12 * (1 + found):
+            return moved
+        found = moved
+    return found

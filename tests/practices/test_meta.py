@@ -1,0 +1,46 @@
+"""Random-effects summaries against published figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from rynek.base.errors import BadRequestData
+from rynek.practices import together
+
+# BCG vaccine trials, log risk ratios and their variances (Colditz et al. 1994); figures below are
+# those of metafor's documentation (Viechtbauer 2010): rma(yi, vi, method = "REML").
+EFFECTS = (
+    -0.8893, -1.5854, -1.3481, -1.4416, -0.2175, -0.7861, -1.6209, 0.0120, -0.4694, -1.3713,
+    -0.3394, 0.4459, -0.0173,
+)  # fmt: skip
+VARIANCES = (
+    0.3256, 0.1946, 0.4154, 0.0200, 0.0512, 0.0069, 0.2230, 0.0040, 0.0564, 0.0730, 0.0124, 0.5325,
+    0.0714,
+)  # fmt: skip
+
+
+def test_the_vaccine_trials() -> None:
+    found = together(EFFECTS, [one**0.5 for one in VARIANCES])
+    assert found.mean == pytest.approx(-0.7145, abs=0.001)
+    assert found.tau**2 == pytest.approx(0.3132, abs=0.001)
+    assert found.i2 == pytest.approx(0.9222, abs=0.001)
+    assert found.q == pytest.approx(152.23, abs=0.3)
+    assert found.standard_error == pytest.approx(0.1808, abs=0.002)  # test = "knha"
+    assert sum(found.weights) == pytest.approx(1)
+    assert found.prediction is not None
+    assert found.prediction[0] < found.interval[0] < found.interval[1] < found.prediction[1]
+
+
+def test_estimates_that_agree_vary_by_nothing_but_error() -> None:
+    found = together([1.0, 1.1, 0.9, 1.0], [0.5] * 4)
+    assert found.tau == 0
+    assert found.i2 == 0
+    assert found.standard_error == pytest.approx(0.25)
+
+
+def test_too_few_or_without_error_are_refused() -> None:
+    with pytest.raises(BadRequestData, match="needs two"):
+        together([1.0], [0.1])
+    with pytest.raises(BadRequestData, match="standard error"):
+        together([1.0, 2.0], [0.1, 0.0])
+    assert together([1.0, 2.0], [0.1, 0.1]).prediction is None
