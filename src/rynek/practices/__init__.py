@@ -7,7 +7,7 @@ Practice cards have a face of their own: `rynek.practices.cards`.
 
 from rynek.practices.checks.outcomes import holm
 from rynek.practices.estimate import Check, Design, Estimate
-from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate
+from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate, evaluate_panel
 from rynek.practices.evidence import Level
 from rynek.practices.meta import Together, together
 from rynek.practices.panel import Panel
@@ -19,6 +19,7 @@ from rynek.practices.planning import (
     load_plan,
     parse_plan,
     plan,
+    plan_panel,
 )
 from rynek.practices.recorded import panel_of_history
 from rynek.practices.sentences import LANGUAGES
@@ -50,6 +51,7 @@ __all__ = [
     "as_csv",
     "as_ics",
     "evaluate",
+    "evaluate_panel",
     "holm",
     "load_plan",
     "load_specification",
@@ -57,6 +59,7 @@ __all__ = [
     "parse_plan",
     "parse_specification",
     "plan",
+    "plan_panel",
     "task_of",
     "together",
 ]

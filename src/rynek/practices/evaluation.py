@@ -23,11 +23,12 @@ from rynek.practices.estimators.randomised import Randomised
 from rynek.practices.estimators.sdid import SyntheticDifferenceInDifferences
 from rynek.practices.estimators.synthetic import SyntheticControl
 from rynek.practices.evidence import Level, level_of
+from rynek.practices.panel import Panel
 from rynek.practices.sentences import sentences
 from rynek.practices.specification import Specification
-from rynek.practices.task import Ask, Task, make_task, outcome_of
+from rynek.practices.task import Ask, Task, make_task, outcome_of, task_of
 
-__all__ = ["DESIGNS", "Evaluation", "evaluate"]
+__all__ = ["DESIGNS", "Evaluation", "evaluate", "evaluate_panel"]
 
 DESIGNS: Final[Mapping[str, Design]] = {
     one.name: one
@@ -101,7 +102,15 @@ def evaluate(spec: Specification, folder: Path, ask: Ask | None = None) -> Evalu
     BadRequestData where there is nothing to estimate from, or the design that was asked for cannot
     be used, with the reason and what could.
     """
-    task = make_task(spec, folder, ask)
+    return _evaluated(make_task(spec, folder, ask))
+
+
+def evaluate_panel(spec: Specification, panel: Panel) -> Evaluation:
+    """The same for a panel that is at hand."""
+    return _evaluated(task_of(spec, panel))
+
+
+def _evaluated(task: Task) -> Evaluation:
     _refuse_constant(task)
     design, why = _choose(task)
     estimate = design.estimate(task)

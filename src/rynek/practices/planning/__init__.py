@@ -4,7 +4,7 @@ from rynek.practices.planning.calendar import as_csv, as_ics
 from rynek.practices.planning.power import Power, powers
 from rynek.practices.planning.question import PlanQuestion, load_plan, parse_plan
 from rynek.practices.planning.rollout import Start, draw
-from rynek.practices.planning.run import Plan, plan
+from rynek.practices.planning.run import Plan, plan, plan_panel
 
 __all__ = [
     "Plan",
@@ -17,5 +17,6 @@ __all__ = [
     "load_plan",
     "parse_plan",
     "plan",
+    "plan_panel",
     "powers",
 ]

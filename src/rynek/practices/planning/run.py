@@ -19,7 +19,7 @@ from rynek.practices.planning.rollout import Start, draw
 from rynek.practices.specification import Question
 from rynek.practices.task import Ask, outcome_of
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "plan_panel"]
 
 _FEWEST: Final = 8
 _MOST_MISSING: Final = 0.5
@@ -87,7 +87,11 @@ def _round(value: float) -> str:
 
 def plan(question: PlanQuestion, folder: Path, ask: Ask | None = None) -> Plan:
     """Plan a pilot from the past of its outcome. BadRequestData says what is missing."""
-    panel = _panel(question, folder, ask)
+    return plan_panel(question, _panel(question, folder, ask))
+
+
+def plan_panel(question: PlanQuestion, panel: Panel) -> Plan:
+    """The same for a panel that is at hand."""
     outcome, places, left_out = _places(panel, question)
     if question.pilot >= len(places):
         raise BadRequestData(

@@ -19,7 +19,7 @@ from rynek.web.pages import practice_words as words
 from rynek.web.pages.compared import compared
 from rynek.web.pages.shell import NotFound, Page
 
-__all__ = ["Effect", "describe", "effects_of", "said_text", "show"]
+__all__ = ["Effect", "describe", "effect_from", "effects_of", "said_text", "show"]
 
 _MAX_ROWS: Final = 400
 _MAX_POINTS: Final = 4000
@@ -166,10 +166,23 @@ def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
     title, note = said_text(page, question.title), said_text(page, question.note)
     if answer is None:
         return Effect(question.key, title, note, t("Not computed yet."), refused=True)
-    found = answer.document
+    made = t(
+        "Answer %(number)s, computed %(at)s by rynek %(rynek)s from files with the sum %(sum)s",
+        number=answer.number,
+        at=t.date(answer.at, page.zone, "medium"),
+        rynek=answer.rynek,
+        sum=answer.input[:12],
+    )
+    return effect_from(page, question.key, title, note, answer.document, made)
+
+
+def effect_from(
+    page: Page, key: str, title: str, note: str, found: dict[str, Any], made: str
+) -> Effect:
+    """An evaluation's document in words, with its chart; `made` says where it comes from."""
     series = _series(found)
     return Effect(
-        key=question.key,
+        key=key,
         title=title,
         note=note,
         sentence=(found.get("sentences") or {}).get(page.language) or found["sentence"],
@@ -179,17 +192,11 @@ def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
         series=series,
         unit=str(found.get("outcome_unit") or ""),
         rows=_rows(page, found),
-        checks=[_check(t, each) for each in found["checks"]],
+        checks=[_check(page.t, each) for each in found["checks"]],
         donors=", ".join(found.get("donors") or ()),
         left_out="; ".join(f"{name}: {why}" for name, why in (found.get("left_out") or {}).items()),
         lift=str(found.get("would_lift") or ""),
-        made=t(
-            "Answer %(number)s, computed %(at)s by rynek %(rynek)s from files with the sum %(sum)s",
-            number=answer.number,
-            at=t.date(answer.at, page.zone, "medium"),
-            rynek=answer.rynek,
-            sum=answer.input[:12],
-        ),
+        made=made,
     )
 
 

@@ -1,0 +1,134 @@
+"""`/practices/plan`: what a pilot of so many places and weeks could show, and who starts when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rynek.base.errors import BadRequestData, Problem
+from rynek.practices import Plan, as_csv, as_ics, parse_plan, plan_panel
+from rynek.web.pages.estimate import Field, computed, history_fields, panel_for, split
+from rynek.web.pages.shell import NotFound, Page, Site
+
+__all__ = ["routes"]
+
+
+def _fields(page: Page) -> list[Field]:
+    t = page.t
+    return [
+        *history_fields(page),
+        Field("places", t("Places in the lot (all without)"), page.param("places")),
+        Field("pilot", t("How many get it"), page.param("pilot"), kind="number", needed=True),
+        Field(
+            "periods", t("For how many periods"), page.param("periods"), kind="number", needed=True
+        ),
+        Field("steps", t("In how many groups"), page.param("steps", "1"), kind="number"),
+        Field("step", t("Periods between groups"), page.param("step", "1"), kind="number"),
+        Field("start", t("First day with it"), page.param("start"), kind="date"),
+        Field("wanted", t("Effect to be found"), page.param("wanted")),
+        Field(
+            "seed", t("Number that the lot is drawn from"), page.param("seed", "1"), kind="number"
+        ),
+    ]
+
+
+async def show(page: Page) -> Response:
+    """The form, and the plan once it is filled in; with `format` its starts as a file."""
+    if page.tenant is None:
+        raise NotFound
+    fields = _fields(page)
+    found, problem = None, ""
+    if all(each.value for each in fields if each.needed):
+        try:
+            found = await _planned(page)
+            wanted = page.param("format")
+            if wanted == "csv":
+                return _file(as_csv(found.starts), "text/csv", "pilot.csv")
+            if wanted == "ics":
+                return _file(as_ics(found.starts, "Pilot"), "text/calendar", "pilot.ics")
+        except Problem as error:
+            problem = error.detail or error.title
+    return page.render(
+        "practice_plan.html",
+        nav="practices",
+        fields=fields,
+        told=_told(page, found) if found else None,
+        problem=problem,
+        asked=any(page.param(each.name) for each in fields),
+    )
+
+
+def _file(text: str, kind: str, name: str) -> Response:
+    return Response(
+        text,
+        media_type=f"{kind}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+async def _planned(page: Page) -> Plan:
+    panel = await panel_for(page, split(page.param("places")))
+    document: dict[str, Any] = {"panel": "", "outcome": page.param("attribute"), "unit": "place"}
+    for name in ("pilot", "periods", "steps", "step", "seed"):
+        text = page.param(name)
+        if text:
+            if not (text.isdecimal() and len(text) < 10):
+                raise BadRequestData(f"{name}: {text[:20]!r} is no whole number")
+            document[name] = int(text)
+    if page.param("wanted"):
+        try:
+            document["wanted"] = float(page.param("wanted").replace(",", "."))
+        except ValueError:
+            raise BadRequestData(f"wanted: {page.param('wanted')[:20]!r} is no number") from None
+    if page.param("start"):
+        document["first"] = page.param("start")
+    question = parse_plan(document)
+    return await computed(lambda: plan_panel(question, panel))
+
+
+def _told(page: Page, found: Plan) -> dict[str, Any]:
+    """The plan in words."""
+    t = page.t
+
+    def size(value: float | None) -> str:
+        return t("can’t be said") if value is None else t.number(value, 2)
+
+    rows = [
+        (
+            str(one.pilot),
+            str(one.compared),
+            str(one.periods),
+            size(one.analytic),
+            size(one.simulated),
+        )
+        for one in dict.fromkeys((found.asked, *found.others))
+    ]
+    least, sentence = (
+        found.asked.simulated,
+        t(
+            "Too few places on one side, or too short a past, to say what could be found: at least four"
+            " with it and four without are needed."
+        ),
+    )
+    if least is not None:
+        sentence = t(
+            "An effect of %(least)s or more would be found in four of five cases; a smaller one would"
+            " mostly be missed. Its mean so far is %(mean)s.",
+            least=t.number(least, 2),
+            mean=t.number(found.level, 2),
+        )
+    needed = ""
+    if found.question.wanted is not None:
+        needed = t("No length in reach of the record shows the wanted effect.")
+        if found.needed is not None:
+            needed = t("The wanted effect takes %(periods)s periods.", periods=found.needed.periods)
+    starts = [(one.place, str(one.group), one.period or t("compared")) for one in found.starts]
+    return {"rows": rows, "sentence": sentence, "needed": needed, "starts": starts}
+
+
+def routes(site: Site) -> Sequence[Route]:
+    """`…/practices/plan`."""
+    return site.city("/practices/plan", show)

@@ -1,0 +1,123 @@
+"""The pages that compute: an effect and a pilot from a city's history, and effects side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import numpy as np
+import pyarrow as pa
+
+from rynek.app import Engine
+from rynek.base.clock import parse_iso
+from rynek.base.settings import load
+from rynek.context import DEFAULT_VOCAB
+from rynek.practices import together
+from rynek.web import Application
+from rynek.web.pages.forest import Row, forest
+
+DAYS, START = 60, 40
+QUESTION = {
+    "type": "Bin", "attribute": "level", "first": "2026-01-01", "last": "2026-03-02", "every": "day",
+}  # fmt: skip
+
+
+def batch(effect: float) -> pa.RecordBatch:
+    """Twenty-five bins with a reading each noon; the first has an effect from day START on."""
+    rng = np.random.default_rng(3)
+    base = parse_iso("2026-01-01T12:00:00Z")
+    common = np.cumsum(rng.normal(size=DAYS)) + 50
+    ids, times, values = [], [], []
+    for unit in range(25):
+        for day in range(DAYS):
+            ids.append(f"urn:bin:{unit}")
+            times.append(base + day * 86_400_000_000)
+            shift = effect if unit == 0 and day >= START else 0.0
+            values.append(float(common[day] + rng.normal() + shift))
+    many = len(ids)
+    return pa.record_batch(
+        {
+            "entity_id": pa.array(ids), "type": pa.array(["Bin"] * many),
+            "attr": pa.array(["level"] * many), "kind": pa.array(["Property"] * many),
+            "number": pa.array(values), "observed_at": pa.array(times, pa.int64()),
+        }
+    )  # fmt: skip
+
+
+def serve(folder: Path, test: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+    async def body() -> None:
+        engine = Engine(load(None, {}, {"data.path": str(folder)}))
+        engine.open()
+        await engine.start()
+        try:
+            tenant = engine.tenant(engine.default_tenant)
+            await tenant.history.ready()
+            await tenant.history.sink.append(
+                "test", iter([batch(8.0)]), lambda name: DEFAULT_VOCAB + name
+            )
+            transport = httpx.ASGITransport(app=Application(engine))
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                await test(client)
+        finally:
+            await engine.stop()
+
+    asyncio.run(body())
+
+
+def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        empty = await client.get("/practices/estimate")
+        assert empty.status_code == 200
+        assert 'name="treated"' in empty.text
+        asked = QUESTION | {"treated": "urn:bin:0", "start": "2026-02-10", "design": "did"}
+        found = await client.get(f"/practices/estimate?{urlencode(asked)}")
+        assert found.status_code == 200
+        assert "Effect on “level”: +8" in found.text
+        assert '<svg class="spark compared"' in found.text
+        assert "placebo in space" in found.text
+        assert 'value="urn:bin:0"' in found.text
+        wrong = await client.get(
+            f"/practices/estimate?{urlencode(asked | {'start': '2027-01-01'})}"
+        )
+        assert "outside the data" in wrong.text
+        odd = await client.get(f"/practices/estimate?{urlencode(asked | {'every': '<b>'})}")
+        assert odd.status_code == 200
+        assert "<b>" not in odd.text
+        more = QUESTION | {"pilot": "8", "periods": "7", "steps": "2", "start": "2026-04-01"}
+        plan = await client.get(f"/practices/plan?{urlencode(more)}")
+        assert "in four of five cases" in plan.text
+        assert plan.text.count("2026-04-01") >= 4
+        file = await client.get(f"/practices/plan?{urlencode(more | {'format': 'ics'})}")
+        assert file.headers["content-type"].startswith("text/calendar")
+        assert file.text.count("BEGIN:VEVENT") == 8
+        none = await client.get(f"/practices/plan?{urlencode(more | {'pilot': 'many'})}")
+        assert "is no whole number" in none.text
+
+    serve(tmp_path, test)
+
+
+def test_effects_of_cards_stand_side_by_side(tmp_path: Path) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        found = await client.get("/practices/effects")
+        assert found.status_code == 200
+        assert '<svg class="spark forest"' in found.text
+        assert found.text.count("<circle") >= 2
+        assert (await client.get("/practices/effects?theme=none")).status_code == 200
+
+    serve(tmp_path, test)
+
+
+def test_a_forest_plot_has_a_line_for_each_and_a_diamond_for_all() -> None:
+    rows = [
+        Row(f"city {n} <i>", f"/practices/{n}", effect, 2.0, (effect - 4, effect + 4), 3, "air")
+        for n, effect in enumerate((-8.0, -3.0, 1.0))
+    ]
+    summary = together([row.effect for row in rows], [2.0] * 3)
+    drawn = forest(rows, summary, "Effects", str)
+    assert drawn.count('class="interval"') == 3
+    assert drawn.count('class="together"') == 1
+    assert "<i>" not in drawn
+    assert forest([], None, "Effects", str) == ""
