@@ -43,10 +43,10 @@ def names_of(card: Card) -> list[str]:
 
 def check_nameless(card: Card, names: Iterable[str], card_id: str = "") -> None:
     """BadRequestData where words that stay on a nameless card, or its id, say one of `names`."""
-    stems = {_stems(name) for name in names}
+    known = _Names(names)
     shown = to_document(without_name(card)) | ({"id": card_id} if card_id else {})
     for path, text in texts(shown):
-        said = _said(text, stems)
+        said = known.said(text)
         if said:
             raise BadRequestData(
                 f"{path}: says {said!r}, and the card is to be shared without the city's name"
@@ -134,10 +134,24 @@ def _stem(word: str) -> _Stem:
     return _Stem(word, frozenset(alike))
 
 
-def _said(text: str, names: Iterable[tuple[_Stem, ...]]) -> str:
-    words = _words(text)
-    for name in names:
-        for at in range(len(words) - len(name) + 1):
-            if name and all(stem.says(words[at + n]) for n, stem in enumerate(name)):
-                return " ".join(words[at : at + len(name)])
-    return ""
+class _Names:
+    """Names by how their first words begin, so that a long text is read once."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_start: dict[str, list[tuple[_Stem, ...]]] = {}
+        for stems in {_stems(name) for name in names}:
+            if stems:
+                starts = {stem[:_SHORTEST] for stem in (stems[0].whole, *stems[0].alike)}
+                for start in starts:
+                    self._by_start.setdefault(start, []).append(stems)
+
+    def said(self, text: str) -> str:
+        """Words of `text` that are one of the names; "" where none are."""
+        words = _words(text)
+        for at, word in enumerate(words):
+            for name in self._by_start.get(word[:_SHORTEST], ()):
+                if at + len(name) <= len(words) and all(
+                    stem.says(words[at + n]) for n, stem in enumerate(name)
+                ):
+                    return " ".join(words[at : at + len(name)])
+        return ""

@@ -26,6 +26,7 @@ MAX_VERSIONS: Final = 10_000
 _MAX_NOTE: Final = 500
 _PAGE: Final = 500
 _MAX_COUNTS: Final = 500
+_MAX_NAMES: Final = 2000
 _KINDS: Final = ("theme", "cluster", "verdict", "status")
 
 _NEWEST: Final = (
@@ -331,6 +332,8 @@ class Cards:
         names = dict.fromkeys(
             [*(msgspec.json.decode(row[0]) if row else []), *names_of(card), *aliases]
         )
+        if len(names) > _MAX_NAMES:
+            raise BadRequestData(f"places: over {_MAX_NAMES} names in all versions of the card")
         if not card.city_shown and not removed:
             check_nameless(card, names, card_id)
         body = msgspec.json.encode(card)

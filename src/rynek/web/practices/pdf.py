@@ -17,12 +17,15 @@ from rynek.base.errors import ResourceNotFound
 from rynek.web.pages.practice import Effect, describe, said_text
 from rynek.web.pages.shell import NotFound, Page, Site
 
-__all__ = ["routes"]
+__all__ = ["document", "routes", "story"]
 
 _FONTS: Final = Path(__file__).parent / "fonts"
 # A card may have many pages; so many are made at a time, beside the loop.
 _AT_ONCE: Final = asyncio.Semaphore(2)
 _INK, _MUTED, _LINE, _SOFT = "#19242a", "#545f63", "#cfc9bb", "#f4f1e9"
+# The last ones made, by what they were made of: a large card takes seconds.
+_KEPT: Final = 32
+_MADE: Final[dict[tuple[object, ...], bytes]] = {}
 _Flowables = list[Any]
 
 
@@ -40,9 +43,16 @@ async def _show(page: Page) -> Response:
     except ResourceNotFound:
         raise NotFound(page.t("There is no such practice card here.")) from None
     answers = await asyncio.to_thread(cards.answered, seen)
-    told = describe(page, seen, answers, versions)
+    numbers = tuple((key, one.number) for key, one in answers.items())
+    known = (seen.id, seen.seq, seen.owner, page.language, numbers)
     async with _AT_ONCE:
-        body = await asyncio.to_thread(_document, page, told)
+        body = _MADE.get(known)
+        if body is None:
+            told = describe(page, seen, answers, versions)
+            body = await asyncio.to_thread(document, page, told)
+            while len(_MADE) >= _KEPT:
+                del _MADE[next(iter(_MADE))]
+            _MADE[known] = body
     headers = {
         "Content-Disposition": f'inline; filename="{seen.id}-{page.language}.pdf"',
         "Cache-Control": "private, no-cache",
@@ -51,13 +61,14 @@ async def _show(page: Page) -> Response:
     return Response(body, media_type="application/pdf", headers=headers)
 
 
-def _document(page: Page, told: dict[str, Any]) -> bytes:
+def document(page: Page, told: dict[str, Any]) -> bytes:
+    """A4 pages of a card as `describe` tells it."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
     from reportlab.platypus import SimpleDocTemplate
 
     target = io.BytesIO()
-    document = SimpleDocTemplate(
+    template = SimpleDocTemplate(
         target,
         pagesize=A4,
         leftMargin=20 * mm,
@@ -77,15 +88,16 @@ def _document(page: Page, told: dict[str, Any]) -> bytes:
         canvas.drawString(20 * mm, 12 * mm, foot)
         canvas.drawRightString(A4[0] - 20 * mm, 12 * mm, str(inner.page))
 
-    document.build(_story(page, told, document.width), onFirstPage=footer, onLaterPages=footer)
+    template.build(story(page, told, template.width), onFirstPage=footer, onLaterPages=footer)
     return target.getvalue()
 
 
-def _story(page: Page, told: dict[str, Any], width: float) -> _Flowables:
+def story(page: Page, told: dict[str, Any], width: float) -> _Flowables:
+    """Every part of the document in its order; `width` of the text in points."""
     t, card, styles = page.t, told["card"], _styles()
     verdict = told["verdict"]
     line = " · ".join((told["theme"], told["cluster"], told["city_line"], told["state"]))
-    story = [
+    parts = [
         _text(line, styles["muted"]),
         _text(told["title"], styles["title"]),
         _text(said_text(page, card.summary), styles["body"]),
@@ -97,20 +109,20 @@ def _story(page: Page, told: dict[str, Any], width: float) -> _Flowables:
             width,
         ),
     ]
-    story += _accounts(page, told, width)
-    story += _done(page, told, width)
-    story += _costs(page, told, width)
-    story.append(_text(t("What the data can and can’t say"), styles["head"]))
-    story.append(_text(said_text(page, card.limits), styles["body"]))
+    parts += _accounts(page, told, width)
+    parts += _done(page, told, width)
+    parts += _costs(page, told, width)
+    parts.append(_text(t("What the data can and can’t say"), styles["head"]))
+    parts.append(_text(said_text(page, card.limits), styles["body"]))
     if not told["effects"]:
-        story.append(_text(t("No effect is estimated."), styles["muted"]))
+        parts.append(_text(t("No effect is estimated."), styles["muted"]))
     for effect in told["effects"]:
-        story += _effect(page, effect, width)
+        parts += _effect(page, effect, width)
     if card.to_know:
-        story.append(_text(t("What would have to be done to know"), styles["head"]))
-        story.append(_text(said_text(page, card.to_know), styles["body"]))
-    story += _lists(page, told)
-    return story
+        parts.append(_text(t("What would have to be done to know"), styles["head"]))
+        parts.append(_text(said_text(page, card.to_know), styles["body"]))
+    parts += _lists(page, told)
+    return parts
 
 
 def _accounts(page: Page, told: dict[str, Any], width: float) -> _Flowables:
@@ -293,7 +305,11 @@ def _side_by_side(columns: list[_Flowables], width: float) -> Any:
         [column[row] if row < len(column) else "" for column in columns] for row in range(rows)
     ]
     table = Table(
-        cells, colWidths=[width / len(columns)] * len(columns), spaceBefore=6, spaceAfter=6
+        cells,
+        colWidths=[width / len(columns)] * len(columns),
+        spaceBefore=6,
+        spaceAfter=6,
+        splitInRow=1,
     )
     table.setStyle(
         [
@@ -313,7 +329,7 @@ def _table(rows: list[list[str]], shares: list[float], width: float) -> Any:
         [_text(each, styles["small" if row else "muted"]) for each in line]
         for row, line in enumerate(rows)
     ]
-    table = Table(cells, colWidths=[share * width for share in shares], repeatRows=1, spaceBefore=4)
+    table = Table(cells, colWidths=[share * width for share in shares], spaceBefore=4, splitInRow=1)
     table.setStyle(
         [
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
