@@ -324,3 +324,11 @@ def test_small_regions_are_drawn_to_the_middle(tmp_path: Path) -> None:
     assert found["E"]["drawn_to_the_middle"] > found["B"]["drawn_to_the_middle"] > 0
     wide = found["A"]["population_rank_interval"]
     assert wide[1] - wide[0] >= found["A"]["rank_interval"][1] - found["A"]["rank_interval"][0]
+
+
+def test_large_numbers_that_differ_little_are_told_apart_in_every_variant(tmp_path: Path) -> None:
+    """Singles hold seven digits: the variants are computed on a shifted scale."""
+    write(tmp_path, *(f"u{n},U{n},N,{10_000_000 + n / 10},1000,0.5,x" for n in range(9)))
+    found = ask(tmp_path, indicators=[{"id": "j", "column": "jobs"}])
+    for one in found["units"]:
+        assert one["rank_interval"] == [one["rank"], one["rank"]]

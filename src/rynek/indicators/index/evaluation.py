@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from rynek.base.errors import BadRequestData
 from rynek.indicators.arrays import Array, Floats
 from rynek.indicators.index.audit import audit
 from rynek.indicators.index.montecarlo import Ranks, evaluate, monte_carlo, shifts, variant_at
@@ -21,6 +22,7 @@ from rynek.indicators.index.variants import FACTORS, Machine, Variant
 __all__ = ["Index", "Reference", "Sensitivity", "evaluate_index", "index_of"]
 
 _STREAM_DRAWS: Final = 5
+_MAX_OUTPUTS: Final = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,12 @@ def _sensitivity(machine: Machine, reference: Reference) -> Sensitivity | None:
     how = machine.spec.sensitivity
     if not how.samples or not active:
         return None
+    many = how.samples * len(machine.matrix.units)
+    if many > _MAX_OUTPUTS:
+        raise BadRequestData(
+            f"sensitivity.samples: {how.samples} of {len(machine.matrix.units)} units are {many:,}"
+            f" ranks; at most {_MAX_OUTPUTS:,} are analysed: ask for fewer samples, or 0"
+        )
     at_a, at_b = design(how.samples, len(FACTORS), machine.spec.seed)
     weights, noise = FACTORS.index("weights"), FACTORS.index("errors")
 

@@ -100,7 +100,10 @@ def _winsorised(row: int, values: Array, how: Outliers) -> Treatment:
     low, high = 0, len(ordered) - 1
     most = max(1, int(how.max_share * len(ordered)))
     while len(ordered) - 1 - high + low < most and _extreme(ordered, how):
-        if skewness(ordered) > 0:
+        right = skewness(ordered) > 0
+        if (ordered[low] == ordered[high - 1]) if right else (ordered[low + 1] == ordered[high]):
+            break  # one more and nothing would be left that tells units apart
+        if right:
             high -= 1
             ordered[high:] = ordered[high]
         else:

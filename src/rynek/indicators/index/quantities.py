@@ -16,6 +16,7 @@ from rynek.indicators.table import Form, Frame, first_of, read_frame
 __all__ = ["LeftOut", "Matrix", "read_matrix"]
 
 _LEAST_UNITS: Final = 3
+_MOST: Final = 1e15
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,11 @@ def _column(frame: Frame, one: Indicator, units: list[str], kept: list[int]) -> 
             )
         values = np.divide(values, below, out=np.full(len(values), np.nan), where=below > 0)
     values = values * one.per
+    for row in np.flatnonzero(inside & (np.abs(values) > _MOST)):
+        raise BadRequestData(
+            f"{frame.cell(row, one.column, units)}: the indicator {one.id!r} is {values[row]:g};"
+            f" beyond {_MOST:g} nothing is computed: take another unit by its per"
+        )
     low, high = limits(one)
     _refuse_beyond(frame, one, units, inside, values, low, high)
     if one.transformation != "none":
@@ -242,7 +248,8 @@ def _refuse_useless(spec: Specification, values: Array) -> None:
             raise BadRequestData(
                 f"indicator {one.id!r}: the column {one.column!r} has no value; leave it out"
             )
-        if there.min() == there.max():
+        # Values that differ by rounding alone are one value.
+        if there.max() - there.min() <= 1e-12 * np.abs(there).max():
             raise BadRequestData(
                 f"indicator {one.id!r}: the column {one.column!r} has the value {there[0]:g}"
                 " everywhere, so it tells nobody apart; leave it out"

@@ -65,21 +65,31 @@ class Machine:
     threads. `dtype` single is enough where ranks of thousands of variants are wanted."""
 
     def __init__(self, spec: Specification, matrix: Matrix, dtype: type = np.float64) -> None:
-        self.spec, self.matrix, self._dtype = spec, matrix, dtype
+        self.spec, self.matrix = spec, matrix
         method = spec.method
         self.choices: dict[str, list[str]] = {
             name: [getattr(method, name).choice, *getattr(method, name).alternatives]
             for name in ("imputation", "outliers", "normalisation", "weights", "aggregation")
         }
         raw, errors, low, high = _oriented(spec.indicators, matrix)
+        aims = np.array([[one.target or 0.0] for one in spec.indicators])
+        if "target" in self.choices["normalisation"]:
+            dtype = np.float64  # a share of a goal needs the values as they are
+        else:
+            # All other scales are the same after a shift and a stretch, and singles then have
+            # digits enough, also for a column of large numbers that differ little.
+            shift = np.nanmedian(raw, axis=1, keepdims=True)
+            stretch = np.nanmax(raw, axis=1, keepdims=True) - np.nanmin(raw, axis=1, keepdims=True)
+            raw, errors = (raw - shift) / stretch, errors / stretch
+            low, high = (low - shift) / stretch, (high - shift) / stretch
+            aims = (aims - shift) / stretch
+        self._dtype = dtype
         self._low: Floats = low.astype(dtype)
         self._high: Floats = high.astype(dtype)
         self._targets = np.array(
             [n for n, one in enumerate(spec.indicators) if one.direction == "target"], dtype=int
         )
-        self._aims: Floats = np.array(
-            [[spec.indicators[n].target or 0.0] for n in self._targets], dtype=dtype
-        )
+        self._aims: Floats = aims[self._targets].astype(dtype)
         self.bases = tuple(self._base(raw, errors, how) for how in self.choices["imputation"])
         self._missed = self._missing_zeros()
         self._uncertain = method.weights.uncertainty
@@ -173,9 +183,7 @@ class Machine:
         filled, doubt = impute(raw, self.matrix.group, how)
         gaps = np.isnan(filled)
         oriented = filled.copy()
-        for n, one in enumerate(self.spec.indicators):
-            if one.direction == "target":
-                oriented[n] = -np.abs(oriented[n] - (one.target or 0.0))
+        oriented[self._targets] = -np.abs(oriented[self._targets] - self._aims)
         outliers = self.spec.method.outliers
         treatments = tuple(
             treatment(oriented, outliers, choice) for choice in self.choices["outliers"]
@@ -210,8 +218,9 @@ class Machine:
         values = self.bases[0].values
         for row, one in enumerate(self.spec.indicators):
             if one.error.missed > 0:
-                zeros = np.flatnonzero(values[row] == 0)
-                others = values[row][values[row] != 0]
+                listed = self.matrix.values[row] != 0
+                zeros = np.flatnonzero(~listed)
+                others = values[row][listed]
                 others = others[~np.isnan(others)]
                 if len(zeros) and len(others):
                     found.append((row, zeros, others, one.error.missed))
