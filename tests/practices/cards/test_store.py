@@ -100,7 +100,7 @@ def test_an_id_is_used_once(cards: Cards) -> None:
     cards.remove("a", version=1)
     with pytest.raises(AlreadyExists):
         cards.add("a", card(), owner=OWNER, door="public")
-    for wrong in ("", "A", "a/b", "-a", "a" * 81):
+    for wrong in ("", "A", "a/b", "-a", "a" * 81, "new", "plan"):
         with pytest.raises(BadRequestData, match=r"^id:"):
             cards.add(wrong, card(), owner=OWNER, door="public")
 

@@ -38,6 +38,8 @@ _FREE: Final = frozenset(("specification", "recipe"))
 
 THEME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
+# Pages that stand where a card's would.
+_TAKEN: Final = frozenset(("new", "effects", "estimate", "plan", "search"))
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _OCID: Final = re.compile(r"ocds-[a-z0-9]{6}-[!-~]{1,200}", re.IGNORECASE)
@@ -88,6 +90,8 @@ def check_id(card_id: str) -> str:
     """The id, or BadRequestData."""
     if not _ID.fullmatch(card_id):
         raise BadRequestData("id: up to 80 small letters, digits and - between them")
+    if card_id in _TAKEN:
+        raise BadRequestData(f"id: {card_id} is the address of a page; choose another")
     return card_id
 
 
