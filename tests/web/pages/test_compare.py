@@ -8,6 +8,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,8 @@ from tests.web.api.conftest import serve
 
 from rynek.app import Engine
 from rynek.base.errors import BadRequestData
-from rynek.indicators import INDICATORS_FILE, rerank, seed_comparisons
+from rynek.demo.install import install
+from rynek.indicators import INDICATORS_FILE, Comparisons, Database, rerank, seed_comparisons
 from rynek.web.compare.downloads import table
 
 __all__ = ["serve"]
@@ -156,3 +158,29 @@ def test_weights_of_nothing_are_refused() -> None:
     found = {"indicators": [{"id": "a"}], "units": [], "groups": []}
     with pytest.raises(BadRequestData, match="at least one"):
         rerank(found, {})
+
+
+def test_a_closed_service_shows_no_comparison(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        seeded(engine)
+        for path in (
+            "/compare",
+            INDEX.removeprefix(ROOT),
+            f"{INDEX.removeprefix(ROOT)}/index.json",
+        ):
+            assert (await visitor.get(ROOT + path)).status_code == 401
+        token = engine.tokens.create("office", ("read",))
+        signed = {"Authorization": f"Bearer {token}"}
+        assert (await visitor.get(INDEX, headers=signed)).status_code == 200
+
+    serve(test, access__anonymous="none")
+
+
+def test_the_demo_compares_from_the_start(tmp_path: Path) -> None:
+    install(tmp_path / "demo")
+    database = Database(tmp_path / "demo" / INDICATORS_FILE)
+    (kept,) = Comparisons(database).newest()
+    assert (kept.id, kept.version) == ("ua-budget-edemocracy", 1)
+    install(tmp_path / "demo")
+    assert Comparisons(database).numbers(kept.id)[-1][0] == 1
+    database.close()
