@@ -3,6 +3,7 @@ in each statement that counts, ranks or shows."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -197,10 +198,13 @@ def _facets(
     )
     kinds = Counter(kind for (kind,) in rows)
     counted: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
-    for kind, count in kinds.items():
-        told = database.execute(f"SELECT {', '.join(FACETS)} FROM kind WHERE kind = ?", (kind,))
-        for name, value in zip(FACETS, told.fetchone(), strict=True):
-            counted[name][value] += count
+    told = database.execute(
+        f"SELECT kind.kind, {', '.join(FACETS)} FROM json_each(?) JOIN kind ON kind.kind = value",
+        (json.dumps(list(kinds)),),
+    )
+    for kind, *named in told:
+        for name, value in zip(FACETS, named, strict=True):
+            counted[name][value] += kinds[kind]
     return {name: dict(counts.most_common()) for name, counts in counted.items()}
 
 
