@@ -10,6 +10,7 @@ from tests.practices.cards.support import document
 
 from rynek.practices.cards import EVERYBODY, Cards, Viewer, parse_card
 from rynek.practices.search import Filters, SearchIndex
+from rynek.practices.search.index import put
 
 
 @pytest.fixture
@@ -110,16 +111,13 @@ def test_a_crash_between_two_cards_loses_none(
 ) -> None:
     for number in range(3):
         _add(cards, f"card-{number}", "Quokka enclosure")
-    from rynek.practices.search import store
-
-    kept = store.put
 
     def failing(database: object, entries: list[object]) -> None:
         if entries[0].id == "card-2":  # type: ignore[attr-defined]
             raise OSError("the power went")
-        kept(database, entries)  # type: ignore[arg-type]
+        put(database, entries)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "put", failing)
+    monkeypatch.setattr("rynek.practices.search.store.put", failing)
     with pytest.raises(OSError, match="power"):
         index.follow(cards)
     assert _ids(index, "quokka") == set()
