@@ -1,0 +1,1 @@
+"""Surveys: written as XLSForm, answered by link, compared with how many answered."""
