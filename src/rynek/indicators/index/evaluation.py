@@ -129,52 +129,59 @@ def _sensitivity(machine: Machine, reference: Reference) -> Sensitivity | None:
     how = machine.spec.sensitivity
     if not how.samples or not active:
         return None
-    many = how.samples * len(machine.matrix.units)
-    if many > _MAX_OUTPUTS:
+    units = len(machine.matrix.units)
+    if how.samples * units > _MAX_OUTPUTS:
         raise BadRequestData(
-            f"sensitivity.samples: {how.samples} of {len(machine.matrix.units)} units are {many:,}"
+            f"sensitivity.samples: {how.samples} of {units} units are {how.samples * units:,}"
             f" ranks; at most {_MAX_OUTPUTS:,} are analysed: ask for fewer samples, or 0"
         )
     at_a, at_b = design(how.samples, len(FACTORS), machine.spec.seed)
     weights, noise = FACTORS.index("weights"), FACTORS.index("errors")
 
-    def outputs(where: Array, weights_of: int, noise_of: int) -> Floats:
-        seed = machine.spec.seed
-        ranks = evaluate(
-            machine,
-            [
-                variant_at(machine, point, (seed, 3, weights_of, row), (seed, 4, noise_of, row))
-                for row, point in enumerate(where)
-            ],
-        )
-        shift = shifts(ranks.units, reference.ranks)[:, None]
-        regions = np.nan_to_num(ranks.regions)
-        return np.hstack([shift, ranks.units, regions]).astype(np.float32)
-
     def mixed(n: int) -> Floats:
         factor = FACTORS.index(active[n])
         where = at_a.copy()
         where[:, factor] = at_b[:, factor]
-        return outputs(where, int(factor == weights), int(factor == noise))
+        return _outputs(machine, reference, where, int(factor == weights), int(factor == noise))
 
     found = indices(
-        outputs(at_a, 0, 0), outputs(at_b, 1, 1), mixed, len(active), how.resamples,
+        _outputs(machine, reference, at_a, 0, 0),
+        _outputs(machine, reference, at_b, 1, 1),
+        mixed,
+        len(active),
+        how.resamples,
         machine.spec.seed,
-    )  # fmt: skip
-    units = len(machine.matrix.units)
-
-    def part(columns: slice) -> Indices:
-        return Indices(
-            found.first[:, columns],
-            found.total[:, columns],
-            found.first_half[:, columns],
-            found.total_half[:, columns],
-        )
-
+    )
     return Sensitivity(
         factors=active,
-        shift=part(slice(0, 1)),
-        units=part(slice(1, units + 1)),
-        regions=part(slice(units + 1, None)),
+        shift=_part(found, slice(0, 1)),
+        units=_part(found, slice(1, units + 1)),
+        regions=_part(found, slice(units + 1, None)),
         evaluations=how.samples * (len(active) + 2),
+    )
+
+
+def _outputs(
+    machine: Machine, reference: Reference, where: Array, weights_of: int, noise_of: int
+) -> Floats:
+    """The mean rank shift, then ranks of units and of regions, of the variants at the rows of
+    `where`; their weights' and noise's random numbers are those of matrix A (0) or B (1)."""
+    seed = machine.spec.seed
+    ranks = evaluate(
+        machine,
+        [
+            variant_at(machine, point, (seed, 3, weights_of, row), (seed, 4, noise_of, row))
+            for row, point in enumerate(where)
+        ],
+    )
+    shift = shifts(ranks.units, reference.ranks)[:, None]
+    return np.hstack([shift, ranks.units, np.nan_to_num(ranks.regions)]).astype(np.float32)
+
+
+def _part(found: Indices, columns: slice) -> Indices:
+    return Indices(
+        found.first[:, columns],
+        found.total[:, columns],
+        found.first_half[:, columns],
+        found.total_half[:, columns],
     )
