@@ -12,6 +12,7 @@ import msgspec
 
 from .engine import Engine
 from .files import Part
+from .floors import Floors, FloorSearch
 from .select import NAMES, Selection, quoted
 
 if TYPE_CHECKING:
@@ -115,6 +116,23 @@ class Catalogue:
                 if profile is not None:
                     whole.add(profile)
         return whole
+
+    def floors(
+        self, parts: Sequence[Part], select: Selection, amended: Collection[str]
+    ) -> Floors | None:
+        """Where the newest readings of the series of a selection stand; None where it is not of
+        named series by time, or a file that matters is not known already."""
+        if not FloorSearch.fits(select):
+            return None
+        search = FloorSearch(select)
+        for part in sorted(parts, key=lambda one: one.max_time, reverse=True):
+            if not amended and search.is_done(part):
+                break
+            held = self._known([part])
+            if held is None:
+                return None
+            search.take(part, _asked(held[0].table, select, ()))
+        return search.found(list(amended))
 
     def attrs_of(self, parts: Sequence[Part], entity_id: str) -> set[str] | None:
         """The attributes of an entity; None where not all files are known already."""

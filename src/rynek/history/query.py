@@ -15,10 +15,12 @@ from .aggregate import AggregateQuery, aggregate, are_numbers, finished, relaxed
 from .catalogue import Catalogue
 from .engine import Engine
 from .files import Part
+from .floors import Floors
 from .measures import DERIVED
 from .periods import Buckets, parse_duration
 from .schema import COLUMNS, DAY_US, ENTITY, Reading
 from .select import (
+    BRANCHES,
     NAMES,
     Selection,
     make_scan,
@@ -63,6 +65,9 @@ class Questions:
 
         The newest are looked for from the newest day back.
         """
+        floors = self._floors(view, select) if last_n == 1 and limit is None else None
+        if floors is not None:
+            return self._rows(view, select, last_n, limit, floors)
         windows = [] if last_n is None else self._windows(view, select)
         if last_n is None or not windows:
             return self._rows(view, select, last_n, limit)
@@ -87,6 +92,13 @@ class Questions:
         table = pa.concat_tables(found)
         return table if len(found) == 1 else table.sort_by(order)
 
+    def _floors(self, view: View, select: Selection) -> Floors | None:
+        """Where the newest reading of each series stands, if the catalogue can tell."""
+        if len(select.entity_ids or ()) <= BRANCHES or not self._is_plain(view, select):
+            return None
+        amended = view.amendments(select.entity_ids)
+        return self._catalogue.floors(parts_of(view, select), select, amended)
+
     def _series(self, view: View, select: Selection) -> set[Series]:
         """The series that the selection may have readings of."""
         if len(select.attrs) == 1 and self._is_plain(view, select):
@@ -102,7 +114,12 @@ class Questions:
         return _keys(answer)
 
     def _rows(
-        self, view: View, select: Selection, last_n: int | None, limit: int | None
+        self,
+        view: View,
+        select: Selection,
+        last_n: int | None,
+        limit: int | None,
+        floors: Floors | None = None,
     ) -> pa.Table:
         key = moment_column(select.time_property)
 
@@ -119,7 +136,12 @@ class Questions:
                 table = table.filter(ibis.row_number().over(ranked) < most)
             return table.select(*dict.fromkeys((*COLUMNS, key))).order_by([*series, key, "seq"])
 
-        return self._ask(view, select, ("rows", key, last_n, limit), question)
+        shape = ("rows", key, last_n, limit)
+        if floors is None:
+            return self._ask(view, select, shape, question)
+        sources = floors.parts, rows_of(view, select)
+        scan = make_scan(self._folder, view, select, sources=sources, floors=floors)
+        return self._engine.ask(scan, shape, question)
 
     def _windows(self, view: View, select: Selection) -> list[int]:
         """Starts of ever longer windows that end with the selection."""

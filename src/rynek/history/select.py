@@ -21,15 +21,18 @@ from .values import may_pass
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .floors import Floors
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_000_000
 TAIL = "tail_rows"
-_BRANCHES = 10
+BRANCHES = 10
 """Up to so many entities are read one by one: equality passes over files and row groups, which a
 join or a list does not. Measured: 9 ms each among 10 million rows, 130 ms for all at once."""
 NAMES: Final = ("entity_id", "type", "attr")
 WANTED: Final = "wanted_entities"
 SPANS: Final = "wanted_spans"
+FLOORS: Final = "wanted_floors"
 NUMBER: Final = "wanted_number"
 """The column with the place of the entity among those that are asked for."""
 PATCHED: Final = "patched_rows"
@@ -134,16 +137,18 @@ def make_scan(
     select: Selection,
     derived: Mapping[str, tuple[str, str]] = MappingProxyType({}),
     sources: tuple[list[Part], list[Reading]] | None = None,
+    floors: Floors | None = None,
 ) -> Scan:
     """The scan of a selection: the table's columns, and beside them `created` and `us`, the time
     property that is asked for as epoch µs, those `derived` by SQL, and `wanted_number` where
-    entities are given. `sources` are the files and rows where they were looked for already."""
+    entities are given. `sources` are the files and rows where they were looked for already;
+    `floors` leave out readings of the files that are not the newest of their series."""
     parts, rows = sources or (parts_of(view, select), rows_of(view, select))
     tables = hidden_rows(view.amendments(select.entity_ids)) if parts else {}
     unseen = f"NOT ({hides(tables)})" if tables else ""
     names = ", ".join(f'r."{name}"' for name in COLUMNS)
     ids = select.entity_ids
-    if ids is not None and len(ids) <= _BRANCHES:
+    if ids is not None and len(ids) <= BRANCHES:
         selects = [
             f"SELECT {names}, {number} AS {NUMBER} FROM {_files(folder, held)} r"
             f" WHERE r.entity_id = {literal(one)}{f' AND {unseen}' if unseen else ''}"
@@ -151,14 +156,18 @@ def make_scan(
             if (held := [part for part in parts if part.min_entity <= one <= part.max_entity])
         ]
     elif parts:
-        test = f" WHERE {unseen}" if unseen else ""
-        selects = [f"SELECT {names}{_number(ids)} FROM {_files(folder, parts)} r{_join(ids)}{test}"]
+        tests = [*_bounds(ids, floors), *([unseen] if unseen else [])]
+        test = f" WHERE {' AND '.join(tests)}" if tests else ""
+        join = _join(ids) if floors is None else _FLOORED
+        selects = [f"SELECT {names}{_number(ids)} FROM {_files(folder, parts)} r{join}{test}"]
+        if floors is not None:
+            tables = tables | {FLOORS: floors.table}
     else:
         selects = []
     tail = bool(rows or not selects)
     if tail:
         selects.append(f"SELECT {names}{_number(ids)} FROM {TAIL} r{_join(ids)}")
-    if ids is not None and (tail or len(ids) > _BRANCHES):
+    if ids is not None and (tail or len(ids) > BRANCHES):
         tables = tables | {WANTED: _wanted(ids)}
     tests, values = _conditions(select)
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
@@ -184,6 +193,22 @@ def _number(ids: Sequence[str] | None) -> str:
 
 def _join(ids: Sequence[str] | None) -> str:
     return "" if ids is None else f" JOIN {WANTED} w ON w.entity_id = r.entity_id"
+
+
+_FLOORED: Final = (
+    f" JOIN {FLOORS} w ON w.entity_id = r.entity_id AND w.attr = r.attr"
+    " AND epoch_us(r.time) >= w.floor"
+)
+
+
+def _bounds(ids: Sequence[str] | None, floors: Floors | None) -> list[str]:
+    """Tests that a join makes needless, but by which files and row groups are passed over."""
+    if not ids:
+        return []
+    tests = [f"r.entity_id BETWEEN {literal(min(ids))} AND {literal(max(ids))}"]
+    if floors is not None:
+        tests.append(f"r.time >= make_timestamptz({max(floors.lowest, _EARLIEST)})")
+    return tests
 
 
 def _span_rows(spans: Sequence[tuple[str, int, int]]) -> pa.Table:
