@@ -124,3 +124,12 @@ def test_a_crash_between_two_cards_loses_none(
     monkeypatch.undo()
     index.follow(cards)
     assert _ids(index, "quokka") == {"card-0", "card-1", "card-2"}
+
+
+def test_a_file_that_is_no_database_is_made_again(cards: Cards, tmp_path: Path) -> None:
+    _add(cards, "one", "Quokka enclosure")
+    path = tmp_path / "broken.db"
+    path.write_bytes(b"this is no database " * 1000)
+    index = SearchIndex(path)
+    assert len(index.ask(cards, "quokka", EVERYBODY, Filters())[1]) == 1
+    index.close()

@@ -2,7 +2,7 @@
 answers.
 
 It follows the cards by a durable cursor, kept in the transaction that indexes: a crash loses nothing
-and indexes nothing twice. Where the file is lost, damaged or of another format, it is made again.
+and indexes nothing twice. Where the file is lost, no database or of another format, it is made again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import Problem, ResourceNotFound
-from rynek.base.sqlite import Connection
+from rynek.base.sqlite import Connection, database_fault
 from rynek.practices.cards import EVERYBODY, Cards, Change, Seen, Viewer, spoken
 from rynek.practices.cards.database import Database
 from rynek.practices.search.finding import Filters, Found, find
@@ -156,11 +156,23 @@ class SearchIndex:
     def _prepare(self) -> None:
         if self._ready:
             return
-        with self._database.reading() as database:
-            current = state(database, "format") == FORMAT
+        try:
+            current = self._format() == FORMAT
+        except Problem as problem:
+            if problem.__cause__ is None or database_fault(problem.__cause__) != "damaged":
+                raise
+            _logger.warning("%s is damaged, and is made again", self._path)
+            self._database.close()
+            for end in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+            current = False
         if not current:
             self.forget()
         self._ready = True
+
+    def _format(self) -> str:
+        with self._database.reading() as database:
+            return state(database, "format")
 
     def _follow_answers(self, cards: Cards) -> None:
         """A new answer may change the level of evidence without the card."""
