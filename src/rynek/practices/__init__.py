@@ -23,6 +23,7 @@ from rynek.practices.planning import (
 )
 from rynek.practices.recorded import panel_of_history
 from rynek.practices.sentences import LANGUAGES
+from rynek.practices.simplex import simplex_least_squares
 from rynek.practices.specification import (
     Predictor,
     Question,
@@ -60,6 +61,7 @@ __all__ = [
     "parse_specification",
     "plan",
     "plan_panel",
+    "simplex_least_squares",
     "task_of",
     "together",
 ]

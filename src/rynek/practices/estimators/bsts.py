@@ -9,6 +9,7 @@ the design is refused.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -160,35 +161,50 @@ def _year(task: Task, where: Indexes, start: int) -> list[Array]:
 
 
 def _level(series: _Series) -> float | None:
-    """The smallest movement of the level with which forecasts held before the start."""
+    """How much the level may move, by rolling forecasts of the time before the start; None where
+    forecasts did not hold."""
     before = slice(series.fit)
     return _chosen(
-        series.outcome[before].tobytes(), series.regressors[before].tobytes(), series.fit
+        series.outcome[before].tobytes(),
+        series.regressors[before].tobytes(),
+        series.fit,
+        len(series.later),
     )
 
 
-@functools.lru_cache(maxsize=16)
-def _chosen(outcome: bytes, regressors: bytes, fit: int) -> float | None:
-    """Asked several times of the same series: by refusal, estimate and checks."""
+@functools.lru_cache(maxsize=64)
+def _chosen(outcome: bytes, regressors: bytes, fit: int, later: int) -> float | None:
+    """Asked several times of the same series: by refusal, estimate and checks.
+
+    The effect is a mean over periods, so the level is judged by forecasts of means as long as the
+    effect's (at most a quarter of the time before): of the candidates the most likely, among those
+    for which nine in ten single periods lay inside their intervals."""
     rows, columns = np.frombuffer(outcome), np.frombuffer(regressors).reshape(fit, -1)
-    return next((one for one in _LEVELS if _covered(rows, columns, one) >= _COVERED), None)
+    length = max(2, min(later, fit // 4))
+    found = {one: _forecast(rows, columns, one, length) for one in _LEVELS}
+    held = {one: score for one, (covered, score) in found.items() if covered >= _COVERED}
+    return max(held, key=lambda one: held[one]) if held else None
 
 
-def _covered(outcome: Array, regressors: Array, level: float) -> float:
-    """The share of periods in the later half before the start inside their 95 % intervals, forecast
-    in blocks from everything before each."""
-    blocks = np.array_split(np.arange(len(outcome) // 2, len(outcome)), _BLOCKS)
+def _forecast(outcome: Array, regressors: Array, level: float, length: int) -> tuple[float, float]:
+    """From origins in the later half before the start: the share of periods inside their 95 %
+    intervals, and the log likelihood of the means over the next `length` periods."""
+    origins = np.linspace(len(outcome) // 2, len(outcome) - length, _BLOCKS).astype(np.intp)
     inside = total = 0
-    for block in blocks:
-        seen = [one for one in block if not np.isnan(outcome[one])]
-        if not seen or not len(block):
+    score = 0.0
+    for origin in np.unique(origins):
+        seen = [one for one in range(origin, origin + length) if not np.isnan(outcome[one])]
+        if not seen:
             continue
-        learned = learn(outcome, regressors, int(block[0]), level, _COARSE)
+        learned = learn(outcome, regressors, int(origin), level, _COARSE)
         for one in seen:
             below = learned.mean_over(np.array([one])).below(float(outcome[one]))
             inside += 0.025 <= below <= 0.975
             total += 1
-    return inside / total if total else 0.0
+        together = learned.mean_over(np.array(seen))
+        size = max(together.spread, 1e-12)
+        score -= math.log(size) + (float(outcome[seen].mean()) - together.mean) ** 2 / size**2 / 2
+    return (inside / total if total else 0.0), score
 
 
 def _prior_check(series: _Series, level: float, found: Mixture) -> Check:

@@ -1,0 +1,78 @@
+"""Weights of a synthetic control beside pysyncon's (MIT), on the same problems and objective.
+
+pysyncon brings pandas and matplotlib and is no dependency of ours: `pip install pysyncon==1.7.0`
+before this job; without it the job says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rynek.practices import simplex_least_squares
+
+LONG = True
+_ROUNDS = 5
+Rows = NDArray[np.float64]
+# Donors and periods before the start: California, the Basque Country, thirty years of months.
+_SIZES = ((38, 19), (16, 10), (40, 360), (100, 120))
+
+
+def problem(donors: int, periods: int, seed: int) -> tuple[Rows, Rows]:
+    """(periods × donors) and the treated series, from three common factors."""
+    rng = np.random.default_rng(seed)
+    common = np.cumsum(rng.standard_normal((periods, 3)), axis=0)
+    rows = common @ rng.uniform(0, 1, (3, donors + 1)) + 0.3 * rng.standard_normal(
+        (periods, donors + 1)
+    )
+    return rows[:, 1:], rows[:, 0]
+
+
+def error(columns: Rows, target: Rows, weights: Rows) -> float:
+    """What both minimise."""
+    return float(((columns @ weights - target) ** 2).sum())
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table."""
+    try:
+        mixin = importlib.import_module("pysyncon.base").VanillaOptimMixin
+    except ImportError:
+        print("pysyncon is not installed: pip install pysyncon==1.7.0")
+        return 1
+
+    def theirs(columns: Rows, target: Rows) -> Rows:
+        found = mixin.w_optimize(np.eye(len(target)), columns, target)
+        return np.asarray(found[0], dtype=np.float64)
+
+    print("\n| donors, periods | rynek, ms | pysyncon, ms | times | error: rynek, pysyncon |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for donors, periods in _SIZES:
+        given = [problem(donors, periods, seed) for seed in range(_ROUNDS)]
+        ours, mine = _timed(simplex_least_squares, given)
+        other, yours = _timed(theirs, given)
+        print(
+            f"| {donors}, {periods} | {ours * 1e3:.2f} | {other * 1e3:.1f} | {other / ours:.0f}"
+            f" | {mine:.6g}, {yours:.6g} |",
+            flush=True,
+        )
+    return 0
+
+
+def _timed(
+    solve: Callable[[Rows, Rows], Rows], given: list[tuple[Rows, Rows]]
+) -> tuple[float, float]:
+    """The median of CPU seconds, and the sum of errors."""
+    spent, errors = [], 0.0
+    for columns, target in given:
+        start = time.process_time()
+        weights = solve(columns, target)
+        spent.append(time.process_time() - start)
+        errors += error(columns, target, weights)
+    return statistics.median(spent), errors
