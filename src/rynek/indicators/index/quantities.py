@@ -249,7 +249,7 @@ def _refuse_useless(spec: Specification, values: Array) -> None:
                 f"indicator {one.id!r}: the column {one.column!r} has no value; leave it out"
             )
         # Values that differ by rounding alone are one value.
-        if there.max() - there.min() <= 1e-12 * np.abs(there).max():
+        if there.max() - there.min() <= max(1e-12 * np.abs(there).max(), 1 / _MOST):
             raise BadRequestData(
                 f"indicator {one.id!r}: the column {one.column!r} has the value {there[0]:g}"
                 " everywhere, so it tells nobody apart; leave it out"

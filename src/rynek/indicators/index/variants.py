@@ -18,6 +18,8 @@ from rynek.indicators.index.weights import concentration, correlations, pca_weig
 
 __all__ = ["FACTORS", "Machine", "Variant"]
 
+_NEAR_ZERO: Final = 1e-9
+
 FACTORS: Final = (
     "imputation",
     "outliers",
@@ -237,11 +239,13 @@ class Machine:
                 goals = np.array([[_goal(one)] for one in self.spec.indicators])
                 for step in each:
                     goals[step.row] = step.apply(goals[step.row])
-                best = np.nanmax(_apply(base.values.astype(float), each), axis=1, keepdims=True)
+                treated = _apply(base.values.astype(float), each)
+                best = np.nanmax(treated, axis=1, keepdims=True)
                 at = np.where(np.isnan(goals), best, goals)
-                for n in np.flatnonzero(at[:, 0] == 0):
+                most = np.nanmax(np.abs(treated), axis=1, keepdims=True)
+                for n in np.flatnonzero(np.abs(at) <= _NEAR_ZERO * most):
                     raise BadRequestData(
-                        f"indicator {self.spec.indicators[n].id!r}: distance to the target 0 is no"
+                        f"indicator {self.spec.indicators[n].id!r}: distance to a target of 0 is no"
                         " share of it; give it a target or take another normalisation"
                     )
                 row.append(goals.astype(self._dtype))

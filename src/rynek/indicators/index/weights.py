@@ -17,7 +17,7 @@ def correlations(values: Array) -> Array:
     """Pearson correlations of rows (indicators × units), over the units both have."""
     there = ~np.isnan(values)
     k = len(values)
-    if there.all():
+    if there.all() and (values.std(axis=1) > 0).all():
         return np.asarray(np.corrcoef(values)).reshape(k, k)
     found = np.eye(k)
     for i in range(k):
