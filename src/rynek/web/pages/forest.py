@@ -51,7 +51,7 @@ async def show(page: Page) -> Response:
             title = said(dict(questions[key].title), page.language) if key in questions else key
             card = said(dict(seen.card.title), page.language)
             url = f"{page.base or page.root}/practices/{seen.id}"
-            row = _row(f"{card}: {title}", url, answer.document, seen.card.theme)
+            row = _row(f"{title} ({card})", url, answer.document, seen.card.theme)
             if row is not None:
                 rows.append(row)
     themes = sorted({row.theme for row in rows})
