@@ -18,6 +18,7 @@ from rynek.cli.doctor import doctor
 from rynek.cli.feed import feed
 from rynek.cli.history import history
 from rynek.cli.index import index
+from rynek.cli.indicator import indicator
 from rynek.cli.practice import practice
 from rynek.cli.reference import reference
 from rynek.cli.serve import serve
@@ -32,6 +33,7 @@ Examples:
   rynek backup monday.tar                    everything in one file, also while it runs
   rynek doctor                               is everything as it should be
   rynek practice evaluate zone.toml          what a practice changed
+  rynek indicator compute --period 2026-09   what a city's data say in figures
   rynek index run smart.toml                 cities compared, and how sure that is
 """
 
@@ -59,6 +61,7 @@ for command in (
     doctor,
     practice,
     index,
+    indicator,
     reference,
 ):
     cli.add_command(command)

@@ -11,7 +11,8 @@ from .measures import METHODS, value_of
 from .mending import Fault, Repaired, faults, repair
 from .merge import MergeSettings
 from .overlay import FILE as OVERLAY_FILE
-from .periods import parse_duration
+from .periods import Buckets, parse_duration
+from .record import Answer, Record
 from .reference import ParquetReference
 from .schema import Reading, to_readings
 from .select import Selection
@@ -22,6 +23,8 @@ __all__ = [
     "METHODS",
     "OVERLAY_FILE",
     "AggregateQuery",
+    "Answer",
+    "Buckets",
     "EngineSettings",
     "Fault",
     "FollowerSettings",
@@ -32,6 +35,7 @@ __all__ = [
     "MergeSettings",
     "ParquetReference",
     "Reading",
+    "Record",
     "Repaired",
     "Selection",
     "TableFiles",

@@ -41,8 +41,8 @@ class Engine:
     Ibis needs 10 to 40 ms for an expression, so the SQL of each shape of question is kept.
     """
 
-    def __init__(self, folder: Path, settings: EngineSettings) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, settings: EngineSettings, spill: Path | None = None) -> None:
+        self._spill = spill or folder.parent / "tmp"
         self._settings = settings
         self._local = threading.local()
         self._shapes: OrderedDict[Hashable, str] = OrderedDict()
@@ -52,7 +52,7 @@ class Engine:
         self, scan: Scan, shape: Hashable, question: Callable[[ir.Table], ir.Table]
     ) -> pa.Table:
         """The answer to `question` over the scan's readings; equal shapes mean equal questions."""
-        statement = f"WITH {_NAME} AS ({scan.sql}) SELECT * FROM ({self._sql(shape, question)})"
+        statement = f"WITH {_NAME} AS ({scan.sql}) SELECT * FROM ({self.sql(shape, question)})"
         tables = scan.tables if scan.rows is None else scan.tables | {TAIL: to_table(scan.rows)}
         return self.run(statement, scan.values, tables)
 
@@ -84,7 +84,8 @@ class Engine:
             limit.cancel()
         return answer
 
-    def _sql(self, shape: Hashable, question: Callable[[ir.Table], ir.Table]) -> str:
+    def sql(self, shape: Hashable, question: Callable[[ir.Table], ir.Table]) -> str:
+        """The SQL of a question; equal shapes mean equal questions."""
         with self._lock:
             known = self._shapes.get(shape)
             if known is not None:
@@ -95,6 +96,7 @@ class Engine:
         columns = dict(ibis.schema(arrow_schema()).items())
         columns |= {"us": "int64", "created": columns["at"], NUMBER: "int32"}
         columns |= {name: kind for name, (kind, _) in DERIVED.items()}
+        columns |= {"previous_us": "int64"}
         columns |= {"sure": "boolean", "unsure": "boolean"}
         table = ibis.table(columns, name=_NAME)
         sql = str(ibis.to_sql(question(table), dialect="duckdb"))
@@ -115,7 +117,7 @@ class Engine:
                     "threads": self._settings.threads,
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
-                    "temp_directory": str(self._folder.parent / "tmp"),
+                    "temp_directory": str(self._spill),
                 }
             )
             connection.execute("SET TimeZone = 'UTC'")

@@ -123,7 +123,7 @@ class Lake:
 
     def _take_over(self, table: Any, epoch: int = 0) -> None:
         """Be what the table on disk is; all of it or, where reading it fails, nothing."""
-        days = _grouped(to_parts(table.get_add_actions(flatten=True)))
+        days = grouped(to_parts(table.get_add_actions(flatten=True)))
         seq, merged = _mark_of(table, FOLLOWER), _mark_of(table, OVERLAY)
         self._table = table
         self._publish(days, seq, merged, epoch)
@@ -382,7 +382,7 @@ def _mark_of(table: Any, app: str) -> int:
     return int(table.transaction_version(app) or 0)
 
 
-def _grouped(parts: Iterable[Part]) -> dict[int, tuple[Part, ...]]:
+def grouped(parts: Iterable[Part]) -> dict[int, tuple[Part, ...]]:
     days: dict[int, tuple[Part, ...]] = {}
     for part in parts:
         days[part.day] = (*days.get(part.day, ()), part)

@@ -98,6 +98,19 @@ class Overlay:
         db = self._open()
         with db:
             db.execute("DELETE FROM added WHERE n <= ?", (merged,))
+        self._take_in(db, merged)
+
+    def look(self) -> None:
+        """Read the file as it is, beside a service that writes it; nothing may be written then."""
+        if not self._path.exists():
+            return
+        db = connect(self._path, read_only=True)
+        try:
+            self._take_in(db, 0)
+        finally:
+            db.close()
+
+    def _take_in(self, db: Connection, merged: int) -> None:
         # Tombstones first: what is there besides was written after them.
         for v, entity_id, *rest in db.execute(
             "SELECT v, entity_id, attr, dataset, seq, at, n FROM gone ORDER BY v"

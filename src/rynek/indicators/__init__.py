@@ -1,11 +1,14 @@
 """Indicators: what a city's data mean, and cities compared with how sure that is.
 
+`definitions()` are the indicators that come with rynek, `compute_indicators(record, …)` gives their
+values for a period of a city's history, each with coverage and provenance.
 `evaluate_index(specification, folder)` computes a composite index with its uncertainty, and
 `document(index)` is the whole of it in plain values.
 """
 
 from rynek.indicators.database import FILE as INDICATORS_FILE
 from rynek.indicators.database import Database
+from rynek.indicators.definition import Definition, definitions, find_definition
 from rynek.indicators.index.document import document
 from rynek.indicators.index.evaluation import Index, evaluate_index
 from rynek.indicators.index.published import Comparisons, Published, seed_comparisons
@@ -16,6 +19,10 @@ from rynek.indicators.index.specification import (
     load_specification,
     parse_specification,
 )
+from rynek.indicators.kpi.compute import compute as compute_indicators
+from rynek.indicators.kpi.period import Period, last_month, parse_period
+from rynek.indicators.kpi.value import Value
+from rynek.indicators.kpi.value import to_document as value_document
 from rynek.indicators.reference.definition import load_definition
 from rynek.indicators.reference.definition import shipped as shipped_definitions
 from rynek.indicators.reference.importing import to_csv
@@ -25,19 +32,28 @@ __all__ = [
     "INDICATORS_FILE",
     "Comparisons",
     "Database",
+    "Definition",
     "Index",
+    "Period",
     "Published",
     "References",
     "Reranked",
     "Specification",
     "Text",
+    "Value",
+    "compute_indicators",
+    "definitions",
     "document",
     "evaluate_index",
+    "find_definition",
+    "last_month",
     "load_definition",
     "load_specification",
+    "parse_period",
     "parse_specification",
     "rerank",
     "seed_comparisons",
     "shipped_definitions",
     "to_csv",
+    "value_document",
 ]

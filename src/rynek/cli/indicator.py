@@ -1,0 +1,194 @@
+"""`rynek indicator`: what a city's recorded data say in figures."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from rynek.base.clock import SystemClock, to_iso
+from rynek.cli.options import config_option, data_option, settings_of, tenant_option
+
+_LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
+_language = click.option(
+    "--language", type=click.Choice(_LANGUAGES), default="en", help="Of names; en without."
+)
+_period = click.option(
+    "--period",
+    help="2022, 2022-Q4, 2022-11, 2022-W45, 2022-11-05 or FROM/TO; the last whole month without.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, with every figure.")
+
+
+@click.group()
+def indicator() -> None:
+    r"""Indicators of a city, computed from its history.
+
+    \b
+    Examples:
+      rynek indicator list
+      rynek indicator compute --tenant pardubice --period 2022-11
+      rynek indicator compute bins-over-80 bin-emptyings --json --things
+      rynek indicator explain bike-stations-empty --tenant pardubice --period 2022-11
+    """
+
+
+@indicator.command("list")
+@_json
+@_language
+def list_indicators(as_json: bool, language: str) -> None:
+    """List the indicators that come with rynek."""
+    import msgspec
+
+    from rynek.indicators import definitions
+
+    if as_json:
+        rows = [msgspec.to_builtins(one) for one in definitions()]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for one in definitions():
+        click.echo(f"{one.id:26} {one.theme:12} {one.unit:18} {one.name[language]}")
+
+
+@indicator.command()
+@click.argument("names", metavar="[INDICATOR]...", nargs=-1)
+@_period
+@_json
+@click.option("--things", is_flag=True, help="With --json: the part of every thing.")
+@_language
+@tenant_option
+@data_option
+@config_option
+def compute(
+    names: tuple[str, ...],
+    period: str | None,
+    as_json: bool,
+    things: bool,
+    language: str,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Compute INDICATORs (all without a name) from the history of a city.
+
+    Nothing is written, and it may run beside a service: what that has not written to its table yet
+    (some seconds) is not in it. Too little data gives "not enough data", never a number.
+    """
+    from rynek.indicators import value_document
+
+    values = _values(names, period, tenant, data, config)
+    if as_json:
+        found = [value_document(one, language, things=things) for one in values]
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    for one in values:
+        told = f"{_number(one.value)} {one.definition.unit}" if one.status == "ok" else one.status
+        click.echo(
+            f"{one.definition.id:26} {told:28} coverage {one.coverage:6.1%}"
+            f"  {len(one.things):>5} things  {one.readings:>9} readings"
+        )
+        if one.why and len(one.things):
+            click.echo(f"{'':26} {one.why}")
+
+
+@indicator.command()
+@click.argument("name", metavar="INDICATOR")
+@_period
+@_language
+@tenant_option
+@data_option
+@config_option
+def explain(
+    name: str,
+    period: str | None,
+    language: str,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Say what INDICATOR is, and where its value comes from: readings, files, query.
+
+    Without --period and --tenant only what it is.
+    """
+    from rynek.indicators import find_definition
+
+    one = find_definition(name)
+    click.echo(f"{one.name[language]} ({one.unit})")
+    click.echo(textwrap.fill(one.description[language], 100))
+    better = {"more": "more is better", "less": "less is better"}.get(
+        one.direction, f"{one.target or 0:g} is aimed at"
+    )
+    click.echo(f"{better}; theme {one.theme}; usual period {one.period}")
+    if one.standard:
+        click.echo(f"standard: {one.standard}")
+    if one.computation is not None:
+        asked = one.computation
+        what = f"{asked.type}.{asked.attribute}" if asked.attribute else f"{asked.type}, any value"
+        click.echo(f"computed from: {what}; {asked.measure}; a value holds {asked.holds} unseen")
+    if period is None and tenant is None:
+        return
+    for value in _values((name,), period, tenant, data, config):
+        _print_value(value)
+
+
+def _print_value(value: Any) -> None:
+    origin, period = value.provenance, value.period
+    told = f"{_number(value.value)} {value.definition.unit}" if value.status == "ok" else value.why
+    click.echo(f"\n{period.label} ({period.zone}): {told}")
+    if value.status != "ok":
+        click.echo(value.status)
+    click.echo(f"coverage {value.coverage:.1%}, needed {value.definition.least_coverage:.0%}")
+    if value.interval:
+        low, high = value.interval
+        click.echo(f"95 % interval {_number(low)} to {_number(high)} (days not observed)")
+    span = ""
+    if value.first is not None and value.last is not None:
+        span = f" from {to_iso(value.first)} to {to_iso(value.last)}"
+    click.echo(f"{value.readings} readings of {len(value.things)} things{span}")
+    click.echo(f"{origin.table} version {origin.version}, {origin.files} files")
+    for thing in value.things[:10]:
+        told = "-" if thing.value is None else _number(thing.value)
+        click.echo(f"  {told:>10}  {thing.coverage:6.1%}  {thing.readings:>8}  {thing.id}")
+    if len(value.things) > 10:
+        click.echo(f"  … {len(value.things) - 10} more (rynek indicator compute --json --things)")
+    click.echo(f"query {origin.digest[:16]} over those readings:\n{origin.query}")
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+
+
+def _values(
+    names: Sequence[str],
+    period: str | None,
+    tenant: str | None,
+    data: Path | None,
+    config: Path | None,
+) -> list[Any]:
+    """The values of the indicators, by theme and id."""
+    from rynek.history import Record
+    from rynek.indicators import (
+        compute_indicators,
+        definitions,
+        find_definition,
+        last_month,
+        parse_period,
+    )
+    from rynek.web import read_city
+
+    wanted = [find_definition(name) for name in names] or list(definitions())
+    settings = settings_of(config, data)
+    tenants = Path(settings.data.path) / "tenants"
+    home = tenants / (tenant or settings.tenants.default)
+    if not (home / "history").is_dir():
+        there = ", ".join(sorted(one.parent.name for one in tenants.glob("*/history")))
+        raise click.ClickException(f"there is no history in {home}; there is one of {there or '-'}")
+    now, zone = SystemClock().now(), read_city(home, home.name).zone
+    asked = last_month(now, zone) if period is None else parse_period(period, zone)
+    with Record(home / "history") as record:
+        values = list(compute_indicators(record, wanted, asked, now))
+    return sorted(values, key=lambda one: (one.definition.theme, one.definition.id))

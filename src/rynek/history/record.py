@@ -1,0 +1,132 @@
+"""The history of a city as it stands on disk, for analysis: also beside a running service."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from rynek.base.errors import ResourceNotFound
+from rynek.base.storage import storage_problem
+
+from . import runs
+from .damage import Damage
+from .engine import Engine, EngineSettings
+from .files import to_parts
+from .lake import FOLLOWER, OVERLAY, Snapshot, grouped
+from .overlay import Overlay
+from .schema import ENTITY
+from .select import Selection, make_scan, parts_of
+from .tail import View
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+RUNS: Final = "open_runs"
+_PREVIOUS: Final = {"previous_us": ("int64", "epoch_us(previous_until)")}
+_LIMITS: Final = EngineSettings(memory="1GB", threads=2, connections=1, seconds=600.0)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a question gives, and what it was asked of: `files` of the table's `version`."""
+
+    rows: Any
+    sql: str
+    version: int
+    files: int
+
+
+class Record:
+    """One state of the table in `<history>/readings` with what clients corrected; read-only.
+
+    What a running service has not written to its table yet (the setting `history.flush_seconds`)
+    is not in it. ResourceNotFound where there is no table, Damaged where a file cannot be read.
+    """
+
+    def __init__(self, history: Path, limits: EngineSettings = _LIMITS) -> None:
+        self._history = history
+        self._folder = history / "readings"
+        self._spill = tempfile.TemporaryDirectory(prefix="rynek-", ignore_cleanup_errors=True)
+        self._engine = Engine(self._folder, limits, Path(self._spill.name))
+        self._damage = Damage(self._folder)
+        self._view, self._also = self._read()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._spill.cleanup()
+
+    def _read(self) -> tuple[View, Overlay]:
+        from deltalake import DeltaTable
+
+        if not DeltaTable.is_deltatable(str(self._folder)):
+            raise ResourceNotFound(f"there is no history in {self._history}")
+        overlay = Overlay(self._history)
+        try:
+            # Before the table: what a merge takes out of it in between is in the table by then.
+            overlay.look()
+            table = DeltaTable(self._folder)
+        except Exception as error:
+            problem = storage_problem(error, self._folder)
+            if problem is None:
+                raise
+            raise problem from error
+        snapshot = Snapshot(
+            table.version(),
+            table.transaction_version(FOLLOWER) or 0,
+            grouped(to_parts(table.get_add_actions(flatten=True))),
+            table.transaction_version(OVERLAY) or 0,
+        )
+        return View(snapshot, (), overlay.frozen()), overlay
+
+    @property
+    def version(self) -> int:
+        """The table's version."""
+        return self._view.snapshot.version
+
+    def ask(
+        self,
+        select: Selection,
+        shape: Hashable,
+        question: Callable[[ir.Table], ir.Table],
+        tables: Mapping[str, pa.Table] | None = None,
+    ) -> Answer:
+        """The answer to an Ibis expression over the readings of a selection, with the columns of
+        the table and `us`, `previous_us` (time and previous_until in epoch µs).
+
+        The expression may name the tables that are given, and `open_runs`: `entity_id`, `attr`,
+        `dataset_id` and `until` (epoch µs, when the newest value was last seen again). Equal shapes
+        mean equal expressions.
+        """
+        if select.types:
+            select = msgspec.structs.replace(select, also=self._also.having(select.types))
+        parts = parts_of(self._view, select)
+        scan = make_scan(self._folder, self._view, select, _PREVIOUS)
+        given = {**scan.tables, RUNS: self._open_runs(select), **(tables or {})}
+        scan = msgspec.structs.replace(scan, tables=given)
+        rows = self._damage.guarded(lambda: self._engine.ask(scan, shape, question), lambda: parts)
+        sql = self._engine.sql(shape, question)
+        return Answer(rows, sql, self.version, len(parts))
+
+    def _open_runs(self, select: Selection) -> pa.Table:
+        """How long the newest values held, as it was saved last; none where clients corrected."""
+        import pyarrow as pa
+
+        saved = runs.load(self._history / "runs.msgpack")
+        amended = self._view.amended
+        kept = [
+            (*key, run.until)
+            for key, run in (saved[1] if saved else {}).items()
+            if key[1] != ENTITY
+            and (not select.attrs or key[1] in select.attrs)
+            and key[0] not in amended
+        ]
+        columns: list[tuple[Any, ...]] = list(zip(*kept, strict=True)) if kept else [()] * 4
+        kinds = [pa.string(), pa.string(), pa.string(), pa.int64()]
+        arrays = [pa.array(c, kind) for c, kind in zip(columns, kinds, strict=True)]
+        return pa.table(arrays, names=["entity_id", "attr", "dataset_id", "until"])

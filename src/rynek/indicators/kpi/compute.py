@@ -1,0 +1,303 @@
+"""Indicators of a period from a city's history: those over one attribute share one scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from rynek.context import DEFAULT_VOCAB
+from rynek.history import Answer, Record, Selection, parse_duration
+from rynek.indicators.definition import Computation, Condition, Definition
+from rynek.indicators.kpi.measures import sums
+from rynek.indicators.kpi.period import Marks, Period
+from rynek.indicators.kpi.sightings import ages, heard
+from rynek.indicators.kpi.states import BUCKETS, DAY_US, LOOK_US, Holding
+from rynek.indicators.kpi.value import LEVEL, Provenance, Thing, Value, sampling_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["compute"]
+
+_TABLE: Final = "history/readings"
+_MINUTE_US: Final = 60_000_000
+_PERCENT: Final = 100.0
+_ENOUGH: Final = 0.75
+"""Of a day or an hour, so that its mean counts (Directive 2008/50/EC, annex XI)."""
+
+Group = tuple[str, str, str, bool, str]
+
+
+class _Sums(msgspec.Struct, kw_only=True):
+    """Sums of one indicator by thing and bucket, as arrays of one length; `place` is each row's
+    thing, `bucket` its bucket, `expected` each thing's time."""
+
+    ids: list[str]
+    place: Any
+    bucket: Any
+    above: Any
+    below: Any
+    observed: Any
+    expected: Any
+    readings: Any
+    first: int | None
+    last: int | None
+    factor: float
+    units: set[str] = msgspec.field(default_factory=set)
+
+
+def compute(
+    record: Record, wanted: Sequence[Definition], period: Period, now: int
+) -> Iterator[Value]:
+    """The values of indicators that are computed from readings, for the part of the period that has
+    passed at `now` (epoch µs). Indicators over one attribute share one scan."""
+    period = period.until(now)
+    groups: dict[Group, list[Definition]] = {}
+    for one in wanted:
+        asked = one.computation
+        if asked is not None:
+            key = (asked.type, asked.attribute or asked.measure, asked.holds, asked.follow,
+                   asked.bucket)  # fmt: skip
+            groups.setdefault(key, []).append(one)
+    for members in groups.values():
+        yield from _of_group(record, members, period)
+
+
+def _of_group(record: Record, members: list[Definition], period: Period) -> Iterator[Value]:
+    asked = [one.computation for one in members if one.computation is not None]
+    first = asked[0]
+    attrs = () if not first.attribute else (DEFAULT_VOCAB + first.attribute, "")
+    select = Selection(
+        types=(DEFAULT_VOCAB + first.type,),
+        attrs=attrs,
+        dataset_ids=(None,) if attrs else None,
+        start=period.start - LOOK_US,
+        end=period.end + LOOK_US,
+        deleted=True,
+    )
+    marks = Marks(first.bucket, period)
+    answer = _ask(record, select, asked, period, marks)
+    for number, one in enumerate(members):
+        found = _sums_of(answer.rows, number, asked[number], period, marks)
+        yield _value(one, found, period, answer, select)
+
+
+def _ask(
+    record: Record, select: Selection, asked: list[Computation], period: Period, marks: Marks
+) -> Answer:
+    first = asked[0]
+    bounds = list(zip(*marks.bounds, strict=True))
+    tables = {BUCKETS: _buckets(bounds)}
+    shape = ("indicator", tuple(asked), period, marks.shape)
+    if first.measure == "age":
+        return record.ask(select, shape, lambda rows: ages(rows, period), tables)
+    if first.measure == "silent":
+        return record.ask(select, shape, lambda rows: heard(rows, marks, period), tables)
+    held = parse_duration(first.holds)
+    holding = Holding(held.micros + held.days * DAY_US, first.follow)
+    return record.ask(select, shape, lambda rows: sums(rows, period, holding, marks, asked), tables)
+
+
+def _buckets(bounds: list[tuple[int, ...]]) -> pa.Table:
+    import pyarrow as pa
+
+    arrays = [pa.array(column, pa.int64()) for column in bounds]
+    return pa.table(arrays, names=["bucket", "first", "last"])
+
+
+def _sums_of(
+    rows: pa.Table, number: int, asked: Computation, period: Period, marks: Marks
+) -> _Sums:
+    if asked.measure == "silent":
+        return _silence(rows, marks)
+    ids, place = np.unique(rows.column("entity_id").to_pylist(), return_inverse=True)
+    gone = _numbers(rows, "gone")
+    length = period.end - period.start
+    away = np.bincount(place, gone, len(ids)) if len(ids) else np.zeros(0)
+    found = _Sums(
+        ids=[str(one) for one in ids],
+        place=place,
+        bucket=_numbers(rows, "bucket") if asked.measure != "age" else np.zeros(len(place)),
+        above=_numbers(rows, f"n{number}"),
+        below=_numbers(rows, f"d{number}"),
+        observed=_numbers(rows, "observed"),
+        expected=np.maximum(length - away, 0.0),
+        readings=_numbers(rows, "readings"),
+        first=_least(rows, "first"),
+        last=_most(rows, "last"),
+        factor={"share": _PERCENT, "age": 1 / _MINUTE_US, "falls": 1.0}.get(
+            asked.measure, asked.scale
+        ),
+    )
+    if asked.measure != "age":
+        units = [rows.column(name).to_pylist() for name in ("unit_low", "unit_high")]
+        found.units = {one for column in units for one in column if one}
+    return _exceedances(found, asked, marks) if asked.measure == "exceedances" else found
+
+
+def _exceedances(found: _Sums, asked: Computation, marks: Marks) -> _Sums:
+    """How many buckets of each thing had a mean that meets the condition; the others, of which less
+    than three quarters were observed, do not count as observed."""
+    assert asked.condition is not None
+    lengths = {key: high - low for key, low, high in marks.bounds}
+    length = np.array([lengths[int(key)] for key in found.bucket], dtype=float)
+    valid = found.below >= _ENOUGH * length
+    mean = np.divide(found.above, found.below, out=np.zeros(len(length)), where=valid)
+    over = valid & _meets(mean * asked.scale, asked.condition)
+    number = max(len(found.ids), 1)
+    of_thing = np.bincount(found.place, minlength=number).astype(float)
+    found.above = over.astype(float)
+    # Each thing counts once: its rows share its one.
+    found.below = 1.0 / of_thing[found.place] if len(over) else found.below
+    found.observed = np.where(valid, length, 0.0)
+    found.factor = 1.0
+    return found
+
+
+def _meets(mean: Any, condition: Condition) -> Any:
+    if condition.at_most is not None:
+        return mean <= condition.at_most
+    if condition.at_least is not None:
+        return mean >= condition.at_least
+    return mean > (condition.above or 0.0)
+
+
+def _silence(rows: pa.Table, marks: Marks) -> _Sums:
+    """Days of silence over the days since a thing is known."""
+    starts = np.array([low for key, low, _ in marks.bounds if key in set(marks.whole)], dtype=float)
+    known = _numbers(rows, "known")
+    there = np.array([(starts + DAY_US > moment).sum() for moment in known], dtype=float)
+    days = np.maximum(there - _numbers(rows, "gone"), 0.0)
+    met = np.minimum(_numbers(rows, "heard"), days)
+    return _Sums(
+        ids=rows.column("entity_id").to_pylist(),
+        place=np.arange(len(rows)),
+        bucket=np.zeros(len(rows)),
+        above=days - met,
+        below=days,
+        observed=days,
+        expected=np.full(len(rows), float(len(starts))) - _numbers(rows, "gone"),
+        readings=_numbers(rows, "readings"),
+        first=_least(rows, "first"),
+        last=_most(rows, "last"),
+        factor=_PERCENT,
+    )
+
+
+def _value(
+    one: Definition, found: _Sums, period: Period, answer: Answer, select: Selection
+) -> Value:
+    assert one.computation is not None
+    number = len(found.ids)
+    observed = np.bincount(found.place, found.observed, number) if number else np.zeros(0)
+    kept = observed > 0
+    expected = float(found.expected[kept].sum())
+    coverage = min(float(observed[kept].sum()) / expected, 1.0) if expected else 0.0
+    below = float(found.below.sum())
+    made = Value(
+        definition=one,
+        period=period,
+        status="ok",
+        coverage=coverage,
+        readings=int(found.readings.sum()),
+        first=found.first,
+        last=found.last,
+        things=_things(found, observed),
+        provenance=Provenance(
+            table=_TABLE,
+            version=answer.version,
+            files=answer.files,
+            type=one.computation.type,
+            attribute=one.computation.attribute,
+            since=select.start or 0,
+            before=select.end or 0,
+            query=answer.sql,
+        ),
+    )
+    status, why = _fault(one, found, coverage, below, int(kept.sum()))
+    if status:
+        return msgspec.structs.replace(made, status=status, why=why)
+    value = found.factor * float(found.above.sum()) / below
+    made = msgspec.structs.replace(made, value=value)
+    counts = one.computation.measure in {"age", "silent", "exceedances"}
+    return made if counts else _with_error(made, found, coverage)
+
+
+def _fault(
+    one: Definition, found: _Sums, coverage: float, below: float, things: int
+) -> tuple[Any, str]:
+    """The status of a value that cannot be told, and why; nothing where it can."""
+    allowed = one.computation.unit_codes if one.computation else ()
+    wrong = sorted(found.units - set(allowed)) if allowed else []
+    if wrong:
+        return "contradictory data", (
+            f"readings in {', '.join(wrong)[:80]}, where {' or '.join(allowed)} is meant"
+        )
+    if len(found.units) > 1 and not allowed:
+        return "contradictory data", f"two units: {', '.join(sorted(found.units))[:80]}"
+    if not things:
+        return "not enough data", "nothing was observed in the period"
+    if coverage < one.least_coverage:
+        return "not enough data", (
+            f"{coverage:.1%} of the period was observed, {one.least_coverage:.0%} is needed"
+        )
+    if below <= 0:
+        return "not enough data", "what it is a share of did not occur in the period"
+    return "", ""
+
+
+def _with_error(made: Value, found: _Sums, coverage: float) -> Value:
+    _, day = np.unique(found.bucket, return_inverse=True)
+    error = sampling_error(np.bincount(day, found.above), np.bincount(day, found.below), coverage)
+    if error is None or made.value is None:
+        return made
+    from scipy.stats import t
+
+    standard = found.factor * error[0]
+    reach = float(t.ppf((1 + LEVEL) / 2, error[1] - 1)) * standard
+    interval = (made.value - reach, made.value + reach)
+    return msgspec.structs.replace(made, standard_error=standard, interval=interval)
+
+
+def _things(found: _Sums, observed: Any) -> tuple[Thing, ...]:
+    number = len(found.ids)
+    if not number:
+        return ()
+    above = np.bincount(found.place, found.above, number)
+    below = np.bincount(found.place, found.below, number)
+    readings = np.bincount(found.place, found.readings, number)
+    made = []
+    for place, own in enumerate(found.ids):
+        share = float(observed[place] / found.expected[place]) if found.expected[place] else 0.0
+        known = below[place] > 0 and observed[place] > 0
+        made.append(
+            Thing(
+                id=own,
+                value=found.factor * float(above[place] / below[place]) if known else None,
+                coverage=min(share, 1.0),
+                readings=int(readings[place]),
+            )
+        )
+    return tuple(made)
+
+
+def _numbers(rows: pa.Table, name: str) -> Any:
+    import pyarrow.compute as pc
+
+    column = pc.fill_null(rows.column(name).cast("float64"), 0.0)
+    return column.to_numpy()
+
+
+def _least(rows: pa.Table, name: str) -> int | None:
+    import pyarrow.compute as pc
+
+    return pc.min(rows.column(name)).as_py()  # type: ignore[no-any-return]
+
+
+def _most(rows: pa.Table, name: str) -> int | None:
+    import pyarrow.compute as pc
+
+    return pc.max(rows.column(name)).as_py()  # type: ignore[no-any-return]
