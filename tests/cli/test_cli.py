@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -385,3 +386,46 @@ def test_a_history_whose_log_is_damaged_is_not_repaired_but_named(
     result = run("history", "repair", "--yes", "--data", folder)
     assert result.exit_code == 1
     assert "state.db" in said(result) and "Traceback" not in said(result)
+
+
+def test_indicators_come_from_the_folder_also_beside_a_service(tmp_path: Path) -> None:
+    rows = [
+        {
+            "entity_id": "urn:ngsi-ld:BikeHireDockingStation:x:1",
+            "type": "BikeHireDockingStation",
+            "attr": "availableBikeNumber",
+            "kind": "Property",
+            "number": float(hour % 2),
+            "observed_at": f"2026-03-02T{hour:02}:00:00Z",
+        }
+        for hour in range(24)
+    ]
+    table = pa.Table.from_pylist(rows)
+    moments = table.column("observed_at").cast(pa.timestamp("us", tz="UTC"))
+    table = table.set_column(table.schema.get_field_index("observed_at"), "observed_at", moments)
+    pq.write_table(table, tmp_path / "readings.parquet")
+    folder = tmp_path / "data"
+    run_well("import", tmp_path / "readings.parquet", "--tenant", "x", "--data", folder)
+    city = ("--tenant", "x", "--data", folder, "--period", "2026-03-02")
+    lock = DataFolder(folder)
+    lock.open()
+    try:
+        told = json.loads(
+            run_well("indicator", "compute", "bike-stations-empty", "--json", "--things", *city)
+        )
+    finally:
+        lock.close()
+    assert told[0]["value"] == pytest.approx(50)
+    assert told[0]["coverage"] == pytest.approx(1)
+    assert told[0]["by_thing"][0]["readings"] == 24
+    assert told[0]["provenance"]["entities_in_all"] == 1
+    assert "not enough data" in run_well("indicator", "compute", "no2-mean", *city)
+    explained = run_well("indicator", "explain", "bike-stations-empty", "--language", "cs", *city)
+    assert "Čas, kdy jsou stanice kol prázdné" in explained
+    assert "24 readings of 1 things" in explained
+    assert "no indicator 'x'" in str(run("indicator", "explain", "x").exception)
+    listed = json.loads(run_well("indicator", "list", "--json"))
+    assert {"en", "pl", "cs", "bg", "uk", "sr"} == set(listed[0]["name"])
+    missing = run("indicator", "compute", "--tenant", "y", "--data", folder)
+    assert missing.exit_code == 1
+    assert "there is one of x" in said(missing)

@@ -100,8 +100,8 @@ class Record:
         the table and `us`, `previous_us` (time and previous_until in epoch µs).
 
         The expression may name the tables that are given, and `open_runs`: `entity_id`, `attr`,
-        `dataset_id` and `until` (epoch µs, when the newest value was last seen again). Equal shapes
-        mean equal expressions.
+        `dataset_id`, `until` (epoch µs, when the newest value was last seen again) and `count` (how
+        often). Equal shapes mean equal expressions.
         """
         if select.types:
             select = msgspec.structs.replace(select, also=self._also.having(select.types))
@@ -120,13 +120,13 @@ class Record:
         saved = runs.load(self._history / "runs.msgpack")
         amended = self._view.amended
         kept = [
-            (*key, run.until)
+            (*key, run.until, run.count)
             for key, run in (saved[1] if saved else {}).items()
             if key[1] != ENTITY
             and (not select.attrs or key[1] in select.attrs)
             and key[0] not in amended
         ]
-        columns: list[tuple[Any, ...]] = list(zip(*kept, strict=True)) if kept else [()] * 4
-        kinds = [pa.string(), pa.string(), pa.string(), pa.int64()]
+        columns: list[tuple[Any, ...]] = list(zip(*kept, strict=True)) if kept else [()] * 5
+        kinds = [pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
         arrays = [pa.array(c, kind) for c, kind in zip(columns, kinds, strict=True)]
-        return pa.table(arrays, names=["entity_id", "attr", "dataset_id", "until"])
+        return pa.table(arrays, names=["entity_id", "attr", "dataset_id", "until", "count"])

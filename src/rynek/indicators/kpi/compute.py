@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -147,11 +148,10 @@ def _exceedances(found: _Sums, asked: Computation, marks: Marks) -> _Sums:
     valid = found.below >= _ENOUGH * length
     mean = np.divide(found.above, found.below, out=np.zeros(len(length)), where=valid)
     over = valid & _meets(mean * asked.scale, asked.condition)
-    number = max(len(found.ids), 1)
-    of_thing = np.bincount(found.place, minlength=number).astype(float)
     found.above = over.astype(float)
-    # Each thing counts once: its rows share its one.
-    found.below = 1.0 / of_thing[found.place] if len(over) else found.below
+    # Each thing counts once, in the first of its rows.
+    found.below = np.zeros(len(over))
+    found.below[np.unique(found.place, return_index=True)[1]] = 1.0
     found.observed = np.where(valid, length, 0.0)
     found.factor = 1.0
     return found
@@ -252,13 +252,16 @@ def _fault(
 def _with_error(made: Value, found: _Sums, coverage: float) -> Value:
     _, day = np.unique(found.bucket, return_inverse=True)
     error = sampling_error(np.bincount(day, found.above), np.bincount(day, found.below), coverage)
-    if error is None or made.value is None:
+    rare = made.readings < np.count_nonzero(found.observed)
+    if error is None or made.value is None or rare:
+        # With less than a reading a day the days are no sample.
         return made
     from scipy.stats import t
 
     standard = found.factor * error[0]
     reach = float(t.ppf((1 + LEVEL) / 2, error[1] - 1)) * standard
-    interval = (made.value - reach, made.value + reach)
+    bounds = (0.0, _PERCENT) if made.definition.unit == "%" else (-math.inf, math.inf)
+    interval = (max(made.value - reach, bounds[0]), min(made.value + reach, bounds[1]))
     return msgspec.structs.replace(made, standard_error=standard, interval=interval)
 
 

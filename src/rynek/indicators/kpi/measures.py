@@ -29,7 +29,8 @@ def sums(
     columns: dict[str, Any] = {
         "observed": rows.weight.sum(where=there),
         "gone": rows.weight.sum(where=rows.deleted),
-        "readings": rows.began.sum(where=~rows.deleted),
+        # Of readings of one moment only the last one counts.
+        "readings": rows.began.sum(where=~rows.deleted & (rows.after > rows.us)),
         "first": rows.us.min(where=rows.began),
         "last": rows.us.max(where=rows.began),
         "unit_low": rows.unit_code.min(),

@@ -19,10 +19,8 @@ def _sightings(readings: ir.Table) -> ir.Table:
     import ibis
 
     series = ibis.window(group_by=["entity_id", "attr", "dataset_id"], order_by=["us", "seq"])
-    runs = ibis.table(
-        {"entity_id": "string", "attr": "string", "dataset_id": "string", "until": "int64"},
-        name="open_runs",
-    )
+    texts = dict.fromkeys(("entity_id", "attr", "dataset_id"), "string")
+    runs = ibis.table(texts | {"until": "int64", "count": "int64"}, name="open_runs")
     rows = readings.filter(readings.observed | (readings.attr == ""))
     rows = rows.select(
         "entity_id", "attr", "dataset_id", "us", "seq", "previous_us", "previous_count"
@@ -33,15 +31,16 @@ def _sightings(readings: ir.Table) -> ir.Table:
         times=rows.previous_count.lead().over(series),
         dataset=rows.dataset_id.coalesce(""),
     )
-    runs = runs.select("entity_id", "attr", "until", dataset=runs.dataset_id.coalesce(""))
+    runs = runs.select("entity_id", "attr", "until", "count", dataset=runs.dataset_id.coalesce(""))
     rows = rows.left_join(runs, ["entity_id", "attr", "dataset"])
     last = ibis.cases((rows.next.isnull(), rows.until), else_=rows.again)
+    often = ibis.cases((rows.next.isnull(), rows["count"]), else_=rows.times.cast("int64"))
     rows = rows.select(
         "entity_id",
         "us",
         "seq",
         seen=ibis.greatest(rows.us, last.coalesce(rows.us)),
-        times=ibis.greatest(rows.times.coalesce(1), 1),
+        times=ibis.greatest(often.coalesce(1), 1),
         gone=rows.attr == "",
     )
     # A deletion after what was seen at the same time.

@@ -78,7 +78,7 @@ def sampling_error(
     above: np.ndarray[Any, Any], below: np.ndarray[Any, Any], coverage: float
 ) -> tuple[float, int] | None:
     """The standard error of Σ above / Σ below over days, and the days; None where (nearly) all was
-    observed or there are fewer than five days.
+    observed, there are fewer than five days, or they are all alike.
 
     The ratio estimator of a simple random sample without replacement (Cochran, Sampling Techniques,
     1977, eq. 6.13), with the share that was observed as the sampling fraction.
@@ -90,6 +90,8 @@ def sampling_error(
     over, under = above[used], below[used]
     rest = over - over.sum() / under.sum() * under
     spread = (1 - coverage) * days / (days - 1) * float(rest @ rest)
+    if spread <= 0:
+        return None
     return math.sqrt(spread) / float(under.sum()), days
 
 
