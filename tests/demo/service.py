@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -59,8 +60,8 @@ class Service:
                 env=environment() | settings,
             )
         until(self._ready, "ready")
-        self.url = self.printed().split()[1].rstrip("/")
-        self.port = int(self.url.rpartition(":")[2])
+        self.port = urlsplit(self.printed().split()[1]).port or 0
+        self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=60)
 
     def _ready(self) -> bool:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rynek.base.errors import Problem
-from rynek.web.contract import said
+from rynek.web.contract import City, said
 from rynek.web.pages import map as city_map
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.shell import Page, Site, city_path
@@ -63,9 +63,9 @@ async def show(page: Page) -> Response:
 
 
 def _is_unused(page: Page, name: str) -> bool:
-    """Whether a city has neither things nor feeds, as the default one where others have a name."""
+    """Whether nobody told of a city and nothing is in it, as the default one beside others."""
     tenant = page.tenants.get(name)
-    if tenant is None or tenant.feeds.health():
+    if tenant is None or tenant.city != City(name=name) or tenant.feeds.health():
         return False
     counts = hubs_of(page.site.engine).get(name).legend()
     return bool(counts["loaded"]) and not counts["total"]
