@@ -22,6 +22,7 @@ from rynek.cli.indicator import indicator
 from rynek.cli.practice import practice
 from rynek.cli.reference import reference
 from rynek.cli.serve import serve
+from rynek.cli.survey import survey
 from rynek.cli.token import token
 
 EPILOG = """\b
@@ -63,6 +64,7 @@ for command in (
     index,
     indicator,
     reference,
+    survey,
 ):
     cli.add_command(command)
 

@@ -27,20 +27,38 @@ from rynek.indicators.reference.definition import load_definition
 from rynek.indicators.reference.definition import shipped as shipped_definitions
 from rynek.indicators.reference.importing import to_csv
 from rynek.indicators.reference.store import References
+from rynek.indicators.survey.answering import Answers, Fault, State, read_answers
+from rynek.indicators.survey.database import FILE as SURVEYS_FILE
+from rynek.indicators.survey.export import write_export
+from rynek.indicators.survey.model import Choice, Element, Survey
+from rynek.indicators.survey.reading import read_survey
+from rynek.indicators.survey.results import results
+from rynek.indicators.survey.store import Opened, Respondent, Surveys, Wave
 
 __all__ = [
     "INDICATORS_FILE",
+    "SURVEYS_FILE",
+    "Answers",
+    "Choice",
     "Comparisons",
     "Database",
     "Definition",
+    "Element",
+    "Fault",
     "Index",
+    "Opened",
     "Period",
     "Published",
     "References",
     "Reranked",
+    "Respondent",
     "Specification",
+    "State",
+    "Survey",
+    "Surveys",
     "Text",
     "Value",
+    "Wave",
     "compute_indicators",
     "definitions",
     "document",
@@ -51,9 +69,13 @@ __all__ = [
     "load_specification",
     "parse_period",
     "parse_specification",
+    "read_answers",
+    "read_survey",
     "rerank",
+    "results",
     "seed_comparisons",
     "shipped_definitions",
     "to_csv",
     "value_document",
+    "write_export",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,8 +37,9 @@ class Database:
     """One SQLite file; safe from several threads, and beside other processes. It is opened when
     first needed; a reader of a file that is not there makes none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, steps: Sequence[str] = MIGRATIONS) -> None:
         self.path = path
+        self._steps = steps
         self._lock = threading.RLock()
         self._open: Connection | None = None
 
@@ -82,7 +83,7 @@ class Database:
     def _opened(self) -> Iterator[Connection]:
         try:
             if self._open is None:
-                self._open = _connected(self.path)
+                self._open = _connected(self.path, self._steps)
             yield self._open
         except Problem:
             raise
@@ -103,11 +104,11 @@ def _rolled_back(database: Connection) -> None:
         _logger.debug("no transaction to roll back: %s", error)
 
 
-def _connected(path: Path) -> Connection:
+def _connected(path: Path, steps: Sequence[str]) -> Connection:
     database = connect(path, cache_kib=_CACHE_KIB)
     try:
-        set_aside(database, path, MIGRATIONS)
-        migrate(database, MIGRATIONS, FILE)
+        set_aside(database, path, steps)
+        migrate(database, steps, path.name)
     except BaseException:
         database.close()
         raise

@@ -1,0 +1,288 @@
+"""`rynek survey`: ask cities, and compare what they answered."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+import click
+
+from rynek.base.clock import MICRO, to_iso
+from rynek.base.errors import BadRequestData
+from rynek.base.folder import make_private
+from rynek.cli.options import config_option, data_option, settings_of
+
+if TYPE_CHECKING:
+    from rynek.indicators import Respondent, Surveys
+
+_MAX_LIST = 1 << 26
+
+
+@click.group()
+def survey() -> None:
+    r"""Ask cities: a survey is an XLSForm, and answered by link without an account.
+
+    \b
+    Examples:
+      rynek survey template strategy.xlsx                   the survey that comes with rynek
+      rynek survey import strategy.xlsx
+      rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
+      rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
+      rynek survey results smart-strategy
+      rynek survey export smart-strategy answers --format xlsx
+    """
+
+
+@contextmanager
+def _surveys(config: Path | None, data: Path | None, *, make: bool = False) -> Iterator[Surveys]:
+    from rynek.indicators import Surveys
+
+    folder = Path(settings_of(config, data).data.path)
+    if make:
+        make_private(folder)
+    elif not folder.is_dir():
+        raise click.ClickException(f"there is no folder {folder}: is --data right?")
+    surveys = Surveys(folder)
+    try:
+        yield surveys
+    finally:
+        surveys.close()
+
+
+@survey.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--id", "survey_id", default="", help="Its id; otherwise form_id of the file.")
+@data_option
+@config_option
+def import_survey(file: Path, survey_id: str, data: Path | None, config: Path | None) -> None:
+    """Keep the survey of FILE (an XLSForm, .xlsx); see docs/surveys.md for what it may hold.
+
+    A file with a mistake is refused with its question named, and nothing of it is kept.
+    """
+    from rynek.indicators import read_survey
+
+    found = read_survey(file, survey_id)
+    with _surveys(config, data, make=True) as surveys:
+        version, new = surveys.put(found)
+    asked = sum(1 for each in found.questions if each.kind != "calculation")
+    click.echo(
+        f"{found.id} version {version}: {asked} questions in {', '.join(found.languages)}"
+        + ("" if new else ", as it was already")
+    )
+    for note in found.notes:
+        click.echo(f"note: {note}")
+
+
+@survey.command()
+@click.argument("survey_id", metavar="SURVEY")
+@click.option("--deadline", required=True, help="Until when, such as 2026-12-31T23:59+01:00.")
+@click.option("--wave", default="", help="A name for this time that it is asked; default: SURVEY.")
+@click.option(
+    "--results",
+    type=click.Choice(("closed", "public")),
+    default="closed",
+    show_default=True,
+    help="Whether everybody sees the results (small cells hidden).",
+)
+@click.option("--example", is_flag=True, help="Its answers are made up; its pages say so.")
+@data_option
+@config_option
+def publish(
+    survey_id: str,
+    deadline: str,
+    wave: str,
+    results: Literal["closed", "public"],
+    example: bool,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Ask SURVEY until the deadline; again: change the deadline or who sees the results."""
+    with _surveys(config, data) as surveys:
+        made = surveys.publish(
+            survey_id, _moment(deadline), wave_id=wave, results=results, example=example
+        )
+    click.echo(
+        f"{made.id}: {made.survey} version {made.version}, until {to_iso(made.deadline)},"
+        f" results {made.results}"
+    )
+
+
+def _moment(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"--deadline {text!r}: such as 2026-12-31T23:59+01:00") from None
+    if at.tzinfo is None:
+        raise click.UsageError(f"--deadline {text!r}: with its distance from UTC, such as +01:00")
+    return int(at.timestamp()) * MICRO
+
+
+@survey.command()
+@click.argument("wave")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("links", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--address", default="", help="Where rynek is reached, such as https://rynek.example."
+)
+@click.option("--renew", is_flag=True, help="New links for who is invited already; old ones end.")
+@data_option
+@config_option
+def invite(
+    wave: str,
+    file: Path,
+    links: Path,
+    address: str,
+    renew: bool,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Invite the respondents of FILE (CSV: id, name, region) and write their links into LINKS.
+
+    A link is the only key to its answers: rynek keeps its hash, so that LINKS cannot be had again.
+    """
+    people = _respondents(file)
+    if links.exists():
+        raise click.ClickException(f"{links} exists: it may hold links; give another name")
+    with _surveys(config, data) as surveys:
+        if renew:
+            surveys.wave(wave)
+            tokens = {one.id: surveys.renew(wave, one.id) for one in people}
+        else:
+            tokens = surveys.invite(wave, people)
+    links.touch(mode=0o600)
+    with links.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["id", "name", "region", "link"])
+        for one in people:
+            link = f"{address.rstrip('/')}/survey/{quote(tokens[one.id])}"
+            writer.writerow([one.id, one.name, one.region, link])
+    click.echo(f"{len(tokens)} links in {links}")
+
+
+def _respondents(file: Path) -> list[Respondent]:
+    from rynek.indicators import Respondent
+
+    if file.stat().st_size > _MAX_LIST:
+        raise BadRequestData(f"{file.name}: over {_MAX_LIST >> 20} MiB")
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadRequestData(f"{file.name}: it is no CSV file in UTF-8: {error}") from None
+    found: dict[str, Respondent] = {}
+    for number, row in enumerate(rows, start=2):
+        name = (row.get("id") or "").strip()
+        if not name or len(name) > 100:
+            raise BadRequestData(f"{file.name}, line {number}: the column id is empty or too long")
+        if name in found:
+            raise BadRequestData(f"{file.name}, line {number}: the id {name!r} stands twice")
+        label = (row.get("name") or "").strip()[:200] or name
+        found[name] = Respondent(name, label, (row.get("region") or "").strip()[:200])
+    if not found:
+        raise BadRequestData(f"{file.name}: nobody is in it; its columns are id, name, region")
+    return list(found.values())
+
+
+@survey.command("list")
+@click.argument("wave", required=False)
+@click.option("--missing", is_flag=True, help="Only who has not sent answers: for reminders.")
+@data_option
+@config_option
+def list_surveys(wave: str | None, missing: bool, data: Path | None, config: Path | None) -> None:
+    """Show the surveys and waves, or as CSV the respondents of WAVE and how far they are."""
+    with _surveys(config, data) as surveys:
+        if wave is None:
+            for name, version in surveys.surveys():
+                click.echo(f"survey\t{name}\tversion {version}")
+            for one in surveys.waves():
+                until = to_iso(one.deadline)
+                click.echo(
+                    f"wave\t{one.id}\t{one.survey} {one.version}\tuntil {until}\t{one.results}"
+                )
+            return
+        surveys.wave(wave)
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["id", "name", "region", "state", "saved"])
+        for each in surveys.responses(wave):
+            state = "sent" if each.submitted else "begun" if each.revision else "not begun"
+            if not (missing and each.submitted):
+                who = each.respondent
+                saved = to_iso(each.saved) if each.saved else ""
+                writer.writerow([who.id, who.name, who.region, state, saved])
+
+
+@survey.command()
+@click.argument("wave")
+@click.option("--public", is_flag=True, help="As everybody sees them: small cells hidden.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with every figure.")
+@data_option
+@config_option
+def results(wave: str, public: bool, as_json: bool, data: Path | None, config: Path | None) -> None:
+    """Show who answered, by region, and what."""
+    from rynek.indicators import results as found_in
+
+    with _surveys(config, data) as surveys:
+        told = surveys.wave(wave)
+        asked, _ = surveys.survey(told.survey, told.version)
+        found = found_in(asked, list(surveys.responses(wave)), public=public)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    click.echo(f"{_cell(found['answered'])} of {found['invited']} answered")
+    for row in found["regions"]:
+        rate = "" if row["rate"] is None else f" ({row['rate']:.0%})"
+        click.echo(f"  {row['region'] or '-'}: {_cell(row['answered'])} of {row['invited']}{rate}")
+    for question in found["questions"]:
+        label = next(iter(question["label"].values()), question["name"])
+        click.echo(f"\n{label} ({_cell(question['n'])} answers)")
+        for choice in question.get("choices", ()):
+            words = next(iter(choice["label"].values()), choice["name"])
+            share = "" if choice["weighted"] is None else f" {choice['weighted']:6.1%} weighted"
+            click.echo(f"  {_cell(choice['count']):>6}{share}  {words}")
+        numbers = question.get("numbers")
+        if numbers:
+            click.echo("  " + ", ".join(f"{name} {value:g}" for name, value in numbers.items()))
+
+
+def _cell(count: int | None) -> str:
+    return "< 5 *" if count is None else str(count)
+
+
+@survey.command()
+@click.argument("wave")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(("csv", "xlsx", "parquet")),
+    default="csv",
+    show_default=True,
+)
+@data_option
+@config_option
+def export(
+    wave: str,
+    folder: Path,
+    kind: Literal["csv", "xlsx", "parquet"],
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Write the answers that were sent into FOLDER, with weights and a codebook."""
+    from rynek.indicators import write_export
+
+    with _surveys(config, data) as surveys:
+        told = surveys.wave(wave)
+        asked, _ = surveys.survey(told.survey, told.version)
+        for path in write_export(asked, list(surveys.responses(wave)), folder, kind):
+            click.echo(str(path))
