@@ -124,6 +124,7 @@ class Record:
             for key, run in (saved[1] if saved else {}).items()
             if key[1] != ENTITY
             and (not select.attrs or key[1] in select.attrs)
+            and (select.dataset_ids is None or key[2] in select.dataset_ids)
             and key[0] not in amended
         ]
         columns: list[tuple[Any, ...]] = list(zip(*kept, strict=True)) if kept else [()] * 5
