@@ -420,6 +420,21 @@ def test_indicators_come_from_the_folder_also_beside_a_service(tmp_path: Path) -
     assert told[0]["by_thing"][0]["readings"] == 24
     assert told[0]["provenance"]["entities_in_all"] == 1
     assert "not enough data" in run_well("indicator", "compute", "no2-mean", *city)
+    (tmp_path / "kpi.jsonl").write_text(
+        run_well("indicator", "compute", "bike-stations-empty", "no2-mean", "--entities", *city)
+    )
+    run_well("import", tmp_path / "kpi.jsonl", "--tenant", "x", "--data", folder)
+    run_well("export", tmp_path / "all.jsonl", "--tenant", "x", "--data", folder)
+    entities = map(json.loads, (tmp_path / "all.jsonl").read_text().splitlines())
+    kpis = [one for one in entities if one["type"] == "KeyPerformanceIndicator"]
+    assert [one["id"] for one in kpis] == [
+        "urn:ngsi-ld:KeyPerformanceIndicator:x:bike-stations-empty:daily"
+    ]
+    value = kpis[0]["kpiValue"]
+    assert (value["value"], value["unitCode"]) == (pytest.approx(50), "P1")
+    assert value["observedAt"].startswith("2026-03-03T00:00:00")
+    assert kpis[0]["derived"]["value"] is True
+    assert kpis[0]["derivedFrom"]["value"]["readings"] == 24
     explained = run_well("indicator", "explain", "bike-stations-empty", "--language", "cs", *city)
     assert "Čas, kdy jsou stanice kol prázdné" in explained
     assert "24 readings of 1 things" in explained

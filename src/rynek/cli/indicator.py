@@ -33,6 +33,7 @@ def indicator() -> None:
       rynek indicator list
       rynek indicator compute --tenant pardubice --period 2022-11
       rynek indicator compute bins-over-80 bin-emptyings --json --things
+      rynek indicator compute --entities --tenant praha > kpi.jsonl
       rynek indicator explain bike-stations-empty --tenant pardubice --period 2022-11
     """
 
@@ -59,6 +60,7 @@ def list_indicators(as_json: bool, language: str) -> None:
 @_period
 @_json
 @click.option("--things", is_flag=True, help="With --json: the part of every thing.")
+@click.option("--entities", is_flag=True, help="As NGSI-LD entities, one a line, for rynek import.")
 @_language
 @tenant_option
 @data_option
@@ -68,6 +70,7 @@ def compute(
     period: str | None,
     as_json: bool,
     things: bool,
+    entities: bool,
     language: str,
     tenant: str | None,
     data: Path | None,
@@ -78,9 +81,17 @@ def compute(
     Nothing is written, and it may run beside a service: what that has not written to its table yet
     (some seconds) is not in it. Too little data gives "not enough data", never a number.
     """
-    from rynek.indicators import value_document
+    from rynek.indicators import value_document, value_entity
 
+    if entities and as_json:
+        raise click.UsageError("--entities or --json, not both")
     values = _values(names, period, tenant, data, config)
+    if entities:
+        city, now = tenant or settings_of(config, data).tenants.default, SystemClock().now()
+        for one in values:
+            if one.things:
+                click.echo(json.dumps(value_entity(one, city, now), ensure_ascii=False))
+        return
     if as_json:
         found = [value_document(one, language, things=things) for one in values]
         click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))

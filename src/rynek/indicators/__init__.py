@@ -20,6 +20,7 @@ from rynek.indicators.index.specification import (
     parse_specification,
 )
 from rynek.indicators.kpi.compute import compute as compute_indicators
+from rynek.indicators.kpi.ngsi_ld import value_entity
 from rynek.indicators.kpi.period import Period, last_month, parse_period
 from rynek.indicators.kpi.value import Value
 from rynek.indicators.kpi.value import to_document as value_document
@@ -77,5 +78,6 @@ __all__ = [
     "shipped_definitions",
     "to_csv",
     "value_document",
+    "value_entity",
     "write_export",
 ]

@@ -30,12 +30,14 @@ _FORMS: Final = (
 
 
 class Period(msgspec.Struct, frozen=True):
-    """[start, end) in epoch µs; days begin at midnight of `zone`."""
+    """[start, end) in epoch µs; days begin at midnight of `zone`. `kind` is day, week, month, quarter
+    or year, or `span` for any other."""
 
     label: str
     start: int
     end: int
     zone: str
+    kind: str = "span"
 
     def until(self, now: int) -> Period:
         """The part of it that has passed."""
@@ -48,9 +50,9 @@ def parse_period(text: str, zone: str) -> Period:
     try:
         if "/" in text:
             first, _, second = text.partition("/")
-            start, end = _moment(first, zone), _moment(second, zone)
+            start, end, kind = _moment(first, zone), _moment(second, zone), "span"
         else:
-            first_day, last_day = _days(text)
+            first_day, last_day, kind = _days(text)
             start, end = _midnight(first_day, zone), _midnight(last_day, zone)
     except (ValueError, OverflowError):
         raise BadRequestData(
@@ -59,7 +61,7 @@ def parse_period(text: str, zone: str) -> Period:
         ) from None
     if not 0 < end - start <= _LONGEST:
         raise BadRequestData(f"The period {text[:64]!r} ends before it begins, or is too long")
-    return Period(text, start, end, zone)
+    return Period(text, start, end, zone, kind)
 
 
 def last_month(now: int, zone: str) -> Period:
@@ -69,8 +71,8 @@ def last_month(now: int, zone: str) -> Period:
     return parse_period(f"{last.year:04}-{last.month:02}", zone)
 
 
-def _days(text: str) -> tuple[date, date]:
-    """The first day, and the first one after it."""
+def _days(text: str) -> tuple[date, date, str]:
+    """The first day, the first one after it, and what it is."""
     for form, kind in _FORMS:
         match = form.match(text)
         if match is None:
@@ -81,14 +83,14 @@ def _days(text: str) -> tuple[date, date]:
             break
         if kind == "day":
             first = date(*numbers)
-            return first, first + timedelta(days=1)
+            return first, first + timedelta(days=1), kind
         if kind == "week":
             first = date.fromisocalendar(year, numbers[1], 1)
-            return first, first + timedelta(days=7)
+            return first, first + timedelta(days=7), kind
         months = {"year": 12, "quarter": 3, "month": 1}[kind]
         month = 1 if kind == "year" else (numbers[1] - 1) * months + 1
         after = year * 12 + month - 1 + months
-        return date(year, month, 1), date(after // 12, after % 12 + 1, 1)
+        return date(year, month, 1), date(after // 12, after % 12 + 1, 1), kind
     raise ValueError(text)
 
 

@@ -1,0 +1,91 @@
+"""Values as NGSI-LD entities: KeyPerformanceIndicator of Smart Data Models, marked as derived."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rynek.base.clock import to_iso
+from rynek.base.ids import urn
+from rynek.indicators.kpi.value import LEVEL, Value
+
+__all__ = ["KPI", "value_entity"]
+
+KPI: Final = "KeyPerformanceIndicator"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FREQUENCIES: Final = {
+    "day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly",
+}  # fmt: skip
+
+
+def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
+    """A value as a normalized entity in short names; one for each city, indicator and length of
+    period, so that its history has a value for each period (observed at the period's end).
+
+    Without a value there is no `kpiValue`, and `status` and `statusReason` say why. `derivedFrom`
+    leads back to the readings.
+    """
+    one, period, origin = value.definition, value.period, value.provenance
+    frequency = _FREQUENCIES.get(period.kind, "once")
+    at = to_iso(period.end)
+    made: dict[str, Any] = {
+        "id": urn(KPI, city, one.id, frequency),
+        "type": KPI,
+        "name": {"type": "LanguageProperty", "languageMap": one.name},
+        "description": {"type": "LanguageProperty", "languageMap": one.description},
+        "category": _value(["quantitative"]),
+        "process": _value(one.theme),
+        "organization": _value(city),
+        "calculatedBy": _value("rynek"),
+        "calculationMethod": _value("automatic"),
+        "calculationPeriod": _value(
+            {
+                "from": _day(period.start, period.zone),
+                "to": _day(max(period.end - 1, period.start), period.zone),
+            }
+        ),
+        "aggregatedData": _value([_aggregated(origin.type, origin.attribute)]),
+        "status": _value(value.status, observedAt=at),
+        "coverage": _value(value.coverage, observedAt=at, unitCode="C62"),
+        "derived": _value(True),
+        "derivedFrom": _value(
+            {
+                "table": origin.table,
+                "version": origin.version,
+                "files": origin.files,
+                "readings": value.readings,
+                "entities": len(value.things),
+                "from": to_iso(origin.since),
+                "before": to_iso(origin.before),
+                "querySha256": origin.digest,
+            }
+        ),
+        "updatedAt": _value({"@type": "DateTime", "@value": to_iso(now)}),
+    }
+    if frequency != "once":
+        made["calculationFrequency"] = _value(frequency)
+    if one.standard:
+        made["standard"] = _value(one.standard)
+    if value.why:
+        made["statusReason"] = _value(value.why)
+    if value.value is not None:
+        made["kpiValue"] = _value(value.value, observedAt=at, unitCode=one.unit_code)
+        if value.standard_error is not None and value.interval is not None:
+            made["kpiValue"]["standardError"] = _value(value.standard_error)
+            made["kpiValue"]["interval"] = _value(list(value.interval))
+            made["kpiValue"]["intervalLevel"] = _value(LEVEL)
+    return made
+
+
+def _value(value: Any, **members: str) -> dict[str, Any]:
+    return {"type": "Property", "value": value, **members}
+
+
+def _aggregated(kind: str, attribute: str) -> dict[str, Any]:
+    return {"entityType": kind, "attrs": [attribute]} if attribute else {"entityType": kind}
+
+
+def _day(moment: int, zone: str) -> str:
+    local = (_EPOCH + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone))
+    return local.date().isoformat()
