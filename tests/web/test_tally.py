@@ -151,7 +151,7 @@ def test_problems_carry_the_id_of_their_request(
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("the disk fell out")
 
-        monkeypatch.setattr(type(engine.tenant("default").context), "row", broken)
+        monkeypatch.setattr(type(engine.tenant("default").context), "body", broken)
         failed = await client.get("entities/urn:ngsi-ld:Tram:9")
         made = failed.headers["x-request-id"]
         assert (failed.status_code, len(made)) == (500, 32)
