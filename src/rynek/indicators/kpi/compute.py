@@ -114,12 +114,12 @@ def _sums_of(
 ) -> _Sums:
     if asked.measure == "silent":
         return _silence(rows, marks)
-    ids, place = np.unique(rows.column("entity_id").to_pylist(), return_inverse=True)
+    ids, place = _places(rows)
     gone = _numbers(rows, "gone")
     length = period.end - period.start
     away = np.bincount(place, gone, len(ids)) if len(ids) else np.zeros(0)
     found = _Sums(
-        ids=[str(one) for one in ids],
+        ids=ids,
         place=place,
         bucket=_numbers(rows, "bucket") if asked.measure != "age" else np.zeros(len(place)),
         above=_numbers(rows, f"n{number}"),
@@ -285,6 +285,16 @@ def _things(found: _Sums, observed: Any) -> tuple[Thing, ...]:
             )
         )
     return tuple(made)
+
+
+def _places(rows: pa.Table) -> tuple[list[str], Any]:
+    """The things, and the number of each row's thing among them."""
+    import pyarrow as pa
+
+    coded = rows.column("entity_id").combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
 
 
 def _numbers(rows: pa.Table, name: str) -> Any:

@@ -26,9 +26,8 @@ def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
     Without a value there is no `kpiValue`, and `status` and `statusReason` say why. `derivedFrom`
     leads back to the readings.
     """
-    one, period, origin = value.definition, value.period, value.provenance
+    one, period = value.definition, value.period
     frequency = _FREQUENCIES.get(period.kind, "once")
-    at = to_iso(period.end)
     made: dict[str, Any] = {
         "id": urn(KPI, city, one.id, frequency),
         "type": KPI,
@@ -45,9 +44,21 @@ def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
                 "to": _day(max(period.end - 1, period.start), period.zone),
             }
         ),
-        "aggregatedData": _value([_aggregated(origin.type, origin.attribute)]),
-        "status": _value(value.status, observedAt=at),
-        "coverage": _value(value.coverage, observedAt=at, unitCode="C62"),
+        "updatedAt": _value({"@type": "DateTime", "@value": to_iso(now)}),
+    }
+    if frequency != "once":
+        made["calculationFrequency"] = _value(frequency)
+    if one.standard:
+        made["standard"] = _value(one.standard)
+    return made | _origin(value) | _figures(value)
+
+
+def _origin(value: Value) -> dict[str, Any]:
+    origin = value.provenance
+    about = {"entityType": origin.type}
+    attrs = {"attrs": [origin.attribute]} if origin.attribute else {}
+    return {
+        "aggregatedData": _value([about | attrs]),
         "derived": _value(True),
         "derivedFrom": _value(
             {
@@ -61,29 +72,29 @@ def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
                 "querySha256": origin.digest,
             }
         ),
-        "updatedAt": _value({"@type": "DateTime", "@value": to_iso(now)}),
     }
-    if frequency != "once":
-        made["calculationFrequency"] = _value(frequency)
-    if one.standard:
-        made["standard"] = _value(one.standard)
+
+
+def _figures(value: Value) -> dict[str, Any]:
+    at = to_iso(value.period.end)
+    made = {
+        "status": _value(value.status, observedAt=at),
+        "coverage": _value(value.coverage, observedAt=at, unitCode="C62"),
+    }
     if value.why:
-        made["statusReason"] = _value(value.why)
+        made["statusReason"] = _value(value.why, observedAt=at)
     if value.value is not None:
-        made["kpiValue"] = _value(value.value, observedAt=at, unitCode=one.unit_code)
+        unit = value.definition.unit_code
+        number = made["kpiValue"] = _value(value.value, observedAt=at, unitCode=unit)
         if value.standard_error is not None and value.interval is not None:
-            made["kpiValue"]["standardError"] = _value(value.standard_error)
-            made["kpiValue"]["interval"] = _value(list(value.interval))
-            made["kpiValue"]["intervalLevel"] = _value(LEVEL)
+            number["standardError"] = _value(value.standard_error)
+            number["interval"] = _value(list(value.interval))
+            number["intervalLevel"] = _value(LEVEL)
     return made
 
 
 def _value(value: Any, **members: str) -> dict[str, Any]:
     return {"type": "Property", "value": value, **members}
-
-
-def _aggregated(kind: str, attribute: str) -> dict[str, Any]:
-    return {"entityType": kind, "attrs": [attribute]} if attribute else {"entityType": kind}
 
 
 def _day(moment: int, zone: str) -> str:
