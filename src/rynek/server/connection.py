@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from rynek.server.refusals import FAILED, Refused, check_head, reason_of, refusal
 from rynek.server.turn import Turn
 
 if TYPE_CHECKING:
@@ -18,22 +19,20 @@ if TYPE_CHECKING:
 # Of one request's head (and of what else is not its body).
 _HEAD_BYTES: Final = 131_072
 _HEADERS: Final = 100
+_ADDRESS_BYTES: Final = 65_535
 # Requests that came before the one ahead of them was answered.
-_PIPELINED: Final = 32
+_PIPELINED: Final = 128
 # So much of a body that nobody wants is read to keep the connection; for so long the rest is
 # thrown away, so that the client sees the answer before the end.
 _UNWANTED_BYTES: Final = 262_144
 _LINGER_SECONDS: Final = 2.0
 # For so long answers wait for each other, at most, before they are sent.
 _TOGETHER_SECONDS: Final = 0.0004
-_REFUSED: Final = b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n%b"
-_REASONS: Final = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
+# Headers that say how the request is to be read.
+_TELLING: Final = frozenset((b"host", b"expect", b"transfer-encoding", b"upgrade"))
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _NEVER: Final = float("inf")
-
-
-class _Refused(Exception):
-    """Raised within the parser to end it."""
 
 
 class Connection(asyncio.Protocol):
@@ -48,12 +47,12 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Turn] = deque()
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._expects = False
+        self._told: dict[bytes, bytes] = {}
         self._unseen = 0
         self._unwanted = _UNWANTED_BYTES
-        self._refusal = 400
         self._is_paused = False
         self._is_deaf = False  # nothing more is read: what comes is thrown away
+        self._is_half = False  # the client says no more
         self._drain: asyncio.Future[None] | None = None
         self.is_slow = False
         # Since when the next request is awaited; never, while one is answered.
@@ -68,8 +67,8 @@ class Connection(asyncio.Protocol):
         if self._listener.is_full:
             self.abort()
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self._client = (str(peer[0]), str(peer[1])) if peer else None
-        self._own = (str(own[0]), str(own[1])) if own else None
+        self._client = tuple(peer[:2]) if peer else None
+        self._own = tuple(own[:2]) if own else None
 
     def data_received(self, data: bytes) -> None:
         """Something of a request, or of several."""
@@ -77,30 +76,48 @@ class Connection(asyncio.Protocol):
             return
         self._unseen += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # To what else a client would like to speak: it is answered in HTTP/1, and that is all.
-            self._is_deaf = True
-            last = self._coming or (self._waiting[-1] if self._waiting else self._current)
-            if last is not None:
-                last.keep_alive = False
-            if self._coming is not None:
-                self.on_message_complete()
-        except httptools.HttpParserError:
-            self._refuse(self._refusal)
+            while data:
+                data = self._fed(data)
+        except httptools.HttpParserError as error:
+            self._refuse(reason_of(error))
         else:
             if self._unseen > _HEAD_BYTES:
-                self._refuse(431)
+                what = f"the head of a request is longer than {_HEAD_BYTES} bytes"
+                self._refuse(Refused(431, what))
+
+    def _fed(self, data: bytes) -> bytes:
+        """Read on; what is still to be read after a request for an upgrade."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            turn = self._coming
+            if turn is None:  # CONNECT: what follows would be no HTTP
+                self._is_deaf = True
+                last = self._waiting[-1] if self._waiting else self._current
+                if last is not None:
+                    last.keep_alive = False
+                return b""
+            # Another protocol is declined by going on in this one (RFC 9110 §7.8). llhttp would end
+            # here and leave the body out: another parser is told of it alone.
+            framing = [
+                b"%b: %b\r\n" % pair for pair in turn.scope["headers"] if pair[0] in _FRAMING
+            ]
+            if not turn.keep_alive:
+                framing.append(b"connection: close\r\n")
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+            return data[upgrade.args[0] :]
+        return b""
 
     def eof_received(self) -> bool:
         """The client says no more; it may still read."""
-        self._is_deaf = True
-        if self._current is None:
+        self._is_deaf = self._is_half = True
+        if self._current is None or self._current.is_over:
             return False
         for one in (self._current, *self._waiting):
             one.cut = True
-            one.keep_alive = False
             one.wake()
+        one.keep_alive = False
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,32 +147,44 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._url, self._headers, self._expects = b"", [], False
+        self._url, self._headers, self._told = b"", [], {}
 
     def on_url(self, url: bytes) -> None:
         """A part of its target."""
         self._url += url
+        if len(self._url) > _ADDRESS_BYTES:
+            raise Refused(414, f"the address is longer than {_ADDRESS_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; after the body, one that nobody reads."""
         if self._coming is not None:
             return
         name = name.lower()
-        if name == b"expect":
-            self._expects = value.lower() == b"100-continue"
+        if value[-1:] <= b" ":
+            value = value.rstrip(b" \t")  # llhttp leaves it there (RFC 9112 §5.1)
+        if name in _TELLING:
+            if name in self._told and name != b"upgrade":
+                raise Refused(400, f"the header {name.decode()} stands twice")
+            self._told[name] = value.lower()
         self._headers.append((name, value))
         if len(self._headers) > _HEADERS:
-            self._refusal = 431
-            raise _Refused
+            raise Refused(431, f"a request has more than {_HEADERS} headers")
 
     def on_headers_complete(self) -> None:
         """A request that can be answered."""
         self._unseen = 0
+        if self._coming is not None:  # an upgrade was declined
+            return
+        told, version = self._told, self._parser.get_http_version()
+        check_head(version, told)
         turn = self._coming = Turn(
             self,
-            self._scope(),
-            expects=self._expects,
-            keep_alive=self._parser.should_keep_alive() and not self._listener.is_ending,
+            self._scope(version),
+            expects=told.get(b"expect") == b"100-continue" and version != "1.0",
+            keep_alive=self._parser.should_keep_alive()
+            and not self._listener.is_ending
+            # Whoever passed these on may not know where the next request begins (RFC 9112 §6.1).
+            and (version != "1.0" or b"transfer-encoding" not in told),
         )
         if self._current is None:
             self._answer(turn)
@@ -163,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._waiting.append(turn)
             self.pace()
         else:
-            raise _Refused
+            raise Refused(400, f"more than {_PIPELINED} requests came before their answers")
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
@@ -182,25 +211,29 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """All of it has come."""
         self._unseen = 0
+        if b"upgrade" in self._told and self._parser.should_upgrade():
+            return  # but for what an upgrade leaves out
         turn, self._coming = self._coming, None
         if turn is not None:
             turn.complete()
             if turn.is_over and turn is self._current:
                 self._next()
 
-    def _scope(self) -> dict[str, Any]:
+    def _scope(self, version: str) -> dict[str, Any]:
         parser, url = self._parser, self._url
         path, _, query = url.partition(b"?")
         if url[:1] != b"/" and url != b"*":
             try:
                 parsed = httptools.parse_url(url)
             except httptools.HttpParserInvalidURLError:
-                raise _Refused from None
+                raise Refused(400, "the address is none of this service") from None
+            if parsed.schema is None:
+                raise Refused(400, "the address is none of this service")
             path, query = parsed.path or b"/", parsed.query or b""
         return {
             "type": "http",
             "asgi": _ASGI,
-            "http_version": parser.get_http_version(),
+            "http_version": version,
             "server": self._own,
             "client": self._client,
             "scheme": "http",
@@ -262,7 +295,7 @@ class Connection(asyncio.Protocol):
         if turn is not self._current:
             return
         turn.wake()
-        if turn.keep_alive and not self._listener.is_ending and not turn.cut:
+        if turn.keep_alive and not self._listener.is_ending:
             if turn.is_complete:
                 self._next()
             else:
@@ -280,8 +313,8 @@ class Connection(asyncio.Protocol):
         if turn is not self._current:
             return
         if not begun and not self._transport.is_closing():
-            self.write(b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n")
-            self.write(b"content-length: 0\r\n" + self._listener.date)
+            is_head = turn.scope["method"] == "HEAD"
+            self.write(refusal(500, FAILED, self._listener.date, is_head=is_head))
             self._linger()
         else:
             self.abort()
@@ -323,7 +356,7 @@ class Connection(asyncio.Protocol):
         if self._is_paused:
             self.pace()
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, why: Refused) -> None:
         """What came is no request. Those before it are answered first."""
         self._is_deaf = True
         if self._current is not None and not self._current.is_over:
@@ -332,7 +365,7 @@ class Connection(asyncio.Protocol):
             last.wake()
             return
         if self._current is None:
-            self.write(_REFUSED % (status, _REASONS[status], self._listener.date))
+            self.write(refusal(why.status, why.detail, self._listener.date))
         self._linger()
 
     def _linger(self) -> None:
@@ -340,6 +373,9 @@ class Connection(asyncio.Protocol):
         unread in it takes the answer with it."""
         self._is_deaf = True
         if self._transport.is_closing():
+            return
+        if self._is_half:
+            self._close()
             return
         self._listener.flush()
         if self._transport.can_write_eof():

@@ -101,7 +101,10 @@ class Plain:
         third less than each by itself, as client and server then wake up once for many."""
         out, self.outgoing = self.outgoing, []
         for transport, data in out:
-            transport.write(data)
+            try:
+                transport.write(data)
+            except RuntimeError:  # this one has just ended; the others have not
+                continue
 
     def _note_date(self) -> None:
         """The time of an answer (RFC 9110 §6.6.1), to the second or so."""

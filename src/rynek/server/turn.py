@@ -99,12 +99,14 @@ class Turn:
 
     def body(self) -> bytes | None:
         """All of the body, where it has come and nothing of it was taken; else None."""
-        if not self.is_complete or self._told or len(self._chunks) > 1:
+        if not self.is_complete or self._told:
             return None
         self._told = True
-        if not self._chunks:
+        chunks = self._chunks
+        if not chunks:
             return b""
-        body = self._chunks.pop()
+        body = b"".join(chunks) if len(chunks) > 1 else chunks[0]
+        chunks.clear()
         if self.held:
             self.held = 0
             self._connection.pace()
@@ -114,7 +116,8 @@ class Turn:
         """A piece of the body; when there is no more, the end of the connection or the answer."""
         if self._expects and not self.is_complete and self._head is None:
             self._expects = False
-            self._connection.write(_CONTINUE)
+            if not self.cut and not self.is_over:
+                self._connection.write(_CONTINUE)
         while True:
             if not self._told and (self._chunks or self.is_complete):
                 body = b"".join(self._chunks) if len(self._chunks) != 1 else self._chunks[0]
@@ -184,11 +187,15 @@ class Turn:
         parts = [_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         length = None
         for name, value in headers:
+            if name == b"connection":  # said in `last_lines`
+                self.keep_alive = self.keep_alive and value.lower() != b"close"
+                continue
             parts += (name, b": ", value, b"\r\n")
             if name == b"content-length":
                 length = value
-            elif name == b"connection" and value.lower() == b"close":
-                self.keep_alive = False
+        if self._expects and not self.is_complete:
+            # Whether the body comes after this, only the client knows (RFC 9110 §10.1.1).
+            self.keep_alive = False
         lines = len(parts) // 4 + 1
         if length is not None:
             self._left = int(length)
