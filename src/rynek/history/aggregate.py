@@ -14,6 +14,8 @@ from .measures import measures
 from .periods import Buckets
 from .schema import Reading
 from .select import NUMBER, Selection, moment_column, passes
+from .sums import METHODS as SUMMED
+from .sums import Sums
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -75,6 +77,34 @@ def relaxed(
     if len(kinds) == 1:
         fixed["kind"] = kinds.pop()
     return msgspec.structs.replace(query, select=select, every=query.every and not numbers), rows
+
+
+def as_sums(
+    query: AggregateQuery, fixed: Collection[str], buckets: Buckets | None, *, plain: bool
+) -> Sums | None:
+    """The query as one that `summed` answers; None where it is none. `plain`: no reading has a
+    dataset id, none was corrected by a client. Marks of deletions have no number, so that
+    `summed` gives up on them."""
+    select, groups = query.select, {name for name in query.group if name not in fixed}
+    steady = None if buckets is None else buckets.steady
+    rest = msgspec.structs.replace(
+        select, entity_ids=None, attrs=(), start=None, end=None, deleted=False
+    )
+    if (
+        steady is None
+        or not plain
+        or query.every
+        or query.last_n is not None
+        or rest != Selection()
+        or len(select.attrs) != 1
+        or groups != {"entity_id"}
+        or not set(query.methods) <= SUMMED
+    ):
+        return None
+    low, width = steady
+    return Sums(
+        select.attrs[0], query.methods, low, width, select.start, select.end, select.entity_ids
+    )
 
 
 def aggregate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ import msgspec
 
 from rynek.base.errors import TooComplexQuery
 
+from .files import Part
 from .measures import DERIVED
-from .schema import arrow_schema, to_table
+from .schema import Reading, arrow_schema, to_table
 from .select import NUMBER, TAIL, Scan
+from .sums import Sums, summed
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -55,6 +57,13 @@ class Engine:
         statement = f"WITH {_NAME} AS ({scan.sql}) SELECT * FROM ({self.sql(shape, question)})"
         tables = scan.tables if scan.rows is None else scan.tables | {TAIL: to_table(scan.rows)}
         return self.run(statement, scan.values, tables)
+
+    def sums(
+        self, folder: Path, parts: Sequence[Part], rows: Sequence[Reading], wanted: Sums
+    ) -> pa.Table | None:
+        """Sums by entity and period without DuckDB; None where it has to be asked."""
+        limits = self._settings
+        return summed(folder, parts, rows, wanted, threads=limits.threads, seconds=limits.seconds)
 
     def run(self, statement: str, values: list[Any], tables: Mapping[str, pa.Table]) -> pa.Table:
         """The answer to a statement over Arrow tables by name."""

@@ -118,6 +118,13 @@ class Buckets:
         return us - (us - self._low) % self._width
 
     @property
+    def steady(self) -> tuple[int, int] | None:
+        """The start of some bucket, and the width, where all are of one width."""
+        if self._bounds or self.length.months or self._by_day:
+            return None
+        return self._low, self._width
+
+    @property
     def _low(self) -> int:
         """The start of some bucket not after the span."""
         origin = self.origin or 0

@@ -11,7 +11,7 @@ import msgspec
 
 from rynek.context import ValueTest
 
-from .aggregate import AggregateQuery, aggregate, are_numbers, finished, relaxed
+from .aggregate import AggregateQuery, aggregate, are_numbers, as_sums, finished, relaxed
 from .catalogue import Catalogue
 from .engine import Engine
 from .files import Part
@@ -170,6 +170,15 @@ class Questions:
         profile = self._catalogue.profile(parts, select.attrs) if select.attrs else None
         if profile is not None:
             query, rows = relaxed(query, profile, rows, fixed)
+
+        plain = "dataset_id" in fixed and not view.amendments(select.entity_ids)
+        sums = as_sums(query, fixed, buckets, plain=plain)
+        if sums is not None:
+            kept = [row for row in rows if passes(row, query.select)]
+            answer = self._engine.sums(self._folder, parts, kept, sums)
+            if answer is not None:
+                whole = msgspec.structs.replace(query, select=select)
+                return finished(answer, whole, fixed, buckets)
 
         def question(table: ir.Table) -> ir.Table:
             return aggregate(table, query, fixed, buckets, select)
