@@ -28,7 +28,7 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
-from rynek.indicators import INDICATORS_FILE, Comparisons, Database
+from rynek.indicators import INDICATORS_FILE, Comparisons, Database, Surveys
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
 from rynek.practices.search import INDEX_FILE, SearchIndex
@@ -113,6 +113,7 @@ class Engine:
             self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
         )
         self.comparisons = Comparisons(Database(self.folder.path / INDICATORS_FILE))
+        self.surveys = Surveys(self.folder.path)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
             if path.is_dir() and known:
@@ -220,6 +221,7 @@ class Engine:
         if "card_index" in self.__dict__:
             self.card_index.close()
         self.comparisons.close()
+        self.surveys.close()
         self.folder.close()
 
 

@@ -31,7 +31,7 @@ from rynek.base.errors import (
 )
 from rynek.base.request import request_id
 from rynek.base.storage import storage_problem
-from rynek.web import practices, watch
+from rynek.web import practices, surveys, watch
 from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
 from rynek.web.api.receiving import Bodies, Receive
@@ -43,14 +43,14 @@ from rynek.web.watch.local import is_local
 
 _logger = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
-# What is posted to /notified/ carries its right in its path; who watches is asked by rynek.web.watch.
-_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/metrics", "/notified/")
+# What is posted to /notified/ and /survey/ carries its right in its path; who watches is asked by rynek.web.watch.
+_OPEN_PATHS: Final = ("/static/", "/i18n/", "/health", "/metrics", "/notified/", "/survey/")
 _SERVICE: Final = "/service"
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _API: Final = "/api/"
 _CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
 _FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
-_NETWORK_PREFIXES: Final = ("/map/base/", "/compare")
+_NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys")
 
 _OTHER_SITE: Final = (
     "a page of another site may not write here with a browser's sign-in or without a token;"
@@ -128,6 +128,7 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
         Route("/notified/{tenant}/{secret}", _notified(engine, bodies), methods=["POST"]),
         Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
         *practices.routes(engine, bodies),
+        *surveys.routes(engine, bodies),
         *pages(engine),
     ]
     base = engine.settings.server.base_path

@@ -75,6 +75,10 @@ class Surveys:
         self._clock = clock or SystemClock()
         self._read: dict[tuple[str, int], Survey] = {}
 
+    def now(self) -> int:
+        """The time by which deadlines are kept."""
+        return self._clock.now()
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

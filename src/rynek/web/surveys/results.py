@@ -1,0 +1,76 @@
+"""`/surveys`: the results that everybody may see."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rynek.base.errors import ResourceNotFound
+from rynek.indicators import Wave, results
+from rynek.web.contract import said
+from rynek.web.pages.shell import NotFound, Page, Site
+
+__all__ = ["results_routes"]
+
+
+def results_routes(site: Site) -> list[Route]:
+    """The list of public results, and each of them."""
+    kept: dict[str, tuple[Any, dict[str, Any]]] = {}
+
+    async def one(page: Page) -> Response:
+        page.tenant = None
+        return await asyncio.to_thread(_show, page, kept)
+
+    return [site.plain("/surveys", _list), site.plain("/surveys/{wave}", one)]
+
+
+async def _list(page: Page) -> Response:
+    page.tenant = None
+    surveys: Any = page.site.engine.surveys  # type: ignore[attr-defined]
+    cards = []
+    for wave in await asyncio.to_thread(surveys.waves):
+        if wave.results == "public":
+            survey, _ = await asyncio.to_thread(surveys.survey, wave.survey, wave.version)
+            cards.append(
+                {
+                    "url": f"{page.root}/surveys/{wave.id}",
+                    "title": said(survey.title, page.language),
+                    "example": wave.example,
+                    "until": page.t.minute(wave.deadline, page.zone),
+                }
+            )
+    return page.render("surveys.html", nav="compare", cards=cards)
+
+
+def _show(page: Page, kept: dict[str, tuple[Any, dict[str, Any]]]) -> Response:
+    surveys: Any = page.site.engine.surveys  # type: ignore[attr-defined]
+    try:
+        wave: Wave = surveys.wave(page.request.path_params["wave"])
+    except ResourceNotFound:
+        wave = None  # type: ignore[assignment]
+    if wave is None or wave.results != "public":
+        raise NotFound(page.t("There are no public results of such a survey here."))
+    survey, _ = surveys.survey(wave.survey, wave.version)
+    stamp = (wave.version, surveys.changed(wave.id))
+    known = kept.get(wave.id)
+    if known is None or known[0] != stamp:
+        if len(kept) > 20:
+            kept.clear()
+        known = (stamp, results(survey, list(surveys.responses(wave.id)), public=True))
+        kept[wave.id] = known
+    found = known[1]
+    t = page.t
+    return page.render(
+        "survey_results.html",
+        nav="compare",
+        title=said(survey.title, page.language),
+        wave=wave,
+        found=found,
+        until=t.minute(wave.deadline, page.zone),
+        share=lambda value: "" if value is None else t.percent(round(value, 2)),
+        number=lambda value: "" if value is None else t.number(value, 2),
+        words=lambda text: said(text, page.language),
+    )

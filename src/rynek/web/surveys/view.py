@@ -1,0 +1,165 @@
+"""What an answering page shows of a survey: its fields with answers, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rynek.indicators import Element, Fault, State
+from rynek.web.contract import said
+from rynek.web.i18n import Translator
+
+__all__ = ["Field", "View"]
+
+_LONG_LIST = 12
+
+
+class Field(msgspec.Struct):
+    """A question, note, section or repeat as the template draws it."""
+
+    name: str
+    id: str
+    kind: str
+    label: str
+    hint: str = ""
+    required: bool = False
+    value: str = ""
+    error: str = ""
+    choices: list[tuple[str, str, bool]] = []
+    fields: list[Field] = []
+    entries: list[list[Field]] = []
+    long: bool = False
+    lines: bool = False
+
+
+class View:
+    """A survey with a respondent's answers, in a language."""
+
+    def __init__(self, state: State, t: Translator, faults: list[Fault]) -> None:
+        self.state, self.t = state, t
+        self._faults = {(fault.name, fault.index): fault.code for fault in faults}
+        self._language = t.language
+
+    def pages(self) -> list[Element]:
+        """The sections that apply."""
+        return [each for each in self.state.survey.elements if self.state.shown(each.name)]
+
+    def title(self, page: Element) -> str:
+        """A section's words; "" for one without any."""
+        return self._filled(said(page.label, self._language), 0)
+
+    def fields(self, page: Element) -> list[Field]:
+        """What a page holds, as far as it applies."""
+        return self._fields(page.children, 0)
+
+    def problems(self, faults: list[Fault]) -> list[tuple[str, str, str, str]]:
+        """Faults as the page they stand on, the field's id, the question and what is wrong."""
+        told = []
+        for fault in faults:
+            element, around = self.state.survey.places[fault.name]
+            label = self._filled(said(element.label, self._language), fault.index)
+            ident = self._name(element, fault.index)
+            told.append((around[0].name, f"f-{ident}", label, self._error(element, fault.index)))
+        return told
+
+    def answered(self) -> list[tuple[str, str]]:
+        """Every question that was answered with its answer, in words."""
+        return [
+            (
+                self._filled(said(element.label, self._language), index),
+                self._words(element, self.state.value(element.name, index)),
+            )
+            for element in self.state.survey.questions
+            if element.kind != "calculation"
+            for index in range(self.state.entries(self.state.survey.repeat_of[element.name]))
+            if self.state.value(element.name, index)
+        ]
+
+    def _fields(self, elements: tuple[Element, ...], index: int) -> list[Field]:
+        return [
+            self._field(each, index)
+            for each in elements
+            if each.kind != "calculation" and self.state.shown(each.name, index)
+        ]
+
+    def _field(self, element: Element, index: int) -> Field:
+        state = self.state
+        name = self._name(element, index)
+        value = state.raw(element.name, index)
+        field = Field(
+            name=name,
+            id=f"f-{name}",
+            kind=element.kind,
+            label=self._filled(said(element.label, self._language), index),
+            hint=self._filled(said(element.hint, self._language), index),
+            required=state.required(element, index),
+            value=value,
+            error=self._error(element, index),
+            lines=element.lines,
+        )
+        if element.kind in ("one", "many"):
+            chosen = value.split()
+            field.choices = [
+                (each.name, said(each.label, self._language) or each.name, each.name in chosen)
+                for each in state.choices(element, index)
+            ]
+            field.long = element.kind == "one" and len(field.choices) > _LONG_LIST
+        elif element.kind == "section":
+            field.fields = self._fields(element.children, index)
+        elif element.kind == "repeat":
+            field.entries = [
+                self._fields(element.children, n) for n in range(state.entries(element.name))
+            ]
+        return field
+
+    def _name(self, element: Element, index: int) -> str:
+        repeat = self.state.survey.repeat_of[element.name]
+        return f"{repeat}.{index}.{element.name}" if repeat else element.name
+
+    def _error(self, element: Element, index: int) -> str:
+        code = self._faults.get((element.name, index))
+        if code is None:
+            return ""
+        own = {"constraint": element.constraint_message, "required": element.required_message}
+        return said(own.get(code, {}), self._language) or self._reasons(element)[code]
+
+    def _reasons(self, element: Element) -> dict[str, str]:
+        t = self.t
+        low, high = element.least or 0, element.most or 0
+        return {
+            "required": t("Please answer this question."),
+            "integer": t("Please write a whole number, such as 12."),
+            "decimal": t("Please write a number, such as 12.5."),
+            "date": t("Please write a date as year-month-day, such as 2026-05-31."),
+            "choice": t("Please choose from the list."),
+            "long": t("This text is too long: 10,000 characters are the most."),
+            "range": t("A number from %(low)s to %(high)s, please.", low=t.number(low), high=t.number(high)),
+            "constraint": t("This answer is outside of what is possible here."),
+        }  # fmt: skip
+
+    def _words(self, element: Element, value: str) -> str:
+        if element.kind in ("one", "many"):
+            listed: dict[str, Any] = {
+                each.name: said(each.label, self._language) or each.name
+                for each in self.state.survey.choices.get(element.choices, ())
+            }
+            return ", ".join(listed.get(each, each) for each in value.split())
+        return self.t("Yes") if element.kind == "tick" else value
+
+    def _filled(self, text: str, index: int) -> str:
+        """A text with `${name}` replaced by the answer."""
+        if "${" not in text:
+            return text
+        parts = text.split("${")
+        found = [parts[0]]
+        for part in parts[1:]:
+            name, closed, rest = part.partition("}")
+            place = self.state.survey.places.get(name.strip())
+            inside = bool(self.state.survey.repeat_of.get(name.strip()))
+            found.append(
+                self._words(place[0], self.state.value(name.strip(), index if inside else 0)) + rest
+                if place and closed
+                else "${" + part
+            )
+        return "".join(found)
