@@ -31,7 +31,6 @@ def survey() -> None:
 
     \b
     Examples:
-      rynek survey template strategy.xlsx                   the survey that comes with rynek
       rynek survey import strategy.xlsx
       rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
       rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example

@@ -47,7 +47,8 @@ def serve(tmp_path: Path) -> Callable[..., None]:
 
 
 def link(surveys: Any, name: str = "ruse", region: str = "N") -> str:
-    return "/survey/" + surveys.invite("small", [Respondent(name, name.title(), region)])[name]
+    tokens = surveys.invite("small", [Respondent(name, name.title(), region)])
+    return f"/survey/{tokens[name]}"
 
 
 async def send(
