@@ -133,6 +133,24 @@ def test_what_was_deleted_is_not_expected(tmp_path: Path) -> None:
     assert found["silent-bikes"].value == 0
 
 
+def test_a_state_in_words_has_its_share_of_time(tmp_path: Path) -> None:
+    start = at("2026-03-02T00:00:00")
+
+    async def fill(_: History, log: ListLog) -> None:
+        for half in range(48):
+            word = "outOfService" if half < 12 else "working"
+            log.write(
+                change(
+                    "update", STATION, {"status": number(word, start + half * 30 * MINUTE)},
+                    at=start + half * 30 * MINUTE, kind="BikeHireDockingStation",
+                )
+            )  # fmt: skip
+
+    folder = made_history(tmp_path / "h", ZONE, fill)
+    found = values(folder, ["bike-stations-closed"], "2026-03-02", ZONE)
+    assert found["bike-stations-closed"].value == pytest.approx(25)
+
+
 def test_the_present_month_is_counted_up_to_now(tmp_path: Path) -> None:
     start = at("2026-03-01T00:00:00")
 
