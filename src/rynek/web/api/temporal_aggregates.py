@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
+from rynek.base.clock import to_iso
 from rynek.base.errors import InvalidRequest, TooManyResults
 from rynek.context import Query, TemporalQuery, onlies
 from rynek.history import AggregateQuery, Selection, value_of
 from rynek.web.api.call import Call
-from rynek.web.api.temporal_form import TemporalView, head, render_aggregated
+from rynek.web.api.temporal_form import AggregatedGroup, TemporalView, head, render_aggregated
 from rynek.web.api.temporal_params import Aggregation
 from rynek.web.api.temporal_select import Match
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_KEY: Final = ("entity_id", "attr", "dataset_id", "kind")
+_LARGE: Final = 2_000
 
 
 async def aggregated(
@@ -41,7 +50,7 @@ async def aggregated(
                 spans=_spans(matches),
             ),
             methods=wanted.methods,
-            group=("entity_id", "attr", "dataset_id", "kind"),
+            group=_KEY,
             bucket=wanted.period,
             origin=query.start,
             last_n=query.last_n,
@@ -50,15 +59,56 @@ async def aggregated(
     )
     if len(table) > wanted.most:
         raise TooManyResults(f"more than {wanted.most} periods; ask for longer ones")
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        row |= {method: value_of(row, method) for method in wanted.methods}
-        rows.setdefault(row["entity_id"], []).append(row)
-    _eligible(query, wanted, [row for found in rows.values() for row in found])
+    if len(table) < _LARGE:
+        groups = to_groups(table, wanted.methods)
+    else:
+        groups = await asyncio.to_thread(to_groups, table, wanted.methods)
+    _eligible(query, [group for found in groups.values() for group in found])
     return [
-        render_aggregated(document, rows.get(one, ()), wanted.methods, call.ld, view)
+        render_aggregated(document, groups.get(one, ()), call.ld, view)
         for one, document in documents.items()
     ]
+
+
+def to_groups(table: pa.Table, methods: Sequence[str]) -> dict[str, list[AggregatedGroup]]:
+    """The groups of an answer by entity, column by column rather than row by row."""
+    keys = [table.column(name).to_pylist() for name in _KEY]
+    whole = list(zip(*keys, strict=True))
+    starts, ends = (_moments(table.column(name)) for name in ("start", "end"))
+    values = {method: _values(table, method) for method in methods}
+    found: dict[str, list[AggregatedGroup]] = {}
+    for (entity_id, attr, dataset_id, kind), run in groupby(range(len(whole)), whole.__getitem__):
+        places = list(run)
+        part = slice(places[0], places[-1] + 1)
+        items = {
+            method: [
+                one
+                for one in zip(held[part], starts[part], ends[part], strict=True)
+                if one[0] is not None
+            ]
+            for method, held in values.items()
+        }
+        told = {method: ones for method, ones in items.items() if ones}
+        found.setdefault(entity_id, []).append(AggregatedGroup(attr, dataset_id, kind, told))
+    return found
+
+
+def _moments(column: pa.ChunkedArray) -> list[str]:
+    """Epoch µs as texts: few differ."""
+    texts = {micros: to_iso(micros) for micros in column.unique().to_pylist()}
+    return [texts[micros] for micros in column.to_pylist()]
+
+
+def _values(table: pa.Table, method: str) -> list[Any]:
+    """What a method says about each group and period."""
+    names = [one for one in table.column_names if one.partition("~")[0] == method]
+    if len(names) == 1:
+        held = table.column(method).to_pylist()
+        return [
+            int(one) if type(one) is float and one.is_integer() and abs(one) < 2**53 else one
+            for one in held
+        ]
+    return [value_of(row, method) for row in table.select(names).to_pylist()]
 
 
 def _spans(matches: Sequence[Match]) -> tuple[tuple[str, int, int], ...] | None:
@@ -68,11 +118,11 @@ def _spans(matches: Sequence[Match]) -> tuple[tuple[str, int, int], ...] | None:
     return tuple((one.id, *span) for one in matches for span, _ in one.within or ())
 
 
-def _eligible(query: TemporalQuery, wanted: Aggregation, rows: list[dict[str, Any]]) -> None:
+def _eligible(query: TemporalQuery, groups: Sequence[AggregatedGroup]) -> None:
     """InvalidRequest when none of the methods says anything about an attribute that was asked for
     by name (§5.7.4.4)."""
-    seen = {row["attr"] for row in rows}
-    told = {row["attr"] for row in rows if any(row[m] is not None for m in wanted.methods)}
+    seen = {group.attr for group in groups}
+    told = {group.attr for group in groups if group.items}
     for attr in query.attrs:
         if attr in seen - told:
             raise InvalidRequest(f"aggrMethods: none of them is for the values of {attr}")

@@ -175,10 +175,19 @@ def _simple(instance: Instance, ctx: CompiledContext, plain: View) -> Any:
     return render_attribute([instance], ctx, plain)
 
 
+class AggregatedGroup(msgspec.Struct, frozen=True):
+    """Of one attribute, dataset and kind: for each method that says something (value, start and end
+    of the period)."""
+
+    attr: str
+    dataset_id: str | None
+    kind: str
+    items: dict[str, list[tuple[Any, str, str]]]
+
+
 def render_aggregated(
     document: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
-    methods: Sequence[str],
+    groups: Sequence[AggregatedGroup],
     ctx: CompiledContext,
     view: TemporalView,
 ) -> dict[str, Any]:
@@ -186,24 +195,14 @@ def render_aggregated(
 
     A method that says nothing about the values (a mean of texts) is left out.
     """
-    groups: dict[tuple[str, str | None, str], dict[str, Any]] = {}
-    for row in rows:
-        if not view.shows(row["attr"]):
-            continue
-        key = (row["attr"], row["dataset_id"], row["kind"])
-        item = groups.setdefault(key, {})
-        period = [to_iso(row["start"]), to_iso(row["end"])]
-        for method in methods:
-            if row[method] is not None:
-                item.setdefault(method, []).append([row[method], *period])
     found: dict[str, list[dict[str, Any]]] = {}
-    for (attr, dataset_id, kind), item in groups.items():
-        if not item:
+    for group in groups:
+        if not group.items or not view.shows(group.attr):
             continue
-        whole: dict[str, Any] = {"type": kind}
-        if dataset_id is not None:
-            whole["datasetId"] = dataset_id
-        found.setdefault(ctx.compact_iri(attr), []).append(whole | item)
+        whole: dict[str, Any] = {"type": group.kind}
+        if group.dataset_id is not None:
+            whole["datasetId"] = group.dataset_id
+        found.setdefault(ctx.compact_iri(group.attr), []).append(whole | group.items)
     for name, items in found.items():
         document[name] = items[0] if len(items) == 1 else items
     return document
