@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from rynek.server.refusals import FAILED, Refused, check_head, reason_of, refusal
+from rynek.server.refusals import FAILED, Refused, check_head, reason_of, refusal, says_continue
 from rynek.server.turn import Turn
 
 if TYPE_CHECKING:
@@ -75,39 +75,37 @@ class Connection(asyncio.Protocol):
         if self._is_deaf:
             return
         self._unseen += len(data)
-        try:
-            while data:
-                data = self._fed(data)
-        except httptools.HttpParserError as error:
-            self._refuse(reason_of(error))
-        else:
-            if self._unseen > _HEAD_BYTES:
-                what = f"the head of a request is longer than {_HEAD_BYTES} bytes"
-                self._refuse(Refused(431, what))
-
-    def _fed(self, data: bytes) -> bytes:
-        """Read on; what is still to be read after a request for an upgrade."""
+        upgrade_at = -1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            turn = self._coming
-            if turn is None:  # CONNECT: what follows would be no HTTP
-                self._is_deaf = True
-                last = self._waiting[-1] if self._waiting else self._current
-                if last is not None:
-                    last.keep_alive = False
-                return b""
-            # Another protocol is declined by going on in this one (RFC 9110 §7.8). llhttp would end
-            # here and leave the body out: another parser is told of it alone.
-            framing = [
-                b"%b: %b\r\n" % pair for pair in turn.scope["headers"] if pair[0] in _FRAMING
-            ]
-            if not turn.keep_alive:
-                framing.append(b"connection: close\r\n")
-            self._parser = httptools.HttpRequestParser(self)
-            self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
-            return data[upgrade.args[0] :]
-        return b""
+            upgrade_at = upgrade.args[0]
+        except httptools.HttpParserError as error:
+            self._refuse(reason_of(error))
+            return
+        if upgrade_at != -1:
+            self._decline(data[upgrade_at:])
+        elif self._unseen > _HEAD_BYTES:
+            what = f"the head of a request is longer than {_HEAD_BYTES} bytes"
+            self._refuse(Refused(431, what))
+
+    def _decline(self, rest: bytes) -> None:
+        """Go on in HTTP/1 after a request for another protocol (RFC 9110 §7.8)."""
+        turn = self._coming
+        if turn is None:  # CONNECT: what follows would be no HTTP
+            self._is_deaf = True
+            last = self._waiting[-1] if self._waiting else self._current
+            if last is not None:
+                last.keep_alive = False
+            return
+        # llhttp ends at such a head and leaves the body out: another parser is told of it alone.
+        framing = [b"%b: %b\r\n" % pair for pair in turn.scope["headers"] if pair[0] in _FRAMING]
+        if not turn.keep_alive:
+            framing.append(b"connection: close\r\n")
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+        if rest:
+            self.data_received(rest)
 
     def eof_received(self) -> bool:
         """The client says no more; it may still read."""
@@ -165,7 +163,7 @@ class Connection(asyncio.Protocol):
         if name in _TELLING:
             if name in self._told and name != b"upgrade":
                 raise Refused(400, f"the header {name.decode()} stands twice")
-            self._told[name] = value.lower()
+            self._told[name] = value
         self._headers.append((name, value))
         if len(self._headers) > _HEADERS:
             raise Refused(431, f"a request has more than {_HEADERS} headers")
@@ -176,11 +174,12 @@ class Connection(asyncio.Protocol):
         if self._coming is not None:  # an upgrade was declined
             return
         told, version = self._told, self._parser.get_http_version()
-        check_head(version, told)
+        if version != "1.1" or len(told) != 1 or b"host" not in told:
+            check_head(version, told)
         turn = self._coming = Turn(
             self,
             self._scope(version),
-            expects=told.get(b"expect") == b"100-continue" and version != "1.0",
+            expects=b"expect" in told and says_continue(version, told),
             keep_alive=self._parser.should_keep_alive()
             and not self._listener.is_ending
             # Whoever passed these on may not know where the next request begins (RFC 9112 §6.1).

@@ -52,5 +52,10 @@ def check_head(version: str, told: dict[bytes, bytes]) -> None:
         raise Refused(505, f"HTTP/1.1 is spoken here, and HTTP/1.0, not {version}")
     if b"host" not in told and version == "1.1":
         raise Refused(400, "the header Host is missing")
-    if told.get(b"transfer-encoding", b"chunked") != b"chunked":
+    if told.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
         raise Refused(501, "the only transfer coding that is known here is chunked")
+
+
+def says_continue(version: str, told: dict[bytes, bytes]) -> bool:
+    """Whether the client waits to be told to send its body (RFC 9110 §10.1.1)."""
+    return version != "1.0" and told[b"expect"].lower() == b"100-continue"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import documents, feeds, files, queries
+from tests.fuzz.targets import documents, feeds, files, http, queries
 
 TARGETS: dict[str, Target] = {
-    one.name: one for one in (*feeds.TARGETS, *queries.TARGETS, *documents.TARGETS, *files.TARGETS)
+    one.name: one
+    for one in (*feeds.TARGETS, *queries.TARGETS, *documents.TARGETS, *files.TARGETS, *http.TARGETS)
 }
