@@ -111,6 +111,7 @@ class Connection(asyncio.Protocol):
         """The client says no more; it may still read."""
         self._is_deaf = self._is_half = True
         if self._current is None or self._current.is_over:
+            self._listener.flush()  # once closed, nothing is taken any more
             return False
         for one in (self._current, *self._waiting):
             one.cut = True
