@@ -31,6 +31,9 @@ PATHS = [
     "/practices?q=chytr%C3%A9+kontejnery+low+emission",
     "/practices/prague-smart-bins",
     "/practices/grenoble-low-emission-zone",
+    "/practices/effects?theme=air",
+    "/c/oslo/practices/estimate",
+    "/c/oslo/practices/plan",
     "/no",
 ]
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]

@@ -17,7 +17,7 @@ from rynek.base.settings import load
 from rynek.context import DEFAULT_VOCAB
 from rynek.practices import together
 from rynek.web import Application
-from rynek.web.pages.forest import Row, forest
+from rynek.web.pages.forest import Row, axis, bar, together_bar
 
 DAYS, START = 60, 40
 QUESTION = {
@@ -103,21 +103,26 @@ def test_effects_of_cards_stand_side_by_side(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         found = await client.get("/practices/effects")
         assert found.status_code == 200
-        assert '<svg class="spark forest"' in found.text
-        assert found.text.count("<circle") >= 2
+        assert found.text.count('scope="rowgroup"') == 2
+        assert found.text.count('<circle class="point') == 6
+        assert "No mean is taken over all themes" in found.text
         assert (await client.get("/practices/effects?theme=none")).status_code == 200
 
     serve(tmp_path, test)
 
 
-def test_a_forest_plot_has_a_line_for_each_and_a_diamond_for_all() -> None:
+def test_a_forest_plot_has_a_line_for_each_and_a_band_for_all() -> None:
     rows = [
-        Row(f"city {n} <i>", f"/practices/{n}", effect, 2.0, (effect - 4, effect + 4), 3, "air")
+        Row(f"city {n}", "", f"/practices/{n}", effect, 2.0, (effect - 4, effect + 4), 3, "air")
         for n, effect in enumerate((-8.0, -3.0, 1.0))
     ]
-    summary = together([row.effect for row in rows], [2.0] * 3)
-    drawn = forest(rows, summary, "Effects", str)
-    assert drawn.count('class="interval"') == 3
-    assert drawn.count('class="together"') == 1
-    assert "<i>" not in drawn
-    assert forest([], None, "Effects", str) == ""
+    marks = [-20.0, -10.0, 0.0, 10.0]
+    drawn = [bar(row, marks) for row in rows]
+    assert all(one.count('class="interval"') == 1 for one in drawn)
+    assert 'cx="41.20%"' in drawn[0]
+    without = bar(rows[0]._replace(interval=None), marks)
+    assert 'class="point alone"' in without
+    assert 'class="interval"' not in without
+    assert 'class="together"' in together_bar(together([-8.0, -3.0, 1.0], [2.0] * 3), marks)
+    assert axis(marks, "<{}>".format).count("<text") == 4
+    assert "&lt;−20.0&gt;" in axis(marks, "<{}>".format)

@@ -19,10 +19,10 @@ from rynek.web.pages import practice_words as words
 from rynek.web.pages.plot import ticks
 from rynek.web.pages.shell import Page, Site
 
-__all__ = ["forest", "routes"]
+__all__ = ["Row", "axis", "bar", "routes", "together_bar"]
 
 _MOST: Final = 200
-_WIDTH, _ROW, _LEFT = 760, 30, 300
+_TALL: Final = 26
 
 
 class Row(NamedTuple):
@@ -30,6 +30,7 @@ class Row(NamedTuple):
     and the card it stands on."""
 
     name: str
+    card: str
     url: str
     effect: float
     error: float | None
@@ -51,7 +52,7 @@ async def show(page: Page) -> Response:
             title = said(dict(questions[key].title), page.language) if key in questions else key
             card = said(dict(seen.card.title), page.language)
             url = f"{page.base or page.root}/practices/{seen.id}"
-            row = _row(f"{title} ({card})", url, answer.document, seen.card.theme)
+            row = _row((title, card, url), answer.document, seen.card.theme)
             if row is not None:
                 rows.append(row)
     themes = sorted({row.theme for row in rows})
@@ -62,14 +63,15 @@ async def show(page: Page) -> Response:
         nav="practices",
         theme=theme,
         themes=[(one, words.theme_word(page.t, one)) for one in themes],
-        rows=[_told(page, row) for row in shown],
-        chart=forest(shown, summary, page.t("Effects in per cent"), page.t.number),
+        cards=_by_card(page, shown, summary),
+        axis=axis(_marks(shown, summary), page.t.number),
+        together=together_bar(summary, _marks(shown, summary)) if summary else "",
         summary=None if summary is None else _together(page, summary),
     )
 
 
-def _row(name: str, url: str, found: dict[str, Any], theme: str) -> Row | None:
-    """In per cent of what would have been; None where that cannot be said."""
+def _row(of: tuple[str, str, str], found: dict[str, Any], theme: str) -> Row | None:
+    """Of an estimate's title, its card's and its address: in per cent of what would have been; None where that cannot be said."""
     percent, effect = found.get("effect_percent"), found.get("effect")
     if percent is None or not effect or not math.isfinite(percent):
         return None
@@ -82,7 +84,7 @@ def _row(name: str, url: str, found: dict[str, Any], theme: str) -> Row | None:
         ends = None if interval is None else tuple(scale * one for one in interval)
         spread = None if error is None else abs(scale) * error
     pair = None if ends is None else (min(ends), max(ends))
-    return Row(name, url, percent, spread, pair, int(found.get("level") or 0), theme)
+    return Row(*of, percent, spread, pair, int(found.get("level") or 0), theme)
 
 
 def _summary(rows: Sequence[Row]) -> Together | None:
@@ -98,6 +100,15 @@ def _summary(rows: Sequence[Row]) -> Together | None:
         return None
 
 
+def _by_card(page: Page, rows: Sequence[Row], summary: Together | None) -> list[dict[str, Any]]:
+    """Each card with its estimates, in order."""
+    marks, found = _marks(rows, summary), dict[str, dict[str, Any]]()
+    for row in rows:
+        card = found.setdefault(row.url, {"title": row.card, "url": row.url, "rows": []})
+        card["rows"].append(_told(page, row) | {"bar": bar(row, marks)})
+    return list(found.values())
+
+
 def _told(page: Page, row: Row) -> dict[str, str]:
     def number(value: float) -> str:
         return ("−" if value < 0 else "+") + page.t.number(abs(value), 1)
@@ -105,7 +116,6 @@ def _told(page: Page, row: Row) -> dict[str, str]:
     ends = "" if row.interval is None else " … ".join(map(number, row.interval))
     return {
         "name": row.name,
-        "url": row.url,
         "effect": number(row.effect),
         "interval": ends or page.t("none"),
         "level": str(row.level),
@@ -127,53 +137,68 @@ def _together(page: Page, found: Together) -> dict[str, str]:
     }
 
 
-def forest(
-    rows: Sequence[Row], summary: Together | None, title: str, number: Callable[[float], str]
-) -> Markup:
-    """A line for each estimate from end to end of its interval, a diamond for all together. Empty
-    without rows."""
-    if not rows:
-        return Markup()
+def _marks(rows: Sequence[Row], summary: Together | None) -> list[float]:
+    """The numbers on the axis that all lines share; zero is one."""
     values = [one for row in rows for one in (row.interval or (row.effect, row.effect))]
     values += list(summary.interval) if summary else []
-    marks = ticks(min(0.0, *values), max(0.0, *values))
-    right, height = _WIDTH - 20, (len(rows) + bool(summary)) * _ROW + 40
-    tall = height - 30
+    return ticks(min(0.0, *values), max(0.0, *values)) if values else [0.0, 1.0]
 
-    def at(value: float) -> float:
-        return _LEFT + (right - _LEFT) * (value - marks[0]) / ((marks[-1] - marks[0]) or 1.0)
 
-    parts = [
-        f'<line class="grid" x1="{at(mark):.1f}" x2="{at(mark):.1f}" y1="8" y2="{tall}"/>'
-        f'<text x="{at(mark):.1f}" y="{tall + 18}" text-anchor="middle">{escape(number(mark))} %</text>'
+def _at(value: float, marks: Sequence[float]) -> str:
+    """Where a number lies on the axis: "37.5%", with a margin for what is written at its ends."""
+    return f"{6 + 88 * (value - marks[0]) / (marks[-1] - marks[0]):.2f}%"
+
+
+def _drawn(marks: Sequence[float], parts: str) -> Markup:
+    lines = "".join(
+        f'<line class="{"grid" if mark else "axis"}" x1="{_at(mark, marks)}" '
+        f'x2="{_at(mark, marks)}" y1="0" y2="{_TALL}"/>'
         for mark in marks
-    ]
-    parts.append(f'<line class="axis" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="8" y2="{tall}"/>')
-    for place, row in enumerate(rows):
-        y = 8 + place * _ROW + _ROW / 2
-        name = row.name if len(row.name) <= 44 else row.name[:43] + "…"
-        parts.append(f'<text x="0" y="{y + 4:.1f}">{escape(name)}</text>')
-        if row.interval:
-            low, high = map(at, row.interval)
-            parts.append(
-                f'<line class="interval" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>'
-            )
-        kind = "point" if row.interval else "point alone"
-        parts.append(f'<circle class="{kind}" cx="{at(row.effect):.1f}" cy="{y}" r="5"/>')
-    if summary:
-        y = 8 + len(rows) * _ROW + _ROW / 2
-        low, high = map(at, summary.interval)
-        middle = at(summary.mean)
-        parts.append(
-            f'<path class="together" d="M{low:.1f} {y}L{middle:.1f} {y - 8}L{high:.1f} {y}'
-            f'L{middle:.1f} {y + 8}Z"/>'
-        )
-    return Markup(  # noqa: S704 - numbers, and text that was escaped
-        f'<svg class="spark forest" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )
+    return Markup(  # noqa: S704 - numbers
+        f'<svg class="forest" width="100%" height="{_TALL}" aria-hidden="true">{lines}{parts}</svg>'
+    )
+
+
+def bar(row: Row, marks: Sequence[float]) -> Markup:
+    """An estimate as a point on the axis, with a line from end to end of its interval; a hollow
+    point without one. The numbers stand beside it."""
+    middle, parts = _TALL // 2, ""
+    if row.interval:
+        low, high = (_at(one, marks) for one in row.interval)
+        parts = f'<line class="interval" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>'
+    kind = "point" if row.interval else "point alone"
+    parts += f'<circle class="{kind}" cx="{_at(row.effect, marks)}" cy="{middle}" r="5"/>'
+    return _drawn(marks, parts)
+
+
+def together_bar(found: Together, marks: Sequence[float]) -> Markup:
+    """All estimates together: a band from end to end of the interval, a point at the mean."""
+    low, high = found.interval
+    wide = f"{88 * (high - low) / (marks[-1] - marks[0]):.2f}%"
+    middle = _TALL // 2
+    return _drawn(
+        marks,
+        f'<rect class="together" x="{_at(low, marks)}" width="{wide}" y="{middle - 5}" height="10" '
+        f'rx="5"/><circle class="point" cx="{_at(found.mean, marks)}" cy="{middle}" r="4"/>',
+    )
+
+
+def axis(marks: Sequence[float], number: Callable[[float], str]) -> Markup:
+    """The numbers of the axis, at most five of them."""
+    step = max(1, math.ceil(len(marks) / 5))
+    zero = marks.index(0.0) if 0.0 in marks else 0
+    texts = "".join(
+        f'<text x="{_at(mark, marks)}" y="13" text-anchor="middle">'
+        f"{escape(number(mark).replace('-', '−'))}</text>"
+        for place, mark in enumerate(marks)
+        if (place - zero) % step == 0
+    )
+    return Markup(  # noqa: S704 - numbers that were escaped
+        f'<svg class="forest" width="100%" height="18" aria-hidden="true">{texts}</svg>'
     )
 
 
 def routes(site: Site) -> Sequence[Route]:
     """`…/practices/effects`."""
-    return site.city("/practices/effects", show)
+    return site.shared("/practices/effects", show)

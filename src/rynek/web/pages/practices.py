@@ -134,4 +134,4 @@ def _text(text: Any) -> dict[str, str]:
 
 def routes(site: Site) -> Sequence[Route]:
     """`…/practices` and `…/practices/<id>`."""
-    return [*site.city("/practices", show), *site.city("/practices/{card}", show_card)]
+    return [*site.shared("/practices", show), *site.shared("/practices/{card}", show_card)]

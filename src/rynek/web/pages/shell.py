@@ -83,6 +83,16 @@ class Site:
         paths = [f"/c/{{tenant}}{path}"] + ([path] if path != "/" else [])
         return [Route(at, self._endpoint(handler), methods=["GET"]) for at in paths]
 
+    def shared(self, path: str, handler: Handler) -> list[Route]:
+        """Like `city`, but `path` belongs to the network, to no city, where there are several."""
+
+        async def unframed(page: Page) -> Response:
+            if "tenant" not in page.request.path_params and len(page.tenants) > 1:
+                page.tenant = None
+            return await handler(page)
+
+        return self.city(path, unframed)
+
     def plain(self, path: str, handler: Handler) -> Route:
         """The route of a page that belongs to no city."""
         return Route(path, self._endpoint(handler), methods=["GET"])
