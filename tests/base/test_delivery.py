@@ -253,6 +253,22 @@ def test_one_who_gives_up_frees_the_connection() -> None:
     run(handler, test, connections=1)
 
 
+def test_every_post_has_an_end_when_the_service_stops() -> None:
+    """Whoever waits for one whose connection is only being opened would wait for ever."""
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def test(poster: Poster, target: Target) -> None:
+        posts = [asyncio.create_task(refused(poster, target)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await poster.aclose()
+        async with asyncio.timeout(5):
+            assert await asyncio.gather(*posts) == ["network"] * 3
+
+    run(silent, test, connections=2)
+
+
 def test_tls_with_a_known_authority_and_not_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -211,7 +211,7 @@ class _Origin:
         self._open = 0
         self._waiting: deque[Post] = deque()
         self._used: dict[Connection, Post] = {}
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[None], Post] = {}
 
     def begin(self, post: Post) -> None:
         """Send on an idle connection, a new one, or the first that becomes free."""
@@ -224,8 +224,8 @@ class _Origin:
         else:
             self._open += 1
             task = loop.create_task(self._open_for(post))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._opening[task] = post
+            task.add_done_callback(self._opening.pop)
 
     def _send(self, post: Post, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._used[connection] = post
@@ -308,12 +308,14 @@ class _Origin:
     async def aclose(self) -> None:
         """Close what is idle and what is in use; nothing waits any more."""
         waiting, self._waiting = self._waiting, deque()
-        opening = list(self._opening)
+        opening = dict(self._opening)
         for task in opening:
             task.cancel()
         for connection in (*self._idle, *self._used):
             connection.close()
-        for post in (*waiting, *self._used.values()):
+        for post in (*waiting, *self._used.values(), *opening.values()):
+            if post.cancelled:
+                continue
             post.cancelled = True
             post.done(refused("network", "the service is stopping"))
         self._idle.clear()

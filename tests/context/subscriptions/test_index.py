@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -128,6 +129,28 @@ def test_what_an_entity_keeps_is_looked_up_once_until_subscriptions_change(
     got = index.candidates(altered(bus(stop="s1"), "stop", "s2"))
     assert got is not None
     assert [one.id for one in got[1]] == ["urn:s:2"]
+
+
+@pytest.mark.parametrize(("conditions", "text"), [(1_000, "open"), (1, "x" * 20_000)])
+def test_what_is_kept_of_values_has_bounded_bytes(conditions: int, text: str) -> None:
+    """Each time of observation makes another value: of each all whom it concerns would be kept."""
+    index = SubscriptionIndex()
+    for n in range(conditions):
+        index.put(subscription(n, entities=[{"type": "Bus"}], q='state!="x"'))
+        index.put(
+            subscription(conditions + n, entities=[{"type": "Bus"}], q=f'state=="{text[:50]}"')
+        )
+    tracemalloc.start()
+    try:
+        for second in range(60):
+            state = {"value": text, "observedAt": f"2026-01-01T00:00:{second:02}Z"}
+            got = index.candidates(altered(bus(state=state, a=1), "a", 2))
+            assert got is not None
+            assert len(got[1]) >= conditions
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1 << 20
 
 
 def test_one_put_again_is_found_by_what_it_says_now() -> None:

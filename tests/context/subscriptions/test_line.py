@@ -314,3 +314,26 @@ def test_with_much_in_memory_a_line_keeps_only_a_few_there(tmp_path: Path) -> No
         assert kiosk.tally.loaded == module.MEMORY_BYTES
 
     test(tmp_path, body)
+
+
+def test_what_was_read_from_the_file_before_its_commit_is_told_of_is_sent_once(
+    tmp_path: Path,
+) -> None:
+    """A commit takes effect in a thread; the event loop goes on for a while before it hears of it."""
+
+    async def body(context: Context) -> None:
+        kiosk = Kiosk(context)
+        told: list[list[Message]] = []
+        kiosk.outbox.receive = told.append
+        await kiosk.put(4, "a")
+        kiosk.line.restore(3, 9)  # the fourth is in the file, and nobody has said so
+        await kiosk.until(lambda: len(kiosk.taken) == 4)
+        kiosk._receive(told[3])
+        kiosk.outbox.receive = kiosk._receive
+        await kiosk.put(1, "a")
+        await kiosk.until(lambda: len(kiosk.taken) >= 5)
+        await asyncio.sleep(0.01)
+        assert kiosk.tries == [1, 2, 3, 4, 5]
+        assert (kiosk.line.waiting, kiosk.line.size, kiosk.tally.loaded) == (0, 0, 0)
+
+    test(tmp_path, body)

@@ -14,6 +14,8 @@ _ID_BYTES: Final = 250
 _CONTEXTS: Final = 8
 _STARTS: Final = 4_096
 _PAGE_NUMBERS: Final = 200_000
+# A page of few entities takes as much as one of so many more.
+_PAGE: Final = 8
 
 _NOTHING: Final[dict[int, bytes]] = {}
 
@@ -149,10 +151,10 @@ class Remembered:
 
     def keep_page(self, t: int, offset: int, limit: int, numbers: list[int]) -> None:
         """Remember a page that another one follows: what comes later comes after it."""
-        self._page_numbers += len(numbers)
+        self._page_numbers += len(numbers) + _PAGE
         if self._page_numbers > _PAGE_NUMBERS:
             self._pages.clear()
-            self._page_numbers = len(numbers)
+            self._page_numbers = len(numbers) + _PAGE
         self._pages.setdefault(t, {})[(offset, limit)] = numbers
 
     def forget(self, n: int) -> None:

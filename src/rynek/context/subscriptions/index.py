@@ -25,6 +25,7 @@ from rynek.context.query import (
 from rynek.context.query.hints import KEY_CHARACTERS
 from rynek.context.store.written import Written
 from rynek.context.subscriptions.delta import Delta, delta_of
+from rynek.context.subscriptions.known import Known, Subscriptions
 from rynek.context.subscriptions.model import Selector, Subscription
 
 __all__ = ["SubscriptionIndex"]
@@ -33,32 +34,6 @@ _ANY: Final = ""
 _CELL_DEGREES: Final = 0.05
 _MAX_CELLS: Final = 256
 _Cell = tuple[int, int]
-Subscriptions = dict[str, Subscription]
-_NOBODY: Final[Subscriptions] = {}
-_MAX_KNOWN: Final = 65_536
-
-
-class Known:
-    """Whose condition a value meets that entities keep from one change to the next: which of the
-    names, places and states it is, by the bytes in which it is stored. Forgotten as a whole when a
-    subscription comes or goes, and when there is too much of it."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[object, ...], Subscriptions] = {}
-
-    def find(self, key: tuple[object, ...]) -> Subscriptions | None:
-        """What was noted under a key; None when nothing was."""
-        return self._found.get(key)
-
-    def note(self, key: tuple[object, ...], found: Subscriptions) -> None:
-        """Remember it, in a bounded number."""
-        if len(self._found) >= _MAX_KNOWN:
-            self._found.clear()
-        self._found[key] = found or _NOBODY
-
-    def forget(self) -> None:
-        """Forget everything."""
-        self._found.clear()
 
 
 class SubscriptionIndex:
@@ -208,25 +183,25 @@ class _Conditions:
         for (attr, path), values in self._values.items():
             # Further inside there are times, which are not stored with the rest.
             stored = None if path else delta.stored(attr)
-            there = None if stored is None else known.find((values, stored))
+            there = None if stored is None else known.find(values, stored)
             if there is None:
                 there = {}
                 for instance in delta.instances(attr):
                     values.find_in(instance, path, there)
                 if stored is not None:
-                    known.note((values, stored), there)
+                    known.note(values, stored, there)
             if there:
                 found.update(there)
         for attr, area in self._areas.items():
             stored = delta.stored(attr)
-            there = None if stored is None else known.find((self, attr, stored))
+            there = None if stored is None else known.find((self, attr), stored)
             if there is None:
                 there = {}
                 for instance in delta.instances(attr):
                     if instance.kind == "GeoProperty":
                         _find_cells(area, instance.value, there)
                 if stored is not None:
-                    known.note((self, attr, stored), there)
+                    known.note((self, attr), stored, there)
             if there:
                 found.update(there)
 

@@ -156,6 +156,8 @@ class Line:
         """A message that a commit has written; it leaves with the next `wake`."""
         self.waiting += 1
         self._weigh(len(message.body) + len(message.head))
+        if message.n <= self._loaded:
+            return  # read from the file already, between its commit and this call
         if self._more or len(self._items) >= self._room or self._bytes >= WINDOW_BYTES:
             self._more = True
         else:
