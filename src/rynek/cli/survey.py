@@ -31,6 +31,7 @@ def survey() -> None:
 
     \b
     Examples:
+      rynek survey template strategy.xlsx                   the survey that comes with rynek
       rynek survey import strategy.xlsx
       rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
       rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
@@ -53,6 +54,21 @@ def _surveys(config: Path | None, data: Path | None, *, make: bool = False) -> I
         yield surveys
     finally:
         surveys.close()
+
+
+@survey.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def template(file: Path) -> None:
+    """Write the survey "Smart strategy, needs, priorities" in six languages to FILE (.xlsx).
+
+    It may be imported as it is, or changed in a spreadsheet before.
+    """
+    from rynek.indicators import write_template
+
+    if file.exists():
+        raise click.ClickException(f"{file} exists: give another name")
+    write_template(file)
+    click.echo(str(file))
 
 
 @survey.command("import")

@@ -35,6 +35,7 @@ from rynek.indicators.survey.model import Choice, Element, Survey
 from rynek.indicators.survey.reading import read_survey
 from rynek.indicators.survey.results import results
 from rynek.indicators.survey.store import Opened, Respondent, Surveys, Wave
+from rynek.indicators.survey.template import write_template
 
 __all__ = [
     "INDICATORS_FILE",
@@ -80,4 +81,5 @@ __all__ = [
     "value_document",
     "value_entity",
     "write_export",
+    "write_template",
 ]
