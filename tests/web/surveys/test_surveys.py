@@ -142,6 +142,11 @@ def test_results_hide_small_cells_and_closed_waves(serve: Callable[..., None]) -
         page = await client.get("/surveys/small")
         assert page.status_code == 200
         assert "11 of 18 answered (61%)" in page.text
+        assert page.text.count("hidden</span>") == 2
+        assert "Have you a strategy?" not in page.text, "one more answer would show what it was"
+        surveys.publish("small", 1, results="public")
+        page = await client.get("/surveys/small")
+        assert "Have you a strategy?" in page.text
         assert page.text.count("hidden</span>") == 4  # both regions, both answers
         assert "small" in (await client.get("/surveys")).text
         surveys.publish("small", FAR, results="closed")

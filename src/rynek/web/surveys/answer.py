@@ -70,6 +70,11 @@ def _state(page: Page, opened: Opened, answers: Answers) -> State:
     return State(opened.survey, answers, to_iso(_store(page).now())[:10])
 
 
+def _moment(page: Page, at: int) -> str:
+    """A time that is the same for cities in several zones."""
+    return f"{page.t.minute(at, 'UTC')} UTC"
+
+
 def _address(page: Page, **query: str) -> str:
     path = f"{page.root}/survey/{quote(_token(page))}"
     return path + ("?" + urlencode(query) if query else "")
@@ -232,7 +237,7 @@ def _form(
         problems=view.problems((seen if checked else []) if section else faults),
         answered=[] if section else view.answered(),
         told=told,
-        until=page.t.minute(opened.wave.deadline, page.zone),
+        until=_moment(page, opened.wave.deadline),
         address=_address,
     )
 
@@ -248,7 +253,7 @@ def _closed(
         title=said(opened.survey.title, page.language),
         opened=opened,
         late=late,
-        sent=page.t.minute(response.submitted, page.zone) if response.submitted else "",
-        until=page.t.minute(opened.wave.deadline, page.zone),
+        sent=_moment(page, response.submitted) if response.submitted else "",
+        until=_moment(page, opened.wave.deadline),
         answered=View(state, page.t, []).answered(),
     )

@@ -39,7 +39,7 @@ async def _list(page: Page) -> Response:
                     "url": f"{page.root}/surveys/{wave.id}",
                     "title": said(survey.title, page.language),
                     "example": wave.example,
-                    "until": page.t.minute(wave.deadline, page.zone),
+                    "until": f"{page.t.minute(wave.deadline, 'UTC')} UTC",
                 }
             )
     return page.render("surveys.html", nav="compare", cards=cards)
@@ -69,7 +69,8 @@ def _show(page: Page, kept: dict[str, tuple[Any, dict[str, Any]]]) -> Response:
         title=said(survey.title, page.language),
         wave=wave,
         found=found,
-        until=t.minute(wave.deadline, page.zone),
+        until=f"{t.minute(wave.deadline, 'UTC')} UTC",
+        over=surveys.now() > wave.deadline,
         share=lambda value: "" if value is None else t.percent(round(value, 2)),
         number=lambda value: "" if value is None else t.number(value, 2),
         words=lambda text: said(text, page.language),
