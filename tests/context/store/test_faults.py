@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 
-from rynek.base.errors import InsufficientStorage
-from rynek.context import Freshness, core_context, operations, parse_entity
+from rynek.base.errors import InsufficientStorage, Unavailable
+from rynek.context import (
+    Freshness,
+    Query,
+    core_context,
+    operations,
+    parse_entity,
+    parse_q,
+    parse_types,
+)
+from rynek.context.store import build, plan, sqlite, writer
 from rynek.context.store import contexts as stored_contexts
-from rynek.context.store import sqlite
+from rynek.context.store.terms import Terms
 
-from .test_store import bus, create, run
+from .test_store import EXPAND, bus, create, run
 
 
 def test_upkeep_goes_on_after_a_write_that_failed(
@@ -73,6 +82,65 @@ def test_contexts_load_while_a_commit_runs_in_a_thread(tmp_path: Path) -> None:
         await writing
 
     run(tmp_path, fill)
+    run(tmp_path, test)
+
+
+def test_what_a_failed_write_had_named_is_named_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Types and attributes stand as numbers: one that the file lacks would be lost at a restart."""
+
+    def unreadable(_: Terms) -> None:
+        raise OSError(5, "Input/output error")
+
+    def full(_: object) -> float:
+        raise OSError(28, "No space left on device")
+
+    async def write(context: Any) -> None:
+        vehicle = bus(1, speed={"value": 3})
+        with monkeypatch.context() as broken:
+            broken.setattr(Terms, "reload", unreadable)
+            with broken.context() as disk:
+                disk.setattr(writer, "_committed", full)
+                with pytest.raises(InsufficientStorage):
+                    await create(context, vehicle)
+            with pytest.raises(Unavailable):
+                await create(context, vehicle)
+        await create(context, vehicle)
+
+    async def read(context: Any) -> None:
+        (one,) = context.types()
+        assert one.type.endswith("Vehicle")
+        assert [name.rsplit("/", 1)[1] for name in one.attrs] == ["speed"]
+
+    run(tmp_path, write)
+    run(tmp_path, read)
+
+
+def test_an_index_that_could_not_be_built_is_built_when_it_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "SMALL_TYPE", 1)
+
+    def unreadable(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    async def test(context: Any) -> None:
+        await create(context, *(bus(n, speed={"value": n}) for n in range(5)))
+        query = Query(types=parse_types("Vehicle", EXPAND), q=parse_q("speed>3", EXPAND))
+        for _ in range(2):
+            with monkeypatch.context() as broken:
+                broken.setattr(build, "peek_attributes", unreadable)
+                with pytest.raises(OSError, match="Input/output"):
+                    await context.select(query, limit=10)
+            figures = context.store.figures()
+            assert (figures.indexes, figures.building) == (0, 0)
+        assert len((await context.select(query, limit=10)).rows) == 1
+        await create(context, bus(9, speed={"value": 9}))
+        assert len((await context.select(query, limit=10)).rows) == 2
+        rows = context.store._reading.execute("SELECT k, count(*) FROM value_index GROUP BY k")
+        assert [count for _, count in rows] == [6]
+
     run(tmp_path, test)
 
 

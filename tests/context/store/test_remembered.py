@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rynek.base.clock import SystemClock
+from rynek.base.errors import InsufficientStorage
 from rynek.base.http import Guard
 from rynek.context import (
     CompiledContext,
@@ -200,6 +201,63 @@ def test_reads_during_a_commit_in_a_thread_see_a_whole_state(
             page = await context.bodies(fast, LD, limit=50, offset=0, count=False)
             assert all(msgspec.json.decode(b)["speed"]["value"] == speed for b in page.bodies)
         assert seen > 40
+
+    run(test)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize("after", [False, True])
+@given(st.lists(st.tuples(st.booleans(), steps()), min_size=3, max_size=12))
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_what_a_failed_commit_held_is_nowhere(
+    every_type_is_large: None,
+    monkeypatch: pytest.MonkeyPatch,
+    in_thread: bool,
+    after: bool,
+    written: list[tuple[bool, tuple[Any, ...]]],
+) -> None:
+    """The disk fails at a COMMIT, with all that was to be written in SQLite's hands or before."""
+    monkeypatch.setattr(writer, "_SLOW_COMMIT_SECONDS", -1.0 if in_thread else 1.0)
+    commit, failing = writer._committed, False
+
+    def committed(connection: Any) -> float:
+        if failing:
+            if not after:
+                connection.execute("ROLLBACK")
+            raise OSError(28, "No space left on device")
+        return commit(connection)
+
+    monkeypatch.setattr(writer, "_committed", committed)
+
+    async def pages(context: Context) -> list[Any]:
+        found: list[Any] = [await pages_of(context, query, LD) for query in _QUERIES]
+        return [sorted(page) for page in found] + [
+            context.body(f"urn:v:{number}", LD) for number in range(8)
+        ]
+
+    async def test(context: Context) -> None:
+        nonlocal failing
+        for number in range(5):
+            await carry_out(context, ("store", number, "Bus", number % 5, 0.1, LD))
+        for fails, step in written:
+            before = await pages(context)
+            there = step[0] == "store" or context.get(f"urn:v:{step[1]}") is not None
+            failing = fails and there
+            if failing:
+                with pytest.raises(InsufficientStorage):
+                    await carry_out(context, step)
+                failing = False
+                assert await pages(context) == before
+            else:
+                await carry_out(context, step)
+            entities = [entity for _, entity in context.scan(0, 100)]
+            for query, found in zip(_QUERIES, await pages(context), strict=False):
+                wanted = [render_entity(e, LD) for e in entities if query.matches(e)]
+                assert found == sorted(map(msgspec.json.encode, wanted))
 
     run(test)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
+from rynek.base.errors import Problem
 from rynek.base.sqlite import Connection, connect_memory
 from rynek.context.formats import decode, peek_attributes
 from rynek.context.query import Key
@@ -63,14 +64,24 @@ class IndexBuilder:
         if len(values.by_name) >= self._most:
             await self._writer.submit(self._drop_least_used)
         key = await self._writer.submit(lambda txn: self._start(txn, name))
-        with contextlib.closing(connect_memory()) as sorted_values:
-            await self._gather(key, sorted_values)
-            rows = iter(sorted_values.execute("SELECT v, n FROM found ORDER BY v, n"))
-            while part := list(islice(rows, _WRITE_VALUES)):
-                await self._writer.submit(partial(self._append, key, part))
-                await asyncio.sleep(0)
-        await self._writer.submit(lambda txn: self._finish(txn, key))
+        try:
+            with contextlib.closing(connect_memory()) as sorted_values:
+                await self._gather(key, sorted_values)
+                rows = iter(sorted_values.execute("SELECT v, n FROM found ORDER BY v, n"))
+                while part := list(islice(rows, _WRITE_VALUES)):
+                    await self._writer.submit(partial(self._append, key, part))
+                    await asyncio.sleep(0)
+            await self._writer.submit(lambda txn: self._finish(txn, key))
+        except Exception:
+            # Else writes would go on feeding it, beside the one that is built when asked again.
+            with contextlib.suppress(Problem):
+                await self._writer.submit(partial(self._abandon, key))
+            raise
         self._used[key.k] = time.monotonic()
+
+    def _abandon(self, key: ValueKey, txn: GroupTxn) -> None:
+        if self._indexes.values.by_name.get((key.t, key.attr, key.path)) is key:
+            self._drop(key, txn)
 
     def _start(self, txn: GroupTxn, name: Wanted) -> ValueKey:
         t, attr, path = name
@@ -125,7 +136,9 @@ class IndexBuilder:
         built = [key for key in values.by_name.values() if key.k not in values.building]
         if not built:
             return
-        oldest = min(built, key=lambda key: self._used.get(key.k, 0.0))
-        values.drop(oldest)
-        txn.first("DELETE FROM value_key WHERE k = ?", [(oldest.k,)])
-        txn.first("DELETE FROM value_index WHERE k = ?", [(oldest.k,)])
+        self._drop(min(built, key=lambda key: self._used.get(key.k, 0.0)), txn)
+
+    def _drop(self, key: ValueKey, txn: GroupTxn) -> None:
+        self._indexes.values.drop(key)
+        txn.first("DELETE FROM value_key WHERE k = ?", [(key.k,)])
+        txn.first("DELETE FROM value_index WHERE k = ?", [(key.k,)])

@@ -71,6 +71,8 @@ class Writer:
         self._commit_seconds = 0.0
         self.commits = Commits()
         self._loose: set[asyncio.Task[None]] = set()
+        # Whether what is known of the file could not be read again after a write that failed.
+        self._stale = False
         self.closed = False
 
     async def submit(self, job: Callable[[GroupTxn], T]) -> T:
@@ -129,6 +131,8 @@ class Writer:
     async def _group(self, jobs: list[_Job]) -> None:
         outbox = self._outbox
         try:
+            if self._stale:
+                self._reload()
             # From the first look on: within a transaction a look takes no locks of its own.
             self._begin()
         except Exception as error:
@@ -225,7 +229,7 @@ class Writer:
             self._connection.execute("ROLLBACK")
         # One that is damaged may not even say what it holds.
         with contextlib.suppress(Exception):
-            self._indexes.reload()
+            self._reload()
         problem = storage_problem(error, self._path)
         self.trouble.note(error)
         if problem is None:
@@ -234,6 +238,12 @@ class Writer:
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(problem)
+
+    def _reload(self) -> None:
+        """Take for known what the file has, before anything is written on top of it."""
+        self._stale = True
+        self._indexes.reload()
+        self._stale = False
 
 
 def _committed(connection: Connection) -> float:
