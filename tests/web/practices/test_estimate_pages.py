@@ -49,7 +49,7 @@ def batch(effect: float) -> pa.RecordBatch:
 
 def serve(folder: Path, test: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
     async def body() -> None:
-        engine = Engine(load(None, {}, {"data.path": str(folder)}))
+        engine = Engine(load(None, {}, {"data.path": str(folder), "access.anonymous": "write"}))
         engine.open()
         await engine.start()
         try:
@@ -79,6 +79,16 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
         assert '<svg class="spark compared"' in found.text
         assert "placebo in space" in found.text
         assert 'value="urn:bin:0"' in found.text
+        assert 'aria-invalid="true"' not in found.text
+        lacking = await client.get(f"/practices/estimate?{urlencode(asked | {'treated': ''})}")
+        assert 'id="wrong-treated">This is needed.' in lacking.text
+        half = await client.get(
+            f"/practices/estimate?{urlencode(asked | {'fit_first': '2026-01-05'})}"
+        )
+        assert 'id="wrong-fit_first"' in half.text
+        window = {"fit_first": "2026-01-05", "fit_last": "2026-02-09", "assignment": "randomised"}
+        windowed = await client.get(f"/practices/estimate?{urlencode(asked | window)}")
+        assert "Effect on “level”: +" in windowed.text
         wrong = await client.get(
             f"/practices/estimate?{urlencode(asked | {'start': '2027-01-01'})}"
         )
@@ -95,6 +105,40 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
         assert file.text.count("BEGIN:VEVENT") == 8
         none = await client.get(f"/practices/plan?{urlencode(more | {'pilot': 'many'})}")
         assert "is no whole number" in none.text
+
+    serve(tmp_path, test)
+
+
+def test_the_form_offers_what_the_city_has(tmp_path: Path) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        body = [
+            {
+                "id": f"urn:bin:{n}",
+                "type": "Bin",
+                "name": f"Bin {n:02}",
+                "level": 5,
+                "colour": "red",
+            }
+            for n in range(25)
+        ]
+        made = await client.post("/ngsi-ld/v1/entityOperations/upsert", json=body)
+        assert made.status_code == 201
+        form = (await client.get("/practices/estimate")).text
+        assert '<option value="Bin" selected>' in form
+        assert '<option value="level">' in form
+        assert 'value="colour"' not in form
+        assert form.count('type="checkbox" name="treated"') == 25
+        assert 'type="date" value="2026-01-01"' in form
+        named = await client.get("/practices/estimate?treated=urn:bin:1&treated=urn:bin:2+urn:x")
+        assert named.text.count(" checked") == 2
+        assert 'type="text" value="urn:x"' in named.text
+        assert "treated=urn%3Abin%3A1&amp;treated=urn%3Abin%3A2+urn%3Ax" in named.text
+        example = await client.get("/practices/estimate?example=1")
+        assert example.status_code == 303
+        answer = await client.get(f"/practices/estimate{example.headers['location']}")
+        assert "Effect on “level”: " in answer.text
+        plan = await client.get("/practices/plan?example=1")
+        assert "pilot=8" in plan.headers["location"]
 
     serve(tmp_path, test)
 

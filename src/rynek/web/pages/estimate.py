@@ -7,12 +7,11 @@ bounded: places, periods, and one computation at a time.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Problem
@@ -24,95 +23,91 @@ from rynek.practices import (
     parse_specification,
 )
 from rynek.web.pages import practice_words as words
+from rynek.web.pages.asking import (
+    Field,
+    blame,
+    given,
+    history_fields,
+    named,
+    places_field,
+    split,
+)
+from rynek.web.pages.offered import Offered, offered
 from rynek.web.pages.practice import effect_from
 from rynek.web.pages.practice_words import N_
 from rynek.web.pages.shell import NotFound, Page, Site
+from rynek.web.pages.worked import example, may_have
 
-__all__ = ["Choice", "Field", "computed", "panel_for", "routes", "split"]
+__all__ = ["computed", "panel_for", "routes"]
 
 T = TypeVar("T")
 MAX_PLACES: Final = 60
 MAX_CELLS: Final = 40_000
 _PATIENCE_S: Final = 30.0
 _turn: Final = asyncio.Semaphore(1)
-Choice = tuple[str, str]
-AGGREGATIONS: Final = {
-    "mean": N_("mean"),
-    "sum": N_("sum"),
-    "min": N_("smallest"),
-    "max": N_("largest"),
-    "count": N_("number"),
-}
-PERIODS: Final = {
-    "hour": N_("hours"),
-    "day": N_("days"),
-    "week": N_("weeks"),
-    "month": N_("months"),
+ASSIGNMENTS: Final = {
+    "chosen": N_("somebody chose it"),
+    "as_if_random": N_("as good as by chance"),
+    "randomised": N_("by lot"),
 }
 
 
-class Field(msgspec.Struct):
-    """One choice of a question: what it is called, what was chosen, and from what."""
-
-    name: str
-    label: str
-    value: str
-    choices: Sequence[Choice] = ()
-    kind: str = "text"
-    needed: bool = False
-
-
-def split(text: str) -> list[str]:
-    """Ids that stand apart by spaces or commas."""
-    return [one for one in re.split(r"[\s,]+", text) if one]
-
-
-def history_fields(page: Page) -> list[Field]:
-    """What every question to history chooses."""
+def _fields(page: Page, offer: Offered) -> list[Field]:
     t = page.t
+    designs = [("auto", t("the strongest that can be used")), *named(page, words.DESIGNS)]
+    scales = [("none", t("as measured")), ("log", t("in per cent (logarithm)"))]
     return [
-        Field("type", t("Kind of thing"), page.param("type"), needed=True),
-        Field("attribute", t("Attribute"), page.param("attribute"), needed=True),
-        Field("first", t("First day"), page.param("first"), kind="date", needed=True),
-        Field("last", t("Last day, not included"), page.param("last"), kind="date", needed=True),
-        Field("every", t("Length of a period"), page.param("every", "day"), _all(page, PERIODS)),
+        *history_fields(page, offer),
+        Field("start", t("First day with it"), page.param("start"), kind="date", needed=True),
+        Field("design", t("Design"), page.param("design", "auto"), designs),
+        Field("transform", t("Scale"), page.param("transform", "none"), scales),
+        places_field(page, offer, "treated", t("Places with the practice"), needed=True),
+        places_field(page, offer, "donors", t("Places to compare with (all without)")),
+        places_field(page, offer, "exclude", t("Places left out")),
+        *_more(page),
+    ]
+
+
+def _more(page: Page) -> list[Field]:
+    """The choices that few need."""
+    t = page.t
+    dates = {
+        "fit_first": t("Compared before the start from"),
+        "fit_last": t("Compared before the start to"),
+        "effect_first": t("Effect counted from"),
+        "effect_last": t("Effect counted to"),
+        "event_date": t("Something else happened on"),
+    }
+    found = [
+        Field(name, label, page.param(name), kind="date", more=True)
+        for name, label in dates.items()
+    ]
+    level = [("", t("as the design has it")), ("true", t("yes")), ("false", t("no"))]
+    return [
+        *found,
+        Field("event", t("What else happened"), page.param("event"), more=True),
         Field(
-            "aggregation",
-            t("Readings of a period as their"),
-            page.param("aggregation", "mean"),
-            _all(page, AGGREGATIONS),
+            "assignment",
+            t("How places came to it"),
+            page.param("assignment", "chosen"),
+            named(page, ASSIGNMENTS),
+            more=True,
+        ),
+        Field(
+            "intercept",
+            t("The comparison may lie above or below by a constant"),
+            page.param("intercept"),
+            level,
+            more=True,
         ),
     ]
 
 
-def _all(page: Page, named: dict[str, str]) -> list[Choice]:
-    return [(key, page.t(word)) for key, word in named.items()]
-
-
-def _fields(page: Page) -> list[Field]:
-    t = page.t
-    designs = [("auto", t("the strongest that can be used")), *_all(page, words.DESIGNS)]
-    scales = [("none", t("as measured")), ("log", t("in per cent (logarithm)"))]
-    return [
-        *history_fields(page),
-        Field("treated", t("Places with the practice"), page.param("treated"), needed=True),
-        Field("start", t("First day with it"), page.param("start"), kind="date", needed=True),
-        Field("donors", t("Places to compare with (all without)"), page.param("donors")),
-        Field("exclude", t("Places left out"), page.param("exclude")),
-        Field("design", t("Design"), page.param("design", "auto"), designs),
-        Field("transform", t("Scale"), page.param("transform", "none"), scales),
-    ]
-
-
-async def panel_for(page: Page, places: Sequence[str]) -> Panel:
-    """The panel that the address asks of the city's history. BadRequestData."""
-    document = {
-        "entity_type": page.param("type"),
-        "attribute": page.param("attribute"),
-        "first": page.param("first"),
-        "last": page.param("last"),
-        "every": page.param("every", "day"),
-        "aggregation": page.param("aggregation", "mean"),
+async def panel_for(page: Page, told: Mapping[str, str], places: Sequence[str]) -> Panel:
+    """The panel that the values of a form's fields ask of the city's history. BadRequestData."""
+    names = ("attribute", "first", "last", "every", "aggregation")
+    document = {name: told[name] for name in names} | {
+        "entity_type": told["type"],
         "places": list(places) or None,
     }
     try:
@@ -149,38 +144,65 @@ async def show(page: Page) -> Response:
     """The form, and the answer once it is filled in."""
     if page.tenant is None:
         raise NotFound
-    fields = _fields(page)
+    offer = await offered(page, page.param("type"))
+    fields = _fields(page, offer)
     effect, problem = None, ""
-    if all(each.value for each in fields if each.needed):
+    if page.param("example"):
+        address = await example(page, offer, plan=False)
+        if address:
+            return RedirectResponse(address, 303)
+        problem = page.t("The record of this city allows no example.")
+    elif given(page, fields):
         try:
-            effect = await _answer(page)
+            effect = await _answer(page, {each.name: each.value for each in fields})
+            names = dict(offer.places)
+            effect.donors = ", ".join(names.get(one, one) for one in effect.donors.split(", "))
         except Problem as found:
-            problem = found.detail or found.title
+            problem = blame(fields, found.detail or found.title)
     return page.render(
         "practice_estimate.html",
         nav="practices",
         fields=fields,
         each=effect,
         problem=problem,
-        asked=any(page.param(each.name) for each in fields),
+        several=len(offer.kinds) > 1,
+        example=may_have(offer),
     )
 
 
-async def _answer(page: Page) -> Any:
-    treated, donors = split(page.param("treated")), split(page.param("donors"))
-    panel = await panel_for(page, [*treated, *donors] if donors else [])
-    document = {
+def _specified(told: Mapping[str, str]) -> dict[str, Any]:
+    """The form as a specification. BadRequestData."""
+    document: dict[str, Any] = {
         "panel": "",
-        "outcome": page.param("attribute"),
+        "outcome": told["attribute"],
         "unit": "place",
-        "treated": treated,
-        "start": page.param("start"),
-        "donors": donors or None,
-        "exclude": split(page.param("exclude")),
-        "design": page.param("design", "auto"),
-        "transform": page.param("transform", "none"),
+        "treated": split(told["treated"]),
+        "start": told["start"],
+        "exclude": split(told["exclude"]),
     }
-    spec = parse_specification({key: value for key, value in document.items() if value is not None})
+    document |= {name: told[name] for name in ("design", "transform", "assignment")}
+    if told["donors"]:
+        document["donors"] = split(told["donors"])
+    if told["intercept"]:
+        document["intercept"] = told["intercept"] == "true"
+    for name, short in (("fit_window", "fit"), ("effect_periods", "effect")):
+        ends = [told[f"{short}_first"], told[f"{short}_last"]]
+        if any(ends):
+            if not all(ends):
+                raise BadRequestData(f"{name}: both its first and its last day are needed")
+            document[name] = ends
+    if told["event"] or told["event_date"]:
+        if not told["event_date"]:
+            raise BadRequestData("event_date: the day on which it happened is needed")
+        document["events"] = [{"name": told["event"] or "event", "date": told["event_date"]}]
+    return document
+
+
+async def _answer(page: Page, told: Mapping[str, str]) -> Any:
+    document = _specified(told)
+    donors = document.get("donors")
+    panel = await panel_for(page, told, [*document["treated"], *donors] if donors else [])
+    spec = parse_specification(document)
     found = await computed(lambda: evaluate_panel(spec, panel).document())
     made = page.t("Computed just now from the history of this city.")
     return effect_from(page, "effect", page.t("The answer"), "", found, made)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Problem
 from rynek.practices import Plan, as_csv, as_ics, parse_plan, plan_panel
-from rynek.web.pages.estimate import Field, computed, history_fields, panel_for, split
+from rynek.web.pages.asking import (
+    Field,
+    blame,
+    given,
+    history_fields,
+    places_field,
+    split,
+)
+from rynek.web.pages.estimate import computed, panel_for
+from rynek.web.pages.offered import Offered, offered
 from rynek.web.pages.shell import NotFound, Page, Site
+from rynek.web.pages.worked import example, may_have
 
 __all__ = ["routes"]
 
 
-def _fields(page: Page) -> list[Field]:
+def _fields(page: Page, offer: Offered) -> list[Field]:
     t = page.t
     return [
-        *history_fields(page),
-        Field("places", t("Places in the lot (all without)"), page.param("places")),
+        *history_fields(page, offer),
         Field("pilot", t("How many get it"), page.param("pilot"), kind="number", needed=True),
         Field(
             "periods", t("For how many periods"), page.param("periods"), kind="number", needed=True
@@ -32,6 +41,7 @@ def _fields(page: Page) -> list[Field]:
         Field(
             "seed", t("Number that the lot is drawn from"), page.param("seed", "1"), kind="number"
         ),
+        places_field(page, offer, "places", t("Places in the lot (all without)")),
     ]
 
 
@@ -39,25 +49,32 @@ async def show(page: Page) -> Response:
     """The form, and the plan once it is filled in; with `format` its starts as a file."""
     if page.tenant is None:
         raise NotFound
-    fields = _fields(page)
+    offer = await offered(page, page.param("type"))
+    fields = _fields(page, offer)
     found, problem = None, ""
-    if all(each.value for each in fields if each.needed):
+    if page.param("example"):
+        address = await example(page, offer, plan=True)
+        if address:
+            return RedirectResponse(address, 303)
+        problem = page.t("The record of this city allows no example.")
+    elif given(page, fields):
         try:
-            found = await _planned(page)
+            found = await _planned(page, {each.name: each.value for each in fields})
             wanted = page.param("format")
             if wanted == "csv":
                 return _file(as_csv(found.starts), "text/csv", "pilot.csv")
             if wanted == "ics":
                 return _file(as_ics(found.starts, "Pilot"), "text/calendar", "pilot.ics")
         except Problem as error:
-            problem = error.detail or error.title
+            problem = blame(fields, error.detail or error.title)
     return page.render(
         "practice_plan.html",
         nav="practices",
         fields=fields,
         told=_told(page, found) if found else None,
         problem=problem,
-        asked=any(page.param(each.name) for each in fields),
+        several=len(offer.kinds) > 1,
+        example=may_have(offer),
     )
 
 
@@ -69,9 +86,9 @@ def _file(text: str, kind: str, name: str) -> Response:
     )
 
 
-async def _planned(page: Page) -> Plan:
-    panel = await panel_for(page, split(page.param("places")))
-    document: dict[str, Any] = {"panel": "", "outcome": page.param("attribute"), "unit": "place"}
+async def _planned(page: Page, told: Mapping[str, str]) -> Plan:
+    panel = await panel_for(page, told, split(told["places"]))
+    document: dict[str, Any] = {"panel": "", "outcome": told["attribute"], "unit": "place"}
     for name in ("pilot", "periods", "steps", "step", "seed"):
         text = page.param(name)
         if text:

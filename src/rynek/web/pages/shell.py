@@ -144,6 +144,7 @@ class Page:
             query, request.cookies.get("lang"), request.headers.get("accept-language")
         )
         self._remember = query in LANGUAGES
+        self.longest_query = _LONGEST_QUERY
         theme = request.cookies.get("theme", "auto")
         self.theme = theme if theme in THEMES else "auto"
         self.t: Translator = translator(self.language)
@@ -255,13 +256,13 @@ class Page:
 
         It stands in a page a dozen times: what no page reads (see `param`) is left out of it.
         """
-        query = dict(_bounded(self.request.query_params.items())) | changes
-        query = {key: value for key, value in query.items() if value}
+        given = _bounded(self.request.query_params.multi_items(), self.longest_query)
+        query = [each for each in given if each[1] and each[0] not in changes]
+        query += [each for each in changes.items() if each[1]]
         return _path(self.site, self.request) + ("?" + urlencode(query) if query else "")
 
 
-def _bounded(given: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    left = _LONGEST_QUERY
+def _bounded(given: Iterable[tuple[str, str]], left: int) -> Iterator[tuple[str, str]]:
     for name, value in given:
         left -= len(name) + len(value[:_LONGEST])
         if left < 0:
