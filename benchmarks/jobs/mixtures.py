@@ -10,9 +10,10 @@ import argparse
 import importlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from benchmarks.results import Result
 from numpy.typing import NDArray
 
 from rynek.practices import simplex_least_squares
@@ -39,13 +40,14 @@ def error(columns: Rows, target: Rows, weights: Rows) -> float:
     return float(((columns @ weights - target) ** 2).sum())
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print the table."""
+def run(options: argparse.Namespace) -> Iterator[Result]:
+    """Print the table; each size as a result."""
+    del options
     try:
         mixin = importlib.import_module("pysyncon.base").VanillaOptimMixin
     except ImportError:
         print("pysyncon is not installed: pip install pysyncon==1.7.0")
-        return 1
+        return
 
     def theirs(columns: Rows, target: Rows) -> Rows:
         found = mixin.w_optimize(np.eye(len(target)), columns, target)
@@ -62,7 +64,12 @@ def run(options: argparse.Namespace) -> int:
             f" | {mine:.6g}, {yours:.6g} |",
             flush=True,
         )
-    return 0
+        yield Result(
+            job=f"mixtures: {donors} donors, {periods} periods",
+            unit=" ms",
+            value=ours * 1e3,
+            note=f"pysyncon {other * 1e3:.1f} ms",
+        )
 
 
 def _timed(

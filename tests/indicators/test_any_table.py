@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +110,37 @@ def test_winsorising_never_wipes_an_indicator_out() -> None:
     values = np.concatenate([np.zeros(960), np.arange(1, 41) ** 3.0])
     (found,) = treatment(values[None], Outliers(), "winsorise")
     assert len(np.unique(found.apply(values))) > 1
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "method"),
+    [
+        ("u,x\na,1\nb,2\nc,3\nd,3\n", "x", {}),
+        ("u,x,y\na,0,1\nb,3,0\nc,5,2\n", "xy", {"aggregation": {"choice": "geometric"}}),
+        ("u,x,y\na,-5,3\nb,-1,2\nc,0,1\n", "xy", {"normalisation": {"choice": "zscore"}}),
+    ],
+)
+def test_units_without_groups_are_ranked(
+    table: str, columns: str, method: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text(table)
+    asked = {
+        "id": "t", "name": "T", "runs": 50, "table": {"file": "t.csv", "unit": "u"}, "method": method,
+        "indicators": [{"id": one, "column": one} for one in columns],
+    }  # fmt: skip
+    found = document(evaluate_index(parse_specification(asked), tmp_path))
+    assert found["groups"] == []
+    many = len(found["units"])
+    assert sum(one["rank"] for one in found["units"]) == many * (many + 1) / 2
+
+
+def test_a_table_lies_beside_its_specification(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("u,x\na,1\nb,2\nc,3\n")
+    (tmp_path / "beside").mkdir()
+    for name in ("../secret.csv", str(tmp_path / "secret.csv"), "a\0b"):
+        asked = {
+            "id": "t", "name": "T", "table": {"file": name, "unit": "u"},
+            "indicators": [{"id": "x", "column": "x"}],
+        }  # fmt: skip
+        with pytest.raises(BadRequestData, match=r"table.file: .* does not lie beside"):
+            evaluate_index(parse_specification(asked), tmp_path / "beside")

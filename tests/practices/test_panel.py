@@ -201,3 +201,20 @@ def test_grenoble_as_a_user_would_write_it() -> None:
     assert all("km away" in why for why in list(level["left_out"].values())[1:])
     with pytest.raises(BadRequestData, match="outside the range of all donors"):
         evaluate(parse_specification(cleaned | {"design": "synthetic_control"}), folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"time_format": "%d %d"}, "is not as time_format says"),
+        ({"events": "long.csv"}, r"events: long\.csv, after line 1"),
+        ({"events": "head.csv"}, r"events: head\.csv, after line 0"),
+        ({"events": "a\0b"}, "does not lie beside"),
+        ({"panel": "a\0b"}, "does not lie beside"),
+    ],
+)
+def test_odd_files_and_forms_are_named(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text("name,date\n" + "x" * 200_000 + ",2020-05-01\n")
+    (tmp_path / "head.csv").write_text("name,date," + "x" * 200_000 + "\n")
+    with pytest.raises(BadRequestData, match=said):
+        ask(tmp_path, wide(MONTHS), WIDE | changes)

@@ -26,7 +26,7 @@ def events_of(spec: Specification, folder: Path) -> tuple[Event, ...] | None:
     if isinstance(spec.events, list):
         return tuple(spec.events)
     path = folder / spec.events
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if "\0" in spec.events or not path.resolve().is_relative_to(folder.resolve()):
         raise BadRequestData(f"events: {spec.events!r} does not lie beside the specification")
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -44,18 +44,21 @@ def _table(text: str, name: str) -> list[Event]:
     head = text[: text.find("\n")]
     delimiter = max((",", ";", "\t"), key=head.count)
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    if not {"name", "date"} <= set(rows.fieldnames or ()):
-        raise BadRequestData(f"events: {name} needs the columns name and date")
-    return [
-        Event(
-            row["name"] or "",
-            row["date"],
-            row.get("until") or None,
-            (row.get("units") or "").split("|") if row.get("units") else None,
-        )
-        for row in rows
-        if row["date"]
-    ]
+    try:
+        if not {"name", "date"} <= set(rows.fieldnames or ()):
+            raise BadRequestData(f"events: {name} needs the columns name and date")
+        return [
+            Event(
+                row["name"] or "",
+                row["date"],
+                row.get("until") or None,
+                (row.get("units") or "").split("|") if row.get("units") else None,
+            )
+            for row in rows
+            if row["date"]
+        ]
+    except csv.Error as error:
+        raise BadRequestData(f"events: {name}, after line {rows.line_num}: {error}") from None
 
 
 def _calendar(text: str) -> list[Event]:

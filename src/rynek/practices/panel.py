@@ -86,7 +86,7 @@ def read_panel(folder: Path, spec: Specification) -> Panel:
 def _beside(folder: Path, name: str) -> Path:
     """A file beside the specification, also further down; BadRequestData for any other."""
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
         raise BadRequestData(f"the panel {name!r} does not lie beside the specification")
     return path
 

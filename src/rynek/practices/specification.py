@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.toml import load_toml
 
 __all__ = [
     "Cost",
@@ -180,8 +180,8 @@ def load_specification(path: Path) -> Specification:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no specification")
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        document = load_toml(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
     return parse_specification(document)
 

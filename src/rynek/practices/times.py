@@ -131,7 +131,7 @@ def _dated(number: float, what: str, *, last: bool) -> float:
 def _formed(text: str, form: str, what: str) -> float:
     try:
         return _instant(datetime.strptime(text, form))
-    except ValueError:
+    except (ValueError, re.error):
         raise BadRequestData(f"{what}: {text[:40]!r} is not as time_format says ({form})") from None
 
 

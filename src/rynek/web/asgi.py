@@ -49,6 +49,8 @@ _SERVICE: Final = "/service"
 _NETWORK_PATHS: Final = frozenset(("", "/", "/map/network"))
 _API: Final = "/api/"
 _CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
+# These compute from a city's history: of the default one where the path names none.
+_HISTORY: Final = re.compile(r"/practices/(estimate|plan)/?$")
 _FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
 _NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys")
 
@@ -227,8 +229,8 @@ class _Rights:
         """Pass who may look at practice cards, or write some of them where that is asked; each
         card's own door is looked at where it is read."""
         access, tenants = self._engine.access, self._engine.tenants
-        if path.startswith("/c/"):
-            access.check(authorization, "read", path.split("/")[2])
+        if path.startswith("/c/") or _HISTORY.match(path):
+            access.check(authorization, "read", self._tenant(path, request.state.readable))
         viewer, who = access.viewer(authorization, tenants)
         reads = request.method in ("GET", "HEAD")
         if not (reads and not _FORMS.search(path)) and not (viewer.admin or viewer.owners):

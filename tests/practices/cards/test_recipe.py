@@ -162,3 +162,23 @@ def test_shipped_cards_come_once_and_what_people_changed_stays(tmp_path: Path) -
     assert cards.get("wyndham-smart-bins").card.status == "stopped"
     assert cards.listed()[1] == 5
     assert set(cards.answered(cards.get("london-congestion-charge"))) == {"no2", "nox"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "content", "said"),
+    [
+        ({"time_format": "%d %d"}, ROWS.encode(), r"in\.csv, row 2: day"),
+        ({"unit": "nowhere"}, ROWS.encode(), r"in\.csv, row 2: no 'nowhere'"),
+        ({}, b"day,place\n" + b"x" * 200_000, r"in\.csv, after row 1"),
+        ({"files": [{"path": "in.csv.gz"}]}, b"\x1f\x8b\x08\0\0\0\0\0\0\0\x01", r"in\.csv\.gz"),
+        ({"files": [{"path": "in.csv.gz"}]}, b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff", r"in\.csv\.gz"),
+        ({"files": [{"path": "a\0b"}]}, b"", "leads out of the folder"),
+    ],
+)
+def test_what_is_no_table_is_named(
+    changes: dict[str, Any], content: bytes, said: str, tmp_path: Path
+) -> None:
+    for name in ("in.csv", "in.csv.gz"):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadRequestData, match=said):
+        make_panel(parse_recipe(RECIPE | changes), tmp_path, tmp_path / "out.csv")

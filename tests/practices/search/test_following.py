@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.practices.cards.support import document
 
+from rynek.base.errors import InsufficientStorage
 from rynek.practices.cards import EVERYBODY, Cards, Viewer, parse_card
 from rynek.practices.search import Filters, SearchIndex
 from rynek.practices.search.index import put
@@ -133,3 +134,30 @@ def test_a_file_that_is_no_database_is_made_again(cards: Cards, tmp_path: Path) 
     index = SearchIndex(path)
     assert len(index.ask(cards, "quokka", EVERYBODY, Filters())[1]) == 1
     index.close()
+
+
+def test_a_closed_card_does_not_change_what_others_find(cards: Cards, index: SearchIndex) -> None:
+    _add(cards, "open", "Zlatorozhkovets")
+    index.follow(cards)
+    before = [one.id for one in index.find("zlatoro", EVERYBODY, Filters()).hits]
+    assert before == ["open"]
+    _add(cards, "shut", "Zlatoro", "owner")
+    index.follow(cards)
+    assert [one.id for one in index.find("zlatoro", EVERYBODY, Filters()).hits] == before
+
+
+def test_what_the_index_has_of_an_older_version_is_not_shown(
+    cards: Cards, index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(cards, "one", "Zlatorozhkovets")
+    found, seen = index.ask(cards, "zlatorozhkovets", EVERYBODY, Filters())
+    assert [one.id for one in seen] == ["one"]
+    cards.change("one", parse_card(document(title={"en": "Another"})), version=1)
+
+    def full(*_: object) -> int:
+        raise InsufficientStorage("the disk is full")
+
+    monkeypatch.setattr(index, "follow", full)
+    found, seen = index.ask(cards, "zlatorozhkovets", EVERYBODY, Filters())
+    assert not found.hits
+    assert not seen

@@ -37,7 +37,12 @@ def serve(tmp_path: Path) -> Callable[..., None]:
             engine = Engine(load(None, {}, {"data.path": str(tmp_path)} | values))
             engine.open()
             await engine.start()
-            tokens = {"editor": "write:ruse", "member": "read:varna", "admin": "admin"}
+            tokens = {
+                "editor": "write:ruse",
+                "member": "read:varna",
+                "admin": "admin",
+                "varna": "write:varna",
+            }
             heads = {
                 name: {"Authorization": f"Bearer {engine.tokens.create(name, (scope,))}"}
                 for name, scope in tokens.items()
@@ -96,6 +101,57 @@ def test_a_card_is_written_changed_and_undone(serve: Callable[..., None]) -> Non
         listed = (await client.get(f"{API}/cards?verdict=did_not&country=BG")).json()
         assert [each["id"] for each in listed["cards"]] == ["streets"]
         assert (await client.get(f"{API}/cards?limit=2&offset=6")).json()["total"] == 7
+
+    serve(test)
+
+
+def test_a_removed_card_is_there_for_nobody_else(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        editor, varna = heads["editor"], heads["varna"]
+        await client.post(f"{API}/cards", json=new(), headers=editor)
+        path = f"{API}/cards/streets?version=1"
+        assert (await client.delete(path, headers=varna)).status_code == 403
+        assert (await client.delete(path, headers=editor)).status_code == 204
+        change = {"card": document(), "version": 2}
+        gone = await client.put(f"{API}/cards/streets", json=change, headers=varna)
+        never = await client.put(f"{API}/cards/nothing", json=change, headers=varna)
+        assert (gone.status_code, never.status_code) == (404, 404)
+
+    serve(test)
+
+
+def test_history_is_computed_from_only_for_who_may_read_it(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        for page in ("estimate", "plan"):
+            for path in (f"/practices/{page}", f"/practices/{page}/", f"/c/ruse/practices/{page}"):
+                found = await client.get(path, headers=heads["member"])
+                assert found.status_code in (403, 307 if path.endswith("/") else 403), path
+                assert (await client.get(path)).status_code == 401
+            assert (
+                await client.get(f"/practices/{page}", headers=heads["editor"])
+            ).status_code == 200
+
+    serve(test, access__anonymous="none", tenants__default="ruse")
+
+
+def test_a_bomb_in_toml_is_refused_at_once(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        editor = heads["editor"]
+        for bomb in (".".join("a" * 100_000) + " = 1", "a = " + "9" * 5_000, "a = " + "[" * 50_000):
+            sent = await client.post(
+                f"{API}/cards",
+                content=bomb,
+                headers=editor | {"Content-Type": "application/toml"},
+            )
+            assert sent.status_code == 400, sent.text
+            form = {"rest": bomb, "owner": "ruse", "title": "T"}
+            page = await client.post(
+                "/practices/new",
+                content=urlencode(form),
+                headers=editor | {"Content-Type": "application/x-www-form-urlencoded"},
+            )
+            assert page.status_code == 400
+            assert "rest:" in page.text
 
     serve(test)
 

@@ -46,12 +46,20 @@ class Matrix:
     left_out: tuple[LeftOut, ...]
 
 
+def _beside(folder: Path, name: str) -> Path:
+    """A file beside the specification, also further down; BadRequestData for any other."""
+    path = folder / name
+    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+        raise BadRequestData(f"table.file: {name!r} does not lie beside the specification")
+    return path
+
+
 def read_matrix(spec: Specification, folder: Path) -> Matrix:
     """The table that `spec` names in `folder` as numbers. BadRequestData names the cell or the
     column and what to do; nothing is taken half."""
     told = spec.table
     form = Form(told.separator, told.encoding, told.decimal, told.missing)
-    frame = read_frame(folder / told.file, form, told.never)
+    frame = read_frame(_beside(folder, told.file), form, told.never)
     _refuse_never(spec)
     units = frame.keys(told.unit)
     kept, left = _excluded(spec, frame, units)

@@ -12,6 +12,8 @@ __all__ = ["descending", "positions"]
 def positions(values: Floats, *, lowest: bool = False) -> Floats:
     """Ascending ranks from 1 along the last axis of (rows × n); equal values share their mean rank,
     or with `lowest` the lowest of them."""
+    if not values.shape[-1]:
+        return values.copy()
     order = np.argsort(values, axis=-1)
     ordered = np.take_along_axis(values, order, axis=-1)
     new = np.empty(values.shape, dtype=bool)

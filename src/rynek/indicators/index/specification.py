@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.toml import load_toml
 
 __all__ = [
     "Aggregation",
@@ -225,8 +225,8 @@ def load_specification(path: Path) -> Specification:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no specification")
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        document = load_toml(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
     return parse_specification(document)
 

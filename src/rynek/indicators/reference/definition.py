@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.toml import load_toml
 from rynek.indicators.index.specification import Text
 
 __all__ = ["Column", "Definition", "load_definition", "shipped"]
@@ -83,12 +83,12 @@ def load_definition(name: str) -> Definition:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no definition")
-        document: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        document = load_toml(path.read_text("utf-8"))
     except FileNotFoundError:
         raise BadRequestData(
             f"{name!r} is neither a file nor one of {', '.join(shipped())}"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
     try:
         found = msgspec.convert(document, Definition)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData, InvalidRequest, PayloadTooLarge
+from rynek.base.toml import load_toml
 from rynek.practices.cards.model import Card, Cost
 
 __all__ = [
@@ -59,7 +59,7 @@ def read_document(body: bytes, name: str = "") -> dict[str, Any]:
         raise PayloadTooLarge(f"a card has at most {MAX_BYTES >> 10} KiB")
     toml = name.endswith(".toml") or not (name.endswith(".json") or body.lstrip()[:1] == b"{")
     try:
-        found = tomllib.loads(body.decode()) if toml else json.loads(body)
+        found = load_toml(body.decode()) if toml else json.loads(body)
     except RecursionError:
         raise InvalidRequest("the document nests too deep") from None
     except (UnicodeDecodeError, ValueError) as error:

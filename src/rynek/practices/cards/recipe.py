@@ -11,7 +11,9 @@ import gzip
 import hashlib
 import io
 import math
+import re
 import statistics
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -70,7 +72,7 @@ def parse_recipe(document: Mapping[str, Any]) -> Recipe:
         raise BadRequestData(f"recipe: {error}") from None
     for each in found.files:
         parts = Path(each.path).parts
-        if not parts or ".." in parts or Path(each.path).is_absolute():
+        if not parts or ".." in parts or Path(each.path).is_absolute() or "\0" in each.path:
             raise BadRequestData(f"recipe.files: {each.path!r} leads out of the folder")
     if not found.values or not found.files:
         raise BadRequestData("recipe: files and values name one or more")
@@ -91,7 +93,10 @@ def make_panel(recipe: Recipe, data: Path, target: Path) -> str:
         for number, row in _rows(each.path, content):
             if any(row.get(name) != value for name, value in recipe.where.items()):
                 continue
-            key = (row[recipe.unit] if recipe.unit else "", _period(recipe, row, each.path, number))
+            unit = row.get(recipe.unit) if recipe.unit else ""
+            if unit is None:
+                raise BadRequestData(f"{each.path}, row {number}: no {recipe.unit!r}")
+            key = (unit, _period(recipe, row, each.path, number))
             value = _sum(recipe, row, each.path, number)
             if value is not None:
                 outcomes[key].append(value)
@@ -109,8 +114,9 @@ def _content(path: Path, name: str) -> bytes:
         if name.endswith(".gz"):
             with gzip.open(io.BytesIO(raw)) as packed:
                 raw = packed.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise BadRequestData(f"{name}: {error.strerror or error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadRequestData(f"{name}: {reason}") from None
     if len(raw) > _MAX_BYTES:
         raise BadRequestData(f"{name}: is over {_MAX_BYTES >> 20} MiB")
     return raw
@@ -118,10 +124,14 @@ def _content(path: Path, name: str) -> bytes:
 
 def _rows(name: str, content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     text = io.StringIO(content.decode("utf-8-sig", errors="replace"), newline="")
-    for number, row in enumerate(csv.DictReader(text), start=2):
-        if number > _MAX_ROWS:
-            raise BadRequestData(f"{name}: has over {_MAX_ROWS} rows")
-        yield number, row
+    number = 1
+    try:
+        for number, row in enumerate(csv.DictReader(text), start=2):
+            if number > _MAX_ROWS:
+                raise BadRequestData(f"{name}: has over {_MAX_ROWS} rows")
+            yield number, row
+    except csv.Error as error:
+        raise BadRequestData(f"{name}, after row {number}: {error}") from None
 
 
 def _period(recipe: Recipe, row: Mapping[str, str], name: str, number: int) -> str:
@@ -131,8 +141,11 @@ def _period(recipe: Recipe, row: Mapping[str, str], name: str, number: int) -> s
             day = datetime.strptime(text, recipe.time_format).date()
         else:
             day = date.fromisoformat(text[:10])
-    except ValueError:
-        raise BadRequestData(f"{name}, row {number}: {recipe.time} is {text[:40]!r}") from None
+    except (ValueError, re.error):
+        raise BadRequestData(
+            f"{name}, row {number}: {recipe.time} is {text[:40]!r}, not as"
+            f" {recipe.time_format or 'YYYY-MM-DD'}"
+        ) from None
     if recipe.every == "month":
         return day.isoformat()[:7]
     if recipe.every == "week":

@@ -64,8 +64,7 @@ class Cards:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._database = Database(path)
-        self._counts: dict[object, Any] = {}
-        self._counts_of = -1
+        self._counts: tuple[int, dict[object, Any]] = (-1, {})
         self.answers = Answers(self._database, self._clock)
 
     def get(self, card_id: str, viewer: Viewer = EVERYBODY, version: int | None = None) -> Seen:
@@ -165,11 +164,12 @@ class Cards:
     def _counted(self, database: Connection, what: object, count: Callable[[Connection], T]) -> T:
         """What was counted before, until any card changes."""
         seq = int(database.execute("SELECT ifnull(max(seq), 0) FROM card").fetchone()[0])
-        if seq != self._counts_of or len(self._counts) > _MAX_COUNTS:
-            self._counts, self._counts_of = {}, seq
-        if what not in self._counts:
-            self._counts[what] = count(database)
-        found: T = self._counts[what]
+        of, counts = self._counts  # in one, for other threads may count another state
+        if seq != of or len(counts) > _MAX_COUNTS:
+            self._counts = _, counts = seq, {}
+        if what not in counts:
+            counts[what] = count(database)
+        found: T = counts[what]
         return found
 
     def changes(self, since: int = 0, limit: int = _PAGE) -> list[Change]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.toml import load_toml
 from rynek.practices.specification import Aggregation, Every, Question, Specification
 
 __all__ = ["PlanQuestion", "load_plan", "parse_plan"]
@@ -71,8 +71,8 @@ def load_plan(path: Path) -> PlanQuestion:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no plan")
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        document = load_toml(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
     return parse_plan(document)
 

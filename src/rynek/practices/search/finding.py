@@ -1,5 +1,5 @@
-"""Answering a query from the index. What a viewer may not see takes part in nothing: the condition is
-in each statement that counts, ranks or shows."""
+"""Answering a query from the index. What a viewer may not see is neither found, counted nor shown: the
+condition is in each such statement. How rare a word is, which orders what is found, is of all cards."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def find(
     if query.wanted:
         query = mended(query, database, known, visible)
     entries = int(database.execute("SELECT count(*) FROM entry").fetchone()[0])
-    plan = planned(query, database, entries)
+    plan = planned(query, database, entries, visible)
     expression, matching = _expression(database, plan, where, values)
     if not expression:
         return Found(0, (), {name: {} for name in FACETS}, "all")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, groupby
 from typing import Final, NamedTuple
 
@@ -46,8 +46,11 @@ class Plan(NamedTuple):
     without: tuple[str, ...]
 
 
-def planned(query: Query, database: Connection, entries: int) -> Plan:
-    """Look up how common each word is, and what it counts by that."""
+def planned(
+    query: Query, database: Connection, entries: int, visible: Callable[[str], bool]
+) -> Plan:
+    """Look up how common each word is, and what it counts by that; `visible` says whether an entry
+    that the viewer may see matches an expression."""
     wishes = []
     for place, term in enumerate(query.terms):
         if term.without:
@@ -56,15 +59,22 @@ def planned(query: Query, database: Connection, entries: int) -> Plan:
             name: end - start for start, end, name in query.concepts if start <= place < end
         }
         if term.keys:
-            wishes.append(_wish(term, concepts, database, entries))
+            wishes.append(_wish(term, concepts, database, entries, visible))
     return Plan(tuple(wishes), tuple(_phrases(query.terms)), tuple(_without(query.terms)))
 
 
-def _wish(term: Term, concepts: dict[str, int], database: Connection, entries: int) -> Wish:
+def _wish(
+    term: Term,
+    concepts: dict[str, int],
+    database: Connection,
+    entries: int,
+    visible: Callable[[str], bool],
+) -> Wish:
     keys = tuple(dict.fromkeys(term.keys.values()))
     alike = tuple({kin_key(one) for one in keys} - {""})
     counts = {one: _entries(database, one) for one in (*keys, *map(concept_key, concepts), *alike)}
-    prefix = not any(counts.values()) and not concepts and bool(keys)
+    # Not by the counts, which are of closed cards too: what is found would tell that they have it.
+    prefix = bool(keys) and not concepts and not visible(" OR ".join(map(_quoted, (*keys, *alike))))
     total = min(entries, sum(counts.values()))
     weight = math.log1p((entries + 1) / (total + 0.5)) + 0.1
     if term.mended:

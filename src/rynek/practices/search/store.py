@@ -87,15 +87,21 @@ class SearchIndex:
             self.follow(cards)
         except Problem as problem:
             _logger.warning("the index of the cards is not up to date: %s", problem)
+        self._prepare()
+        with self._database.reading() as database:
+            followed = _cursor(database, "seq")
         found = self.find(text, viewer, filters, languages=languages, offset=offset, limit=limit)
         hits, seen = [], []
         for hit in found.hits:
             try:
-                seen.append(cards.get(hit.id, viewer))
+                card = cards.get(hit.id, viewer)
             except ResourceNotFound:
                 # Taken away or closed in this moment.
                 continue
-            hits.append(hit)
+            # What the index has of a card that was changed since may say what the card no longer does.
+            if card.seq <= followed:
+                seen.append(card)
+                hits.append(hit)
         return msgspec.structs.replace(found, hits=tuple(hits)), seen
 
     def follow(self, cards: Cards, most: int = _AT_ONCE) -> int:

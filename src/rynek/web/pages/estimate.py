@@ -134,10 +134,16 @@ async def computed(work: Callable[[], T]) -> T:
             await _turn.acquire()
     except TimeoutError:
         raise BadRequestData("too many estimates are being computed: come back later") from None
-    try:
-        return await asyncio.to_thread(work)
-    finally:
-        _turn.release()
+    # Who goes away meanwhile ends no thread: the turn is over when the computation is.
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    running.add_done_callback(_over)
+    return await asyncio.shield(running)
+
+
+def _over(running: asyncio.Future[Any]) -> None:
+    _turn.release()
+    if not running.cancelled():
+        running.exception()  # asked for, so that nobody's is not logged as lost
 
 
 async def show(page: Page) -> Response:

@@ -271,9 +271,12 @@ async def _owner(asked: _Asked) -> str:
     """The owner of the card, which the client must be able to write; a card that it does not see
     is not there."""
     stored = await asyncio.to_thread(asked.cards.find, asked.id)
-    if stored is None or not asked.viewer.passes(stored.door, stored.owner):
+    edits = stored is not None and asked.viewer.edits(stored.owner)
+    if stored is None or not (edits or asked.viewer.passes(stored.door, stored.owner)):
         raise ResourceNotFound(f"no practice card {asked.id!r}"[:200])
-    if not asked.viewer.edits(stored.owner):
+    if not edits:
+        if stored.written.removed:
+            raise ResourceNotFound(f"no practice card {asked.id!r}"[:200])
         raise Forbidden("this card is written by others: a token that may write for its owner may")
     return stored.owner
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import tomllib
 import unicodedata
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -20,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Conflict, Forbidden, PayloadTooLarge, Problem
+from rynek.base.toml import load_toml
 from rynek.practices.cards import (
     CLUSTERS,
     DOORS,
@@ -171,8 +171,8 @@ def _proposed(title: Any, *, hidden: bool) -> str:
 def _document(page: Page, fields: _Fields) -> dict[str, Any]:
     """The card's document: the field in TOML, with the other fields on top."""
     try:
-        document = tomllib.loads(fields.get("rest", ""))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        document = load_toml(fields.get("rest", ""))
+    except ValueError as error:
         raise BadRequestData(f"rest: {error}") from None
     language = _language(page, fields)
     for name in _TEXTS:
