@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
 
+from rynek.indicators import INDICATORS_FILE, seed_comparisons
+
 pytestmark = pytest.mark.browser
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -45,6 +47,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[st
     assert (ROOT / "src/rynek/web/static/app/manifest.json").exists(), "build the frontend first"
     folder = tmp_path_factory.mktemp("browser")
     prepare(folder, "poznan")
+    seed_comparisons(folder / INDICATORS_FILE)
     with service(folder, data) as found:
         yield found
 
@@ -111,6 +114,30 @@ def test_the_check_of_accessibility_can_fail(browser: Browser, address: str) -> 
     )
     page.evaluate("document.getElementById('pale').style.color = '#eee'")
     assert {each.split(":")[0] for each in violations(page)} == {"image-alt", "color-contrast"}
+    page.context.close()
+
+
+def test_weights_move_by_keyboard_and_are_kept_in_the_address(
+    browser: Browser, address: str
+) -> None:
+    page = visit(browser, address + "/compare/ua-budget-edemocracy")
+    page.wait_for_load_state("networkidle")
+
+    def order() -> list[str]:
+        rows = "[...document.querySelectorAll('[data-kind=units] tbody tr')]"
+        found: list[str] = page.evaluate(f"{rows}.map(row => row.dataset.id)")
+        return found
+
+    published = order()
+    page.locator("#weights-box input[type=range]").first.focus()
+    page.keyboard.press("End")
+    page.wait_for_url("**/ua-budget-edemocracy?weights=*")
+    moved = order()
+    assert moved != published
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert order() == moved
+    assert page.locator("#weights-box input[type=range]").first.input_value() == "100"
     page.context.close()
 
 
