@@ -82,6 +82,10 @@ def cells() -> Iterator[Cell]:
         _wedge,
         {"assignment": "randomised"},
     )
+    yield from _moving_levels()
+
+
+def _moving_levels() -> Iterator[Cell]:
     for level in (0.01, 0.1):
         for hangs in (0.0, 0.6):
             yield Cell(

@@ -18,6 +18,9 @@ from rynek.context import (
 )
 from rynek.history import History, HistorySettings
 
+# Of bodies, for reads: a tenant may have many snapshots, each of which few ask for long.
+_REMEMBER_BYTES = 8 << 20
+
 
 class SnapshotScope:
     """What the API needs of a tenant, over the folder of one of its snapshots. Operations here are
@@ -44,6 +47,7 @@ class SnapshotScope:
                 settings.changes.keep_hours,
                 limits.max_value_indexes,
                 settings.context.max_contexts,
+                _REMEMBER_BYTES,
             ),
             MapLimits(
                 limits.max_entity_maps, limits.entity_map_seconds, limits.max_entity_map_seconds
