@@ -821,6 +821,22 @@ def test_throttling_tells_the_latest_when_its_time_is_over(city: Callable[[Test]
     city(test)
 
 
+def test_what_comes_and_goes_while_throttled_holds_nothing_else_up(
+    city: Callable[[Test], None],
+) -> None:
+    async def test(c: City) -> None:
+        await c.subscribe(throttling=0.2)
+        await c.create("urn:b:1", speed=1)
+        await c.receiver.wait(1)
+        await c.create("urn:b:2", speed=1)
+        await c.client.delete("entities/urn:b:2")
+        await c.update("urn:b:1", speed=2)
+        told = (await c.receiver.wait(2))[1].body["data"]
+        assert [one["id"] for one in told] == ["urn:b:1"]
+
+    city(test)
+
+
 def test_an_update_of_the_subscription_does_not_shorten_throttling(
     city: Callable[[Test], None],
 ) -> None:

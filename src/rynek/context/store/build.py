@@ -64,6 +64,8 @@ class IndexBuilder:
         if len(values.by_name) >= self._most:
             await self._writer.submit(self._drop_least_used)
         key = await self._writer.submit(lambda txn: self._start(txn, name))
+        if key is None:
+            return
         try:
             with contextlib.closing(connect_memory()) as sorted_values:
                 await self._gather(key, sorted_values)
@@ -83,7 +85,9 @@ class IndexBuilder:
         if self._indexes.values.by_name.get((key.t, key.attr, key.path)) is key:
             self._drop(key, txn)
 
-    def _start(self, txn: GroupTxn, name: Wanted) -> ValueKey:
+    def _start(self, txn: GroupTxn, name: Wanted) -> ValueKey | None:
+        if self._indexes.values.ready(*name) is not None:
+            return None  # it was dropped in a write that failed, and is there again
         t, attr, path = name
         key = ValueKey(self._indexes.values.next_number(), t, attr, path)
         a = self._indexes.terms.number(attr)

@@ -235,7 +235,9 @@ class Notifier:
             now = self._clock()
             before = self._throttle.last(target)
             taken[:] = self._throttle.take(txn, target, now)
-            deltas = [Delta(before, txn.get(entity_id)) for entity_id, before in taken]
+            pairs = [(before, txn.get(entity_id)) for entity_id, before in taken]
+            # What came and went meanwhile is nothing to tell.
+            deltas = [Delta(*pair) for pair in pairs if pair != (None, None)]
             told = [delta for delta in deltas if not delta.empty and concerns(one, delta, txn.get)]
             if told:
                 self._send(txn, one, told, now)
