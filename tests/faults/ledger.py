@@ -151,10 +151,14 @@ class Ledger:
         self._there[name] = there
 
     async def learn(self, client: httpx.AsyncClient) -> None:
-        """Ask which entities are there, after a life that ended amid writes."""
+        """Ask which entities are there, after a life that ended amid writes: a deletion that nobody
+        acknowledged has happened or not, and from now on that is sure."""
         for name in {*self.acked, *self._there}:
             answer = await client.get(f"{API}/entities/{name}")
             self._there[name] = answer.status_code == 200
+            if name in self.unsure_gone and not self._there[name]:
+                self.acked[name].append(GONE)
+        self.unsure_gone.clear()
 
 
 def _document(name: str) -> dict[str, Any]:
