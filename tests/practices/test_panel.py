@@ -218,3 +218,13 @@ def test_odd_files_and_forms_are_named(changes: dict[str, Any], said: str, tmp_p
     (tmp_path / "head.csv").write_text("name,date," + "x" * 200_000 + "\n")
     with pytest.raises(BadRequestData, match=said):
         ask(tmp_path, wide(MONTHS), WIDE | changes)
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
+    body = "t,v\n" + "\n".join(
+        f"{month},{n}{'%' if n > 2 else ''}" for n, month in enumerate(MONTHS)
+    )
+    with pytest.raises(
+        BadRequestData, match=r"column 'v' .*: row 4 has '3%'; write it as a number"
+    ):
+        ask(tmp_path, body, {"time": "t", "outcome": "v", "start": "2020-05"})

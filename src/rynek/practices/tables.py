@@ -23,6 +23,7 @@ MISSING: Final = (
 )  # fmt: skip
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _ENCODINGS: Final = ("cp1250", "cp1251", "cp1252", "iso8859-2", "iso8859-5")
+_NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _THOUSANDS: Final = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
 
 
@@ -121,6 +122,7 @@ def numbers_of(
     thousands, as spreadsheets of half of Europe write. BadRequestData."""
     from pyarrow import ArrowException, compute, types
 
+    written = column
     try:
         if types.is_dictionary(column.type):
             column = column.cast("string")
@@ -133,7 +135,7 @@ def numbers_of(
             column.cast("float64").fill_null(float("nan")).to_numpy(), dtype=np.float64
         )
     except ArrowException as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = _odd(written, column) or str(error).splitlines()[0][:120]
         raise BadRequestData(
             f"column {name!r} holds something else than numbers: {reason}"
         ) from None
@@ -143,6 +145,20 @@ def numbers_of(
         if not isinstance(one, str):
             numbers[numbers == one] = np.nan
     return numbers
+
+
+def _odd(written: Any, plain: Any) -> str:
+    """The first cell that is no number, and what may be done; "" where none can be told."""
+    from pyarrow import compute, types
+
+    if not types.is_string(plain.type):
+        return ""
+    odd = compute.fill_null(compute.invert(compute.match_substring_regex(plain, _NUMBER)), False)
+    at = compute.index(odd, True).as_py()
+    if at < 0:
+        return ""
+    text = str(written[at].as_py())[:40]
+    return f"row {at + 1} has {text!r}; write it as a number, or name it in missing"
 
 
 def _strings(values: Sequence[str]) -> Any:

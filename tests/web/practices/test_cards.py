@@ -120,6 +120,20 @@ def test_a_removed_card_is_there_for_nobody_else(serve: Callable[..., None]) -> 
     serve(test)
 
 
+def test_a_nameless_card_of_nobody_keeps_its_city_from_the_pdf(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        card = document(city={"name": {"en": "Xanthopolis"}, "country": "BG"}, city_shown=False)
+        card |= {"places": [], "accounts": [], "claims": [], "questions": []}
+        told = new(card, owner="", id="hidden-one")
+        made = await client.post(f"{API}/cards", json=told, headers=heads["admin"])
+        assert made.status_code == 201, made.text
+        path = "/practices/hidden-one/card.pdf?lang=en"
+        whole = (await client.get(path, headers=heads["admin"])).content
+        assert (await client.get(path)).content != whole
+
+    serve(test)
+
+
 def test_history_is_computed_from_only_for_who_may_read_it(serve: Callable[..., None]) -> None:
     async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
         for page in ("estimate", "plan"):

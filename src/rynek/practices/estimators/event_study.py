@@ -58,7 +58,8 @@ class EventStudy:
             found = clustered(task, found, ours, theirs)
             return _with_check(found, _wild(task, found, ours, theirs))
         placebos = run_placebos(
-            range(len(theirs)), lambda one, others: float(theirs[one] - theirs[others].mean())
+            range(len(theirs)),
+            lambda one, others: float(theirs[one] - theirs[others].mean()) if others else None,
         )
         return by_placebos(task, found, placebos)
 
