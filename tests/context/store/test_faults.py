@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,42 @@ def test_an_index_that_could_not_be_built_is_built_when_it_is_asked_for_again(
         assert len((await context.select(query, limit=10)).rows) == 2
         rows = context.store._reading.execute("SELECT k, count(*) FROM value_index GROUP BY k")
         assert [count for _, count in rows] == [6]
+
+    run(tmp_path, test)
+
+
+def test_an_index_that_a_failed_write_brings_back_is_not_built_beside_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writes would feed both, and the rows of one would never be deleted."""
+    monkeypatch.setattr(plan, "SMALL_TYPE", 1)
+    monkeypatch.setattr(writer, "_SLOW_COMMIT_SECONDS", -1.0)
+    failing = threading.Event()
+
+    def full(_: object) -> float:
+        failing.wait(5)
+        raise OSError(28, "No space left on device")
+
+    async def test(context: Any) -> None:
+        await create(context, *(bus(n, speed={"value": n}) for n in range(5)))
+        query = Query(types=parse_types("Vehicle", EXPAND), q=parse_q("speed>3", EXPAND))
+        await context.select(query, limit=10)
+        store = context.store
+        with monkeypatch.context() as broken:
+            broken.setattr(writer, "_committed", full)
+            dropping = asyncio.create_task(store.write(store._builder._drop_least_used))
+            while store.figures().indexes:  # noqa: ASYNC110 - nothing says so
+                await asyncio.sleep(0)
+            asking = asyncio.create_task(context.select(query, limit=10))
+            await asyncio.sleep(0)
+            failing.set()
+            with pytest.raises(InsufficientStorage):
+                await dropping
+        assert len((await asking).rows) == 1
+        rows = store._reading.execute("SELECT k, count(*) FROM value_index GROUP BY k")
+        assert [count for _, count in rows] == [5]
+        (keys,) = store._indexes.values.by_type.values()
+        assert len(keys) == 1
 
     run(tmp_path, test)
 
