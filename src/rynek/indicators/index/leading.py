@@ -15,11 +15,14 @@ __all__ = ["leading"]
 def leading(index: Index) -> dict[str, Any]:
     """For units and for groups: who leads by the specification's own choices, and who cannot be
     told apart from it, because it is at least as good in more variants than the interval leaves
-    outside on one side."""
+    outside on one side. None where variants do not differ: nothing was asked that could part them."""
     if index.ranks is None:
         return {"units": None, "groups": None}
     tail = (1 - index.spec.interval) / 2
-    units = _apart(index.reference.ranks, index.ranks.units, index.matrix.units, tail)
+    varied = bool(index.machine.active())
+    units = None
+    if varied:
+        units = _apart(index.reference.ranks, index.ranks.units, index.matrix.units, tail)
     groups = None
     ranked = np.flatnonzero(~np.isnan(index.reference.region_ranks))
     if len(ranked) and index.drawn is not None:
@@ -28,7 +31,8 @@ def leading(index: Index) -> dict[str, Any]:
         whole = _apart(reference, -index.ranks.region_means[:, ranked], names, tail)
         drawn = _apart(reference, -index.drawn[:, ranked], names, tail)
         first = whole if index.spec.groups.counted == "whole" else drawn
-        groups = first | {"as_population": drawn}
+        if varied or first is drawn:
+            groups = first | {"as_population": drawn}
     return {"units": units, "groups": groups}
 
 
