@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
 
+from rynek.demo import PAST_WAVE, make_surveys
 from rynek.indicators import INDICATORS_FILE, seed_comparisons
 
 pytestmark = pytest.mark.browser
@@ -36,6 +37,7 @@ PATHS = [
     "/practices/effects?theme=air",
     "/c/oslo/practices/estimate",
     "/c/oslo/practices/plan",
+    f"/surveys/{PAST_WAVE}",
     "/no",
 ]
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
@@ -47,6 +49,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[st
     assert (ROOT / "src/rynek/web/static/app/manifest.json").exists(), "build the frontend first"
     folder = tmp_path_factory.mktemp("browser")
     prepare(folder, "poznan")
+    make_surveys(folder)
     seed_comparisons(folder / INDICATORS_FILE)
     with service(folder, data) as found:
         yield found

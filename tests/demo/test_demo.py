@@ -1,5 +1,6 @@
 """`rynek demo` as a person starts it: it comes up, moves, speaks, stops, and comes back."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from tests.demo.service import Service, environment, free_port, until
+
+from rynek.demo import OPEN_WAVE, PAST_WAVE, make_surveys
+
+TRY = re.compile(r"a survey to try: (http://127\.0\.0\.1:\d+)(/survey/[\w-]+)\n")
+SURVEY = {
+    "en": ["Strategy", "Data and services", "Needs", "Priorities"],
+    "uk": ["Стратегія", "Дані та послуги", "Потреби", "Пріоритети"],
+}
 
 PAGES = {
     "kyiv": ("Kyiv", "Київ"),
@@ -69,6 +78,50 @@ def test_every_city_has_its_page_in_two_languages(demo: Service, city: str) -> N
 def test_the_start_page_shows_all_cities(demo: Service) -> None:
     page = demo.client.get("/", params={"lang": "en"}).text
     assert all(f'href="/c/{city}/"' in page for city in PAGES)
+
+
+def link_to_try(demo: Service) -> str:
+    found = until(lambda: TRY.search(demo.errors()), "a link to the open survey")
+    assert found.group(1) == demo.url
+    return found.group(2)
+
+
+def test_the_survey_shows_strategy_needs_and_priorities(demo: Service) -> None:
+    link_to_try(demo)
+    listed = demo.client.get("/surveys", params={"lang": "en"}).text
+    assert listed.count("An example: its answers are made up.") == 2
+    for wave in (PAST_WAVE, OPEN_WAVE):
+        assert f'href="/surveys/{wave}"' in listed
+    for language, heads in SURVEY.items():
+        page = demo.client.get(f"/surveys/{PAST_WAVE}", params={"lang": language}).text
+        glance = page[page.index("survey-glance") : page.index("survey-table")]
+        assert re.findall("<h3>(.*?)</h3>", glance) == heads
+        assert len(re.findall(r"<progress[^>]* value=\"0\.\d", glance)) == 18
+    english = demo.client.get(f"/surveys/{PAST_WAVE}", params={"lang": "en"}).text
+    assert "117 of 151 answered (77%)." in english
+    assert "An example: its answers are made up." in english
+    assert re.findall(r'"row">Example region (.)</th>', english) == list("ABCDEFGHI")
+    assert re.findall(r'"row">Example region (.)</th><td[^>]*>\d+</td><td[^>]*><span', english) == [
+        "H",
+        "I",
+    ]
+
+
+def test_the_open_survey_can_be_tried_and_a_second_start_makes_nothing_again(
+    demo: Service, folder: Path
+) -> None:
+    address = link_to_try(demo)
+    page = demo.client.get(address, params={"lang": "en"}).text
+    assert "An example: its answers are made up." in page
+    sent = demo.client.post(
+        address,
+        data={"at": "about", "revision": "0", "action": "next", "size": "s2", "role": "else"},
+    )
+    assert sent.status_code == 303
+    before = {path.name: path.read_bytes() for path in folder.glob("surveys.json")}
+    assert make_surveys(folder) == address.rpartition("/")[2]
+    assert {path.name: path.read_bytes() for path in folder.glob("surveys.json")} == before
+    assert 'value="s2" checked' in demo.client.get(address, params={"at": "about"}).text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -58,18 +59,27 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     install(folder, fresh=fresh)
 
     from rynek.app import Engine
-    from rynek.demo import load_past, load_timetables
+    from rynek.demo import load_past, load_timetables, make_surveys
     from rynek.server import ServeError, run
 
     engine = Engine(settings)
     report = _Report()
 
+    address = own
+
+    def ready(url: str) -> None:
+        nonlocal address
+        address = url.rstrip("/")
+        click.echo(f"ready {url}")
+
     async def background() -> None:
+        token = await asyncio.to_thread(make_surveys, folder)
+        click.echo(f"a survey to try: {address}/survey/{token}", err=True)
         await load_timetables(engine.tenants)
         await load_past(engine.tenants, report)
 
     try:
-        run(engine, lambda url: click.echo(f"ready {url}"), background)
+        run(engine, ready, background)
     except ServeError as error:
         raise click.ClickException(str(error)) from None
 

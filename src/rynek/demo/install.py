@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from rynek.base.folder import DataFolder, FolderError, write_atomically
-from rynek.indicators import INDICATORS_FILE, seed_comparisons
+from rynek.demo.surveys import MADE
+from rynek.indicators import INDICATORS_FILE, SURVEYS_FILE, seed_comparisons
 
 _HERE: Final = Path(__file__).parent
 CITIES: Final = tuple(sorted(path.name for path in (_HERE / "cities").iterdir() if path.is_dir()))
@@ -17,7 +18,7 @@ DEFAULT_CITY: Final = "kyiv"
 _MARK: Final = "demo"
 _PAST: Final = "past.toml"
 
-_DATABASES: Final = ("system.db", "practices.db")
+_DATABASES: Final = ("system.db", "practices.db", INDICATORS_FILE, SURVEYS_FILE)
 
 
 def data_folder() -> Path:
@@ -56,7 +57,8 @@ def install(folder: Path, *, fresh: bool = False) -> None:
 
 def _empty(folder: Path) -> None:
     """Delete what the demo made; the lock file stays, a process holds it."""
-    for path in (folder / "tenants", *(folder / name for name in _DATABASES), folder / _MARK):
+    made = ("tenants", *_DATABASES, MADE, _MARK)
+    for path in (folder / name for name in made):
         if path.is_dir():
             shutil.rmtree(path)
         else:

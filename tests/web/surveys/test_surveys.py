@@ -147,7 +147,8 @@ def test_results_hide_small_cells_and_closed_waves(serve: Callable[..., None]) -
         surveys.publish("small", 1, results="public")
         page = await client.get("/surveys/small")
         assert "Have you a strategy?" in page.text
-        assert page.text.count("hidden</span>") == 4  # both regions, both answers
+        # both regions, both answers, and these at a glance
+        assert page.text.count("hidden</span>") == 6
         assert "small" in (await client.get("/surveys")).text
         surveys.publish("small", FAR, results="closed")
         assert (await client.get("/surveys/small")).status_code == 404

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rynek.base.errors import ResourceNotFound
-from rynek.indicators import Wave, results
+from rynek.indicators import Survey, Wave, results
 from rynek.web.contract import said
 from rynek.web.pages.shell import NotFound, Page, Site
 
 __all__ = ["results_routes"]
+
+_SHORT: Final = 5
+"""A list of choices with more is cut to the most frequent at the top of the page."""
 
 
 def results_routes(site: Site) -> list[Route]:
@@ -39,6 +42,7 @@ async def _list(page: Page) -> Response:
                     "url": f"{page.root}/surveys/{wave.id}",
                     "title": said(survey.title, page.language),
                     "example": wave.example,
+                    "over": surveys.now() > wave.deadline,
                     "until": f"{page.t.minute(wave.deadline, 'UTC')} UTC",
                 }
             )
@@ -69,9 +73,37 @@ def _show(page: Page, kept: dict[str, tuple[Any, dict[str, Any]]]) -> Response:
         title=said(survey.title, page.language),
         wave=wave,
         found=found,
+        glance=_glance(survey, found),
         until=f"{t.minute(wave.deadline, 'UTC')} UTC",
         over=surveys.now() > wave.deadline,
         share=lambda value: "" if value is None else t.percent(round(value, 2)),
         number=lambda value: "" if value is None else t.number(value, 2),
         words=lambda text: said(text, page.language),
     )
+
+
+def _glance(survey: Survey, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each page the first question with choices that everybody was asked; not of the first page
+    of several, which asks who answers."""
+    known = {question["name"]: question for question in found["questions"]}
+    panels: dict[str, dict[str, Any]] = {}
+    for element, around in survey.walk():
+        question = known.get(element.name, {})
+        if not around or around[0].name in panels or not question.get("n"):
+            continue
+        if element.kind not in ("one", "many") or survey.repeat_of[element.name]:
+            continue
+        if any(each.relevant for each in (element, *around)):
+            continue
+        choices, cut = question["choices"], len(question["choices"]) > _SHORT
+        if cut:
+            shown = [each for each in choices if each["count"] is not None]
+            choices = sorted(shown, key=lambda each: -each["weighted"])[:_SHORT]
+        panels[around[0].name] = {
+            "heading": around[0].label,
+            "label": question["label"],
+            "choices": choices,
+            "cut": cut,
+        }
+    first = survey.elements[0].name
+    return [panel for name, panel in panels.items() if name != first or len(panels) == 1]
