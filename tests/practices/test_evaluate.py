@@ -176,6 +176,16 @@ def test_a_dead_sensor_is_noticed(tmp_path: Path) -> None:
     assert "runs of equal values" in found.level.would_lift
 
 
+def test_a_comparison_with_one_place_that_chance_cannot_be_told_from_is_weak(
+    tmp_path: Path,
+) -> None:
+    panel(tmp_path, units=2)
+    found = ask(tmp_path, treated="p0", design="did")
+    assert found.estimate.interval is None and found.estimate.p_value is None
+    assert found.level.number <= 2
+    assert "how sure" in found.level.reason
+
+
 def test_one_series_is_compared_with_its_own_past(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     lines = ["month,trips,rain"]

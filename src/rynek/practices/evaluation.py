@@ -117,7 +117,8 @@ def _evaluated(task: Task) -> Evaluation:
     if not math.isfinite(estimate.effect):
         raise BadRequestData(f"{design.name} finds no finite effect: the values are too large")
     checks = (*estimate.checks, *run_checks(Case(task, design, estimate)))
-    level = level_of(design, task, checks)
+    has_inference = estimate.interval is not None or estimate.p_value is not None
+    level = level_of(design, task, checks, has_inference=has_inference)
     return Evaluation(
         task,
         estimate,

@@ -2,7 +2,8 @@
 
 Placed so: one series without an untreated comparison 1, with covariates 2; difference in
 differences 3; synthetic control, synthetic difference in differences and Bayesian series on
-untreated places at most 3 (our placement); documented as-if-random assignment 4; randomised 5. A
+untreated places at most 3 (our placement); documented as-if-random assignment 4; randomised 5.
+Where neither an interval nor a test says how sure a comparison is, at most 2 (our placement). A
 failed check lowers it by one.
 """
 
@@ -20,6 +21,9 @@ __all__ = ["Level", "level_of"]
 _PLACED_BY_US = frozenset(("synthetic_control", "augmented_synthetic_control", "sdid", "bsts"))
 
 
+_UNTESTED = 2
+
+
 @dataclass(frozen=True)
 class Level:
     """A level with its reason, and what would lift it by one."""
@@ -29,9 +33,15 @@ class Level:
     would_lift: str
 
 
-def level_of(design: Design, task: Task, checks: Sequence[Check]) -> Level:
-    """The level of an estimate by its design, the documented assignment and its checks."""
+def level_of(
+    design: Design, task: Task, checks: Sequence[Check], *, has_inference: bool = True
+) -> Level:
+    """The level of an estimate by its design, the documented assignment and its checks; without an
+    interval and a p-value (`has_inference`) a comparison is told by its size alone."""
     number, reason, lift = _by_design(design, task)
+    if number > _UNTESTED and not has_inference:
+        number, reason = _UNTESTED, f"{reason}, but nothing that says how sure it is"
+        lift = "more places to compare with, so that chance can be told"
     failed = [one.name for one in checks if one.verdict == "failed" and one.name in LOWERING]
     if failed and number > 1:
         lift = f"data in which this check holds: {', '.join(failed)}"
