@@ -78,9 +78,31 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path) -> None:
     people = tmp_path / "cities.csv"
     for rows in ("id,name\na,A\na,B\n", "name\nA\n", "id,name,region\n", ""):
         people.write_text(rows, "utf-8")
-        result = run("survey", "invite", "small", people, tmp_path / "l.csv", "--data", data)
+        result = run("survey", "invite", "small", people, tmp_path / "l.csv", "--address", "https://a.example", "--data", data)  # fmt: skip
         assert result.exit_code == 1
         assert "cities.csv" in str(result.exception)
     assert well("survey", "list", "small", "--data", data).splitlines() == [
         "id,name,region,state,saved"
     ]
+
+
+def test_links_need_an_address_and_any_separator_is_found(tmp_path: Path) -> None:
+    on = ("--data", tmp_path / "data")
+    well("survey", "import", workbook(tmp_path / "form.xlsx"), *on)
+    well("survey", "publish", "small", "--deadline", LATER, *on)
+    people, links = tmp_path / "cities.csv", tmp_path / "links.csv"
+    people.write_text("\ufeffid;name;region\nlodz;Łódź, the city;South\n", "utf-8")
+    for words in ((), ("--address", "nonsense"), ("--address", "ftp://a.example")):
+        refused = run("survey", "invite", "small", people, links, *words, *on)
+        assert (refused.exit_code, links.exists()) == (2, False)
+        assert "https://rynek.example" in refused.output
+    config = tmp_path / "rynek.toml"
+    config.write_text('[server]\npublic_url = "https://set.example/x"\n', "utf-8")
+    well("survey", "invite", "small", people, links, *on, "--config", config)
+    with links.open(encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert (row["name"], row["region"]) == ("Łódź, the city", "South")
+    assert row["link"].startswith("https://set.example/x/survey/")
+    people.write_text("city;name\nlodz;Łódź\n", "utf-8")
+    refused = run("survey", "invite", "small", people, tmp_path / "l.csv", "--renew", *on, "--config", config)  # fmt: skip
+    assert "no column 'id'; it has city, name" in str(refused.exception)

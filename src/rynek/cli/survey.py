@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +21,11 @@ from rynek.base.folder import make_private
 from rynek.cli.options import config_option, data_option, settings_of
 
 if TYPE_CHECKING:
+    from rynek.base.settings import Settings
     from rynek.indicators import Respondent, Surveys
 
 _MAX_LIST = 1 << 26
+_ADDRESS = re.compile(r"https?://[^/?#\s]+(/[^?#\s]*)?", re.IGNORECASE)
 
 
 @click.group()
@@ -144,7 +147,9 @@ def _moment(text: str) -> int:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("links", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--address", default="", help="Where rynek is reached, such as https://rynek.example."
+    "--address",
+    default="",
+    help="Where rynek is reached, such as https://rynek.example; default: server.public_url.",
 )
 @click.option("--renew", is_flag=True, help="New links for who is invited already; old ones end.")
 @data_option
@@ -162,6 +167,7 @@ def invite(
 
     A link is the only key to its answers: rynek keeps its hash, so that LINKS cannot be had again.
     """
+    base = _address(address, settings_of(config, data))
     people = _respondents(file)
     if links.exists():
         raise click.ClickException(f"{links} exists: it may hold links; give another name")
@@ -176,32 +182,45 @@ def invite(
         writer = csv.writer(out)
         writer.writerow(["id", "name", "region", "link"])
         for one in people:
-            link = f"{address.rstrip('/')}/survey/{quote(tokens[one.id])}"
+            link = f"{base}/survey/{quote(tokens[one.id])}"
             writer.writerow([one.id, one.name, one.region, link])
     click.echo(f"{len(tokens)} links in {links}")
 
 
+def _address(given: str, settings: Settings) -> str:
+    """Where the links lead: as given, otherwise server.public_url. UsageError without an address
+    that a browser can open, since links without one are dead."""
+    address = given or settings.server.public_url
+    if not address:
+        raise click.UsageError(
+            "--address: where do respondents reach rynek? Give it, such as --address"
+            " https://rynek.example, or set server.public_url"
+        )
+    if not _ADDRESS.fullmatch(address):
+        raise click.UsageError(
+            f"--address {address!r}: an address that starts with https:// or http://, without ? and"
+            " #, such as https://rynek.example"
+        )
+    return address.rstrip("/")
+
+
 def _respondents(file: Path) -> list[Respondent]:
-    from rynek.indicators import Respondent
+    """Who stands in a CSV file, whatever separates its columns. BadRequestData names the fault."""
+    from rynek.indicators import Form, Respondent, read_frame
 
     if file.stat().st_size > _MAX_LIST:
         raise BadRequestData(f"{file.name}: over {_MAX_LIST >> 20} MiB")
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadRequestData(f"{file.name}: it is no CSV file in UTF-8: {error}") from None
+    frame = read_frame(file, Form(missing=("",)))
+    ids = frame.text("id")
+    nothing: list[str | None] = [None] * frame.rows
+    names, regions = (frame.columns.get(each, nothing) for each in ("name", "region"))
     found: dict[str, Respondent] = {}
-    for number, row in enumerate(rows, start=2):
-        name = (row.get("id") or "").strip()
+    for number, (name, label, region) in enumerate(zip(ids, names, regions, strict=True), start=2):
         if not name or len(name) > 100:
             raise BadRequestData(f"{file.name}, line {number}: the column id is empty or too long")
         if name in found:
             raise BadRequestData(f"{file.name}, line {number}: the id {name!r} stands twice")
-        label = (row.get("name") or "").strip()[:200] or name
-        found[name] = Respondent(name, label, (row.get("region") or "").strip()[:200])
-    if not found:
-        raise BadRequestData(f"{file.name}: nobody is in it; its columns are id, name, region")
+        found[name] = Respondent(name, (label or name)[:200], (region or "")[:200])
     return list(found.values())
 
 

@@ -36,6 +36,7 @@ from rynek.indicators.survey.reading import read_survey
 from rynek.indicators.survey.results import results
 from rynek.indicators.survey.store import Opened, Respondent, Surveys, Wave
 from rynek.indicators.survey.template import write_template
+from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = [
     "INDICATORS_FILE",
@@ -47,6 +48,8 @@ __all__ = [
     "Definition",
     "Element",
     "Fault",
+    "Form",
+    "Frame",
     "Index",
     "Opened",
     "Period",
@@ -72,6 +75,7 @@ __all__ = [
     "parse_period",
     "parse_specification",
     "read_answers",
+    "read_frame",
     "read_survey",
     "rerank",
     "results",
