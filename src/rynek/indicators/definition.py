@@ -37,7 +37,7 @@ class Computation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """How an indicator is computed from readings of one type of things.
 
     `measure`: `share` of the time that a condition holds (%); `mean` over time, `scale` times;
-    `age` of the newest reading, averaged over time (minutes); `silent`: share of the days of things
+    `age` of the newest reading, averaged over time, the median of things (minutes); `silent`: share of the days of things
     without a reading (%); `falls` of the value by at least `by`, for each thing and week;
     `before_fall`: what the value was before such falls, `scale` times; `exceedances`: for each
     thing, how many buckets (`bucket`: P1D or PT1H) had a mean that meets the condition.

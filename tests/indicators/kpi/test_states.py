@@ -107,6 +107,18 @@ def test_an_unchanged_value_counts_as_seen(tmp_path: Path) -> None:
     assert found["silent-bikes"].value == 0
 
 
+def test_a_dead_station_does_not_decide_how_old_the_data_are(tmp_path: Path) -> None:
+    start = at("2026-03-02T00:00:00")
+    changes = [bikes("update", 1, start - 20 * 24 * HOUR, f"{STATION}dead")]
+    for place, minutes in (("a", 10), ("b", 30), ("c", 60), ("d", 20)):
+        times = range(0, 24 * 60, minutes)
+        changes += [bikes("update", m % 7, start + m * MINUTE, STATION + place) for m in times]
+    found = computed(tmp_path / "h", changes, "2026-03-02")["data-age-bikes"]
+    # On average half of 10, 20, 30 and 60 minutes, and 20.5 days: the one in the middle is 15.
+    assert found.value == pytest.approx(15, abs=0.1)
+    assert max(one.value or 0 for one in found.things) == pytest.approx(20.5 * 24 * 60)
+
+
 def test_a_gap_is_not_filled_and_a_day_without_news_is_silent(tmp_path: Path) -> None:
     start = at("2026-03-02T00:00:00")
     moments = [start + n * 10 * MINUTE for n in range(6 * 24 * 4)]

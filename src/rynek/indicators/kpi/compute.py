@@ -220,10 +220,19 @@ def _value(
     status, why = _fault(one, found, coverage, below, int(kept.sum()))
     if status:
         return msgspec.structs.replace(made, status=status, why=why)
-    value = found.factor * float(found.above.sum()) / below
+    value = (
+        _middle(made.things)
+        if one.computation.measure == "age"
+        else found.factor * float(found.above.sum()) / below
+    )
     made = msgspec.structs.replace(made, value=value)
     counts = one.computation.measure in {"age", "silent", "exceedances"}
     return made if counts else _with_error(made, found, coverage)
+
+
+def _middle(things: tuple[Thing, ...]) -> float:
+    """The median of the things' values: one that is dead does not decide how old the others are."""
+    return float(np.median([thing.value for thing in things if thing.value is not None]))
 
 
 def _fault(
