@@ -51,9 +51,28 @@ def test_run_prints_json_and_words(tmp_path: Path) -> None:
     assert found["variance"]["choices"]["errors"]["total"] > 0.9
     words = run("index", "run", spec).stdout
     assert words.startswith("Work\n")
-    assert "cannot be told apart from" in words
+    assert "can't be told apart from" in words
     assert "no probabilities" in words
     assert {path.name for path in tmp_path.iterdir()} == {"towns.csv", "index.toml"}
+
+
+def test_a_region_that_leads_by_few_cities_is_said_to(tmp_path: Path) -> None:
+    """Every variant has S first; as a sample of cities that says little, and the words say so."""
+    spec = lay_out(tmp_path)
+    (tmp_path / "towns.csv").write_text(
+        "code,name,region,jobs,people\n"
+        + "".join(f"n{n},N{n},N,{100 + 90 * n},1000\n" for n in range(4))
+        + "".join(f"s{n},S{n},S,{140 + 90 * n},1000\n" for n in range(4))
+    )
+    spec.write_text(SPEC.replace("relative = 0.2", "relative = 0.01"))
+    found = json.loads(run("index", "run", spec, "--json").stdout)
+    (first,) = (row for row in found["groups"] if row["rank"] == 1)
+    assert (first["rank_interval"], first["population_rank_interval"]) == ([1, 1], [1, 2])
+    words = run("index", "run", spec).stdout
+    assert "S is ahead of every other in these variants" in words
+    assert "as a sample, score" in words
+    assert "       1-1        1-2  " in words
+    assert "seen as a sample of what it brings forth, it can't be told apart from N" in words
 
 
 def test_run_refuses_with_the_cell(tmp_path: Path) -> None:

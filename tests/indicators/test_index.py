@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from rynek.base.errors import BadRequestData
 from rynek.indicators import document, evaluate_index, parse_specification
+from rynek.indicators.index.normalise import normalise
 
 HEAD = "code,name,region,jobs,people,share,odd"
 ROWS = [
@@ -333,3 +335,29 @@ def test_large_numbers_that_differ_little_are_told_apart_in_every_variant(tmp_pa
     found = ask(tmp_path, indicators=[{"id": "j", "column": "jobs"}])
     for one in found["units"]:
         assert one["rank_interval"] == [one["rank"], one["rank"]]
+
+
+@pytest.mark.parametrize("how", ["zscore", "minmax", "rank", "percentile", "categorical"])
+@pytest.mark.parametrize("aggregation", ["arithmetic", "geometric"])
+def test_a_column_that_an_error_makes_constant_parts_nobody(
+    tmp_path: Path, how: str, aggregation: str
+) -> None:
+    """Of eight units one lists no tool: where that is drawn as missed, all are alike in it."""
+    rows = [f"u{n},U{n},N,{100 + 37 * n},1000,{0 if n == 7 else 1},x" for n in range(8)]
+    write(tmp_path, *rows)
+    method = {"normalisation": {"choice": how}, "aggregation": {"choice": aggregation}}
+    more = {"direction": "more", "error": {"missed": 0.5}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found = ask(tmp_path, method=method, indicators=indicators(**more))
+    ranks = [row["rank_interval"] for row in found["units"]]
+    assert np.isfinite(np.array(ranks, float)).all()
+    shares = sum(row["share_of_variants_first"] for row in found["units"])
+    assert shares >= 0.999
+
+
+def test_a_constant_row_is_the_middle_and_keeps_its_gaps() -> None:
+    values = np.array([[2.0, 2.0, np.nan, 2.0], [1.0, 2.0, 3.0, 4.0]])
+    assert normalise(values, "zscore")[0].tolist()[:2] == [0, 0]
+    assert normalise(values, "minmax")[0].tolist()[:2] == [0.5, 0.5]
+    assert all(np.isnan(normalise(values, how)[0, 2]) for how in ("zscore", "minmax"))

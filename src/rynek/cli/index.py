@@ -79,11 +79,16 @@ def _print(found: dict[str, Any]) -> None:
         rows.sort(key=lambda row: row["rank"])
         if not rows:
             continue
-        click.echo(f"\n{kind}: rank, interval over {found['interval']:.0%} of the variants, score")
+        sampled = any("population_rank_interval" in row for row in rows)
+        click.echo(
+            f"\n{kind}: rank, interval over {found['interval']:.0%} of the variants,"
+            f"{' as a sample,' if sampled else ''} score"
+        )
         for row in rows[:15]:
-            low, high = row.get("rank_interval", (None, None))
-            spread = f"{low:g}-{high:g}" if low is not None else ""
-            click.echo(f"{row['rank']:6g}  {spread:>9}  {row['score']:8.2f}  {_said(row['name'])}")
+            spread = f"{_spread(row, 'rank_interval'):>9}"
+            if sampled:
+                spread += f"  {_spread(row, 'population_rank_interval'):>9}"
+            click.echo(f"{row['rank']:6g}  {spread}  {row['score']:8.2f}  {_said(row['name'])}")
         if len(rows) > 15:
             click.echo(f"        … {len(rows) - 15} more (--json)")
         _print_leading(found["leading"][kind], {row["id"]: _said(row["name"]) for row in rows})
@@ -94,13 +99,33 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(f"\n{found['wording']}")
 
 
+def _spread(row: dict[str, Any], name: str) -> str:
+    low, high = row.get(name) or (None, None)
+    return "" if low is None else f"{low:g}-{high:g}"
+
+
 def _print_leading(told: dict[str, Any] | None, names: dict[str, str]) -> None:
+    """Who leads and who cannot be told apart from it; of regions that are counted whole also how it
+    is if their cities are a sample, which is the harder question."""
     if told is None:
         return
     leader = names[told["leader"]]
     if told["told_apart"]:
-        click.echo(f"{leader} is ahead of every other")
+        click.echo(f"{leader} is ahead of every other in these variants")
+    else:
+        click.echo(f"{leader} can't be told apart from {_near(told, names)}")
+    sample = told.get("as_population")
+    if sample is None:
         return
+    if sample["told_apart"]:
+        click.echo("That holds also if its cities are seen as a sample of what it brings forth.")
+    else:
+        click.echo(
+            "If the cities of a region are seen as a sample of what it brings forth, it can't be"
+            f" told apart from {_near(sample, names)}"
+        )
+
+
+def _near(told: dict[str, Any], names: dict[str, str]) -> str:
     near = [names[one["id"]] for one in told["not_told_apart"]]
-    more = f" and {len(near) - 5} more" if len(near) > 5 else ""
-    click.echo(f"{leader} cannot be told apart from {', '.join(near[:5])}{more}")
+    return ", ".join(near[:5]) + (f" and {len(near) - 5} more" if len(near) > 5 else "")

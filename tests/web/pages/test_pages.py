@@ -75,6 +75,9 @@ def test_the_theme_is_remembered_and_leads_nowhere_else(client: httpx.Client) ->
     assert answer.status_code == 303
     assert answer.headers["location"] == "/c/oslo/entities?q=a"
     assert 'data-theme="dark"' in get(client, "/about")
+    for path in ("/practices", "/practices/effects?x=1", "/practices/search?q=waste", "/compare",
+                 "/c/oslo/entities", "/c/oslo/practices/estimate"):  # fmt: skip
+        assert 'data-theme="dark"' in client.get(path, follow_redirects=True).text, path
     away = client.get("//elsewhere.example/?theme=light")
     assert not away.headers.get("location", "/").startswith(("//", "http"))
 

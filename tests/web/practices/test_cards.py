@@ -410,6 +410,10 @@ def test_pages_show_both_accounts_costs_and_what_cannot_be_said(serve: Callable[
         for told in ("As the operator tells it", "As critics tell it", "2,500 CZK", "173 CZK",
                      "1 sensor, a month", "91 readings", "No effect is estimated", "collection rounds by lot"):  # fmt: skip
             assert told in page
+        dark = {"cookie": "theme=dark"}
+        for path in ("prague-smart-bins", "effects", "none"):
+            page = (await client.get(f"/practices/{path}", headers=dark)).text
+            assert 'data-theme="dark"' in page, path
         page = (await client.get("/practices/grenoble-low-emission-zone?lang=en")).text
         for told in ("−6.88 µg/m³", "−2.2 %", "too few places to compare with (10)", "83 days",
                      "Voiron Urbain: a neighbour", 'class="expected"', "Period by period"):  # fmt: skip

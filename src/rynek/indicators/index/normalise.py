@@ -22,20 +22,25 @@ def normalise(values: Floats, how: str, goals: Floats | None = None) -> Floats:
     minmax: 0 to 1. zscore: standard deviations (n − 1) from the mean. rank: 0 to 1 by rank.
     percentile: share of units that are not better, by rank, as in the handbook. categorical: points
     of its bands, over 100. target: 1 at `goals` (NaN: the best), falling by the distance as a share
-    of the goal. NaN stays NaN.
+    of the goal. NaN stays NaN. A row whose values are all the same (an error that was drawn can do
+    that) parts nobody: the same value for all, the middle of the scale.
     """
     if how == "minmax":
         low = np.fmin.reduce(values, axis=1, keepdims=True)
-        return np.asarray((values - low) / (np.fmax.reduce(values, axis=1, keepdims=True) - low))
+        wide = np.fmax.reduce(values, axis=1, keepdims=True) - low
+        return _same(np.asarray((values - low) / _some(wide)), wide, 0.5)
     if how == "zscore":
         gaps = bool(np.isnan(values).any())
         mean, deviation = (np.nanmean, np.nanstd) if gaps else (np.mean, np.std)
+        low = np.fmin.reduce(values, axis=1, keepdims=True)
+        wide = np.fmax.reduce(values, axis=1, keepdims=True) - low
         centred = values - mean(values, axis=1, keepdims=True)
-        return np.asarray(centred / deviation(values, axis=1, keepdims=True, ddof=1))
+        spread = deviation(values, axis=1, keepdims=True, ddof=1)
+        return _same(np.asarray(centred / _some(spread)), wide, 0.0)
     if how == "target":
         best = np.fmax.reduce(values, axis=1, keepdims=True)
         at = best if goals is None else np.where(np.isnan(goals), best, goals)
-        return 1 + (values - at) / np.abs(at)
+        return 1 + (values - at) / _some(np.abs(at))
     ranked, many = _ranked(values)
     if how == "rank":
         return (ranked - 1) / (many - 1)
@@ -47,6 +52,20 @@ def normalise(values: Floats, how: str, goals: Floats | None = None) -> Floats:
         points[share >= least] = value / 100
     points[np.isnan(share)] = np.nan
     return points
+
+
+def _some(divisor: Floats) -> Floats:
+    """The divisor, 1 where there is none."""
+    return np.where(divisor > 0, divisor, np.asarray(1, dtype=divisor.dtype))
+
+
+def _same(scaled: Floats, wide: Floats, middle: float) -> Floats:
+    """`scaled` with rows that are constant (`wide` 0) at the middle; gaps stay."""
+    still = np.flatnonzero(wide[:, 0] == 0)
+    if len(still):
+        rows = scaled[still]
+        scaled[still] = np.where(np.isnan(rows), rows, np.asarray(middle, dtype=rows.dtype))
+    return scaled
 
 
 def _ranked(values: Floats) -> tuple[Floats, Floats]:

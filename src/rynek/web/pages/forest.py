@@ -61,7 +61,7 @@ async def show(page: Page) -> Response:
     return page.render(
         "practice_effects.html",
         nav="practices",
-        theme=theme,
+        chosen_theme=theme,
         themes=[(one, words.theme_word(page.t, one)) for one in themes],
         cards=_by_card(page, shown, summary),
         axis=axis(_marks(shown, summary), page.t.number),

@@ -74,7 +74,7 @@ def describe(
         "card": card,
         "title": said_text(page, card.title),
         "verdict": words.VERDICTS[card.verdict.outcome],
-        "theme": words.theme_word(t, card.theme),
+        "theme_word": words.theme_word(t, card.theme),
         "cluster": t(words.CLUSTERS[card.cluster]),
         "state": t(words.STATUSES[card.status]),
         "city_line": words.city_of(t, card),

@@ -97,7 +97,7 @@ def story(page: Page, told: dict[str, Any], width: float) -> _Flowables:
     """Every part of the document in its order; `width` of the text in points."""
     t, card, styles = page.t, told["card"], _styles()
     verdict = told["verdict"]
-    line = " · ".join((told["theme"], told["cluster"], told["city_line"], told["state"]))
+    line = " · ".join((told["theme_word"], told["cluster"], told["city_line"], told["state"]))
     parts = [
         _text(line, styles["muted"]),
         _text(told["title"], styles["title"]),
