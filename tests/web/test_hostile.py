@@ -63,7 +63,7 @@ CASES: dict[str, tuple[bytes, bool, tuple[int, ...]]] = {
     "a length without end": (HEAD + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", False, (400,)),
     "ten gigabytes told": (HEAD + b"Content-Length: 10737418240\r\n\r\n" + entity(2), False, (413, 0)),
     "no length": (HEAD + b"\r\n", False, (411,)),
-    "another coding": (HEAD + b"Transfer-Encoding: identity\r\n\r\n" + entity(2), False, (400,)),
+    "another coding": (HEAD + b"Transfer-Encoding: identity\r\n\r\n" + entity(2), False, (501,)),
     "a gzip body": (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", False, (415,)),
     "many headers": (GET + b"".join(b"X-%d: y\r\n" % n for n in range(1000)) + b"\r\n", False, (431, 0)),
     "a long header": (GET + b"X: " + b"a" * 1_000_000 + b"\r\n\r\n", False, (431, 0)),
