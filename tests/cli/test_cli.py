@@ -441,6 +441,40 @@ def test_indicators_come_from_the_folder_also_beside_a_service(tmp_path: Path) -
     assert "no indicator 'x'" in str(run("indicator", "explain", "x").exception)
     listed = json.loads(run_well("indicator", "list", "--json"))
     assert {"en", "pl", "cs", "bg", "uk", "sr"} == set(listed[0]["name"])
-    missing = run("indicator", "compute", "--tenant", "y", "--data", folder)
-    assert missing.exit_code == 1
-    assert "there is one of x" in said(missing)
+    assert "SELECT" not in explained
+    assert "SELECT" in run_well("indicator", "explain", "bike-stations-empty", "--sql", *city)
+    in_json = json.loads(run_well("indicator", "explain", "bike-stations-empty", "--json", *city))
+    assert "SELECT" in in_json["values"][0]["provenance"]["query"]
+    assert in_json["definition"]["id"] == "bike-stations-empty"
+    every = run_well("indicator", "compute", *city)
+    assert "no2-mean" not in every
+    left_out = len(listed) - sum(line.startswith(("bike", "silent", "data")) for line in every.splitlines())  # fmt: skip
+    assert f"{left_out} more have no things here" in every
+    assert "no2-mean" in run_well("indicator", "compute", "--all", *city)
+    (folder / "tenants" / "_service" / "history").mkdir(parents=True, exist_ok=True)
+    for words in (("--tenant", "y"), ()):
+        missing = run("indicator", "compute", *words, "--data", folder)
+        assert missing.exit_code == 1
+        assert "there is one of x: --tenant x" in said(missing)
+
+
+def test_who_looks_in_a_folder_that_is_not_there_is_told_of_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    demo, nowhere = tmp_path / "cache" / "rynek" / "demo", tmp_path / "nowhere"
+    reads = [
+        ("practice", "list"), ("practice", "search", "bins"), ("survey", "list"),
+        ("reference", "list"), ("token", "list"), ("indicator", "compute"),
+    ]  # fmt: skip
+    for words in reads:
+        told = said(run(*words, "--data", nowhere))
+        assert str(nowhere) in told
+        assert "demo" not in told
+    demo.mkdir(parents=True)
+    (demo / "format").write_text("1")
+    for words in reads:
+        result = run(*words, "--data", nowhere)
+        assert result.exit_code == 1
+        assert f"the demo's folder is {demo}: --data {demo}" in said(result)
+    assert not nowhere.exists()

@@ -9,7 +9,7 @@ import click
 
 from rynek.base.folder import DataFolder
 from rynek.base.storage import storage_problem
-from rynek.cli.options import config_option, data_option, settings_of, tenant_option
+from rynek.cli.options import config_option, data_option, history_home, settings_of, tenant_option
 
 REPAIR_EPILOG = """\b
 Examples:
@@ -40,11 +40,7 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
 
     settings = settings_of(config, data)
     folder = DataFolder(Path(settings.data.path))
-    home = folder.tenants / (tenant or settings.tenants.default)
-    if not (home / "history").is_dir():
-        names = sorted(one.parent.name for one in folder.tenants.glob("*/history"))
-        here = f"; there is one of {', '.join(names)} (--tenant)" if names else ""
-        raise click.ClickException(f"there is no history in {home}{here}")
+    home = history_home(settings, tenant)
     folder.open()
     try:
         found = faults(home / "history", deep=True, progress=show_progress)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from rynek.base.clock import SystemClock, to_iso
-from rynek.cli.options import config_option, data_option, settings_of, tenant_option
+from rynek.cli.options import config_option, data_option, history_home, settings_of, tenant_option
 
 _LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
 _language = click.option(
@@ -60,6 +60,7 @@ def list_indicators(as_json: bool, language: str) -> None:
 @_period
 @_json
 @click.option("--things", is_flag=True, help="With --json: the part of every thing.")
+@click.option("--all", "every", is_flag=True, help="Also those that have no things in this city.")
 @click.option("--entities", is_flag=True, help="As NGSI-LD entities, one a line, for rynek import.")
 @_language
 @tenant_option
@@ -70,6 +71,7 @@ def compute(
     period: str | None,
     as_json: bool,
     things: bool,
+    every: bool,
     entities: bool,
     language: str,
     tenant: str | None,
@@ -96,19 +98,32 @@ def compute(
         found = [value_document(one, language, things=things) for one in values]
         click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
         return
+    shown = values if every or names else [one for one in values if one.things]
+    _print_values(shown)
+    if len(shown) < len(values):
+        click.echo(f"{len(values) - len(shown)} more have no things here (--all shows them)")
+
+
+def _print_values(values: list[Any]) -> None:
     for one in values:
         told = f"{_number(one.value)} {one.definition.unit}" if one.status == "ok" else one.status
+        if one.interval:
+            told += f" ({_number(one.interval[0])} to {_number(one.interval[1])})"
         click.echo(
-            f"{one.definition.id:26} {told:28} coverage {one.coverage:6.1%}"
+            f"{one.definition.id:26} {told:34} coverage {one.coverage:6.1%}"
             f"  {len(one.things):>5} things  {one.readings:>9} readings"
         )
         if one.why and len(one.things):
             click.echo(f"{'':26} {one.why}")
+    if any(one.interval for one in values):
+        click.echo("in brackets: the 95 % interval, for the days that were not observed")
 
 
 @indicator.command()
 @click.argument("name", metavar="INDICATOR")
 @_period
+@_json
+@click.option("--sql", is_flag=True, help="With the query over the readings.")
 @_language
 @tenant_option
 @data_option
@@ -116,6 +131,8 @@ def compute(
 def explain(
     name: str,
     period: str | None,
+    as_json: bool,
+    sql: bool,
     language: str,
     tenant: str | None,
     data: Path | None,
@@ -128,6 +145,17 @@ def explain(
     from rynek.indicators import find_definition
 
     one = find_definition(name)
+    told = period is not None or tenant is not None
+    values = _values((name,), period, tenant, data, config) if told else []
+    if as_json:
+        _explain_json(one, values, language)
+        return
+    _print_definition(one, language)
+    for value in values:
+        _print_value(value, sql=sql)
+
+
+def _print_definition(one: Any, language: str) -> None:
     click.echo(f"{one.name[language]} ({one.unit})")
     click.echo(textwrap.fill(one.description[language], 100))
     better = {"more": "more is better", "less": "less is better"}.get(
@@ -140,13 +168,21 @@ def explain(
         asked = one.computation
         what = f"{asked.type}.{asked.attribute}" if asked.attribute else f"{asked.type}, any value"
         click.echo(f"computed from: {what}; {asked.measure}; a value holds {asked.holds} unseen")
-    if period is None and tenant is None:
-        return
-    for value in _values((name,), period, tenant, data, config):
-        _print_value(value)
 
 
-def _print_value(value: Any) -> None:
+def _explain_json(one: Any, values: list[Any], language: str) -> None:
+    import msgspec
+
+    from rynek.indicators import value_document
+
+    told = {
+        "definition": msgspec.to_builtins(one),
+        "values": [value_document(value, language, things=True) for value in values],
+    }
+    click.echo(json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def _print_value(value: Any, *, sql: bool) -> None:
     origin, period = value.provenance, value.period
     told = f"{_number(value.value)} {value.definition.unit}" if value.status == "ok" else value.why
     click.echo(f"\n{period.label} ({period.zone}): {told}")
@@ -166,7 +202,10 @@ def _print_value(value: Any) -> None:
         click.echo(f"  {told:>10}  {thing.coverage:6.1%}  {thing.readings:>8}  {thing.id}")
     if len(value.things) > 10:
         click.echo(f"  … {len(value.things) - 10} more (rynek indicator compute --json --things)")
-    click.echo(f"query {origin.digest[:16]} over those readings:\n{origin.query}")
+    if sql:
+        click.echo(f"query {origin.digest[:16]} over those readings:\n{origin.query}")
+    else:
+        click.echo(f"query {origin.digest[:16]} over those readings (--sql shows it)")
 
 
 def _number(value: float) -> str:
@@ -193,11 +232,7 @@ def _values(
 
     wanted = [find_definition(name) for name in names] or list(definitions())
     settings = settings_of(config, data)
-    tenants = Path(settings.data.path) / "tenants"
-    home = tenants / (tenant or settings.tenants.default)
-    if not (home / "history").is_dir():
-        there = ", ".join(sorted(one.parent.name for one in tenants.glob("*/history")))
-        raise click.ClickException(f"there is no history in {home}; there is one of {there or '-'}")
+    home = history_home(settings, tenant)
     now, zone = SystemClock().now(), read_city(home, home.name).zone
     asked = last_month(now, zone) if period is None else parse_period(period, zone)
     with Record(home / "history") as record:

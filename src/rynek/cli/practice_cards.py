@@ -13,7 +13,7 @@ import click
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.folder import make_private
-from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.options import config_option, data_option, existing_folder, settings_of
 from rynek.practices.cards import DOORS, FILE, LANGUAGES, VERDICTS, Cards, Stored, Viewer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,11 +47,11 @@ _version = click.option(
 def _cards(config: Path | None, data: Path | None, *, make: bool = False) -> Iterator[Cards]:
     from rynek.practices.cards import seed
 
-    folder = Path(settings_of(config, data).data.path)
     if make:
+        folder = Path(settings_of(config, data).data.path)
         make_private(folder)
-    elif not folder.is_dir():
-        raise click.ClickException(f"there is no folder {folder}: is --data right?")
+    else:
+        folder = existing_folder(config, data)
     cards = Cards(folder / FILE)
     try:
         seed(cards)

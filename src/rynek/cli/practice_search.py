@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.options import config_option, data_option, existing_folder
 from rynek.practices.cards import EVERYBODY, FILE, LANGUAGES, VERDICTS, Cards, Viewer
 from rynek.practices.search import INDEX_FILE, SIZES, Filters, SearchIndex, Snippet, found_document
 
@@ -56,7 +56,7 @@ def search(
         language=told_in or "",
     )
     viewer = EVERYBODY if public else Viewer(member=True, admin=True)
-    with _index(Path(settings_of(config, data).data.path), rebuild=rebuild) as index:
+    with _index(existing_folder(config, data), rebuild=rebuild) as index:
         found = index.find(query, viewer, filters, languages=(language,), limit=limit)
     if as_json:
         click.echo(json.dumps(found_document(found), ensure_ascii=False, indent=2))
@@ -69,8 +69,6 @@ def _index(folder: Path, *, rebuild: bool) -> Iterator[SearchIndex]:
     """The folder's index, up to date."""
     from rynek.practices.cards import seed
 
-    if not folder.is_dir():
-        raise click.ClickException(f"there is no folder {folder}: is --data right?")
     cards, index = Cards(folder / FILE), SearchIndex(folder / INDEX_FILE)
     try:
         seed(cards)

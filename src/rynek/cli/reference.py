@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rynek.base.clock import to_iso
-from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.options import config_option, data_option, lacking, settings_of
 
 
 @click.group()
@@ -113,5 +113,5 @@ def _references(data: Path | None, config: Path | None, *, make: bool = False) -
     if make:
         make_private(folder)
     elif not file.is_file():
-        raise click.ClickException(f"there is no {file}, so no tables: is --data right?")
+        raise lacking(f"{file}, so no tables", folder)
     return References(Database(file))

@@ -18,7 +18,7 @@ import click
 from rynek.base.clock import MICRO, to_iso
 from rynek.base.errors import BadRequestData
 from rynek.base.folder import make_private
-from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.options import config_option, data_option, existing_folder, settings_of
 
 if TYPE_CHECKING:
     from rynek.base.settings import Settings
@@ -47,11 +47,11 @@ def survey() -> None:
 def _surveys(config: Path | None, data: Path | None, *, make: bool = False) -> Iterator[Surveys]:
     from rynek.indicators import Surveys
 
-    folder = Path(settings_of(config, data).data.path)
     if make:
+        folder = Path(settings_of(config, data).data.path)
         make_private(folder)
-    elif not folder.is_dir():
-        raise click.ClickException(f"there is no folder {folder}: is --data right?")
+    else:
+        folder = existing_folder(config, data)
     surveys = Surveys(folder)
     try:
         yield surveys

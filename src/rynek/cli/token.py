@@ -8,7 +8,7 @@ import click
 
 from rynek.base.clock import to_iso
 from rynek.base.folder import make_private
-from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.options import config_option, data_option, lacking, settings_of
 from rynek.web import TokenStore
 
 
@@ -27,7 +27,7 @@ def _existing(config: Path | None, data: Path | None) -> TokenStore:
     """The store of a folder that has one; looking for tokens makes no folder."""
     file = Path(settings_of(config, data).data.path) / "system.db"
     if not file.is_file():
-        raise click.ClickException(f"there is no {file}, so no tokens: is --data right?")
+        raise lacking(f"{file}, so no tokens", file.parent)
     return TokenStore(file)
 
 
