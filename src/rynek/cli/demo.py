@@ -63,8 +63,6 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
     from rynek.server import ServeError, run
 
     engine = Engine(settings)
-    report = _Report()
-
     address = own
 
     def ready(url: str) -> None:
@@ -76,7 +74,7 @@ def demo(port: int | None, data: Path | None, fresh: bool) -> None:
         token = await asyncio.to_thread(make_surveys, folder)
         click.echo(f"a survey to try: {address}/survey/{token}", err=True)
         await load_timetables(engine.tenants)
-        await load_past(engine.tenants, report)
+        await load_past(engine.tenants, _Report())
 
     try:
         run(engine, ready, background)

@@ -98,13 +98,11 @@ def compute(
         found = [value_document(one, language, things=things) for one in values]
         click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
         return
-    shown = values if every or names else [one for one in values if one.things]
-    _print_values(shown)
-    if len(shown) < len(values):
-        click.echo(f"{len(values) - len(shown)} more have no things here (--all shows them)")
+    _print_values(values, every=every or bool(names))
 
 
-def _print_values(values: list[Any]) -> None:
+def _print_values(found: list[Any], *, every: bool) -> None:
+    values = found if every else [one for one in found if one.things]
     for one in values:
         told = f"{_number(one.value)} {one.definition.unit}" if one.status == "ok" else one.status
         if one.interval:
@@ -117,6 +115,8 @@ def _print_values(values: list[Any]) -> None:
             click.echo(f"{'':26} {one.why}")
     if any(one.interval for one in values):
         click.echo("in brackets: the 95 % interval, for the days that were not observed")
+    if len(values) < len(found):
+        click.echo(f"{len(found) - len(values)} more have no things here (--all shows them)")
 
 
 @indicator.command()
