@@ -12,7 +12,7 @@ import pytest
 from tests.recorded import needed
 
 from rynek.base.errors import BadRequestData
-from rynek.practices import Evaluation, evaluate, parse_specification
+from rynek.practices import Evaluation, evaluate, load_specification, parse_specification
 
 MONTHS = [f"{2018 + n // 12}-{n % 12 + 1:02}" for n in range(40)]
 WIDE = {
@@ -228,3 +228,12 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
         BadRequestData, match=r"column 'v' .*: row 4 has '3%'; write it as a number"
     ):
         ask(tmp_path, body, {"time": "t", "outcome": "v", "start": "2020-05"})
+
+
+def test_a_key_that_is_written_wrong_is_named_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "waste.toml"
+    file.write_text('panel = "p.csv"\noutcome = "y"\nstart = 1\ndesing = "did"\n')
+    with pytest.raises(
+        BadRequestData, match=r"waste\.toml: .*`desing` \(did you mean `design`\?\)"
+    ):
+        load_specification(file)

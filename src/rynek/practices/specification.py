@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 
 __all__ = [
@@ -183,11 +184,13 @@ def load_specification(path: Path) -> Specification:
         document = load_toml(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
-    return parse_specification(document)
+    return parse_specification(document, path.name)
 
 
-def parse_specification(document: Mapping[str, Any]) -> Specification:
-    """A specification from a document. BadRequestData."""
+def parse_specification(
+    document: Mapping[str, Any], where: str = "the specification"
+) -> Specification:
+    """A specification from a document, which errors call `where`. BadRequestData."""
     told = _flat(dict(document))
     wanted = told.get("design", "auto")
     if wanted not in get_args(DesignName):
@@ -195,7 +198,7 @@ def parse_specification(document: Mapping[str, Any]) -> Specification:
     try:
         found = msgspec.convert(told, Specification)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"the specification: {error}") from None
+        raise BadRequestData(f"{where}: {with_near_field(str(error), Specification)}") from None
     _refuse_odd(found)
     return found
 

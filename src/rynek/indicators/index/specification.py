@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 
 __all__ = [
@@ -228,15 +229,17 @@ def load_specification(path: Path) -> Specification:
         document = load_toml(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
-    return parse_specification(document)
+    return parse_specification(document, path.name)
 
 
-def parse_specification(document: Mapping[str, Any]) -> Specification:
-    """A specification from a document. BadRequestData."""
+def parse_specification(
+    document: Mapping[str, Any], where: str = "the specification"
+) -> Specification:
+    """A specification from a document, which errors call `where`. BadRequestData."""
     try:
         found = msgspec.convert(dict(document), Specification)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise BadRequestData(f"the specification: {error}") from None
+        raise BadRequestData(f"{where}: {with_near_field(str(error), Specification)}") from None
     _check_indicators(found)
     _check_method(found)
     for key, value, least, most in (

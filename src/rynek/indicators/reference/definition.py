@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 from rynek.indicators.index.specification import Text
 
@@ -93,7 +94,8 @@ def load_definition(name: str) -> Definition:
     try:
         found = msgspec.convert(document, Definition)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise BadRequestData(f"{path.name}: {error}") from None
+        told = with_near_field(str(error), Definition)
+        raise BadRequestData(f"{path.name}: {told}") from None
     _check(found, path.name)
     return found
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData, InvalidRequest, PayloadTooLarge
+from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 from rynek.practices.cards.model import Card, Cost
 
@@ -75,7 +76,9 @@ def parse_card(document: Mapping[str, Any]) -> Card:
     try:
         card = msgspec.convert(_plain(dict(document)), Card)
     except msgspec.ValidationError as error:
-        raise BadRequestData(_worded(str(error))) from None
+        told = str(error)
+        near = with_near_field(told, Card).removeprefix(told)
+        raise BadRequestData(_worded(told) + near) from None
     _check(card)
     return card
 

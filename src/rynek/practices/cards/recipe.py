@@ -23,6 +23,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.fields import with_near_field
 
 __all__ = ["Recipe", "RecordedFile", "make_panel", "parse_recipe"]
 
@@ -69,7 +70,7 @@ def parse_recipe(document: Mapping[str, Any]) -> Recipe:
     try:
         found = msgspec.convert(dict(document), Recipe)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"recipe: {error}") from None
+        raise BadRequestData(f"recipe: {with_near_field(str(error), Recipe)}") from None
     for each in found.files:
         parts = Path(each.path).parts
         if not parts or ".." in parts or Path(each.path).is_absolute() or "\0" in each.path:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 from rynek.practices.specification import Aggregation, Every, Question, Specification
 
@@ -74,15 +75,15 @@ def load_plan(path: Path) -> PlanQuestion:
         document = load_toml(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadRequestData(f"{path.name}: {error}") from None
-    return parse_plan(document)
+    return parse_plan(document, path.name)
 
 
-def parse_plan(document: Mapping[str, Any]) -> PlanQuestion:
-    """A plan's question from a document. BadRequestData."""
+def parse_plan(document: Mapping[str, Any], where: str = "the plan") -> PlanQuestion:
+    """A plan's question from a document, which errors call `where`. BadRequestData."""
     try:
         found = msgspec.convert(dict(document), PlanQuestion)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"the plan: {error}") from None
+        raise BadRequestData(f"{where}: {with_near_field(str(error), PlanQuestion)}") from None
     if not 0.5 <= found.confidence < 1:
         raise BadRequestData("confidence: from 0.5 to below 1, such as 0.95")
     if not 0.5 <= found.power < 1:
