@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import nct, t
 
 from rynek.base.errors import BadRequestData
 from rynek.practices import LANGUAGES, Evaluation, evaluate, parse_specification
@@ -150,6 +152,27 @@ def test_a_place_that_nobody_is_like_has_no_synthetic_control(tmp_path: Path) ->
     hull = next(one for one in found.checks if one.name == "convex hull")
     assert hull.verdict == "failed"
     assert ask(tmp_path, treated="p2", design="synthetic_control", intercept=True)
+
+
+@pytest.mark.parametrize("treated", [4, 12])
+def test_what_could_have_been_seen_is_found_in_four_of_five_cases(
+    tmp_path: Path, treated: int
+) -> None:
+    """The power at the size that the sentence names, by the noncentral t distribution."""
+    panel(tmp_path, units=24, seed=3)
+    places = [f"p{n}" for n in range(treated)]
+    found = ask(tmp_path, treated=places, design="did").document()
+    told = re.search(
+        r"an effect of ([\d.]+)(?: \w+)? would have been found in four of five", found["sentence"]
+    )
+    assert told is not None, found["sentence"]
+    low, high = found["interval"]
+    error = found["standard_error"]
+    critical = (high - low) / 2 / error
+    freedom = float(re.search(r"([\d.]+) degrees", found["uncertainty"])[1])  # type: ignore[index]
+    assert t.ppf(0.975, freedom) == pytest.approx(critical, rel=0.02)
+    power = nct.sf(critical, freedom, float(told[1]) / error)
+    assert power == pytest.approx(0.8, abs=0.02)
 
 
 def test_few_donors_give_no_interval_and_say_so(tmp_path: Path) -> None:
