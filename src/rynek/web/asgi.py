@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 from rynek.base.errors import (
     BadRequestData,
     Forbidden,
+    MethodNotAllowed,
     NonexistentTenant,
     Problem,
     ResourceNotFound,
@@ -148,12 +149,29 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
     return app
 
 
+_UNROUTED: Final[dict[int, Problem]] = {
+    404: ResourceNotFound(
+        "there is no such path; /api/practices/v1/openapi.json has those that are"
+    ),
+    405: MethodNotAllowed("the path is not asked in this way; openapi.json beside it has how"),
+}
+"""What a programming interface answers where no route is, rather than a page."""
+
+
 def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Response]:
+    cards = f"{engine.settings.server.base_path}{practices.PREFIX}/"
+
     def page(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, Problem) else storage_problem(error)
+        path = str(request.scope["path"])
+        if path.startswith(cards):
+            known = known or _UNROUTED.get(status)
+            if known is not None:
+                return problem_answer(known)
         if known is not None:
-            return problem_page(engine, request, known.status, known.detail)
-        return problem_page(engine, request, status, request_id() if status >= 500 else "")
+            return problem_page(engine, request, known.status, detail=known.detail)
+        number = request_id() if status >= 500 else ""
+        return problem_page(engine, request, status, number=number)
 
     return page
 

@@ -472,3 +472,24 @@ def test_public_cards_of_a_city_are_entities_of_its_live_picture(
         assert everywhere.json() == []
 
     serve(test, practices__entities=False)
+
+
+def test_what_is_no_path_is_a_problem_document_and_a_page_speaks_plainly(
+    serve: Callable[..., None],
+) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        for method, path, status in (
+            ("GET", "/nope", 404),
+            ("GET", "/cards/x/nope", 404),
+            ("POST", "/openapi.json", 405),
+        ):
+            answer = await client.request(method, API + path, headers=heads["editor"])
+            assert (answer.status_code, answer.json()["status"]) == (status, status)
+            assert answer.headers["content-type"].startswith("application/problem+json")
+        page = await client.post("/compare", headers=heads["admin"])
+        assert page.status_code == 405
+        assert "takes nothing that is sent to it" in page.text
+        assert "publish …" not in (await client.get("/surveys")).text
+        assert "publish …" in (await client.get("/surveys", headers=heads["editor"])).text
+
+    serve(test)

@@ -73,11 +73,16 @@ def _city_of(page: Page) -> Any:
     return page.tenants.get(parts[2]) if parts[1:2] == ["c"] and len(parts) > 2 else None
 
 
-def problem_page(engine: Engine, request: Request, status: int, number: str = "") -> Response:
+def problem_page(
+    engine: Engine, request: Request, status: int, *, number: str = "", detail: str = ""
+) -> Response:
     """The page for people that says what went wrong (404, 500 …), in their language, with the
-    `number` under which the log has it."""
+    `number` under which the log has it, or `detail` as it is."""
     page = Page(Site(engine), request)
     if status < 500:  # a city whose files are damaged may have no picture to draw a frame from
         page.tenant = _city_of(page)
-    quoted = page.t("Quote this number when you report it: %(number)s", number=number)
-    return page.problem(status, quoted if number else "")
+    if number:
+        detail = page.t("Quote this number when you report it: %(number)s", number=number)
+    elif status == 405:
+        detail = page.t("This address may be opened, but it takes nothing that is sent to it.")
+    return page.problem(status, detail)

@@ -46,7 +46,9 @@ async def _list(page: Page) -> Response:
                     "until": f"{page.t.minute(wave.deadline, 'UTC')} UTC",
                 }
             )
-    return page.render("surveys.html", nav="compare", cards=cards)
+    may = getattr(page.request.state, "writable", None)
+    writes = bool(may and any(may(name) for name in page.tenants))
+    return page.render("surveys.html", nav="compare", cards=cards, writes=writes)
 
 
 def _show(page: Page, kept: dict[str, tuple[Any, dict[str, Any]]]) -> Response:
