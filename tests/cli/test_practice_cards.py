@@ -96,3 +96,12 @@ def test_effects_are_computed_and_kept(folder: Path, data: Path) -> None:
     refused = run("practice", "answer", "london-congestion-charge", folder / "empty", *there)
     assert refused.exit_code == 1
     assert "No such file" in said(refused)
+
+
+def test_a_theme_that_no_card_has_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for words in (("list",), ("search", "bins")):
+        refused = run("practice", *words, "--theme", "wate", "--data", tmp_path / "data")
+        assert refused.exit_code == 1
+        assert "'wate': no card has it; there are " in str(refused.exception)
+        assert "waste" in str(refused.exception)

@@ -83,10 +83,11 @@ def list_cards(
     config: Path | None,
 ) -> None:
     """Show the cards: id, version, verdict, status, who sees it and title."""
-    from rynek.practices.cards import Wanted
+    from rynek.practices.cards import Wanted, refuse_unknown
 
     wanted = Wanted(theme=theme, verdict=verdict or "")
     with _cards(config, data) as cards:
+        refuse_unknown(cards, _ALL, theme)
         found = [seen for seen, _ in _every(cards, wanted)]
     if as_json:
         _print([seen.document() for seen in found])

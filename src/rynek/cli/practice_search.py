@@ -11,7 +11,15 @@ from typing import Any
 import click
 
 from rynek.cli.options import config_option, data_option, existing_folder
-from rynek.practices.cards import EVERYBODY, FILE, LANGUAGES, VERDICTS, Cards, Viewer
+from rynek.practices.cards import (
+    EVERYBODY,
+    FILE,
+    LANGUAGES,
+    VERDICTS,
+    Cards,
+    Viewer,
+    refuse_unknown,
+)
 from rynek.practices.search import INDEX_FILE, SIZES, Filters, SearchIndex, Snippet, found_document
 
 
@@ -56,7 +64,8 @@ def search(
         language=told_in or "",
     )
     viewer = EVERYBODY if public else Viewer(member=True, admin=True)
-    with _index(existing_folder(config, data), rebuild=rebuild) as index:
+    with _index(existing_folder(config, data), rebuild=rebuild) as (index, cards):
+        refuse_unknown(cards, viewer, theme)
         found = index.find(query, viewer, filters, languages=(language,), limit=limit)
     if as_json:
         click.echo(json.dumps(found_document(found), ensure_ascii=False, indent=2))
@@ -65,8 +74,8 @@ def search(
 
 
 @contextmanager
-def _index(folder: Path, *, rebuild: bool) -> Iterator[SearchIndex]:
-    """The folder's index, up to date."""
+def _index(folder: Path, *, rebuild: bool) -> Iterator[tuple[SearchIndex, Cards]]:
+    """The folder's index, up to date, and its cards."""
     from rynek.practices.cards import seed
 
     cards, index = Cards(folder / FILE), SearchIndex(folder / INDEX_FILE)
@@ -76,7 +85,7 @@ def _index(folder: Path, *, rebuild: bool) -> Iterator[SearchIndex]:
             index.forget()
         while index.follow(cards):
             pass
-        yield index
+        yield index, cards
     finally:
         index.close()
         cards.close()

@@ -486,6 +486,11 @@ def test_what_is_no_path_is_a_problem_document_and_a_page_speaks_plainly(
             answer = await client.request(method, API + path, headers=heads["editor"])
             assert (answer.status_code, answer.json()["status"]) == (status, status)
             assert answer.headers["content-type"].startswith("application/problem+json")
+        for asked in ("theme=wate", "cluster=x", "q=bins&theme=wate", "q=bins&cluster=x"):
+            answer = await client.get(f"{API}/cards?{asked}")
+            assert answer.status_code == 400
+            assert "waste" in answer.json()["detail"] or "citizens" in answer.json()["detail"]
+            assert (await client.get(f"/practices?{asked}")).status_code == 400
         page = await client.post("/compare", headers=heads["admin"])
         assert page.status_code == 405
         assert "takes nothing that is sent to it" in page.text

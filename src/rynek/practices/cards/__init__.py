@@ -9,6 +9,7 @@ from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Seen, Stored, Viewer, Written
 from rynek.practices.cards.estimating import answer_all, answer_question
+from rynek.practices.cards.filters import refuse_unknown
 from rynek.practices.cards.model import (
     BARRIERS,
     CLUSTERS,
@@ -56,6 +57,7 @@ __all__ = [
     "entity_ids",
     "parse_card",
     "read_document",
+    "refuse_unknown",
     "seed",
     "spoken",
     "to_document",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData
-from rynek.practices.cards import Result, Seen, Wanted
+from rynek.practices.cards import Result, Seen, Wanted, refuse_unknown
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.practice import show as show_card
@@ -49,6 +49,7 @@ async def show(page: Page) -> Response:
     number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
     cards = page.site.engine.cards  # type: ignore[attr-defined]
     try:
+        await asyncio.to_thread(refuse_unknown, cards, page.viewer, wanted.theme, wanted.cluster)
         search = await searched(page, wanted, (number - 1) * PAGE_SIZE, PAGE_SIZE)
     except BadRequestData as problem:
         return page.problem(400, problem.detail)

@@ -25,6 +25,7 @@ from rynek.practices.cards import (
     Written,
     parse_card,
     read_document,
+    refuse_unknown,
 )
 from rynek.practices.cards import entities as as_entities
 from rynek.web.api.receiving import Bodies
@@ -140,10 +141,12 @@ async def _list(asked: _Asked) -> Response:
     """Cards that the client may see: the last changed first, or those that `q` finds, best first."""
     if "q" in asked.request.query_params:
         query = asked.request.query_params
+        await _refuse_filters(asked)
         return _answer(await asyncio.to_thread(answer, asked.engine, asked.viewer, query))
     asked.refuse_unknown(*_FILTERS, "limit", "offset")
     query = asked.request.query_params
     wanted = Wanted(**{name: query.get(name, "")[:200] for name in _FILTERS})
+    await _refuse_filters(asked)
     limit = asked.number("limit", 20, _MOST)
     listed, total = await asyncio.to_thread(
         asked.cards.listed,
@@ -153,6 +156,12 @@ async def _list(asked: _Asked) -> Response:
         limit=limit,
     )
     return _answer({"total": total, "cards": [_shown(each) for each in listed]})
+
+
+async def _refuse_filters(asked: _Asked) -> None:
+    query = asked.request.query_params
+    given = [query.get(name, "") for name in ("theme", "cluster")]
+    await asyncio.to_thread(refuse_unknown, asked.cards, asked.viewer, *given)
 
 
 async def _show(asked: _Asked) -> Response:
