@@ -186,6 +186,26 @@ def test_few_donors_give_no_interval_and_say_so(tmp_path: Path) -> None:
     assert "can't be told from zero at 5%" in found["sentence"]
 
 
+def test_a_plain_null_result_fails_no_placebo_check(tmp_path: Path) -> None:
+    panel(tmp_path, units=25, seed=5)
+    found = ask(tmp_path, treated="p1")
+    assert found.estimate.p_value is not None
+    assert found.estimate.p_value > 0.05
+    (space,) = (one for one in found.checks if one.name == "placebo in space")
+    assert space.verdict == "not applicable"
+    assert "a result, no fault" in space.reason
+
+
+def test_several_failed_checks_lower_the_level_once_and_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    dead = rng.normal(size=30) + 50 + np.linspace(0, 60, 30)
+    dead[18:25] = 0
+    panel(tmp_path, units=25, p0=dead)
+    level = ask(tmp_path, treated="p0").level
+    assert level.number == 2
+    assert level.would_lift.startswith("data in which these checks hold: ")
+
+
 def test_a_dead_sensor_is_noticed(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     dead = rng.normal(size=30) + 50

@@ -79,6 +79,15 @@ def test_what_is_wanted_takes_so_long(tmp_path: Path) -> None:
     assert "too few" in few.sentence()
 
 
+def test_groups_that_start_one_after_another_take_longer_and_that_is_said(tmp_path: Path) -> None:
+    past(tmp_path)
+    once, stepped = ask(tmp_path, wanted=0.5), ask(tmp_path, wanted=0.5, steps=3, step=2)
+    assert "start at once" not in once.sentence()
+    assert "hold for a start at once" in stepped.sentence()
+    assert "the first group and the last: 4." in stepped.sentence()
+    assert stepped.document()["last_start_after"] == 4
+
+
 def test_the_lot_is_even_and_the_same_again(tmp_path: Path) -> None:
     past(tmp_path)
     starts = ask(tmp_path, steps=3, step=2, seed=5).starts

@@ -45,8 +45,8 @@ def evaluate(
     service runs on (--data). Nothing is written. What cannot be estimated is refused
     with the reason, and the exit code is 1.
     """
+    from rynek.practices import LOWERING, load_specification
     from rynek.practices import evaluate as run
-    from rynek.practices import load_specification
 
     spec = load_specification(specification)
     found = run(spec, specification.parent, asker(config, data, tenant))
@@ -60,7 +60,9 @@ def evaluate(
     click.echo(f"level {found.level.number}: {found.level.reason}")
     click.echo(f"one more by: {found.level.would_lift}\n")
     for check in found.checks:
-        click.echo(f"{_MARKS[check.verdict]} {check.name}: {check.reason}")
+        counts = " *" if check.name in LOWERING else ""
+        click.echo(f"{_MARKS[check.verdict]} {check.name}{counts}: {check.reason}")
+    click.echo("     * counts for the level: where one or more of these fail, it is one lower")
     for other in found.others:
         told = other.get("refused") or f"{other['effect']:.4g}"
         click.echo(f"     {other['design']} gives: {told}")

@@ -5,6 +5,7 @@ of evidence and a sentence in six languages. Nothing in the choice of a design d
 Practice cards have a face of their own: `rynek.practices.cards`.
 """
 
+from rynek.practices.checks import LOWERING
 from rynek.practices.checks.outcomes import holm
 from rynek.practices.estimate import Check, Design, Estimate
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate, evaluate_panel
@@ -36,6 +37,7 @@ from rynek.practices.task import Task, task_of
 __all__ = [
     "DESIGNS",
     "LANGUAGES",
+    "LOWERING",
     "Check",
     "Design",
     "Estimate",

@@ -4,7 +4,7 @@ Placed so: one series without an untreated comparison 1, with covariates 2; diff
 differences 3; synthetic control, synthetic difference in differences and Bayesian series on
 untreated places at most 3 (our placement); documented as-if-random assignment 4; randomised 5.
 Where neither an interval nor a test says how sure a comparison is, at most 2 (our placement). A
-failed check lowers it by one.
+failed check of those in LOWERING lowers it by one, however many fail.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def level_of(
         lift = "more places to compare with, so that chance can be told"
     failed = [one.name for one in checks if one.verdict == "failed" and one.name in LOWERING]
     if failed and number > 1:
-        lift = f"data in which this check holds: {', '.join(failed)}"
+        these = "this check holds" if len(failed) == 1 else "these checks hold"
+        lift = f"data in which {these}: {', '.join(failed)}"
         return Level(number - 1, f"{reason}; lowered by one, failed: {', '.join(failed)}", lift)
     return Level(number, reason, lift)
 

@@ -78,6 +78,8 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
         assert "Effect on “level”: +8" in found.text
         assert '<svg class="spark compared"' in found.text
         assert "placebo in space" in found.text
+        assert "<strong>placebo in time</strong>&nbsp;*:" in found.text
+        assert "<strong>placebo in space</strong>:" in found.text
         assert 'value="urn:bin:0"' in found.text
         assert 'aria-invalid="true"' not in found.text
         lacking = await client.get(f"/practices/estimate?{urlencode(asked | {'treated': ''})}")
@@ -99,6 +101,7 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
         more = QUESTION | {"pilot": "8", "periods": "7", "steps": "2", "start": "2026-04-01"}
         plan = await client.get(f"/practices/plan?{urlencode(more)}")
         assert "in four of five cases" in plan.text
+        assert "Periods between the first group and the last: 1." in plan.text
         assert plan.text.count("2026-04-01") >= 4
         file = await client.get(f"/practices/plan?{urlencode(more | {'format': 'ics'})}")
         assert file.headers["content-type"].startswith("text/calendar")
@@ -150,6 +153,9 @@ def test_effects_of_cards_stand_side_by_side(tmp_path: Path) -> None:
         assert found.text.count('scope="rowgroup"') == 2
         assert found.text.count('<circle class="point') == 6
         assert "No mean is taken over all themes" in found.text
+        assert found.text.count('class="badge"') == 2
+        assert "interrupted time series" in found.text
+        assert "synthetic" in found.text
         assert (await client.get("/practices/effects?theme=none")).status_code == 200
 
     serve(tmp_path, test)

@@ -53,6 +53,8 @@ class Plan:
             "wanted": self.question.wanted,
             "needed": None if self.needed is None else dataclasses.asdict(self.needed),
             "sentence": self.sentence(),
+            "at_once": self.question.steps == 1,
+            "last_start_after": self.later,
             "seed": self.question.seed,
             "plan": [dataclasses.asdict(one) for one in self.starts],
             "left_out": list(self.left_out),
@@ -74,11 +76,22 @@ class Plan:
             f" would show an effect of {_round(least)}{' ' + unit if unit else ''}{share} or more in"
             f" {self.question.power:.0%} of cases; a smaller one would mostly be missed."
         )
-        if self.question.wanted is None:
-            return told
-        if self.needed is None:
-            return told + " No length in reach of the record shows the wanted effect."
-        return told + f" The wanted effect takes {self.needed.periods} periods."
+        if self.question.wanted is not None and self.needed is None:
+            told += " No length in reach of the record shows the wanted effect."
+        elif self.needed is not None:
+            told += f" The wanted effect takes {self.needed.periods} periods."
+        if self.later:
+            told += (
+                " These figures hold for a start at once: in groups that start one after another"
+                " it takes longer to show the same. Periods between the first group and the last:"
+                f" {self.later}."
+            )
+        return told
+
+    @property
+    def later(self) -> int:
+        """By how many periods the last group starts after the first."""
+        return (self.question.steps - 1) * self.question.step
 
 
 def _round(value: float) -> str:

@@ -37,6 +37,8 @@ class Row(NamedTuple):
     interval: tuple[float, float] | None
     level: int
     theme: str
+    design: str = ""
+    verdict: str = ""
 
 
 async def show(page: Page) -> Response:
@@ -54,7 +56,8 @@ async def show(page: Page) -> Response:
             url = f"{page.base or page.root}/practices/{seen.id}"
             row = _row((title, card, url), answer.document, seen.card.theme)
             if row is not None:
-                rows.append(row)
+                design = str(answer.document.get("design") or "")
+                rows.append(row._replace(design=design, verdict=seen.card.verdict.outcome))
     themes = sorted({row.theme for row in rows})
     shown = [row for row in rows if not theme or row.theme == theme]
     summary = _summary(shown) if theme else None
@@ -104,7 +107,9 @@ def _by_card(page: Page, rows: Sequence[Row], summary: Together | None) -> list[
     """Each card with its estimates, in order."""
     marks, found = _marks(rows, summary), dict[str, dict[str, Any]]()
     for row in rows:
-        card = found.setdefault(row.url, {"title": row.card, "url": row.url, "rows": []})
+        verdict = words.VERDICTS.get(row.verdict)
+        of: dict[str, Any] = {"title": row.card, "url": row.url, "verdict": verdict, "rows": []}
+        card = found.setdefault(row.url, of)
         card["rows"].append(_told(page, row) | {"bar": bar(row, marks)})
     return list(found.values())
 
@@ -116,6 +121,7 @@ def _told(page: Page, row: Row) -> dict[str, str]:
     ends = "" if row.interval is None else " … ".join(map(number, row.interval))
     return {
         "name": row.name,
+        "design": page.t(words.DESIGNS[row.design]) if row.design in words.DESIGNS else row.design,
         "effect": number(row.effect),
         "interval": ends or page.t("none"),
         "level": str(row.level),

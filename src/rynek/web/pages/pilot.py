@@ -142,6 +142,13 @@ def _told(page: Page, found: Plan) -> dict[str, Any]:
         needed = t("No length in reach of the record shows the wanted effect.")
         if found.needed is not None:
             needed = t("The wanted effect takes %(periods)s periods.", periods=found.needed.periods)
+    if found.later:
+        told = t(
+            "These figures hold for a start at once: in groups that start one after another it takes"
+            " longer to show the same. Periods between the first group and the last: %(later)s.",
+            later=found.later,
+        )
+        needed = f"{needed} {told}".strip()
     starts = [(one.place, str(one.group), one.period or t("compared")) for one in found.starts]
     return {"rows": rows, "sentence": sentence, "needed": needed, "starts": starts}
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import ResourceNotFound
+from rynek.practices import LOWERING
 from rynek.practices.cards import Card, Question, Result, Seen, Written
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
@@ -39,6 +40,7 @@ class Effect(msgspec.Struct):
     unit: str = ""
     rows: list[tuple[str, str, str, str]] = []
     checks: list[tuple[str, str, str, str]] = []
+    lowering: frozenset[str] = LOWERING
     donors: str = ""
     left_out: str = ""
     lift: str = ""
