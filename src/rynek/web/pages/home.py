@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from starlette.routing import Route
 from rynek.base.errors import Problem
 from rynek.web.contract import City, said
 from rynek.web.pages import map as city_map
+from rynek.web.pages.labels import type_name
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.shell import Page, Site, city_path
 from rynek.web.themes import THEMES, Theme
@@ -92,13 +93,20 @@ def _card(page: Page, tenant: Any) -> Card:
         url=page.root + city_path(tenant.name) + "/",
         country=t.country(city.country) if city.country else "",
         counts=themes,
-        total=t.n("%(num)s thing", "%(num)s things", counts["total"]),
+        total=_kinds(page, counts["types"])
+        or t.n("%(num)s thing", "%(num)s things", counts["total"]),
         loaded=bool(counts["loaded"]),
         now=t.moment(tenant.clock.now(), city.zone, "short"),
         recording=said(city.recording.title, page.language) if city.recording else "",
         note=said(city.note, page.language),
         moving=t.n("%(num)s moving now", "%(num)s moving now", moving) if moving else "",
     )
+
+
+def _kinds(page: Page, types: Mapping[str, int]) -> str:
+    """What a city holds that is no thing on the map: its most frequent types with their counts."""
+    most = sorted(types.items(), key=lambda one: -one[1])[:3]
+    return " · ".join(f"{type_name(page.t, name)}: {page.t.number(n, 0)}" for name, n in most)
 
 
 def routes(site: Site) -> Sequence[Route]:
