@@ -146,10 +146,6 @@ class Ledger:
         assert answer.status_code in (503, 507), (answer.status_code, answer.text)
         return False
 
-    def forget(self, name: str, *, there: bool) -> None:
-        """After a kill: whether the entity is there, where that was unsure."""
-        self._there[name] = there
-
     async def learn(self, client: httpx.AsyncClient) -> None:
         """Ask which entities are there, after a life that ended amid writes: a deletion that nobody
         acknowledged has happened or not, and from now on that is sure."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["load_toml"]
+from rynek.base.errors import BadRequestData
+
+__all__ = ["load_toml", "read_toml"]
+
+_MAX_BYTES: Final = 1 << 20
 
 _MOST_PARTS: Final = 64
 # The parser keeps every beginning of a dotted key: one of 100,000 parts would take gigabytes.
@@ -22,3 +27,14 @@ def load_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("the document nests too deep") from None
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The TOML document in a file of at most 1 MiB, which should be `what`; BadRequestData names
+    the file and what is wrong with it."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no {what}")
+        return load_toml(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadRequestData(f"{path.name}: {error}") from None

@@ -10,7 +10,7 @@ import msgspec
 
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
-from rynek.base.toml import load_toml
+from rynek.base.toml import read_toml
 
 __all__ = [
     "Cost",
@@ -37,7 +37,6 @@ DesignName = Literal[
 Operation = Literal["mean", "median", "sum", "first", "last"]
 Every = Literal["year", "quarter", "month", "week", "day", "hour"]
 Aggregation = Literal["mean", "median", "sum", "min", "max", "count"]
-_MAX_BYTES: Final = 1 << 20
 _MAX_NAMES: Final = 10_000
 _FILE_KEYS: Final = ("file", "files", "path", "csv", "parquet")
 
@@ -178,13 +177,7 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_specification(path: Path) -> Specification:
     """Read a specification; BadRequestData names the key that is wrong and what is allowed."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no specification")
-        document = load_toml(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadRequestData(f"{path.name}: {error}") from None
-    return parse_specification(document, path.name)
+    return parse_specification(read_toml(path, "specification"), path.name)
 
 
 def parse_specification(

@@ -11,7 +11,7 @@ import msgspec
 
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
-from rynek.base.toml import load_toml
+from rynek.base.toml import read_toml
 
 __all__ = [
     "Aggregation",
@@ -42,7 +42,6 @@ Treat = Literal["none", "winsorise", "log", "boxcox"]
 Normalise = Literal["minmax", "zscore", "rank", "percentile", "categorical", "target"]
 Weigh = Literal["equal", "given", "pca"]
 Aggregate = Literal["arithmetic", "geometric"]
-_MAX_BYTES: Final = 1 << 20
 _MAX_INDICATORS: Final = 200
 MAX_RUNS: Final = 200_000
 
@@ -223,13 +222,7 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_specification(path: Path) -> Specification:
     """Read a specification; BadRequestData names the key that is wrong and what is allowed."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no specification")
-        document = load_toml(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadRequestData(f"{path.name}: {error}") from None
-    return parse_specification(document, path.name)
+    return parse_specification(read_toml(path, "specification"), path.name)
 
 
 def parse_specification(

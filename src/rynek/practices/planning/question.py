@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
-from rynek.base.toml import load_toml
+from rynek.base.toml import read_toml
 from rynek.practices.specification import Aggregation, Every, Question, Specification
 
 __all__ = ["PlanQuestion", "load_plan", "parse_plan"]
 
-_MAX_BYTES: Final = 1 << 20
 _Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
@@ -69,13 +68,7 @@ class PlanQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_plan(path: Path) -> PlanQuestion:
     """Read a plan's question; BadRequestData names what is wrong."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadRequestData(f"{path.name} is over {_MAX_BYTES >> 20} MiB: no plan")
-        document = load_toml(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadRequestData(f"{path.name}: {error}") from None
-    return parse_plan(document, path.name)
+    return parse_plan(read_toml(path, "plan"), path.name)
 
 
 def parse_plan(document: Mapping[str, Any], where: str = "the plan") -> PlanQuestion:
