@@ -13,7 +13,7 @@ from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
 
 from rynek.demo import PAST_WAVE, make_surveys
-from rynek.indicators import INDICATORS_FILE, seed_comparisons
+from rynek.indicators import seed_comparisons
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +50,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[st
     folder = tmp_path_factory.mktemp("browser")
     prepare(folder, "poznan")
     make_surveys(folder)
-    seed_comparisons(folder / INDICATORS_FILE)
+    seed_comparisons(folder)
     with service(folder, data) as found:
         yield found
 

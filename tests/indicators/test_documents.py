@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rynek.indicators import (
-    Database,
     References,
     document,
     evaluate_index,
     load_definition,
     load_specification,
+    open_indicators,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "indexes.md"
@@ -55,7 +55,7 @@ def test_the_definition_of_the_page_imports_a_table(tmp_path: Path) -> None:
     (tmp_path / "nuts.csv").write_text(
         "NUTS_ID,NAME_LATN,POP,POP_F,POP_M,CONTACT\nUA30,Kyiv,10,6,4,Eva\nPL21,Kraków,8,4,4,Jan\n"
     )
-    kept, new = References(Database(tmp_path / "indicators.db")).import_file(
+    kept, new = References(open_indicators(tmp_path)).import_file(
         load_definition(str(tmp_path / "nuts.toml")), tmp_path / "nuts.csv"
     )
     assert (kept.id, new) == ("nuts", True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rynek.base.errors import BadRequestData, ResourceNotFound
-from rynek.indicators import Database, References, load_definition, shipped_definitions
+from rynek.indicators import References, load_definition, open_indicators, shipped_definitions
 
 DEFINITION = """
 id = "towns"
@@ -44,7 +44,7 @@ GOOD = HEAD + "a,10,1,4,6,Eva\nb,20,NA,12,8,Jan\n"
 @pytest.fixture
 def references(tmp_path: Path) -> References:
     (tmp_path / "towns.toml").write_text(DEFINITION)
-    return References(Database(tmp_path / "indicators.db"))
+    return References(open_indicators(tmp_path))
 
 
 def put(references: References, folder: Path, text: str) -> tuple[int, bool]:
@@ -60,7 +60,7 @@ def test_every_version_is_kept_and_the_same_makes_none(
     assert put(references, tmp_path, GOOD) == (1, True)
     assert put(references, tmp_path, GOOD) == (1, False)
     assert put(references, tmp_path, GOOD.replace("a,10,1,4,6", "a,11,1,4,7")) == (2, True)
-    kept, table = References(Database(tmp_path / "indicators.db")).find("towns")
+    kept, table = References(open_indicators(tmp_path)).find("towns")
     assert (kept.version, table.columns["people"]) == (2, [11, 20])
     first, old = references.find("towns", 1)
     assert old.columns == {"people": [10, 20], "port": [1, 0], "half": [4, 12], "half2": [6, 8]}

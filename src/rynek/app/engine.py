@@ -28,7 +28,7 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
-from rynek.indicators import INDICATORS_FILE, Comparisons, Database, Surveys
+from rynek.indicators import Comparisons, Surveys, open_indicators
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
 from rynek.practices.search import INDEX_FILE, SearchIndex
@@ -112,7 +112,7 @@ class Engine:
         self.access = Access(
             self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
         )
-        self.comparisons = Comparisons(Database(self.folder.path / INDICATORS_FILE))
+        self.comparisons = Comparisons(open_indicators(self.folder.path))
         self.surveys = Surveys(self.folder.path)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)

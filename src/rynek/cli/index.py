@@ -51,11 +51,11 @@ def publish(specification: Path, data: Path | None, config: Path | None) -> None
     Every version is kept; the same result again makes none. It may run beside a service.
     """
     from rynek.base.folder import make_private
-    from rynek.indicators import INDICATORS_FILE, Comparisons, Database
+    from rynek.indicators import Comparisons, open_indicators
 
     folder = Path(settings_of(config, data).data.path)
     make_private(folder)
-    kept, new = Comparisons(Database(folder / INDICATORS_FILE)).publish(specification)
+    kept, new = Comparisons(open_indicators(folder)).publish(specification)
     click.echo(
         f"{kept.id} version {kept.version}: {kept.about['units']} units"
         + ("" if new else ", as it was already")

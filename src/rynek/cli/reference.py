@@ -106,7 +106,7 @@ def export_reference(
 
 def _references(data: Path | None, config: Path | None, *, make: bool = False) -> Any:
     from rynek.base.folder import make_private
-    from rynek.indicators import INDICATORS_FILE, Database, References
+    from rynek.indicators import INDICATORS_FILE, References, open_indicators
 
     folder = Path(settings_of(config, data).data.path)
     file = folder / INDICATORS_FILE
@@ -114,4 +114,4 @@ def _references(data: Path | None, config: Path | None, *, make: bool = False) -
         make_private(folder)
     elif not file.is_file():
         raise lacking(f"{file}, so no tables", folder)
-    return References(Database(file))
+    return References(open_indicators(folder))

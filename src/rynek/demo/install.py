@@ -47,7 +47,7 @@ def install(folder: Path, *, fresh: bool = False) -> None:
         mark.write_text("")
         for city in CITIES:
             _install_city(city, folder / "tenants" / city)
-        seed_comparisons(folder / INDICATORS_FILE)
+        seed_comparisons(folder)
         write_atomically(mark, digest.encode())
     except OSError as error:
         raise FolderError(f"{folder}: {error.strerror}: choose another with --data") from error

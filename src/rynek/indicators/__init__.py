@@ -7,7 +7,7 @@ values for a period of a city's history, each with coverage and provenance.
 """
 
 from rynek.indicators.database import FILE as INDICATORS_FILE
-from rynek.indicators.database import Database
+from rynek.indicators.database import open_indicators
 from rynek.indicators.definition import Definition, definitions, find_definition
 from rynek.indicators.index.document import document
 from rynek.indicators.index.evaluation import Index, evaluate_index
@@ -44,7 +44,6 @@ __all__ = [
     "Answers",
     "Choice",
     "Comparisons",
-    "Database",
     "Definition",
     "Element",
     "Fault",
@@ -72,6 +71,7 @@ __all__ = [
     "last_month",
     "load_definition",
     "load_specification",
+    "open_indicators",
     "parse_period",
     "parse_specification",
     "read_answers",

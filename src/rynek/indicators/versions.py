@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.clock import Clock, SystemClock
+from rynek.base.database import Database
 from rynek.base.errors import BadRequestData, ResourceNotFound
-from rynek.indicators.database import Database
 
 __all__ = ["Kept", "Versions"]
 
@@ -65,13 +65,11 @@ class Versions:
     def find(self, name: str, version: int | None = None) -> tuple[Kept, Any]:
         """A version (the newest without a number) and its body. ResourceNotFound."""
         with self._database.reading() as database:
-            row = None
-            if database is not None:
-                row = database.execute(
-                    f"SELECT version, at, digest, about, body FROM {self._kind}"
-                    " WHERE id = ? AND (version = ? OR ? IS NULL) ORDER BY version DESC LIMIT 1",
-                    (name, version, version),
-                ).fetchone()
+            row = database.execute(
+                f"SELECT version, at, digest, about, body FROM {self._kind}"
+                " WHERE id = ? AND (version = ? OR ? IS NULL) ORDER BY version DESC LIMIT 1",
+                (name, version, version),
+            ).fetchone()
         if row is None:
             which = "" if version is None else f" in version {version}"
             raise ResourceNotFound(f"no {self._kind} {name!r}{which}"[:200])
@@ -83,20 +81,16 @@ class Versions:
     def last(self, name: str) -> int:
         """The number of a document's newest version. ResourceNotFound."""
         with self._database.reading() as database:
-            row = None
-            if database is not None:
-                row = database.execute(
-                    f"SELECT max(version) FROM {self._kind} WHERE id = ?", (name,)
-                ).fetchone()
-        if row is None or row[0] is None:
+            row = database.execute(
+                f"SELECT max(version) FROM {self._kind} WHERE id = ?", (name,)
+            ).fetchone()
+        if row[0] is None:
             raise ResourceNotFound(f"no {self._kind} {name!r}"[:200])
         return int(row[0])
 
     def newest(self) -> list[Kept]:
         """The newest version of each document, by id."""
         with self._database.reading() as database:
-            if database is None:
-                return []
             rows = database.execute(
                 f"SELECT id, max(version), at, digest, about FROM {self._kind}"
                 " GROUP BY id ORDER BY id"
@@ -109,8 +103,6 @@ class Versions:
     def numbers(self, name: str) -> list[tuple[int, int]]:
         """The versions of a document and when each was written, oldest first."""
         with self._database.reading() as database:
-            if database is None:
-                return []
             return [
                 (int(row[0]), int(row[1]))
                 for row in database.execute(

@@ -18,7 +18,7 @@ from tests.web.api.conftest import serve
 from rynek.app import Engine
 from rynek.base.errors import BadRequestData
 from rynek.demo.install import install
-from rynek.indicators import INDICATORS_FILE, Comparisons, Database, rerank, seed_comparisons
+from rynek.indicators import Comparisons, open_indicators, rerank, seed_comparisons
 from rynek.web.compare.downloads import table
 
 __all__ = ["serve"]
@@ -28,7 +28,7 @@ INDEX = f"{ROOT}/compare/ua-budget-edemocracy"
 
 
 def seeded(engine: Engine) -> dict[str, Any]:
-    seed_comparisons(engine.folder.path / INDICATORS_FILE)
+    seed_comparisons(engine.folder.path)
     found: dict[str, Any] = engine.comparisons.find("ua-budget-edemocracy").found
     return found
 
@@ -178,7 +178,7 @@ def test_a_closed_service_shows_no_comparison(serve: Serve) -> None:
 
 def test_the_demo_compares_from_the_start(tmp_path: Path) -> None:
     install(tmp_path / "demo")
-    database = Database(tmp_path / "demo" / INDICATORS_FILE)
+    database = open_indicators(tmp_path / "demo")
     (kept,) = Comparisons(database).newest()
     assert (kept.id, kept.version) == ("ua-budget-edemocracy", 1)
     install(tmp_path / "demo")

@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.clock import Clock
+from rynek.base.database import Database
 from rynek.base.errors import BadRequestData
-from rynek.indicators.database import Database
+from rynek.indicators.database import open_indicators
 from rynek.indicators.index.document import document
 from rynek.indicators.index.evaluation import evaluate_index
 from rynek.indicators.index.specification import load_specification
@@ -83,10 +84,10 @@ class Comparisons:
         self._database.close()
 
 
-def seed_comparisons(path: Path) -> None:
-    """Put the index that comes with rynek into the database at `path`, as it was computed by its
-    own specification (a test computes it again)."""
-    database = Database(path)
+def seed_comparisons(folder: Path) -> None:
+    """Put the index that comes with rynek into a data folder, as it was computed by its own
+    specification (a test computes it again)."""
+    database = open_indicators(folder)
     try:
         found = msgspec.json.decode(gzip.decompress((EXAMPLE / "result.json.gz").read_bytes()))
         specification = (EXAMPLE / "index.toml").read_text("utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from rynek.base.clock import Clock
-from rynek.indicators.database import Database
+from rynek.base.database import Database
 from rynek.indicators.reference.definition import Definition
 from rynek.indicators.reference.importing import Imported, read_source
 from rynek.indicators.versions import Kept, Versions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from rynek.indicators.database import Database
+from rynek.base.database import Database
 
 __all__ = ["FILE", "MIGRATIONS", "opened"]
 

@@ -270,11 +270,11 @@ class Surveys:
 
     def _one(self, statement: str, values: tuple[Any, ...] = ()) -> Any:
         with self._database.reading() as database:
-            return None if database is None else database.execute(statement, values).fetchone()
+            return database.execute(statement, values).fetchone()
 
     def _all(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._database.reading() as database:
-            return [] if database is None else database.execute(statement, values).fetchall()
+            return database.execute(statement, values).fetchall()
 
 
 _WAVE: Final = "SELECT id, survey, version, opened, deadline, results, example FROM wave"

@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.clock import Clock
+from rynek.base.database import Database
 from rynek.base.errors import BadRequestData
-from rynek.practices.cards.database import Database
 
 __all__ = ["Answers", "Result"]
 

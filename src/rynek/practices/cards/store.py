@@ -10,10 +10,11 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from rynek.base.clock import Clock, SystemClock
+from rynek.base.database import Database
 from rynek.base.errors import AlreadyExists, BadRequestData, Conflict, ResourceNotFound
 from rynek.base.sqlite import Connection
 from rynek.practices.cards.answers import Answers, Result
-from rynek.practices.cards.database import Database
+from rynek.practices.cards.database import MIGRATIONS
 from rynek.practices.cards.doors import EVERYBODY, Seen, Stored, Viewer, Written
 from rynek.practices.cards.model import DOORS, Card, Door
 from rynek.practices.cards.naming import check_nameless, names_of
@@ -63,7 +64,7 @@ class Cards:
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._database = Database(path)
+        self._database = Database(path, MIGRATIONS)
         self._counts: tuple[int, dict[object, Any]] = (-1, {})
         self.answers = Answers(self._database, self._clock)
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.base.database import Database
 from rynek.base.errors import Problem, ResourceNotFound
 from rynek.base.sqlite import Connection, database_fault
 from rynek.practices.cards import EVERYBODY, Cards, Change, Seen, Viewer, spoken
-from rynek.practices.cards.database import Database
 from rynek.practices.search.finding import Filters, Found, find
 from rynek.practices.search.glossary import glossary
 from rynek.practices.search.index import (
