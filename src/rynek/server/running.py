@@ -96,8 +96,9 @@ async def serve(
             system.stopping()
             engine.stopping.set()
             await asyncio.sleep(0.1)  # for open streams to end by `stopping`
-            await workers.end(_STOP_SECONDS)
+            # First, for it would take the end of the server for one that nobody wished.
             await _cancelled(upkeep)
+            await workers.end(_STOP_SECONDS)
             await engine.stop()
 
 
