@@ -200,3 +200,12 @@ def test_a_restart_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
 
     with_engine(tmp_path, first)
     with_engine(tmp_path, second)
+
+
+def test_tenants_share_what_may_be_remembered(tmp_path: Path) -> None:
+    async def work(engine: Engine) -> None:
+        assert engine.remember_bytes() == 8 << 20
+        engine.tenant("brno", create=True)
+        assert engine.remember_bytes() == 4 << 20
+
+    with_engine(tmp_path, work, limits__remember_mb=8)

@@ -35,6 +35,7 @@ from rynek.practices.search import INDEX_FILE, SearchIndex
 from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
+_REMEMBER_BYTES = 64 << 20
 
 
 class Engine:
@@ -173,6 +174,11 @@ class Engine:
             folder.mkdir(parents=True, exist_ok=True)
             self._own = Tenant(SERVICE_TENANT, folder, self)
         return self._own
+
+    def remember_bytes(self) -> int:
+        """What a tenant that starts now may keep of what its reads found."""
+        share = (self.settings.limits.remember_mb << 20) // max(len(self._tenants), 1)
+        return min(share, _REMEMBER_BYTES)
 
     def _begin(self, tenant: Tenant) -> None:
         """Start a tenant once, however many requests come for it at the same time."""

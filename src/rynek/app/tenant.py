@@ -302,6 +302,7 @@ class Tenant:
             min(hours, _OWN_LOG_HOURS) if self.name == SERVICE_TENANT else hours,
             settings.limits.max_value_indexes,
             settings.context.max_contexts,
+            self._engine.remember_bytes(),
         )
 
     def _history_settings(self) -> HistorySettings:

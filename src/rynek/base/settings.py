@@ -108,6 +108,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_limit: Count = 1000
     max_batch: Count = 10_000
     max_value_indexes: Annotated[int, Meta(ge=0)] = 64
+    remember_mb: Annotated[int, Meta(ge=0)] = 256
     max_instances: Count = 10_000
     max_answer_instances: Count = 100_000
     max_sorted: Count = 100_000

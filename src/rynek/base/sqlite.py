@@ -14,6 +14,8 @@ _PAGE_CACHE_KIB = 65_536
 _MMAP_BYTES = 1 << 38
 _ASIDE = ".v"
 _MAX_ASIDE_BYTES = 1 << 29
+# Of all connections together: above it their caches use pages again instead of growing.
+_HEAP_BYTES = 768 << 20
 
 
 class Cursor(Protocol):
@@ -87,6 +89,7 @@ def connect(path: Path, *, read_only: bool = False, cache_kib: int = _PAGE_CACHE
         else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     )
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=256)
+    apsw.soft_heap_limit(_HEAP_BYTES)
     connection.set_busy_timeout(10_000)
     if not read_only:
         connection.pragma("journal_mode", "wal")
