@@ -55,7 +55,7 @@ def test_neighbours_that_moved_too_are_told(tmp_path: Path) -> None:
     assert "u1" in found.task.left_out
     assert check(found, "spill-over to neighbours").verdict == "failed"
     near = ask(tmp_path, rows, location=["lat", "lon"], near_km=1.5)
-    assert "1.0 km away" in near.task.left_out["u1"]
+    assert "1.0 km away" in str(near.task.left_out["u1"])
     told = check(near, "spill-over to neighbours")
     assert told.verdict == "failed"
     assert told.figures["effect at u1"] == pytest.approx(5, abs=1)

@@ -113,7 +113,7 @@ def test_basque_country(tmp_path: Path) -> None:
     }
     assert found.estimate.effect == pytest.approx(-0.700, abs=0.005)
     assert found.estimate.interval is None  # 16 donors
-    assert "16 donors" in found.estimate.uncertainty
+    assert "16 donors" in str(found.estimate.uncertainty)
     assert sum((found.estimate.predictor_weights or {}).values()) == pytest.approx(1)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rynek.base.messages import Message
 
 _NGSI_LD = "https://uri.etsi.org/ngsi-ld/errors/"
 
@@ -11,6 +15,7 @@ class Problem(Exception):
     """An error a client may see: `type` URI, HTTP status, short title and a detail that helps.
 
     Raise a subclass; `status` and `slug` are class attributes so that handlers never guess.
+    A detail that is a message can be said in every language (`message`).
     `headers` go with the answer; `registration_id` names the registered source that it is about,
     in results of several parts (CIM 009 §5.2.17).
     """
@@ -21,9 +26,12 @@ class Problem(Exception):
     slug = "InternalError"
     title = "Internal error"
 
-    def __init__(self, detail: str = "", *, title: str | None = None, **extra: object) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail
+    def __init__(
+        self, detail: str | Message = "", *, title: str | None = None, **extra: object
+    ) -> None:
+        self.message = None if isinstance(detail, str) else detail
+        self.detail = str(detail)
+        super().__init__(self.detail or self.title)
         self.title = title or type(self).title
         self.extra = extra
 

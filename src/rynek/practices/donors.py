@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from rynek.base.errors import BadRequestData
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.panel import Panel
+from rynek.practices.saying import say
 from rynek.practices.specification import Specification
 
 __all__ = ["choose_donors", "distance_km"]
@@ -27,7 +29,7 @@ def choose_donors(
     treated: set[int],
     outcome: Array,
     cohorts: Sequence[Cohort],
-) -> tuple[tuple[int, ...], dict[str, str]]:
+) -> tuple[tuple[int, ...], dict[str, Message]]:
     """The donors, and those left out with the reason. BadRequestData where none is left."""
     excluded = {panel.unit(name) for name in spec.exclude}
     neighbours = {panel.unit(name) for name in spec.neighbours}
@@ -37,19 +39,17 @@ def choose_donors(
         named = [panel.unit(name) for name in dict.fromkeys(spec.donors)]
         both = [panel.units[one] for one in named if one in treated]
         if both:
-            raise BadRequestData(
-                f"donors: {both[0]!r} is treated, it cannot be compared with itself"
-            )
-    left_out: dict[str, str] = {}
+            raise BadRequestData(say("donor-treated", unit=both[0]))
+    left_out: dict[str, Message] = {}
     kept = []
     for one in named:
         near = distance_km(panel, one, treated)
         if one in excluded:
-            why: str | None = "left out by the specification"
+            why: Message | None = say("left-asked")
         elif one in neighbours:
-            why = "a neighbour: the practice may reach it"
+            why = say("left-neighbour")
         elif near is not None and near <= spec.near_km:
-            why = f"{near:.1f} km away: the practice may reach it (near_km = {spec.near_km:g})"
+            why = say("left-near", km=near, near=spec.near_km)
         else:
             why = _too_little(outcome[one], cohorts)
         if why is None:
@@ -57,8 +57,8 @@ def choose_donors(
         else:
             left_out[panel.units[one]] = why
     if named and not kept:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
-        raise BadRequestData(f"no donor is left ({reasons})")
+        reasons = [say("left-of", unit=name, why=why) for name, why in left_out.items()]
+        raise BadRequestData(say("left-none", reasons=reasons[:3]))
     return tuple(kept), left_out
 
 
@@ -80,20 +80,20 @@ def _haversine(one: tuple[float, float], other: tuple[float, float]) -> float:
     return float(2 * _EARTH_KM * np.arcsin(np.sqrt(min(1.0, float(half)))))
 
 
-def _too_little(values: Array, cohorts: Sequence[Cohort]) -> str | None:
+def _too_little(values: Array, cohorts: Sequence[Cohort]) -> Message | None:
     """Why a record is too thin to stand for what would have been; None where it is not."""
     there = ~np.isnan(values)
     start = cohorts[0].start
     if not there[:start].any() or not there[start:].any():
-        return "no values before or none after the start"
+        return say("left-one-side")
     used = sorted({one for cohort in cohorts for one in (*cohort.fit, *cohort.effect)})
     seen = there[used]
     if not seen.any():
-        return "no values in the periods that count"
+        return say("left-nothing")
     if 1 - seen.mean() > _MOST_MISSING:
-        return f"{1 - seen.mean():.0%} of its values are missing"
+        return say("left-missing", share=1 - seen.mean())
     first, last = int(np.argmax(seen)), int(np.argmax(seen[::-1]))
     if max(first, last) > _MOST_AT_ENDS * len(used):
-        which = "begins late" if first > last else "ends early"
-        return f"its record {which}: {max(first, last)} of {len(used)} periods lie outside it"
+        which = "left-late" if first > last else "left-early"
+        return say(which, outside=max(first, last), periods=len(used))
     return None

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.task import Task
 
 __all__ = ["Case", "Check", "Design", "Estimate", "Verdict", "first_treated", "percent"]
@@ -18,16 +19,22 @@ Verdict = Literal["passed", "failed", "not applicable"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that an honest statistician would ask, the answer, and its reason in words."""
+    """One thing that an honest statistician would ask, the answer, and its reason."""
 
     name: str
     verdict: Verdict
-    reason: str
+    message: Message
     figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """In plain English."""
+        return str(self.message)
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
         told: dict[str, Any] = {"name": self.name, "verdict": self.verdict, "reason": self.reason}
+        told["message"] = self.message.document()
         return told | ({"figures": dict(self.figures)} if self.figures else {})
 
 
@@ -56,7 +63,7 @@ class Estimate:
     standard_error: float | None = None
     interval: tuple[float, float] | None = None
     p_value: float | None = None
-    uncertainty: str = ""
+    uncertainty: Message | None = None
     weights: dict[str, float] | None = None
     time_weights: dict[str, float] | None = None
     predictor_weights: dict[str, float] | None = None
@@ -72,8 +79,8 @@ class Design(Protocol):
 
     name: str
 
-    def refuses(self, task: Task) -> str | None:
-        """Why not, in words that say what is missing; None where it can be used."""
+    def refuses(self, task: Task) -> Message | None:
+        """Why not, by what is missing; None where it can be used."""
         ...
 
     def estimate(self, task: Task) -> Estimate:

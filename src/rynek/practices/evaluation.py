@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from rynek.base.errors import BadRequestData
+from rynek.base.errors import BadRequestData, Problem
+from rynek.base.messages import Message
 from rynek.practices.checks import effect_alone, run_checks
 from rynek.practices.estimate import Case, Check, Design, Estimate, first_treated, percent
 from rynek.practices.estimators.augmented import AugmentedSyntheticControl
@@ -24,6 +25,7 @@ from rynek.practices.estimators.sdid import SyntheticDifferenceInDifferences
 from rynek.practices.estimators.synthetic import SyntheticControl
 from rynek.practices.evidence import Level, level_of
 from rynek.practices.panel import Panel
+from rynek.practices.saying import say
 from rynek.practices.sentences import sentences
 from rynek.practices.specification import Specification
 from rynek.practices.task import Ask, Task, make_task, outcome_of, task_of
@@ -58,7 +60,7 @@ class Evaluation:
     checks: tuple[Check, ...]
     level: Level
     sentence: Mapping[str, str]
-    why: str
+    why: Message
     others: tuple[Mapping[str, Any], ...]
 
     def document(self) -> dict[str, Any]:
@@ -66,7 +68,7 @@ class Evaluation:
         estimate, spec = self.estimate, self.task.spec
         return {
             "design": estimate.design,
-            "why": self.why,
+            "why": str(self.why),
             "panel": msgspec.to_builtins(spec.panel),
             "outcome": outcome_of(spec),
             "transform": spec.transform,
@@ -76,7 +78,7 @@ class Evaluation:
             "interval": None if estimate.interval is None else list(estimate.interval),
             "confidence": spec.confidence,
             "p_value": estimate.p_value,
-            "uncertainty": estimate.uncertainty,
+            "uncertainty": str(estimate.uncertainty or ""),
             "weights": estimate.weights,
             "time_weights": estimate.time_weights,
             "predictor_weights": estimate.predictor_weights,
@@ -89,10 +91,25 @@ class Evaluation:
             "sentence": self.sentence["en"],
             "sentences": dict(self.sentence),
             "donors": self.task.names(self.task.donors),
-            "left_out": self.task.left_out,
+            "left_out": {name: str(why) for name, why in self.task.left_out.items()},
             "alternatives": list(self.others),
             "cost": _per_cost(self.task, estimate),
+            "messages": self._messages(),
         }
+
+    def _messages(self) -> dict[str, Any]:
+        """What is said in English above, by its id and parameters."""
+        told = {
+            "why": self.why,
+            "uncertainty": self.estimate.uncertainty,
+            "level_reason": self.level.why,
+            "would_lift": self.level.lift,
+        }
+        found: dict[str, Any] = {
+            name: one.document() for name, one in told.items() if one is not None
+        }
+        out = self.task.left_out.items()
+        return found | {"left_out": {name: why.document() for name, why in out}}
 
 
 def evaluate(spec: Specification, folder: Path, ask: Ask | None = None) -> Evaluation:
@@ -115,7 +132,7 @@ def _evaluated(task: Task) -> Evaluation:
     design, why = _choose(task)
     estimate = design.estimate(task)
     if not math.isfinite(estimate.effect):
-        raise BadRequestData(f"{design.name} finds no finite effect: the values are too large")
+        raise BadRequestData(say("not-finite", design=design.name))
     checks = (*estimate.checks, *run_checks(Case(task, design, estimate)))
     has_inference = estimate.interval is not None or estimate.p_value is not None
     level = level_of(design, task, checks, has_inference=has_inference)
@@ -137,24 +154,17 @@ def _refuse_constant(task: Task) -> None:
     units = list({*task.treated, *task.donors})
     before = task.seen[units, :start]
     if float(np.nanmax(task.seen[units]) - np.nanmin(task.seen[units])) == 0:
-        raise BadRequestData(
-            f"{task.spec.outcome!r} is the same for every unit and period: there is no effect to find"
-        )
+        raise BadRequestData(say("constant", outcome=task.spec.outcome))
     for unit in task.treated:
         there = task.seen[unit][~np.isnan(task.seen[unit])]
         if len(there) > 1 and float(np.ptp(there)) == 0:
-            raise BadRequestData(
-                f"{task.panel.units[unit]!r} reads {there[0]:g} in every period: a record that never"
-                " changes says nothing about an effect"
-            )
+            name = task.panel.units[unit]
+            raise BadRequestData(say("constant-unit", unit=name, value=there[0]))
     if float(np.nanmax(before) - np.nanmin(before)) == 0 and before.size > 1:
-        raise BadRequestData(
-            f"{task.spec.outcome!r} is the same for every unit in every period before the start: it"
-            " says nothing about what would have been"
-        )
+        raise BadRequestData(say("constant-before", outcome=task.spec.outcome))
 
 
-def _choose(task: Task) -> tuple[Design, str]:
+def _choose(task: Task) -> tuple[Design, Message]:
     """The design and why; never by its result."""
     wanted = task.spec.design
     if wanted == "auto":
@@ -163,37 +173,38 @@ def _choose(task: Task) -> tuple[Design, str]:
     refusal = design.refuses(task)
     if refusal:
         fit = [one.name for one in DESIGNS.values() if one.refuses(task) is None]
-        rest = f"; {', '.join(fit)} could be used" if fit else ""
-        raise BadRequestData(f"{wanted}: {refusal}{rest}")
-    return design, "the specification asks for it"
+        if fit:
+            told = say("design-refused-others", design=wanted, why=refusal, others=fit)
+            raise BadRequestData(told)
+        raise BadRequestData(say("design-refused", design=wanted, why=refusal))
+    return design, say("why-asked")
 
 
-def _strongest(task: Task) -> tuple[Design, str]:
-    refused: list[str] = []
+def _strongest(task: Task) -> tuple[Design, Message]:
+    refused: list[Message] = []
     for name, why in _order(task):
         refusal = DESIGNS[name].refuses(task)
         if refusal is None:
-            return DESIGNS[name], why
-        refused.append(f"{name}: {refusal}")
-    raise BadRequestData("no design can be used: " + "; ".join(refused))
+            return DESIGNS[name], say(why)
+        refused.append(say("design-refused", design=name, why=refusal))
+    raise BadRequestData(say("none-fits", refused=refused))
 
 
 def _order(task: Task) -> list[tuple[str, str]]:
-    """Designs from the strongest on, each with why it comes there; by how many places there are and
-    how they came to it, never by a result."""
-    order = [("randomised", "places were drawn by lot")]
+    """Designs from the strongest on, each with the message of why it comes there; by how many
+    places there are and how they came to it, never by a result."""
+    order = [("randomised", "why-randomised")]
     if len(task.cohorts) > 1:
-        order.append(("event_study", "places started at different times"))
+        order.append(("event_study", "why-event-study"))
     if min(len(task.treated), len(task.donors)) >= FEWEST:
-        why = "several treated and several compared places: errors by place can be had"
-        order.append(("did", why))
+        order.append(("did", "why-did-several"))
     return [
         *order,
-        ("sdid", "few treated places: weights of places and of periods in one"),
-        ("synthetic_control", "few treated places and donors that went along with them"),
-        ("did", "few treated places, and no mixture is like them"),
-        ("bsts", "one series, and others that the practice did not reach (covariates)"),
-        ("its", "one series without anything to compare it with"),
+        ("sdid", "why-sdid"),
+        ("synthetic_control", "why-synthetic"),
+        ("did", "why-did-few"),
+        ("bsts", "why-bsts"),
+        ("its", "why-its"),
     ]
 
 
@@ -201,14 +212,14 @@ def _other(task: Task, design: Design) -> dict[str, Any]:
     """What another design gives for the same question."""
     refusal = design.refuses(task)
     if refusal:
-        return {"design": design.name, "refused": refusal}
+        return _refused(design, refusal)
     try:
         if task.outcome.size > _LARGE:
             effect = effect_alone(design, task)
-            return {"design": design.name, "effect": effect, "without": "inference: a large panel"}
+            return {"design": design.name, "effect": effect} | _told("without", say("alone-large"))
         found = design.estimate(task)
     except BadRequestData as problem:
-        return {"design": design.name, "refused": problem.detail}
+        return _refused(design, problem)
     return {
         "design": design.name,
         "effect": found.effect,
@@ -216,6 +227,18 @@ def _other(task: Task, design: Design) -> dict[str, Any]:
         "interval": None if found.interval is None else list(found.interval),
         "p_value": found.p_value,
     }
+
+
+def _refused(design: Design, why: Message | Problem) -> dict[str, Any]:
+    message = why.message if isinstance(why, Problem) else why
+    if message is None:
+        return {"design": design.name, "refused": str(why)}
+    return {"design": design.name} | _told("refused", message)
+
+
+def _told(key: str, message: Message) -> dict[str, Any]:
+    """A reason in English, and its message beside it."""
+    return {key: str(message), "message": message.document()}
 
 
 def _per_cost(task: Task, estimate: Estimate) -> dict[str, Any] | None:
@@ -226,8 +249,7 @@ def _per_cost(task: Task, estimate: Estimate) -> dict[str, Any] | None:
         return None
     told: dict[str, Any] = msgspec.to_builtins(cost)
     if estimate.interval is None or estimate.interval[0] <= 0 <= estimate.interval[1]:
-        why = "the effect can't be told from zero: what one unit of it cost can't be said"
-        return told | {"per_effect": None, "reason": why}
+        return told | {"per_effect": None} | _told("reason", say("cost-no-effect"))
     ends = sorted(abs(cost.amount / one) for one in estimate.interval)
     return told | {"per_effect": abs(cost.amount / estimate.effect), "per_effect_interval": ends}
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rynek.base.messages import Message
 from rynek.practices.checks import LOWERING
 from rynek.practices.estimate import Check, Design
+from rynek.practices.saying import name_of_check, say
 from rynek.practices.task import Task
 
 __all__ = ["Level", "level_of"]
@@ -29,8 +31,18 @@ class Level:
     """A level with its reason, and what would lift it by one."""
 
     number: int
-    reason: str
-    would_lift: str
+    why: Message
+    lift: Message
+
+    @property
+    def reason(self) -> str:
+        """In plain English."""
+        return str(self.why)
+
+    @property
+    def would_lift(self) -> str:
+        """In plain English."""
+        return str(self.lift)
 
 
 def level_of(
@@ -40,27 +52,25 @@ def level_of(
     interval and a p-value (`has_inference`) a comparison is told by its size alone."""
     number, reason, lift = _by_design(design, task)
     if number > _UNTESTED and not has_inference:
-        number, reason = _UNTESTED, f"{reason}, but nothing that says how sure it is"
-        lift = "more places to compare with, so that chance can be told"
+        number, reason = _UNTESTED, say("level-unsure", reason=reason)
+        lift = say("lift-more-places")
     failed = [one.name for one in checks if one.verdict == "failed" and one.name in LOWERING]
     if failed and number > 1:
-        these = "this check holds" if len(failed) == 1 else "these checks hold"
-        lift = f"data in which {these}: {', '.join(failed)}"
-        return Level(number - 1, f"{reason}; lowered by one, failed: {', '.join(failed)}", lift)
+        named = [name_of_check(one) or one for one in failed]
+        lift = say("lift-check" if len(failed) == 1 else "lift-checks", failed=named)
+        return Level(number - 1, say("level-lowered", reason=reason, failed=named), lift)
     return Level(number, reason, lift)
 
 
-def _by_design(design: Design, task: Task) -> tuple[int, str, str]:
+def _by_design(design: Design, task: Task) -> tuple[int, Message, Message]:
     compared = (bool(task.donors) and design.name != "its") or design.name == "randomised"
     if compared and task.spec.assignment == "randomised":
-        return 5, "places were drawn by lot", "nothing: it is the highest"
+        return 5, say("level-randomised"), say("lift-nothing")
     if compared and task.spec.assignment == "as_if_random":
-        return 4, "places came to it as good as at random, as documented", "a lot (a roll-out plan)"
+        return 4, say("level-as-if-random"), say("lift-lot")
     if compared:
-        reason = "before and after, with a comparison"
-        if design.name in _PLACED_BY_US:
-            reason += " (our placement of this design)"
-        return 3, reason, "places that came to it as good as at random, and a record of how"
+        ours = design.name in _PLACED_BY_US
+        return 3, say("level-compared-ours" if ours else "level-compared"), say("lift-chance")
     if task.covariates:
-        return 2, "one series with covariates", "places to compare with, that had no such practice"
-    return 1, "one series, before and after", "covariates, or better, places to compare with"
+        return 2, say("level-covariates"), say("lift-places")
+    return 1, say("level-series"), say("lift-covariates")

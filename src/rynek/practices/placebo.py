@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import spread
 from rynek.practices.estimate import Estimate
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 __all__ = ["Placebos", "by_placebos", "run_placebos"]
@@ -55,12 +57,15 @@ class Placebos:
         reach = float(np.sort(np.abs(np.array(self.effects)))[::-1][beyond])
         return effect - reach, effect + reach
 
-    def why_no_interval(self, confidence: float) -> str:
-        """The reason in words."""
+    def why_no_interval(self, confidence: float) -> Message:
+        """The reason."""
         needed = math.ceil(1 / (1 - confidence) - 1e-9) - 1
-        return (
-            f"with {len(self.effects)} donors a placebo p-value cannot be below"
-            f" {self.smallest_p:.3f}: an interval at {confidence:.0%} needs at least {needed}"
+        return say(
+            "sure-too-few",
+            donors=len(self.effects),
+            least=self.smallest_p,
+            confidence=confidence,
+            needed=needed,
         )
 
 
@@ -80,7 +85,7 @@ def by_placebos(task: Task, estimate: Estimate, placebos: Placebos) -> Estimate:
     """The estimate with standard error, interval and p-value by placebos."""
     effect = estimate.effect
     interval = placebos.interval(effect, task.spec.confidence)
-    words = "placebos in space: assumes that the treated place is as noisy as the others"
+    words = say("sure-placebos")
     if interval is None:
         words = placebos.why_no_interval(task.spec.confidence)
     return dataclasses.replace(

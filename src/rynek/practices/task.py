@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from rynek.base.errors import BadRequestData
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array, bridged
 from rynek.practices.cohort import Cohort
 from rynek.practices.donors import choose_donors
@@ -45,7 +46,7 @@ class Task:
     donors: tuple[int, ...]
     covariates: dict[str, Array]
     predictors: Array | None = None
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, Message] = field(default_factory=dict)
     filled: int = 0
     events: tuple[Event, ...] | None = None
 

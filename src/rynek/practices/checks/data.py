@@ -6,6 +6,7 @@ import numpy as np
 
 from rynek.practices.estimate import Case, Check
 from rynek.practices.panel import Run, longest_run
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 __all__ = ["missing_around", "runs_around"]
@@ -23,10 +24,14 @@ def runs_around(case: Case) -> Check:
     usual = [one.length if (one := _run(task, donor)) else 0 for donor in task.donors]
     limit = max(_SHORTEST_RUN, 2 * int(np.median(usual)) if usual else _SHORTEST_RUN)
     if run is None or run.length < limit:
-        return Check(name, "passed", "the record has no long stretch without any change")
-    reason = (
-        f"{task.panel.units[unit]!r} reads {run.value:g} in {run.length} periods on end from"
-        f" {run.first} to {run.last}: a stuck or a dead sensor looks so"
+        return Check(name, "passed", say("runs-none"))
+    reason = say(
+        "runs-found",
+        unit=task.panel.units[unit],
+        value=run.value,
+        periods=run.length,
+        first=run.first,
+        last=run.last,
     )
     return Check(
         name, "failed", reason, {"periods": run.length, "of_that_value_in_all": run.in_all}
@@ -57,7 +62,5 @@ def missing_around(case: Case) -> Check:
     share, overall = float(gaps[:, near].mean()), float(gaps.mean())
     figures = {"around_the_start": share, "in_all": overall, "filled": task.filled}
     if share > _TOLERATED:
-        reason = f"{share:.0%} of the values around the start are missing"
-        return Check(name, "failed", reason, figures)
-    reason = f"{share:.0%} of the values around the start are missing, {overall:.0%} in all"
-    return Check(name, "passed", reason, figures)
+        return Check(name, "failed", say("missing-many", share=share), figures)
+    return Check(name, "passed", say("missing-few", share=share, overall=overall), figures)

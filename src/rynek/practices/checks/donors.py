@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rynek.practices.estimate import Case, Check, Design
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 __all__ = ["in_reach", "leave_one_out"]
@@ -18,7 +19,7 @@ def in_reach(case: Case) -> Check:
     task = case.task
     name = "convex hull"
     if not task.donors:
-        return Check(name, "not applicable", "there are no donors")
+        return Check(name, "not applicable", say("hull-no-donors"))
     cohort = task.cohorts[0]
     fit = list(cohort.fit)
     ours = task.outcome[list(cohort.units)].mean(axis=0)[fit]
@@ -27,13 +28,8 @@ def in_reach(case: Case) -> Check:
     figures = {"share_outside": outside}
     inside = theirs.mean(axis=1).min() <= ours.mean() <= theirs.mean(axis=1).max()
     if inside and outside <= 0.5:
-        reason = "the treated place lies within the range of the donors before the start"
-        return Check(name, "passed", reason, figures)
-    reason = (
-        f"the treated place lies outside the range of all donors in {outside:.0%} of the periods"
-        " before the start: no mixture of them is like it, only their changes can be compared"
-    )
-    return Check(name, "failed", reason, figures)
+        return Check(name, "passed", say("hull-inside"), figures)
+    return Check(name, "failed", say("hull-outside", share=outside), figures)
 
 
 def leave_one_out(case: Case) -> Check:
@@ -43,7 +39,7 @@ def leave_one_out(case: Case) -> Check:
     weights = estimate.weights or {}
     used = [one for one in task.donors if weights.get(task.panel.units[one], 0.0) > _USED]
     if len(used) < 2 or len(task.donors) < 3:
-        return Check(name, "not applicable", "there are too few donors to leave one out")
+        return Check(name, "not applicable", say("leave-few"))
     used.sort(key=lambda one: -weights[task.panel.units[one]])
     found: dict[str, float] = {}
     for one in used[:_MOST_REFITS]:
@@ -55,10 +51,10 @@ def leave_one_out(case: Case) -> Check:
     figures = {"smallest": low, "largest": high, "decides": name_of}
     allowed = max(abs(estimate.effect) / 2, estimate.standard_error or 0.0)
     steady = max(abs(one - estimate.effect) for one in (low, high)) <= allowed
-    reason = f"without one donor at a time the effect goes from {low:.3g} to {high:.3g}"
     if steady:
-        return Check(name, "passed", reason, figures)
-    return Check(name, "failed", f"{reason}; {name_of!r} decides", figures)
+        return Check(name, "passed", say("leave-steady", low=low, high=high), figures)
+    why = say("leave-decides", low=low, high=high, unit=name_of)
+    return Check(name, "failed", why, figures)
 
 
 def effect_alone(design: Design, task: Task) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rynek.base.messages import Message
 from rynek.practices.estimate import Case, Check
+from rynek.practices.saying import say
 from rynek.practices.specification import Event
 from rynek.practices.task import Task
 
@@ -21,21 +23,20 @@ def coincident(case: Case) -> Check:
     task = case.task
     events = task.events
     if events is None:
-        why = "nothing says what else happened around the start (events); look before you believe"
-        return Check(_NAME, "not applicable", why)
+        return Check(_NAME, "not applicable", say("events-unknown"))
     within = [one for one in events if _touches(task, one)]
     if not within:
-        why = f"none of {len(events)} known events lies in the periods of the effect or just before"
+        why = say("events-none", events=len(events))
         return Check(_NAME, "passed", why, {"events": len(events)})
-    told = [(one, _harm(case, one)) for one in within]
-    bad = [f"{one.name!r} ({one.date}) {why}" for one, why in told if why]
+    bad = [told for one in within if (told := _harm(case, one)) is not None]
     figures = {"events": [one.name for one in within]}
     if bad:
-        more = f", and {len(bad) - 3} more" if len(bad) > 3 else ""
-        why = f"{'; '.join(bad[:3])}{more}: the effect holds it too"
+        why = say("events-hold", told=bad)
+        if len(bad) > 3:
+            why = say("events-hold-more", told=bad[:3], more=len(bad) - 3)
         return Check(_NAME, "failed", why, figures)
-    names = ", ".join(repr(one.name) for one in within[:3])
-    return Check(_NAME, "passed", f"{names} happened to the compared places as well", figures)
+    names = [one.name for one in within[:3]]
+    return Check(_NAME, "passed", say("events-everywhere", events=names), figures)
 
 
 def _touches(task: Task, event: Event) -> bool:
@@ -50,21 +51,23 @@ def _touches(task: Task, event: Event) -> bool:
     return bool(end >= panel.times[max(0, first - near)] and begin <= panel.times[last])
 
 
-def _harm(case: Case, event: Event) -> str | None:
+def _harm(case: Case, event: Event) -> Message | None:
     """What an event does to the estimate; None where the comparison takes it out."""
     task = case.task
     alone = case.estimate.design in _ALONE and not task.donors
     if alone or case.estimate.design == "its":
-        return "changed the one series that there is"
+        return say("event-alone", event=event.name, date=event.date)
     if event.units is None:
         return None
     touched = set(event.units)
     treated = touched & set(task.names(task.treated))
     donors = set(task.names(task.donors))
     if treated and not donors <= touched:
-        return f"was at {', '.join(sorted(treated)[:3])} and not at every donor"
+        units = sorted(treated)[:3]
+        return say("event-treated", event=event.name, date=event.date, units=units)
     weights = case.estimate.weights or {}
     counted = [one for one in touched & donors if abs(weights.get(one, 0.0)) > _COUNTS]
     if counted and not treated:
-        return f"was at {', '.join(sorted(counted)[:3])}, which the treated place is compared with"
+        units = sorted(counted)[:3]
+        return say("event-donor", event=event.name, date=event.date, units=units)
     return None

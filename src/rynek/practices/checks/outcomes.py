@@ -6,6 +6,7 @@ import msgspec
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.estimate import Case, Check
+from rynek.practices.saying import say
 from rynek.practices.task import task_of
 
 __all__ = ["holm", "several"]
@@ -20,8 +21,7 @@ def several(case: Case) -> Check:
     spec = task.spec
     others = [one for one in dict.fromkeys(spec.outcomes) if one != spec.outcome]
     if not others:
-        why = "one outcome is named (outcomes); of several, the best-looking proves nothing"
-        return Check(_NAME, "not applicable", why)
+        return Check(_NAME, "not applicable", say("outcomes-one"))
     if len(others) > _MOST:
         raise BadRequestData(f"outcomes: at most {_MOST}")
     values = {spec.outcome: estimate.p_value}
@@ -43,10 +43,10 @@ def several(case: Case) -> Check:
     adjusted = holm(known)
     figures = {"effects": effects, "p_values": values, "holm": adjusted, "refused": refused}
     if spec.outcome not in adjusted:
-        return Check(_NAME, "not applicable", "the design gives no p-value", figures)
+        return Check(_NAME, "not applicable", say("outcomes-no-p"), figures)
     alpha = 1 - spec.confidence
-    told = ", ".join(f"{name} {value:.3f}" for name, value in adjusted.items())
-    reason = f"p-values of {len(known)} outcomes together (Holm): {told}"
+    told = [say("outcome-p", outcome=name, p=value) for name, value in adjusted.items()]
+    reason = say("outcomes-together", many=len(known), told=told)
     lost = known[spec.outcome] <= alpha < adjusted[spec.outcome]
     return Check(_NAME, "failed" if lost else "passed", reason, figures)
 

@@ -6,6 +6,7 @@ import math
 
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Case, Check
+from rynek.practices.saying import say
 
 __all__ = ["in_space", "in_time"]
 
@@ -19,7 +20,7 @@ def in_space(case: Case) -> Check:
     name = "placebo in space"
     count = len(estimate.placebos)
     if not count or estimate.p_value is None:
-        return Check(name, "not applicable", "this design has no placebos in other places")
+        return Check(name, "not applicable", say("placebo-space-none"))
     alpha = 1 - task.spec.confidence
     needed = math.ceil(1 / alpha - 1e-9) - 1
     figures = {"p_value": estimate.p_value, "placebos": count, "smallest_p": 1 / (count + 1)}
@@ -27,19 +28,24 @@ def in_space(case: Case) -> Check:
         return Check(
             name,
             "not applicable",
-            f"with {count} donors a p-value cannot be below {1 / (count + 1):.3f}: {alpha:.0%}"
-            f" cannot be reached with under {needed}; here it is {estimate.p_value:.3f}",
+            say(
+                "placebo-space-few",
+                donors=count,
+                least=1 / (count + 1),
+                alpha=alpha,
+                needed=needed,
+                p=estimate.p_value,
+            ),
             figures,
         )
-    words = "at least as large an effect is found in {n} of {count} places where nothing was done"
-    larger = round(estimate.p_value * (count + 1)) - 1
-    reason = words.format(n=larger, count=count) + (
-        f" (p = {estimate.p_value:.3f}; exact only if the place was chosen as good as at random)"
-    )
+    told = {
+        "larger": round(estimate.p_value * (count + 1)) - 1,
+        "places": count,
+        "p": estimate.p_value,
+    }
     if estimate.p_value <= alpha:
-        return Check(name, "passed", reason, figures)
-    reason += "; so the effect is no larger than what is found by chance: a result, no fault"
-    return Check(name, "not applicable", reason, figures)
+        return Check(name, "passed", say("placebo-space-apart", **told), figures)
+    return Check(name, "not applicable", say("placebo-space-chance", **told), figures)
 
 
 def in_time(case: Case) -> Check:
@@ -48,22 +54,17 @@ def in_time(case: Case) -> Check:
     name = "placebo in time"
     cohort = task.cohorts[0]
     if len(cohort.fit) < _FEWEST_BEFORE:
-        return Check(
-            name,
-            "not applicable",
-            f"{len(cohort.fit)} periods before the start are too few to split",
-        )
+        return Check(name, "not applicable", say("placebo-time-few", periods=len(cohort.fit)))
     if len(task.cohorts) > 1:
-        return Check(name, "not applicable", "there are several starts")
+        return Check(name, "not applicable", say("several-starts"))
     if task.predictors is not None:
-        reason = "the predictors are of one time: with an earlier start they would know too much"
-        return Check(name, "not applicable", reason)
+        return Check(name, "not applicable", say("placebo-time-predictors"))
     cut = len(cohort.fit) * 2 // 3
     early = Cohort(cohort.units, cohort.fit[cut], cohort.fit[:cut], cohort.fit[cut:])
     earlier = task.replace(cohorts=(early,))
     refusal = design.refuses(earlier)
     if refusal:
-        return Check(name, "not applicable", f"not with an earlier start: {refusal}")
+        return Check(name, "not applicable", say("placebo-time-refused", why=refusal))
     found = design.estimate(earlier)
     label = task.panel.labels[early.start]
     figures = {"start": label, "effect": found.effect, "standard_error": found.standard_error}
@@ -72,11 +73,8 @@ def in_time(case: Case) -> Check:
     elif found.standard_error is not None:
         failed = abs(found.effect) > 2 * found.standard_error
     else:
-        return Check(name, "not applicable", "the design gives no error to judge by", figures)
+        return Check(name, "not applicable", say("no-error"), figures)
+    told = {"effect": found.effect, "start": label}
     if failed:
-        reason = (
-            f"an effect of {found.effect:.3g} is found from {label} on, when there was none yet"
-        )
-        return Check(name, "failed", reason, figures)
-    reason = f"none is found from {label} on, when there was none yet ({found.effect:.3g})"
-    return Check(name, "passed", reason, figures)
+        return Check(name, "failed", say("placebo-time-found", **told), figures)
+    return Check(name, "passed", say("placebo-time-none", **told), figures)

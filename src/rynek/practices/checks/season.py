@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rynek.practices.estimate import Case, Check
+from rynek.practices.saying import say
 
 __all__ = ["season"]
 
@@ -18,21 +19,14 @@ def season(case: Case) -> Check:
     task = case.task
     year = _YEAR.get(task.panel.clock.kind)
     if task.donors and case.estimate.design != "its":
-        return Check(_NAME, "not applicable", "the compared places have the same season")
+        return Check(_NAME, "not applicable", say("season-same"))
     if year is None:
-        return Check(_NAME, "not applicable", "the times have no season that is known")
+        return Check(_NAME, "not applicable", say("season-unknown"))
     cohort = task.cohorts[0]
     before = float(task.panel.times[cohort.start] - task.panel.times[cohort.fit[0]])
     figures = {"years_before": before / year}
     if before < year:
-        why = (
-            "there is less than a year before the start: the season cannot be told from the effect"
-        )
-        return Check(_NAME, "failed", why, figures)
+        return Check(_NAME, "failed", say("season-short"), figures)
     if before < 2 * year:
-        why = (
-            "there are less than two years before the start: whether that one was like others"
-            " cannot be said"
-        )
-        return Check(_NAME, "failed", why, figures)
-    return Check(_NAME, "passed", f"{before / year:.1f} years before the start show it", figures)
+        return Check(_NAME, "failed", say("season-one-year"), figures)
+    return Check(_NAME, "passed", say("season-shown", years=before / year), figures)

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array
 from rynek.practices.estimate import Case, Check
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 __all__ = ["sensors"]
@@ -38,21 +40,15 @@ def sensors(case: Case) -> Check:
     used = [*task.treated, *(donors or task.donors)]
     heavy = [one for one in used if abs(weights.get(task.panel.units[one], 0.0)) > _HEAVY]
     signs = [*_logged(task, used), *_seen(task, used), *_jumps(task, [*task.treated, *heavy])]
-    figures = {"signs": signs} if signs else {}
     if signs:
-        more = f"; and {len(signs) - 3} more" if len(signs) > 3 else ""
-        return Check(_NAME, "failed", "; ".join(signs[:3]) + more, figures)
-    if logged is None:
-        why = (
-            "no sign of a changed sensor is in the values; there is no log of sensors"
-            " (sensor_changes), and a like one in its place would leave no sign"
-        )
-        return Check(_NAME, "passed", why)
-    why = "the log names no change at a place that counts, and the values show none"
-    return Check(_NAME, "passed", why)
+        why = say("parts", told=signs)
+        if len(signs) > 3:
+            why = say("parts-more", told=signs[:3], more=len(signs) - 3)
+        return Check(_NAME, "failed", why, {"signs": [str(one) for one in signs]})
+    return Check(_NAME, "passed", say("sensor-no-log" if logged is None else "sensor-none"))
 
 
-def _logged(task: Task, used: list[int]) -> Iterator[str]:
+def _logged(task: Task, used: list[int]) -> Iterator[Message]:
     panel = task.panel
     names = set(task.names(tuple(used)))
     first = min(one.fit[0] for one in task.cohorts)
@@ -61,10 +57,10 @@ def _logged(task: Task, used: list[int]) -> Iterator[str]:
         panel.unit(one.unit)
         at = panel.clock.number(one.date, f"sensor_changes of {one.unit}")
         if one.unit in names and panel.times[first] <= at <= panel.times[last]:
-            yield f"the log says of {one.unit!r}: {one.what} ({one.date})"
+            yield say("sensor-logged", unit=one.unit, what=one.what, date=one.date)
 
 
-def _seen(task: Task, used: list[int]) -> Iterator[str]:
+def _seen(task: Task, used: list[int]) -> Iterator[Message]:
     start = task.cohorts[0].start
     before, after = task.seen[:, :start], task.seen[:, start:]
     names = task.panel.units
@@ -79,24 +75,15 @@ def _seen(task: Task, used: list[int]) -> Iterator[str]:
         usual = [_ratio(_level(_there(before[o])), _level(_there(after[o]))) for o in others]
         typical = float(np.median(usual)) if usual else 1.0
         if task.spec.transform == "none" and not 1 / _SCALE < scale / typical < _SCALE:
-            yield (
-                f"{names[one]!r} reads {scale:.3g} times as much from the start on, others"
-                f" {typical:.2g} times: another unit of measurement looks so"
-            )
+            yield say("sensor-scale", unit=names[one], times=scale, usual=typical)
         noise = _ratio(_jitter(ours), _jitter(theirs))
         usual = [_ratio(_jitter(_there(before[o])), _jitter(_there(after[o]))) for o in others]
         typical = float(np.median(usual)) if usual else 1.0
         if not 1 / _NOISE < noise / typical < _NOISE:
-            yield (
-                f"{names[one]!r} varies {noise:.2g} times as much from one period to the next as"
-                f" before the start, others {typical:.2g} times: another sensor looks so"
-            )
+            yield say("sensor-noise", unit=names[one], times=noise, usual=typical)
         grains = _grain(ours), _grain(theirs)
         if _plain(task) and max(grains) >= 9.9 * min(grains) > 0:
-            yield (
-                f"{names[one]!r} is written in steps of {grains[0]:g} before the start and of"
-                f" {grains[1]:g} from it on"
-            )
+            yield say("sensor-grain", unit=names[one], before=grains[0], after=grains[1])
 
 
 def _plain(task: Task) -> bool:
@@ -132,7 +119,7 @@ def _grain(values: Array) -> float:
     return 0.0
 
 
-def _swapped(task: Task, units: list[int], start: int) -> Iterator[str]:
+def _swapped(task: Task, units: list[int], start: int) -> Iterator[Message]:
     """Two records that go on where the other left off. Units move by what is common; those two
     move towards each other by as much as lies between them, far more than anybody else moves."""
     before = np.array([np.nanmean(task.seen[one, :start]) for one in units])
@@ -152,14 +139,11 @@ def _swapped(task: Task, units: list[int], start: int) -> Iterator[str]:
             crossed += abs(after[second] - common - before[first])
             if crossed < 0.3 * (own[first] + own[second]):
                 names = task.panel.units
-                yield (
-                    f"from the start on {names[units[first]]!r} reads as {names[units[second]]!r}"
-                    " did before, and the other way round: the two look exchanged"
-                )
+                yield say("sensor-swapped", unit=names[units[first]], other=names[units[second]])
                 return
 
 
-def _jumps(task: Task, used: list[int]) -> Iterator[str]:
+def _jumps(task: Task, used: list[int]) -> Iterator[Message]:
     """A step at another date than the start, against the middle of all others."""
     start, times = task.cohorts[0].start, len(task.panel.times)
     width = max(4, times // 12)
@@ -177,7 +161,5 @@ def _jumps(task: Task, used: list[int]) -> Iterator[str]:
         usual = float(np.median(np.abs(steps)))
         at = int(np.argmax(np.abs(steps)))
         if usual > 0 and abs(steps[at]) > _JUMP * usual:
-            yield (
-                f"{task.panel.units[one]!r} jumps by {steps[at]:.3g} against all others about"
-                f" {task.panel.labels[at + width]}"
-            )
+            label = task.panel.labels[at + width]
+            yield say("sensor-jump", unit=task.panel.units[one], jump=steps[at], at=label)

@@ -9,6 +9,7 @@ from rynek.practices.checks.donors import effect_alone
 from rynek.practices.cohort import Cohort
 from rynek.practices.donors import distance_km
 from rynek.practices.estimate import Case, Check
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 __all__ = ["spill_over"]
@@ -23,14 +24,13 @@ def spill_over(case: Case) -> Check:
     where distances are known, also the estimate without the nearest third of the donors."""
     task = case.task
     if len(task.cohorts) > 1:
-        return Check(_NAME, "not applicable", "there are several starts")
+        return Check(_NAME, "not applicable", say("several-starts"))
     if not task.donors:
-        return Check(_NAME, "not applicable", "there are no donors that it could reach")
+        return Check(_NAME, "not applicable", say("spill-no-donors"))
     near = _near(task)
     known = bool(task.panel.places)
     if not near and not known:
-        why = "nothing says which places lie near the treated one (neighbours, or location)"
-        return Check(_NAME, "not applicable", why)
+        return Check(_NAME, "not applicable", say("spill-unknown"))
     found = {task.panel.units[one]: _moved(case, one) for one in near[:_MOST]}
     moved = {name: effect for name, effect in found.items() if effect is not None}
     figures: dict[str, float] = {f"effect at {name}": effect for name, effect in moved.items()}
@@ -39,20 +39,16 @@ def spill_over(case: Case) -> Check:
     if far is not None:
         figures["effect without the nearest third"] = far
         if abs(far - case.estimate.effect) > allowed:
-            why = f"without the nearest third of the donors the effect is {far:.3g}"
-            return Check(_NAME, "failed", why, figures)
+            return Check(_NAME, "failed", say("spill-far-failed", effect=far), figures)
     reached = [name for name, effect in moved.items() if abs(effect) > allowed]
     if reached:
-        why = (
-            f"{', '.join(map(repr, reached[:3]))} moved too ({moved[reached[0]]:.3g}): the practice"
-            " may reach further, also donors that count"
-        )
+        why = say("spill-reached", units=reached[:3], effect=moved[reached[0]])
         return Check(_NAME, "failed", why, figures)
-    told = [f"{len(moved)} neighbours, left out of the comparison, did not move"] if moved else []
-    told += [f"without the nearest third of the donors it is {far:.3g}"] if far is not None else []
+    told = [say("spill-still", neighbours=len(moved))] if moved else []
+    told += [say("spill-far", effect=far)] if far is not None else []
     if not told:
-        return Check(_NAME, "not applicable", "the places near it have no records to judge by")
-    return Check(_NAME, "passed", "; ".join(told), figures)
+        return Check(_NAME, "not applicable", say("spill-no-records"))
+    return Check(_NAME, "passed", say("parts", told=told), figures)
 
 
 def _allowed(case: Case) -> float:

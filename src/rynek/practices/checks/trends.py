@@ -6,6 +6,7 @@ import numpy as np
 
 from rynek.practices.arrays import Array
 from rynek.practices.estimate import Case, Check, first_treated
+from rynek.practices.saying import say
 
 __all__ = ["before_trend"]
 
@@ -18,30 +19,17 @@ def before_trend(case: Case) -> Check:
     error allows for gaps that hang together (AR(1), effective number of periods)."""
     task, _design, estimate = case.task, case.design, case.estimate
     if estimate.design == "its":
-        return Check(_NAME, "not applicable", "its own trend is part of the model")
+        return Check(_NAME, "not applicable", say("trend-own"))
     fit = [n for n, one in enumerate(estimate.periods) if one < first_treated(task, estimate)]
     if len(fit) < _FEWEST:
-        return Check(
-            _NAME, "not applicable", f"{len(fit)} periods before the start are too few to see one"
-        )
+        return Check(_NAME, "not applicable", say("trend-few", periods=len(fit)))
     gap = (np.array(estimate.observed) - np.array(estimate.expected))[fit]
     slope, error = _slope(gap, np.array([estimate.periods[n] for n in fit], dtype=np.float64))
     size = abs(slope) / error if error > 0 else 0.0
     figures = {"slope": slope, "standard_error": error}
     if size > 2:
-        return Check(
-            _NAME,
-            "failed",
-            f"the gap to the compared already changed by {slope:.3g} a period before the start",
-            figures,
-        )
-    return Check(
-        _NAME,
-        "passed",
-        "no change of the gap was seen before the start; that does not prove that the two would"
-        " have gone on side by side",
-        figures,
-    )
+        return Check(_NAME, "failed", say("trend-moved", slope=slope), figures)
+    return Check(_NAME, "passed", say("trend-none"), figures)
 
 
 def _slope(gap: Array, times: Array) -> tuple[float, float]:

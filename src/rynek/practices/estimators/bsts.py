@@ -15,10 +15,12 @@ from typing import Final
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array, Indexes, bridged, mean_of
 from rynek.practices.estimate import Check, Estimate
 from rynek.practices.local_level import Learned, learn
 from rynek.practices.mixture import Mixture
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 from rynek.practices.times import YEARS
 
@@ -40,33 +42,31 @@ class BayesianSeries:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs untreated series, enough periods for them, and forecasts that hold before."""
         if len(task.cohorts) > 1:
-            return "the units start at different times; evaluate each start alone"
+            return say("different-starts")
         series = _series(task)
         width = series.regressors.shape[1]
         if not width:
-            return "there is no untreated series to compare with (donors or covariates)"
+            return say("bsts-nothing")
         if series.fit < max(_FEWEST, _PERIODS_EACH * width):
-            return (
-                f"{series.fit} periods before the start are too few for {width} compared series:"
-                f" at least {max(_FEWEST, _PERIODS_EACH * width)} are needed"
-            )
+            needed = max(_FEWEST, _PERIODS_EACH * width)
+            return say("bsts-few", periods=series.fit, series=width, needed=needed)
         if width > _MOST_SERIES or len(series.outcome) > _MOST_PERIODS:
-            return (
-                f"{width} compared series over {len(series.outcome):,} periods are too many for it:"
-                f" at most {_MOST_SERIES} over {_MOST_PERIODS:,} (name donors, or aggregate)"
+            return say(
+                "bsts-many",
+                series=width,
+                periods=len(series.outcome),
+                most_series=_MOST_SERIES,
+                most_periods=_MOST_PERIODS,
             )
         if np.isnan(series.regressors).any():
-            return "a compared series has gaps that cannot be filled"
+            return say("bsts-gaps")
         if float(np.nanstd(series.outcome[: series.fit])) == 0:
-            return "the outcome never changes before the start"
+            return say("never-changes-before")
         if task.spec.prior_level_sd is None and _level(series) is None:
-            return (
-                "forecasts of the time before the start miss more than one period in ten: the"
-                " compared series do not explain this one"
-            )
+            return say("bsts-unexplained")
         return None
 
     def effect(self, task: Task) -> float:
@@ -95,7 +95,7 @@ class BayesianSeries:
                 series.observed - found.quantile(tail),
             ),
             p_value=found.p_value(series.observed),
-            uncertainty=f"posterior of the forecast; the level's prior standard deviation is {level:g}",
+            uncertainty=say("sure-bsts", level=level),
             weights=_slopes(series, learned) if task.donors else None,
             checks=(_prior_check(series, level, found),),
         )
@@ -216,7 +216,7 @@ def _prior_check(series: _Series, level: float, found: Mixture) -> Check:
         effects[f"{level * factor:g}"] = series.observed - learned.mean_over(series.later).mean
     effect = series.observed - found.mean
     moved = max(abs(one - effect) for one in effects.values())
-    reason = f"with half and twice the prior {level:g} the effect moves by up to {moved:.3g}"
+    reason = say("prior-moved", level=level, moved=moved)
     good = moved <= found.spread
     return Check(name, "passed" if good else "failed", reason, effects)
 

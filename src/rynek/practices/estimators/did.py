@@ -13,10 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.placebo import by_placebos, run_placebos
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 NAME = "did"
@@ -28,12 +30,12 @@ class DifferenceInDifferences:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs somebody to compare with, and one start."""
         if not task.donors:
-            return "there is no unit to compare with"
+            return say("no-compared-unit")
         if len(task.cohorts) > 1:
-            return "the units start at different times: a comparison of two periods mixes them up"
+            return say("different-starts-mixed")
         return None
 
     def effect(self, task: Task) -> float:
@@ -89,10 +91,7 @@ def clustered(task: Task, estimate: Estimate, ours: Array, theirs: Array) -> Est
         standard_error=error,
         interval=(estimate.effect - reach, estimate.effect + reach),
         p_value=float(2 * t.sf(abs(estimate.effect) / error, freedom)) if error > 0 else None,
-        uncertainty=(
-            f"bias-reduced error clustered by place, {freedom:.1f} degrees of freedom"
-            f" ({len(ours)} treated, {len(theirs)} compared)"
-        ),
+        uncertainty=say("sure-clustered", freedom=freedom, treated=len(ours), compared=len(theirs)),
     )
 
 

@@ -13,10 +13,12 @@ import dataclasses
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array, mean_of
 from rynek.practices.estimate import Check, Estimate
 from rynek.practices.estimators.did import FEWEST, clustered
 from rynek.practices.placebo import by_placebos, run_placebos
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 NAME = "event_study"
@@ -28,10 +30,10 @@ class EventStudy:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs places that never were treated."""
         if not task.donors:
-            return "there is no place that never was treated"
+            return say("no-untreated")
         return None
 
     def effect(self, task: Task) -> float:
@@ -120,7 +122,7 @@ def _wild(task: Task, found: Estimate, ours: Array, theirs: Array) -> Check:
     figures = {"p_value": p_value, "draws": _DRAWS}
     alpha = 1 - task.spec.confidence
     same = found.p_value is not None and (p_value <= alpha) == (found.p_value <= alpha)
-    reason = f"its p-value is {p_value:.3f}, that of the clustered error {found.p_value or 0:.3f}"
+    reason = say("wild-p", p=p_value, clustered=found.p_value or 0.0)
     return Check(name, "passed" if same else "failed", reason, figures)
 
 

@@ -14,10 +14,12 @@ from typing import Final
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array, Indexes, mean_of
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.mixture import Mixture
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 from rynek.practices.times import YEARS
 
@@ -32,20 +34,23 @@ class InterruptedTimeSeries:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs one start, and enough periods for what is estimated."""
         if len(task.cohorts) > 1:
-            return "the units start at different times; evaluate each start alone"
+            return say("different-starts")
         model = _model(task, task.cohorts[0])
         if model.before < model.season + _ENOUGH or model.after < _ENOUGH:
-            return (
-                f"{model.before} periods before the start and {model.after} from it on are too few:"
-                f" at least {model.season + _ENOUGH} and {_ENOUGH} are needed"
+            return say(
+                "its-few",
+                before=model.before,
+                after=model.after,
+                needed_before=model.season + _ENOUGH,
+                needed_after=_ENOUGH,
             )
         if len(model.outcome) - model.columns.shape[1] < _ENOUGH:
-            return f"{len(model.outcome)} periods are too few for {model.columns.shape[1]} terms"
+            return say("its-terms", periods=len(model.outcome), terms=model.columns.shape[1])
         if float(np.ptp(model.outcome)) == 0:
-            return "the outcome is the same in every period: there is nothing to explain"
+            return say("its-constant")
         return None
 
     def estimate(self, task: Task) -> Estimate:
@@ -66,10 +71,7 @@ class InterruptedTimeSeries:
             standard_error=effect.spread,
             interval=(effect.quantile(tail), effect.quantile(1 - tail)),
             p_value=effect.p_value(),
-            uncertainty=(
-                "averaged over the autocorrelation by its likelihood; most likely"
-                f" {posterior.autocorrelation:.2f}"
-            ),
+            uncertainty=say("sure-its", autocorrelation=posterior.autocorrelation),
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
+from rynek.practices.saying import say
 from rynek.practices.simplex import simplex_quadratic
 from rynek.practices.task import Task
 
@@ -45,7 +46,7 @@ def fit_predictors(
     size = values.std(axis=1, ddof=1, keepdims=True)
     if (size == 0).any():
         same = names[int(np.argmax(size == 0))]
-        raise BadRequestData(f"predictor {same!r} is the same for all units: it tells nothing")
+        raise BadRequestData(say("predictor-constant", predictor=same))
     scaled = values / size
     target, candidates = scaled[:, 0], scaled[:, 1:]
     chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
@@ -150,5 +151,7 @@ def _refuse_missing(task: Task, names: list[str], values: Array, donors: list[in
     if not np.isnan(values).any():
         return
     row, column = (int(one) for one in np.argwhere(np.isnan(values))[0])
-    unit = "the treated unit" if column == 0 else repr(task.panel.units[donors[column - 1]])
-    raise BadRequestData(f"predictor {names[row]!r} has no value for {unit} in its periods")
+    if column == 0:
+        raise BadRequestData(say("predictor-missing-treated", predictor=names[row]))
+    unit = task.panel.units[donors[column - 1]]
+    raise BadRequestData(say("predictor-missing", predictor=names[row], unit=unit))

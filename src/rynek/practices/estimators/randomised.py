@@ -13,8 +13,10 @@ import math
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array, mean_of
 from rynek.practices.estimate import Estimate
+from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 NAME = "randomised"
@@ -28,13 +30,13 @@ class Randomised:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs a documented lot, and enough places that it could have fallen otherwise."""
         if task.spec.assignment != "randomised":
-            return 'nothing says that places were drawn by lot (assignment = "randomised")'
+            return say("lot-unknown")
         ways = _ways(_starts(task))
         if ways < 1 / (1 - task.spec.confidence):
-            return f"the lot could have fallen in {ways} ways only: no p-value can be small enough"
+            return say("lot-few", ways=ways)
         return None
 
     def effect(self, task: Task) -> float:
@@ -59,7 +61,7 @@ class Randomised:
             standard_error=float(slopes.std()) or None,
             interval=interval,
             p_value=_p_value(effect, 0.0, slopes, shares),
-            uncertainty=f"the lot drawn {len(slopes):,} times, from the starts that there were",
+            uncertainty=say("sure-lot", draws=len(slopes)),
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
@@ -31,7 +32,7 @@ class SyntheticDifferenceInDifferences:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs donors and periods as every mixture does."""
         return few(task)
 

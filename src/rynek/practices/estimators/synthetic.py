@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Check, Estimate
 from rynek.practices.estimators.predictors import Fitted, fit_predictors
 from rynek.practices.placebo import Placebos, by_placebos, run_placebos
+from rynek.practices.saying import say
 from rynek.practices.simplex import simplex_least_squares, simplex_quadratic
 from rynek.practices.task import Task
 
@@ -32,7 +34,7 @@ class SyntheticControl:
 
     name = NAME
 
-    def refuses(self, task: Task) -> str | None:
+    def refuses(self, task: Task) -> Message | None:
         """Needs donors, periods before the start, and a treated place within the donors' range,
         unless an intercept is allowed."""
         wrong = few(task)
@@ -71,16 +73,15 @@ class SyntheticControl:
         return by_placebos(task, found, placebos)
 
 
-def few(task: Task) -> str | None:
+def few(task: Task) -> Message | None:
     """What every design that mixes donors needs."""
     if len(task.cohorts) > 1:
-        return "the units start at different times; evaluate each start alone"
+        return say("different-starts")
     if len(task.donors) < _FEWEST_DONORS:
-        return f"a mixture needs at least two donors, there are {len(task.donors)}"
+        return say("mixture-donors", donors=len(task.donors))
     if len(task.cohorts[0].fit) < _FEWEST_PERIODS:
-        return (
-            f"there are {len(task.cohorts[0].fit)} periods before the start, at least 3 are needed"
-        )
+        periods = len(task.cohorts[0].fit)
+        return say("mixture-periods", periods=periods, needed=_FEWEST_PERIODS)
     return None
 
 
@@ -136,28 +137,20 @@ def _placebo(task: Task, cohort: Cohort, one: int, others: list[int]) -> float |
     return float((target - expected)[list(cohort.effect)].mean())
 
 
-def _no_hull(task: Task) -> str | None:
+def _no_hull(task: Task) -> Message | None:
     """The treated place lies outside what donors reach, or is not met before the start."""
     cohort = task.cohorts[0]
     fit = list(cohort.fit)
     target = task.outcome[list(cohort.units)].mean(axis=0)
     donors = task.outcome[np.ix_(list(task.donors), fit)]
     ours, theirs = float(target[fit].mean()), donors.mean(axis=1)
-    offered = "; with an intercept, or by did or sdid, it can be estimated"
     if not theirs.min() <= ours <= theirs.max():
-        return (
-            f"before the start the treated place ({ours:.3g} on average) lies outside the range of"
-            f" all donors ({theirs.min():.3g} to {theirs.max():.3g}), so that no mixture of them"
-            f" can be like it{offered}"
-        )
+        return say("mixture-outside", ours=ours, low=theirs.min(), high=theirs.max())
     fitted = _fit(task, cohort, target, list(task.donors), None)
     expected = _mixture(task, cohort, target, list(task.donors), fitted.weights)
     error, size = rmse(target, expected, fit), float(target[fit].std())
     if error > WORST_FIT * size:
-        return (
-            f"the mixture misses the treated place by {error:.3g} before the start, more than half"
-            f" of what it varies itself ({size:.3g}){offered}"
-        )
+        return say("mixture-misses", error=error, spread=size)
     return None
 
 
@@ -175,8 +168,7 @@ def ratio_check(cohort: Cohort, target: Array, expected: Array, fitted: Fitted) 
     return Check(
         "fit before the start",
         "passed" if good else "failed",
-        f"the mixture of {used} donors misses the treated place by {error:.3g} before the start;"
-        f" it varies itself by {size:.3g}",
+        say("fit-missed", donors=used, error=error, spread=size),
         {"error": error, "spread": size},
     )
 
