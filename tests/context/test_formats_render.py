@@ -198,6 +198,19 @@ def test_times_list_only_what_differs() -> None:
     assert decode(encode_body(entity, CTX), encode_times(entity), CTX) == entity
 
 
+def test_one_attribute_that_moves_does_not_list_the_others() -> None:
+    entity = parse_entity(DOCUMENT, CTX, now=5)
+    entity.modified_at = 9
+    entity.attrs[DEFAULT_VOCAB + "speed"][0] = Instance("Property", 1, created_at=5, modified_at=9)
+    times = encode_times(entity)
+    assert json.loads(times) == [5, 9, 5, {DEFAULT_VOCAB + "speed": [5, 9]}]
+    assert decode(encode_body(entity, CTX), times, CTX) == entity
+    entity.expires_at = "2030-01-01T00:00:00Z"
+    times = encode_times(entity)
+    assert json.loads(times)[-1] == [[[], entity.expires_at]]
+    assert decode(encode_body(entity, CTX), times, CTX) == entity
+
+
 # --- anything that can be an entity -------------------------------------------------------------
 
 TIMES = st.sampled_from(

@@ -5,7 +5,9 @@ compacted by one @context; a client that asks with that context gets these bytes
 `times` is `[created, modified]`, or `[created, modified, {attribute IRI: pair or {datasetId or "":
 pair}}]` in epoch µs, where an attribute that is not listed has the entity's own pair. A pair has a
 third element of the same shape, for attributes of the attribute, where those have other times.
-Where something expires a fourth element lists `[path, expiresAt]`: the path is empty for the
+Where most attributes were modified before the entity, that moment stands before the object, and
+holds for those that are not listed: one that moves does not make the rest of them longer.
+Where something expires a last element lists `[path, expiresAt]`: the path is empty for the
 entity, else attribute IRI and datasetId (or "") of the instance, and again for those inside.
 """
 
@@ -52,11 +54,38 @@ def encode_times(entity: Entity, expiring: Expiries | None = None) -> bytes:
     `expiries` finds (or has found)."""
     created, modified = entity.created_at, entity.modified_at
     differing = _differing(entity.attrs, created, modified)
+    stamps: list[Any] = [created, modified]
+    if 2 * len(differing) > len(entity.attrs):
+        rest = _most(entity.attrs, created)
+        if rest != modified:
+            differing = _differing(entity.attrs, created, rest)
+            stamps.append(rest)
     if expiring is None:
         expiring = expiries(entity)
     if expiring:
-        return _dumps([created, modified, differing, expiring])
-    return _dumps([created, modified, differing] if differing else [created, modified])
+        stamps += (differing, expiring)
+    elif differing or len(stamps) > 2:
+        stamps.append(differing)
+    return _dumps(stamps)
+
+
+def unpack_times(stamps: list[Any]) -> tuple[int, int, int, dict[str, Any], Expiries]:
+    """What `encode_times` wrote: createdAt, modifiedAt, that of attributes that are not listed,
+    those that are, and what expires."""
+    created, modified, *more = stamps
+    rest = more.pop(0) if more and type(more[0]) is int else modified
+    return created, modified, rest, more[0] if more else {}, more[1] if len(more) > 1 else ()
+
+
+def _most(attrs: dict[str, list[Instance]], created: int) -> int:
+    """The modifiedAt that most attributes have which were created with their entity; the later of
+    two that are as frequent."""
+    counts: dict[int, int] = {}
+    for instances in attrs.values():
+        if instances[0].created_at == created:
+            modified = instances[0].modified_at
+            counts[modified] = counts.get(modified, 0) + 1
+    return max(counts, key=lambda moment: (counts[moment], moment), default=created)
 
 
 def _differing(attrs: dict[str, list[Instance]], created: int, modified: int) -> dict[str, Any]:
@@ -116,8 +145,7 @@ def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
     Trusts its input: it is for what the store holds, not for what clients send.
     """
     doc = _loads(body)
-    stamps = _loads(times)
-    created, modified = stamps[0], stamps[1]
+    created, modified, rest, differing, expiring = unpack_times(_loads(times))
     types = doc.pop("type")
     if type(types) is str:
         types = [ctx.kinds.get(types) or ctx.expand_term(types)]
@@ -137,13 +165,13 @@ def decode(body: bytes, times: bytes, ctx: CompiledContext) -> Entity:
                 continue
             iri = ctx.expand_term(name)
         if type(raw) is dict:
-            attrs[iri] = [restore(raw, ctx, created, modified)]
+            attrs[iri] = [restore(raw, ctx, created, rest)]
         else:
-            attrs[iri] = [restore(item, ctx, created, modified) for item in raw]
-    if len(stamps) > 2:
-        _stamp(attrs, stamps[2])
-        if len(stamps) > 3:
-            _expire(entity, stamps[3])
+            attrs[iri] = [restore(item, ctx, created, rest) for item in raw]
+    if differing:
+        _stamp(attrs, differing)
+    if expiring:
+        _expire(entity, expiring)
     return entity
 
 

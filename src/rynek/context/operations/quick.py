@@ -70,7 +70,7 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
     if len(parts) != len(held):
         return False
     pairs = {iri: (c, now) for iri, (c, _) in old.pairs.items() if c != old.created}
-    new = Sheet(parts, old.types, old.created, now, pairs)
+    new = Sheet(parts, old.types, old.created, now, now, pairs)
     txn.alter(document["id"], ctx, new, moved, _said(moved), source)
     return True
 
@@ -203,27 +203,21 @@ def _edit(
     for iri, (was, one) in edits.items():
         one.created_at, one.modified_at = was.created_at, now
         parts[ctx.shorts[iri]] = packed_instance(one, ctx)
-    new = Sheet(parts, old.types, old.created, now, _pairs(old, edits, ctx, now))
+    rest, pairs = _times(old, edits, now)
+    new = Sheet(parts, old.types, old.created, now, rest, pairs)
     txn.alter(entity_id, ctx, new, edits, _said(edits), source)
 
 
-def _pairs(old: Sheet, edits: Moved, ctx: CompiledContext, now: int) -> dict[str, Times]:
-    """CreatedAt and modifiedAt of attributes that do not have those of the entity, after `edits`."""
+def _times(old: Sheet, edits: Moved, now: int) -> tuple[int, dict[str, Times]]:
+    """Of a sheet after `edits`: modifiedAt of those attributes that are not in its pairs, and those."""
     pairs = dict(old.pairs)
-    rest, whole = (old.created, old.modified), (old.created, now)
-    if rest != whole:
-        known = ctx.attributes
-        for name in old.parts:
-            if name not in _IDENTITY:
-                iri = known.get(name) or ctx.expand_term(name)
-                if iri not in pairs:
-                    pairs[iri] = rest
     for iri, (_, one) in edits.items():
         pairs[iri] = (one.created_at, now)
-    for iri in edits if rest != whole else list(pairs):
-        if pairs[iri] == whole:
-            del pairs[iri]
-    return pairs
+    if len(pairs) + len(_IDENTITY) < len(old.parts):
+        return old.rest, pairs
+    # All of them are listed: those of today need not be.
+    whole = (old.created, now)
+    return now, {iri: pair for iri, pair in pairs.items() if pair != whole}
 
 
 def _said(moved: Moved) -> dict[str, list[Instance]]:

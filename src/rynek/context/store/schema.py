@@ -96,4 +96,8 @@ DELETE FROM value_index;
 DELETE FROM value_key;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3, _V4, _V5)
+_V6: Final = """
+-- times may hold a moment for all attributes that it does not list: an older rynek cannot read that.
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_V1, _V2, _V3, _V4, _V5, _V6)
