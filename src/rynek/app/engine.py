@@ -28,7 +28,7 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
-from rynek.indicators import Comparisons, Surveys, open_indicators
+from rynek.indicators import Comparisons, References, Surveys, open_indicators
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
 from rynek.practices.search import INDEX_FILE, SearchIndex
@@ -113,7 +113,8 @@ class Engine:
         self.access = Access(
             self.settings.access.anonymous, self.tokens, self.settings.metrics.anonymous
         )
-        self.comparisons = Comparisons(open_indicators(self.folder.path))
+        indicators = open_indicators(self.folder.path)
+        self.comparisons, self.references = Comparisons(indicators), References(indicators)
         self.surveys = Surveys(self.folder.path)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)

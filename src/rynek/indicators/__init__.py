@@ -8,7 +8,7 @@ values for a period of a city's history, each with coverage and provenance.
 
 from rynek.indicators.database import FILE as INDICATORS_FILE
 from rynek.indicators.database import open_indicators
-from rynek.indicators.definition import Definition, definitions, find_definition
+from rynek.indicators.definition import LANGUAGES, Definition, definitions, find_definition
 from rynek.indicators.index.document import document
 from rynek.indicators.index.evaluation import Index, evaluate_index
 from rynek.indicators.index.published import Comparisons, Published, seed_comparisons
@@ -40,6 +40,7 @@ from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = [
     "INDICATORS_FILE",
+    "LANGUAGES",
     "SURVEYS_FILE",
     "Answers",
     "Choice",

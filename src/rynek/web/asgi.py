@@ -32,7 +32,7 @@ from rynek.base.errors import (
 )
 from rynek.base.request import request_id
 from rynek.base.storage import storage_problem
-from rynek.web import practices, surveys, watch
+from rynek.web import indicators, practices, surveys, watch
 from rynek.web.api.bodies import load_json
 from rynek.web.api.dispatch import PREFIX, Api, Scope, Send
 from rynek.web.api.receiving import Bodies, Receive
@@ -53,7 +53,7 @@ _CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
 # These compute from a city's history: of the default one where the path names none.
 _HISTORY: Final = re.compile(r"/practices/(estimate|plan)/?$")
 _FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
-_NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys")
+_NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys", indicators.PREFIX)
 
 _OTHER_SITE: Final = (
     "a page of another site may not write here with a browser's sign-in or without a token;"
@@ -132,6 +132,7 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
         Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
         *practices.routes(engine, bodies),
         *surveys.routes(engine, bodies),
+        *indicators.routes(engine),
         *pages(engine),
     ]
     base = engine.settings.server.base_path
@@ -151,7 +152,7 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
 
 _UNROUTED: Final[dict[int, Problem]] = {
     404: ResourceNotFound(
-        "there is no such path; /api/practices/v1/openapi.json has those that are"
+        "there is no such path; openapi.json of the interface has those that are"
     ),
     405: MethodNotAllowed("the path is not asked in this way; openapi.json beside it has how"),
 }
@@ -159,12 +160,13 @@ _UNROUTED: Final[dict[int, Problem]] = {
 
 
 def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Response]:
-    cards = f"{engine.settings.server.base_path}{practices.PREFIX}/"
+    base = engine.settings.server.base_path
+    interfaces = tuple(f"{base}{prefix}/" for prefix in (practices.PREFIX, indicators.PREFIX))
 
     def page(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, Problem) else storage_problem(error)
         path = str(request.scope["path"])
-        if path.startswith(cards):
+        if path.startswith(interfaces):
             known = known or _UNROUTED.get(status)
             if known is not None:
                 return problem_answer(known)
@@ -264,6 +266,8 @@ class _Rights:
         parts = path.split("/")
         if len(parts) > 2 and parts[1] == "c":
             return parts[2]
+        if path.startswith(indicators.CITIES):
+            return path.removeprefix(indicators.CITIES).partition("/")[0]
         default = str(self._engine.default_tenant)
         if path in _NETWORK_PATHS or path.startswith(_NETWORK_PREFIXES):
             return next(filter(readable, self._engine.tenants), default)

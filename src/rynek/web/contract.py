@@ -188,6 +188,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def references(self) -> Any:
+        """The reference tables (rynek.indicators.References)."""
+        ...
+
+    @property
     def public_url(self) -> str:
         """How others reach the service, without a slash at the end."""
         ...

@@ -12,7 +12,7 @@ from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
 from rynek.indicators.index.specification import Text
 
-__all__ = ["Column", "Definition", "load_definition", "shipped"]
+__all__ = ["Column", "Definition", "Roles", "load_definition", "shipped"]
 
 _HERE: Final = Path(__file__).parent / "sources"
 
@@ -20,10 +20,12 @@ _HERE: Final = Path(__file__).parent / "sources"
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A column that is taken, `column` in the source, under `name`. Values outside `minimum` …
     `maximum` stop the import; an empty cell means `empty` where that is known (a flag's NA is 0),
-    and `zero` says what a nought means where it is no measurement."""
+    and `zero` says what a nought means where it is no measurement. `title` is its name for people,
+    `direction` says whether more or less of it is better, where that can be said at all."""
 
     name: str
     column: str
+    title: Text = ""
     kind: Literal["text", "number", "flag"] = "number"
     unit: str = ""
     period: str = ""
@@ -32,6 +34,17 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     empty: float | None = None
     zero: Text = ""
     note: Text = ""
+    direction: Literal["", "more", "less"] = ""
+
+
+class Roles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which columns (by `name`) say what a row is called, of which kind and region it is, and how
+    many people live there. Without a name the key is one."""
+
+    name: str = ""
+    kind: str = ""
+    region: str = ""
+    population: str = ""
 
 
 class Total(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +76,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decimal: Literal[".", ","] | None = None
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan", "null", "-", ":")
     columns: list[Column] = []
+    roles: Roles = Roles()
     totals: list[Total] = []
     never: dict[str, Text] = {}
     notes: list[Text] = []
@@ -103,6 +117,9 @@ def _check(found: Definition, where: str) -> None:
             )
     if found.layout == "rows" and (not found.key or not found.columns):
         raise BadRequestData(f"{where}: a table of rows needs key and columns")
+    for role in msgspec.structs.astuple(found.roles):
+        if role and role not in names:
+            raise BadRequestData(f"{where}: roles: there is no column {role!r}")
     for total in found.totals:
         for name in (total.total, *total.parts):
             if name not in names:

@@ -35,6 +35,7 @@ class References:
             "unit": source.unit,
             "rows": len(table.keys),
             "columns": [msgspec.to_builtins(one) for one in source.columns],
+            "roles": msgspec.to_builtins(source.roles),
             "not_taken": source.never,
             "notes": source.notes,
             "file": path.name,
