@@ -362,7 +362,8 @@ def test_an_update_replaces_members_and_null_deletes_them(serve: Serve) -> None:
         ({"id": "urn:other"}, ["id"]),
         ({"type": "Other"}, ["type"]),
         ({"notification": "urn:ngsi-ld:null"}, ["notification"]),
-        ({"notification": {"format": "concise"}}, ["notification", "endpoint"]),
+        ({"notification": {"format": "wrong"}}, ["notification", "format"]),
+        ({"notification": {"endpoint": {}}}, ["notification", "endpoint"]),
         ({"entities": "urn:ngsi-ld:null"}, ["entities"]),
         ({"entities": []}, ["entities"]),
         ({"timeInterval": 5, "watchedAttributes": ["a"]}, ["watchedAttributes"]),
@@ -381,6 +382,30 @@ def test_an_update_that_breaks_a_rule_changes_nothing(
         answer = await client.patch(f"subscriptions/{SUB}", json=fragment)
         problem(answer, 400, "BadRequestData", *words)
         assert (await client.get(f"subscriptions/{SUB}")).json() == before
+
+    serve(test)
+
+
+def test_notification_params_without_an_endpoint_change_what_they_name(serve: Serve) -> None:
+    """§5.8.2.4: no whole NotificationParams (§5.2.14) could leave the endpoint out."""
+
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        path = f"subscriptions/{SUB}"
+        made = params(attributes=["a"], format="keyValues")
+        await client.post("subscriptions", json=subscription(notification=made))
+        for told, kept in (
+            ({"format": "concise"}, made | {"format": "concise"}),
+            ({"attributes": ["b"]}, made | {"attributes": ["b"], "format": "concise"}),
+            ({"format": "urn:ngsi-ld:null"}, params(attributes=["b"])),
+        ):
+            assert (await client.patch(path, json={"notification": told})).status_code == 204
+            assert (await client.get(path)).json()["notification"] == kept
+        own = {"@context": [{"a": "https://example.org/a"}], "notification": {"pick": ["id", "a"]}}
+        ld = {"Content-Type": "application/ld+json"}
+        answer = await client.patch(path, json=own, headers=ld)
+        problem(answer, 400, "BadRequestData", "notification", "@context")
+        await client.patch(path, json={"notification": params()})
+        assert (await client.get(path)).json()["notification"] == params()
 
     serve(test)
 

@@ -271,6 +271,8 @@ def test_the_forms_that_are_taken(serve: Serve) -> None:
         {"id": ID, "type": []},
         {"id": ID, "type": NULL},
         {"id": ID, "type": "Vehicle", "speed": [{"type": "Property"}]},
+        {"id": ID, "type": "Vehicle", "speed": [{"type": "Speed", "value": 1}]},
+        {"id": ID, "type": "Vehicle", "speed": [{"value": 1}, {"type": "Speed"}]},
         {"id": ID, "type": "Vehicle", "speed": [{"type": "Property", "value": 1, "observedAt": 5}]},
         {"id": ID, "type": "Vehicle", "speed": None},
         {"id": ID, "type": "Vehicle", "speed": NULL},

@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.geo import GEOMETRY_TYPES
 from rynek.context.formats.instances import MAX_INSTANCES, Reader
 from rynek.context.formats.members import GEO_ATTRIBUTES, KIND_OF, are_instances
 from rynek.context.formats.parse import check_place, read_scopes, read_types
-from rynek.context.formats.values import NONE, Invalid, moment, name_iri, uri
+from rynek.context.formats.values import NONE, Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, SCOPE, VALUE_MEMBER, Instance
 
@@ -108,6 +109,8 @@ def _member(fragment: TemporalFragment, name: str, raw: Any, reader: Reader) -> 
 
 def _attribute(iri: str, raw: Any, reader: Reader) -> list[Instance]:
     items = raw if type(raw) is list and raw and _are_instances(raw) else [raw]
+    if items is not raw and type(raw) is list:
+        _check_no_kind(raw)
     if len(items) > MAX_INSTANCES:
         raise Invalid(f"more than {MAX_INSTANCES} instances")
     return [one for item in items for one in _instances(iri, item, reader)]
@@ -115,6 +118,14 @@ def _attribute(iri: str, raw: Any, reader: Reader) -> list[Instance]:
 
 def _are_instances(raw: list[Any]) -> bool:
     return are_instances(raw) or all(type(item) is dict and _series_member(item) for item in raw)
+
+
+def _check_no_kind(raw: list[Any]) -> None:
+    """Objects that say a type but are no instances: an array is a value only without (§5.2.20)."""
+    for item in raw:
+        kind = item.get("type") if type(item) is dict else None
+        if type(kind) is str and kind not in GEOMETRY_TYPES:
+            raise Invalid(f"{shown(kind)} is not a type of attribute with its value")
 
 
 def _series_member(raw: dict[str, Any]) -> str | None:

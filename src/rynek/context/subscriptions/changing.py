@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from rynek.base.errors import BadRequestData
 from rynek.context.contexts import ContextResolver
 from rynek.context.jsonld import CompiledContext
 from rynek.context.jsonld.names import is_uri
-from rynek.context.subscriptions.model import Subscription
+from rynek.context.model import NULL
+from rynek.context.subscriptions.model import Member, Subscription
 from rynek.context.subscriptions.parse import Given, assemble, check_identity, read, whole
 
 __all__ = ["changed_subscription", "new_subscription", "notify_context"]
+
+_NOTIFICATION: Final = "notification"
+_WITH_NAMES: Final = ("attributes", "pick", "omit")
 
 
 def new_subscription(
@@ -53,6 +57,9 @@ def changed_subscription(
     """`current` with the fragment's members in the place of its own (§5.5.8, §5.8.2.4); `context`
     is that of notifications where the fragment names one."""
     merged: Given = {**current.members, **changes}
+    told = changes.get(_NOTIFICATION)
+    if told is not None and type(told.value) is dict and "endpoint" not in told.value:
+        merged[_NOTIFICATION] = _completed(current.members[_NOTIFICATION], told)
     if (
         changes.get("expiresAt") is not None
         and "isActive" not in changes
@@ -72,6 +79,23 @@ def changed_subscription(
     )
     _check_expiry(made, changes, now)
     return made
+
+
+def _completed(kept: Member, told: Member) -> Member:
+    """NotificationParams of a fragment that leave out the endpoint: no whole ones could (Table
+    5.2.14.1-1), so what they name is put into those that are there, or taken out by a Null."""
+    rest = {name: item for name, item in kept.value.items() if name not in told.value}
+    given = {name: item for name, item in told.value.items() if item not in (NULL, None)}
+    if given.keys().isdisjoint(_WITH_NAMES):
+        ld = kept.ld
+    elif rest.keys().isdisjoint(_WITH_NAMES) or kept.ld is told.ld:
+        ld = told.ld
+    else:
+        raise BadRequestData(
+            "notification: has no endpoint, and its names are from another @context than those of "
+            "the subscription: give it whole"
+        )
+    return Member(rest | given, ld)
 
 
 async def notify_context(

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, OperationNotSupported, ResourceNotFound
+from rynek.base.ids import is_uri
 from rynek.context import ContextKind, ContextServer, StoredContext
 from rynek.web.api.bodies import context_headers, dumps, load_json, media_type, own_url
 from rynek.web.api.call import Call, Reply
@@ -20,10 +21,18 @@ async def add_context(call: Call) -> Reply:
     """Add @context (§5.13.2): POST /jsonldContexts."""
     media_type(call)
     document = load_json(call.body)
-    if not isinstance(document, dict) or "@context" not in document:
+    if not isinstance(document, dict) or document.get("@context") is None:
         raise BadRequestData('the body must be a JSON object with a member "@context"')
+    _check_urls(document["@context"])
     entry = await _server(call).add(document["@context"])
     return Reply(201, headers=[(b"location", _path(call, entry).encode())])
+
+
+def _check_urls(content: Any) -> None:
+    """BadRequestData for a reference that is no whole URL: what it is relative to, nobody says."""
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str) and not is_uri(part):
+            raise BadRequestData(f"the @context refers to {part[:200]!r}, which is no URL")
 
 
 async def list_contexts(call: Call) -> Reply:
