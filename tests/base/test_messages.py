@@ -17,6 +17,7 @@ from rynek.practices.saying import say as practices
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "rynek"
 CATALOGUES = {"practices": practices}
+READ = {"practices": ("practices", "web/pages")}
 # What is put together elsewhere than in the call of a message.
 PUT_TOGETHER = re.compile(r"check-|why-|left-(late|early)$|design-")
 
@@ -46,7 +47,7 @@ def test_every_message_has_six_languages_with_the_same_parameters(room: str) -> 
 def called(room: str) -> Iterator[tuple[str, list[str] | None, str]]:
     """Each call of `say` with a constant id: the id, the parameters (None where a mapping is
     unpacked) and where."""
-    for path in sorted((SOURCE / room).rglob("*.py")):
+    for path in sorted(one for folder in READ[room] for one in (SOURCE / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
                 if node.func.id not in {"say", "refuse"}:

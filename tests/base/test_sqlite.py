@@ -16,7 +16,9 @@ def test_the_caches_of_all_connections_together_are_bounded(tmp_path: Path) -> N
         assert bound > 0
         for connection in connections:
             connection.execute("CREATE TABLE t(body BLOB NOT NULL) STRICT; BEGIN")
-            connection.executemany("INSERT INTO t VALUES (?)", ((bytes(4000),) for _ in range(2000)))
+            connection.executemany(
+                "INSERT INTO t VALUES (?)", ((bytes(4000),) for _ in range(2000))
+            )
             connection.execute("COMMIT")
         # 6 times 8 MB were written.
         assert apsw.memory_used() < 24 << 20

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from rynek.base.toml import read_toml
 
-__all__ = ["LANGUAGES", "Catalogue", "Message"]
+__all__ = ["LANGUAGES", "Catalogue", "Message", "written_period"]
 
 LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
 _DEEPEST: Final = 4
@@ -283,6 +283,11 @@ def _voice(language: str, called: Mapping[str, str]) -> _Voice:
 
 def _counts(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def written_period(label: str, language: str) -> str:
+    """A day or a month ("2019-05") as a language writes it; what is neither as it is."""
+    return _voice(language, {}).period(label)
 
 
 def _any(voice: _Voice, value: Any) -> str:

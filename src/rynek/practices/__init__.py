@@ -23,6 +23,7 @@ from rynek.practices.planning import (
     plan_panel,
 )
 from rynek.practices.recorded import panel_of_history
+from rynek.practices.saying import name_of_check, read_message, say
 from rynek.practices.sentences import LANGUAGES
 from rynek.practices.simplex import simplex_least_squares
 from rynek.practices.specification import (
@@ -58,11 +59,14 @@ __all__ = [
     "holm",
     "load_plan",
     "load_specification",
+    "name_of_check",
     "panel_of_history",
     "parse_plan",
     "parse_specification",
     "plan",
     "plan_panel",
+    "read_message",
+    "say",
     "simplex_least_squares",
     "task_of",
     "together",

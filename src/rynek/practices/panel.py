@@ -12,6 +12,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.practices.aggregation import aggregated
 from rynek.practices.arrays import Array, Indexes
+from rynek.practices.saying import say
 from rynek.practices.specification import Question, Specification
 from rynek.practices.tables import matching, numbers_of, read_table
 from rynek.practices.times import PLAIN, Clock, clock_of, complete
@@ -53,8 +54,8 @@ class Panel:
         try:
             return self.units.index(name)
         except ValueError:
-            some = ", ".join(self.units[:8]) + (" …" if len(self.units) > 8 else "")
-            raise BadRequestData(f"the panel has no unit {name!r}; it has {some}") from None
+            some = [*self.units[:8], *(["…"] if len(self.units) > 8 else [])]
+            raise BadRequestData(say("no-unit", unit=name, some=some)) from None
 
     def at(self, value: Any, what: str) -> int:
         """The place of the period that `value` lies in, or of the first after it."""
@@ -66,7 +67,7 @@ class Panel:
         number = self.clock.number(last, what, last=True)
         end = int(np.searchsorted(self.times, number, side="right"))
         if start >= end:
-            raise BadRequestData(f"{what}: the panel has no time from {first} to {last}")
+            raise BadRequestData(say("no-span", key=what, first=first, last=last))
         return slice(start, end)
 
 
@@ -184,7 +185,7 @@ def _wide(table: Any, spec: Specification, called: str) -> Panel:
                 raise
     rows, units = table.num_rows, tuple(found)
     if len(units) * rows > _MAX_CELLS:
-        raise BadRequestData(f"{len(units)} units × {rows} times are too many")
+        raise BadRequestData(say("panel-large", units=len(units), times=rows))
     same = {
         one: np.tile(numbers_of(table[one], one, spec.decimal, spec.missing), len(units))
         for one in spec.covariates
@@ -208,7 +209,7 @@ def _placed(
     clock, numbers = clock_of(stamps, spec.time_format, spec.every, f"column {spec.time}")
     times = complete(np.unique(numbers), clock)
     if len(units) * len(times) > _MAX_CELLS:
-        raise BadRequestData(f"{len(units)} units × {len(times)} times are too many")
+        raise BadRequestData(say("panel-large", units=len(units), times=len(times)))
     place = np.searchsorted(times, numbers)
     labels = [clock.label(float(one)) for one in times]
     if spec.every is None:

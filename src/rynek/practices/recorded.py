@@ -12,6 +12,7 @@ from rynek.base.errors import BadRequestData
 from rynek.context import DEFAULT_VOCAB
 from rynek.history import AggregateQuery, History, Selection
 from rynek.practices.panel import Panel
+from rynek.practices.saying import say
 from rynek.practices.specification import Question
 from rynek.practices.times import Clock, complete
 
@@ -30,7 +31,7 @@ async def panel_of_history(history: History, question: Question) -> Panel:
     zone = history.zone
     start, end = (_micros(one, zone) for one in (question.first, question.last))
     if start >= end:
-        raise BadRequestData("panel: first has to be before last")
+        raise BadRequestData(say("history-order"))
     method = _METHODS[question.aggregation]
     select = Selection(
         types=(_iri(question.entity_type),),
@@ -51,8 +52,13 @@ async def panel_of_history(history: History, question: Question) -> Panel:
     rows = [row for row in rows if row[method] is not None]
     if not rows:
         raise BadRequestData(
-            f"panel: history has no number of {question.attribute!r} of {question.entity_type!r}"
-            f" from {question.first} to before {question.last}"
+            say(
+                "history-none",
+                attribute=question.attribute,
+                kind=question.entity_type,
+                first=question.first,
+                last=question.last,
+            )
         )
     return _arranged(rows, method, question, zone)
 
@@ -63,7 +69,7 @@ def _arranged(rows: list[dict[str, Any]], method: str, question: Question, zone:
     numbers = [clock.number(_local(row["start"], zone), "period") for row in rows]
     times = complete(np.unique(np.array(numbers)), clock)
     if len(units) * len(times) > _MAX_CELLS:
-        raise BadRequestData(f"panel: {len(units)} places × {len(times)} periods are too many")
+        raise BadRequestData(say("history-large", units=len(units), times=len(times)))
     values = np.full((len(units), len(times)), np.nan)
     place = {name: number for number, name in enumerate(units)}
     for row, number in zip(rows, numbers, strict=True):
@@ -81,7 +87,7 @@ def _micros(text: str, zone: ZoneInfo) -> int:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise BadRequestData(f"panel: {text[:40]!r} is no date (2024-05-01)") from None
+        raise BadRequestData(say("no-day", value=text[:40])) from None
     return int(found.replace(tzinfo=found.tzinfo or zone).timestamp()) * 1_000_000
 
 

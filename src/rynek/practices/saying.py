@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rynek.base.messages import Catalogue, Message
 
-__all__ = ["name_of_check", "say"]
+__all__ = ["name_of_check", "read_message", "say"]
 
 say: Final = Catalogue(Path(__file__).with_name("messages"))
+
+
+def read_message(document: Any) -> Message | None:
+    """A message of a kept answer; None where there is none, or none that can be said."""
+    return say.read(document)
 
 
 def name_of_check(name: str) -> Message | None:

@@ -11,6 +11,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
+from rynek.practices.saying import say
 
 __all__ = [
     "Cost",
@@ -143,21 +144,21 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             own = self.start
         if own is not None:
             if not own:
-                raise BadRequestData("treated: name at least one unit")
+                raise BadRequestData(say("treated-none"))
             return dict(own.items())
         if self.start is None:
-            raise BadRequestData("start: the first treated period is needed")
+            raise BadRequestData(say("start-needed"))
         if self.treated is None:
             return {None: self.start}
         names = self.treated_names()
         if not names:
-            raise BadRequestData("treated: name at least one unit")
+            raise BadRequestData(say("treated-none"))
         if len(set(names)) < len(names):
-            raise BadRequestData("treated: a unit is named twice")
+            raise BadRequestData(say("treated-twice"))
         if isinstance(self.start, dict):
             lacking = [one for one in names if one not in self.start]
             if lacking:
-                raise BadRequestData(f"start: it has none for {lacking[0]!r}")
+                raise BadRequestData(say("start-lacks", unit=lacking[0]))
             return {one: self.start[one] for one in names}
         return dict.fromkeys(names, self.start)
 
@@ -187,7 +188,7 @@ def parse_specification(
     told = _flat(dict(document))
     wanted = told.get("design", "auto")
     if wanted not in get_args(DesignName):
-        raise BadRequestData(f"design: {wanted!r} is none of {', '.join(get_args(DesignName))}")
+        raise BadRequestData(say("design-unknown", design=wanted, known=get_args(DesignName)))
     try:
         found = msgspec.convert(told, Specification)
     except msgspec.ValidationError as error:
@@ -224,14 +225,13 @@ def _flat(document: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_odd(found: Specification) -> None:
     if not 0.5 <= found.confidence < 1:
-        raise BadRequestData("confidence: from 0.5 to below 1, such as 0.95")
+        raise BadRequestData(say("confidence-range"))
     for name in ("fit_window", "effect_periods", "location"):
         value = getattr(found, name)
         if value is not None and len(value) != 2:
-            shape = "[latitude, longitude], two columns" if name == "location" else "[first, last]"
-            raise BadRequestData(
-                f"{name}: {shape}" + ("" if name == "location" else ", both included")
-            )
+            if name == "location":
+                raise BadRequestData(say("location-shape"))
+            raise BadRequestData(say("window-shape", key=name))
     for name in (
         "treated",
         "donors",
@@ -243,17 +243,17 @@ def _refuse_odd(found: Specification) -> None:
     ):
         value = getattr(found, name)
         if isinstance(value, list | dict) and len(value) > _MAX_NAMES:
-            raise BadRequestData(f"{name}: at most {_MAX_NAMES:,}")
+            raise BadRequestData(say("at-most", key=name, most=_MAX_NAMES))
     if found.prior_level_sd is not None and not 0 < found.prior_level_sd <= 10:
-        raise BadRequestData("prior_level_sd: above 0, such as 0.01")
+        raise BadRequestData(say("prior-range"))
     if (
         not found.outcome
         and not isinstance(found.panel, Question)
         and (found.unit is not None or not found.treated_names())
     ):
-        raise BadRequestData("outcome: the column whose change is asked for is needed")
+        raise BadRequestData(say("outcome-needed"))
     if found.predictors and found.unit is None:
-        raise BadRequestData("predictors: they need a row for each unit and time (unit)")
+        raise BadRequestData(say("predictors-unit"))
     for one in found.predictors:
         if one.periods is not None and not one.periods:
-            raise BadRequestData(f"predictor {one.column}: periods: at least one")
+            raise BadRequestData(say("predictor-periods", column=one.column))

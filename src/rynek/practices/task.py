@@ -17,6 +17,7 @@ from rynek.practices.cohort import Cohort
 from rynek.practices.donors import choose_donors
 from rynek.practices.events import events_of
 from rynek.practices.panel import Panel, read_panel
+from rynek.practices.saying import say
 from rynek.practices.specification import Event, Predictor, Question, Specification
 
 __all__ = ["Ask", "Cohort", "Task", "make_task", "outcome_of", "task_of"]
@@ -79,7 +80,7 @@ def make_task(spec: Specification, folder: Path, ask: Ask | None = None) -> Task
 def task_of(spec: Specification, panel: Panel) -> Task:
     """The same for a panel that was read. BadRequestData."""
     if len(panel.times) < 2:
-        raise BadRequestData("the panel has one period: an effect needs a before and an after")
+        raise BadRequestData(say("one-period"))
     starts = {_named(panel, name): start for name, start in spec.starts().items()}
     values = panel.columns[outcome_of(spec)]
     outcome = _transformed(values, spec)
@@ -114,7 +115,7 @@ def _named(panel: Panel, name: str | None) -> str:
     if name is not None:
         return name
     if len(panel.units) > 1:
-        raise BadRequestData("treated: name the treated units of a panel with several")
+        raise BadRequestData(say("treated-several"))
     return panel.units[0]
 
 
@@ -132,11 +133,8 @@ def _refuse_logs(values: Array, spec: Specification, used: list[int]) -> None:
     there = values[used]
     below, zeros = int((there < 0).sum()), int((there == 0).sum())
     if below or zeros:
-        raise BadRequestData(
-            f"transform: the logarithm needs values above 0; of {spec.outcome!r} {zeros} are 0 and"
-            f" {below} below; if 0 means that nothing was measured: missing = [0], or take longer"
-            ' periods together (every = "month")'
-        )
+        told = {"outcome": spec.outcome, "zeros": zeros, "below": below}
+        raise BadRequestData(say("log-zeros", **told))
 
 
 def _cohorts(
@@ -147,20 +145,14 @@ def _cohorts(
         unit = panel.unit(name)
         at = panel.at(start, "start")
         if at == 0 or at >= len(panel.times):
-            raise BadRequestData(
-                f"start: {start} is outside the data, which go from {panel.labels[0]} to"
-                f" {panel.labels[-1]}; there has to be a period before it and one from it on"
-            )
+            ends = {"first": panel.labels[0], "last": panel.labels[-1]}
+            raise BadRequestData(say("start-outside", start=start, **ends))
         if at >= len(panel.times) or np.isnan(outcome[unit, :at]).all():
-            raise BadRequestData(_lacking(name, spec, "before the start"))
+            raise BadRequestData(say("lacks-before", unit=name, outcome=spec.outcome))
         if np.isnan(outcome[unit, at:]).all():
-            raise BadRequestData(_lacking(name, spec, "from the start on"))
+            raise BadRequestData(say("lacks-after", unit=name, outcome=spec.outcome))
         by_start.setdefault(at, []).append(unit)
     return tuple(_cohort(panel, spec, units, at, outcome) for at, units in sorted(by_start.items()))
-
-
-def _lacking(name: str, spec: Specification, where: str) -> str:
-    return f"the treated unit {name!r} has no value of {spec.outcome!r} {where}"
 
 
 def _cohort(panel: Panel, spec: Specification, units: list[int], at: int, outcome: Array) -> Cohort:
@@ -169,8 +161,9 @@ def _cohort(panel: Panel, spec: Specification, units: list[int], at: int, outcom
     fit = tuple(one for one in _before(panel, spec, at) if seen[one])
     effect = tuple(one for one in _after(panel, spec, at) if seen[one])
     if not fit or not effect:
-        where = "before the start" if not fit else "from the start on"
-        raise BadRequestData(f"the treated units have no value of {spec.outcome!r} {where}")
+        raise BadRequestData(
+            say("all-lack-after" if fit else "all-lack-before", outcome=spec.outcome)
+        )
     return Cohort(tuple(units), at, fit, effect)
 
 
@@ -179,7 +172,7 @@ def _before(panel: Panel, spec: Specification, start: int) -> tuple[int, ...]:
         return tuple(range(start))
     span = panel.span(spec.fit_window[0], spec.fit_window[1], "fit_window")
     if span.stop > start:
-        raise BadRequestData("fit_window: it reaches into the treated periods")
+        raise BadRequestData(say("fit-window-late"))
     return tuple(range(span.start, span.stop))
 
 
@@ -188,7 +181,7 @@ def _after(panel: Panel, spec: Specification, start: int) -> tuple[int, ...]:
         return tuple(range(start, len(panel.times)))
     span = panel.span(spec.effect_periods[0], spec.effect_periods[1], "effect_periods")
     if span.start < start:
-        raise BadRequestData("effect_periods: they begin before the start")
+        raise BadRequestData(say("effect-early"))
     return tuple(range(span.start, span.stop))
 
 

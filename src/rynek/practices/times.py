@@ -17,6 +17,7 @@ import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
+from rynek.practices.saying import say
 
 __all__ = ["KINDS", "PLAIN", "YEARS", "Clock", "Kind", "clock_of", "complete", "moment"]
 
@@ -99,7 +100,7 @@ def _day(
     value: Any, what: str, *, last: bool = False, form: str | None = None, dated: bool = False
 ) -> float:
     if isinstance(value, bool) or value is None:
-        raise BadRequestData(f"{what}: {value!r} is no time")
+        raise BadRequestData(say("no-time", key=what, value=str(value)))
     if isinstance(value, datetime):
         return _instant(value)
     if isinstance(value, date):
@@ -112,7 +113,7 @@ def _day(
     except ValueError:
         return _written(text, what, last=last)
     if not math.isfinite(number):
-        raise BadRequestData(f"{what}: {text[:40]!r} is no time")
+        raise BadRequestData(say("no-time", key=what, value=text[:40]))
     return _dated(number, what, last=last) if dated else number
 
 
@@ -125,14 +126,14 @@ def _dated(number: float, what: str, *, last: bool) -> float:
         return _end(year, month, 1) if last else _days(date(year, month, 1))
     if _is_day(number):
         return _days(date.fromisoformat(f"{number:.0f}"))
-    raise BadRequestData(f"{what}: the panel has dates, and {number:g} is none")
+    raise BadRequestData(say("no-date-number", key=what, number=number))
 
 
 def _formed(text: str, form: str, what: str) -> float:
     try:
         return _instant(datetime.strptime(text, form))
     except (ValueError, re.error):
-        raise BadRequestData(f"{what}: {text[:40]!r} is not as time_format says ({form})") from None
+        raise BadRequestData(say("no-time-formed", key=what, value=text[:40], form=form)) from None
 
 
 def _written(text: str, what: str, *, last: bool) -> float:
@@ -148,13 +149,9 @@ def _written(text: str, what: str, *, last: bool) -> float:
             return _days(date.fromisoformat(text))
         return _instant(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
-        hint = ""
-        if re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", text):
-            hint = '; say how days and months are written: time_format = "%d/%m/%Y" or "%m/%d/%Y"'
-        raise BadRequestData(
-            f"{what}: {text[:40]!r} is no time; a number, an ISO date, a month (2019-05), a quarter"
-            f" (2019-Q2) or a week (2019-W18) is{hint}"
-        ) from None
+        either = re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", text)
+        told = {"key": what, "value": text[:40]}
+        raise BadRequestData(say("no-time-order" if either else "no-time-form", **told)) from None
 
 
 def _period(found: re.Match[str], *, last: bool) -> float:

@@ -416,7 +416,7 @@ def test_pages_show_both_accounts_costs_and_what_cannot_be_said(serve: Callable[
             assert 'data-theme="dark"' in page, path
         page = (await client.get("/practices/grenoble-low-emission-zone?lang=en")).text
         for told in ("−6.88 µg/m³", "−2.2 %", "too few places to compare with (10)", "83 days",
-                     "Voiron Urbain: a neighbour", 'class="expected"', "Period by period"):  # fmt: skip
+                     "Voiron Urbain – a neighbour", 'class="expected"', "Period by period"):  # fmt: skip
             assert told in page
         catalogue = (await client.get("/practices?verdict=unknown&theme=waste&lang=pl")).text
         assert catalogue.count('<li class="card">') == 2

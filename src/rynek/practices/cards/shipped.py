@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from rynek.practices.cards.answers import Result
 from rynek.practices.cards.estimating import specification_digest
 from rynek.practices.cards.model import Card
 from rynek.practices.cards.reading import parse_card, read_document
@@ -76,8 +77,11 @@ def _brought(cards: Cards, one: Shipped) -> bool:
     known = cards.answers.all(one.id)
     for question in one.card.questions:
         answer, asked = one.answers.get(question.key), specification_digest(question)
-        fresh = question.key not in known or known[question.key].specification != asked
-        if answer is not None and fresh and answer.specification == asked:
+        if (
+            answer is not None
+            and answer.specification == asked
+            and _wanted(known.get(question.key), answer)
+        ):
             cards.answers.keep(
                 one.id,
                 question.key,
@@ -87,6 +91,14 @@ def _brought(cards: Cards, one: Shipped) -> bool:
                 document=answer.document,
             )
     return stored is None or stored.card != one.card
+
+
+def _wanted(known: Result | None, answer: Answered) -> bool:
+    """Whether an answer that ships is to be kept: to a question without one or that was another
+    one, or where that of the same data says its reasons in English alone."""
+    if known is None or known.specification != answer.specification:
+        return True
+    return known.input == answer.input and "messages" not in known.document
 
 
 def _digest() -> str:

@@ -11,6 +11,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
+from rynek.practices.saying import say
 from rynek.practices.specification import Aggregation, Every, Question, Specification
 
 __all__ = ["PlanQuestion", "load_plan", "parse_plan"]
@@ -78,9 +79,9 @@ def parse_plan(document: Mapping[str, Any], where: str = "the plan") -> PlanQues
     except msgspec.ValidationError as error:
         raise BadRequestData(f"{where}: {with_near_field(str(error), PlanQuestion)}") from None
     if not 0.5 <= found.confidence < 1:
-        raise BadRequestData("confidence: from 0.5 to below 1, such as 0.95")
+        raise BadRequestData(say("confidence-range"))
     if not 0.5 <= found.power < 1:
-        raise BadRequestData("power: from 0.5 to below 1, such as 0.8")
+        raise BadRequestData(say("power-range"))
     if found.steps > found.pilot:
-        raise BadRequestData(f"steps: {found.pilot} places cannot start in {found.steps} groups")
+        raise BadRequestData(say("steps-many", pilot=found.pilot, steps=found.steps))
     return found

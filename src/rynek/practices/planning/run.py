@@ -16,6 +16,7 @@ from rynek.practices.panel import Panel, read_panel
 from rynek.practices.planning.power import Power, powers
 from rynek.practices.planning.question import PlanQuestion
 from rynek.practices.planning.rollout import Start, draw
+from rynek.practices.saying import say
 from rynek.practices.specification import Question
 from rynek.practices.task import Ask, outcome_of
 
@@ -107,16 +108,12 @@ def plan_panel(question: PlanQuestion, panel: Panel) -> Plan:
     """The same for a panel that is at hand."""
     outcome, places, left_out = _places(panel, question)
     if question.pilot >= len(places):
-        raise BadRequestData(
-            f"pilot: {question.pilot} of {len(places)} places leave none to compare with"
-        )
+        raise BadRequestData(say("pilot-all", pilot=question.pilot, places=len(places)))
     before = question.before or question.periods
     times = outcome.shape[1]
     if before + question.periods > times:
-        raise BadRequestData(
-            f"the past has {times} periods: too few for {before} before and {question.periods} of"
-            " a pilot"
-        )
+        told = {"times": times, "before": before, "periods": question.periods}
+        raise BadRequestData(say("past-short", **told))
     sizes = sorted(
         {max(4, question.pilot // 2), question.pilot, min(2 * question.pilot, len(places) - 4)}
     )
@@ -161,12 +158,10 @@ def _places(panel: Panel, question: PlanQuestion) -> tuple[Array, list[str], tup
     missing = np.isnan(rows).mean(axis=1)
     kept = [name for name, share in zip(named, missing, strict=True) if share <= _MOST_MISSING]
     if len(kept) < _FEWEST:
-        raise BadRequestData(
-            f"{len(kept)} places have a record to plan from: a lot needs at least {_FEWEST}"
-        )
+        raise BadRequestData(say("lot-places", places=len(kept), needed=_FEWEST))
     outcome = np.array([bridged(row) for row in rows[missing <= _MOST_MISSING]])
     if float(np.ptp(outcome)) == 0:
-        raise BadRequestData("the outcome never changes: there is no variance to plan from")
+        raise BadRequestData(say("never-changes"))
     return outcome, kept, tuple(one for one in named if one not in kept)
 
 

@@ -8,8 +8,10 @@ from typing import Final
 
 import msgspec
 
+from rynek.base.errors import Problem
 from rynek.web.pages.offered import Choice, Offered
 from rynek.web.pages.practice_words import N_
+from rynek.web.pages.reasons import Reasons, Said
 from rynek.web.pages.shell import Page
 
 __all__ = ["Field", "blame", "given", "history_fields", "named", "places_field", "split"]
@@ -47,6 +49,7 @@ class Field(msgspec.Struct):
     picks: Sequence[Choice] = ()
     more: bool = False
     error: str = ""
+    error_lang: str = ""
 
     @property
     def picked(self) -> list[str]:
@@ -126,11 +129,14 @@ def given(page: Page, fields: Sequence[Field]) -> bool:
     return not lacking
 
 
-def blame(fields: Sequence[Field], problem: str) -> str:
+def blame(page: Page, fields: Sequence[Field], problem: Problem, called: Mapping[str, str]) -> Said:
     """Put an error at the field that it names; what names none is given back."""
-    name = problem.partition(":")[0].strip()
+    said = Reasons(page, called).problem(problem)
+    name = problem.detail.partition(":")[0].strip()
     for each in fields:
         if each.name == _ALIASES.get(name, name):
-            each.error = problem
-            return ""
-    return problem
+            # At its field the name of the field need not be said again.
+            each.error = said.text.removeprefix(f"{name}:").strip()
+            each.error_lang = said.lang
+            return Said("")
+    return said

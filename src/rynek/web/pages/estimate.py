@@ -21,6 +21,7 @@ from rynek.practices import (
     evaluate_panel,
     panel_of_history,
     parse_specification,
+    say,
 )
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.asking import (
@@ -35,6 +36,7 @@ from rynek.web.pages.asking import (
 from rynek.web.pages.offered import Offered, offered
 from rynek.web.pages.practice import effect_from
 from rynek.web.pages.practice_words import N_
+from rynek.web.pages.reasons import Said
 from rynek.web.pages.shell import NotFound, Page, Site
 from rynek.web.pages.worked import example, may_have
 
@@ -115,14 +117,18 @@ async def panel_for(page: Page, told: Mapping[str, str], places: Sequence[str]) 
     except msgspec.ValidationError as error:
         raise BadRequestData(str(error)) from None
     if len(places) > MAX_PLACES:
-        raise BadRequestData(f"{len(places)} places are too many here: at most {MAX_PLACES}")
+        raise BadRequestData(say("page-places", places=len(places), most=MAX_PLACES))
     panel = await panel_of_history(page.tenant.history, question)
     cells = len(panel.units) * len(panel.times)
     if len(panel.units) > MAX_PLACES or cells > MAX_CELLS:
         raise BadRequestData(
-            f"{len(panel.units)} places × {len(panel.times)} periods are too many here: at most"
-            f" {MAX_PLACES} places and {MAX_CELLS:,} values (longer periods, or fewer places);"
-            " rynek practice evaluate takes more"
+            say(
+                "page-cells",
+                places=len(panel.units),
+                periods=len(panel.times),
+                most_places=MAX_PLACES,
+                most_values=MAX_CELLS,
+            )
         )
     return panel
 
@@ -133,7 +139,7 @@ async def computed(work: Callable[[], T]) -> T:
         async with asyncio.timeout(_PATIENCE_S):
             await _turn.acquire()
     except TimeoutError:
-        raise BadRequestData("too many estimates are being computed: come back later") from None
+        raise BadRequestData(say("page-busy")) from None
     # Who goes away meanwhile ends no thread: the turn is over when the computation is.
     running = asyncio.ensure_future(asyncio.to_thread(work))
     running.add_done_callback(_over)
@@ -152,19 +158,17 @@ async def show(page: Page) -> Response:
         raise NotFound
     offer = await offered(page, page.param("type"))
     fields = _fields(page, offer)
-    effect, problem = None, ""
+    effect, problem = None, Said("")
     if page.param("example"):
         address = await example(page, offer, plan=False)
         if address:
             return RedirectResponse(address, 303)
-        problem = page.t("The record of this city allows no example.")
+        problem = Said(page.t("The record of this city allows no example."))
     elif given(page, fields):
         try:
-            effect = await _answer(page, {each.name: each.value for each in fields})
-            names = dict(offer.places)
-            effect.donors = ", ".join(names.get(one, one) for one in effect.donors.split(", "))
+            effect = await _answer(page, {each.name: each.value for each in fields}, offer)
         except Problem as found:
-            problem = blame(fields, found.detail or found.title)
+            problem = blame(page, fields, found, dict(offer.places))
     return page.render(
         "practice_estimate.html",
         nav="practices",
@@ -195,23 +199,23 @@ def _specified(told: Mapping[str, str]) -> dict[str, Any]:
         ends = [told[f"{short}_first"], told[f"{short}_last"]]
         if any(ends):
             if not all(ends):
-                raise BadRequestData(f"{name}: both its first and its last day are needed")
+                raise BadRequestData(say("window-half", key=name))
             document[name] = ends
     if told["event"] or told["event_date"]:
         if not told["event_date"]:
-            raise BadRequestData("event_date: the day on which it happened is needed")
+            raise BadRequestData(say("event-day"))
         document["events"] = [{"name": told["event"] or "event", "date": told["event_date"]}]
     return document
 
 
-async def _answer(page: Page, told: Mapping[str, str]) -> Any:
+async def _answer(page: Page, told: Mapping[str, str], offer: Offered) -> Any:
     document = _specified(told)
     donors = document.get("donors")
     panel = await panel_for(page, told, [*document["treated"], *donors] if donors else [])
     spec = parse_specification(document)
     found = await computed(lambda: evaluate_panel(spec, panel).document())
     made = page.t("Computed just now from the history of this city.")
-    return effect_from(page, "effect", page.t("The answer"), "", found, made)
+    return effect_from(page, "effect", page.t("The answer"), "", found, made, dict(offer.places))
 
 
 def routes(site: Site) -> Sequence[Route]:

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Problem
-from rynek.practices import Plan, as_csv, as_ics, parse_plan, plan_panel
+from rynek.practices import Plan, as_csv, as_ics, parse_plan, plan_panel, say
 from rynek.web.pages.asking import (
     Field,
     blame,
@@ -20,6 +20,7 @@ from rynek.web.pages.asking import (
 )
 from rynek.web.pages.estimate import computed, panel_for
 from rynek.web.pages.offered import Offered, offered
+from rynek.web.pages.reasons import Said
 from rynek.web.pages.shell import NotFound, Page, Site
 from rynek.web.pages.worked import example, may_have
 
@@ -51,12 +52,12 @@ async def show(page: Page) -> Response:
         raise NotFound
     offer = await offered(page, page.param("type"))
     fields = _fields(page, offer)
-    found, problem = None, ""
+    found, problem = None, Said("")
     if page.param("example"):
         address = await example(page, offer, plan=True)
         if address:
             return RedirectResponse(address, 303)
-        problem = page.t("The record of this city allows no example.")
+        problem = Said(page.t("The record of this city allows no example."))
     elif given(page, fields):
         try:
             found = await _planned(page, {each.name: each.value for each in fields})
@@ -66,7 +67,7 @@ async def show(page: Page) -> Response:
             if wanted == "ics":
                 return _file(as_ics(found.starts, "Pilot"), "text/calendar", "pilot.ics")
         except Problem as error:
-            problem = blame(fields, error.detail or error.title)
+            problem = blame(page, fields, error, dict(offer.places))
     return page.render(
         "practice_plan.html",
         nav="practices",
@@ -93,13 +94,15 @@ async def _planned(page: Page, told: Mapping[str, str]) -> Plan:
         text = page.param(name)
         if text:
             if not (text.isdecimal() and len(text) < 10):
-                raise BadRequestData(f"{name}: {text[:20]!r} is no whole number")
+                raise BadRequestData(say("no-whole", key=name, value=text[:20]))
             document[name] = int(text)
     if page.param("wanted"):
         try:
             document["wanted"] = float(page.param("wanted").replace(",", "."))
         except ValueError:
-            raise BadRequestData(f"wanted: {page.param('wanted')[:20]!r} is no number") from None
+            raise BadRequestData(
+                say("no-number", key="wanted", value=page.param("wanted")[:20])
+            ) from None
     if page.param("start"):
         document["first"] = page.param("start")
     question = parse_plan(document)

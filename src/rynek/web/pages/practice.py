@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,9 +16,9 @@ from rynek.base.errors import ResourceNotFound
 from rynek.practices import LOWERING
 from rynek.practices.cards import Card, Question, Result, Seen, Written
 from rynek.web.contract import said
-from rynek.web.i18n import Translator
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.compared import compared
+from rynek.web.pages.reasons import Checked, Reasons, Said
 from rynek.web.pages.shell import NotFound, Page
 
 __all__ = ["Effect", "describe", "effect_from", "effects_of", "said_text", "show"]
@@ -34,16 +35,13 @@ class Effect(msgspec.Struct):
     note: str
     sentence: str
     refused: bool
-    facts: list[tuple[str, str]] = []
+    facts: list[tuple[str, Said]] = []
     chart: Markup = Markup()
     series: tuple[list[float | None], list[float | None], list[str], int] | None = None
     unit: str = ""
     rows: list[tuple[str, str, str, str]] = []
-    checks: list[tuple[str, str, str, str]] = []
-    lowering: frozenset[str] = LOWERING
-    donors: str = ""
-    left_out: str = ""
-    lift: str = ""
+    checks: list[Checked] = []
+    left_out: list[tuple[str, Said]] = []
     made: str = ""
 
 
@@ -179,51 +177,61 @@ def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
 
 
 def effect_from(
-    page: Page, key: str, title: str, note: str, found: dict[str, Any], made: str
+    page: Page,
+    key: str,
+    title: str,
+    note: str,
+    found: dict[str, Any],
+    made: str,
+    called: Mapping[str, str] | None = None,
 ) -> Effect:
-    """An evaluation's document in words, with its chart; `made` says where it comes from."""
-    series = _series(found)
+    """An evaluation's document in words, with its chart; `made` says where it comes from, `called`
+    how places are called by their ids."""
+    reasons = Reasons(page, called)
+    series = _series(found, reasons)
     return Effect(
         key=key,
         title=title,
         note=note,
         sentence=(found.get("sentences") or {}).get(page.language) or found["sentence"],
         refused=False,
-        facts=_facts(page, found),
+        facts=_facts(page, found, reasons),
         chart=_chart(page, title, series) if series else Markup(),
         series=series,
         unit=str(found.get("outcome_unit") or ""),
-        rows=_rows(page, found),
-        checks=[_check(page.t, each) for each in found["checks"]],
-        donors=", ".join(found.get("donors") or ()),
-        left_out="; ".join(f"{name}: {why}" for name, why in (found.get("left_out") or {}).items()),
-        lift=str(found.get("would_lift") or ""),
+        rows=_rows(page, found, reasons),
+        checks=[reasons.check(each, LOWERING) for each in found["checks"]],
+        left_out=reasons.left_out(found),
         made=made,
     )
 
 
-def _check(t: Translator, each: dict[str, Any]) -> tuple[str, str, str, str]:
-    verdict = each["verdict"]
-    return _MARKS[verdict], t(words.CHECKS[verdict]), each["name"], each["reason"]
-
-
-_MARKS: Final = {"passed": "ok", "failed": "bad", "not applicable": "wait"}
-
-
-def _facts(page: Page, found: dict[str, Any]) -> list[tuple[str, str]]:
-    t = page.t
+def _facts(page: Page, found: dict[str, Any], reasons: Reasons) -> list[tuple[str, Said]]:
+    t, kept = page.t, found.get("messages") or {}
     design = words.DESIGNS[found["design"]]
-    facts = [(t("Design"), t(design))]
-    facts.append((t("Size of the effect"), _effect_words(page, found)))
+    facts = [(t("Design"), Said(t(design)))]
+    facts.append((t("Size of the effect"), Said(_effect_words(page, found))))
     interval = found.get("interval")
-    if interval is None:
-        facts.append((t("Interval"), t("none: there is too little to compare with")))
+    if interval is not None:
+        facts.append((t("Interval"), Said(_interval(page, found, interval))))
+    elif why := reasons.of(kept.get("uncertainty"), found.get("uncertainty")).text:
+        facts.append((t("Interval"), Said(f"{t('none')}: {why}")))
     else:
-        facts.append((t("Interval"), _interval(page, found, interval)))
+        facts.append((t("Interval"), Said(t("none: there is too little to compare with"))))
     if found.get("p_value") is not None:
-        facts.append((t("p-value"), t.number(found["p_value"], 3)))
-    facts.append((t("Evidence level"), t("%(level)s of 5", level=found["level"])))
-    return facts
+        facts.append((t("p-value"), Said(t.number(found["p_value"], 3))))
+    level = reasons.of(kept.get("level_reason"), found.get("level_reason"))
+    told = t("%(level)s of 5", level=found["level"])
+    facts.append((t("Evidence level"), Said(f"{told}: {level.text}" if level.text else told)))
+    facts.append(
+        (
+            t("What would lift the level"),
+            reasons.of(kept.get("would_lift"), found.get("would_lift")),
+        )
+    )
+    donors = ", ".join(reasons.called.get(one, one) for one in found.get("donors") or ())
+    facts.append((t("Compared with"), Said(donors)))
+    return [(label, said) for label, said in facts if said.text]
 
 
 def _effect_words(page: Page, found: dict[str, Any]) -> str:
@@ -261,7 +269,7 @@ def _level(found: dict[str, Any], value: float | None) -> float | None:
 _Series = tuple[list[float | None], list[float | None], list[str], int]
 
 
-def _series(found: dict[str, Any]) -> _Series | None:
+def _series(found: dict[str, Any], reasons: Reasons) -> _Series | None:
     """What was observed and expected in each period, and the first with the practice."""
     rows = found.get("effects") or []
     if not 1 < len(rows) <= _MAX_POINTS:
@@ -271,7 +279,7 @@ def _series(found: dict[str, Any]) -> _Series | None:
     start = next((index for index, row in enumerate(rows) if row["treated"]), len(rows))
     if not any(each is not None for each in (*observed, *expected)):
         return None
-    return observed, expected, [str(row["period"]) for row in rows], start
+    return observed, expected, [reasons.period(row["period"]) for row in rows], start
 
 
 def _chart(page: Page, title: str, series: _Series) -> Markup:
@@ -279,7 +287,7 @@ def _chart(page: Page, title: str, series: _Series) -> Markup:
     return compared(*series, named, number=page.t.number)
 
 
-def _rows(page: Page, found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+def _rows(page: Page, found: dict[str, Any], reasons: Reasons) -> list[tuple[str, str, str, str]]:
     """The periods from the start on: observed, expected, effect; the newest of very many."""
     rows = [row for row in found.get("effects") or [] if row["treated"]][-_MAX_ROWS:]
     made = []
@@ -289,7 +297,7 @@ def _rows(page: Page, found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             continue
         made.append(
             (
-                str(row["period"]),
+                reasons.period(row["period"]),
                 page.t.number(observed, 1),
                 page.t.number(expected, 1),
                 _signed(page, observed - expected, 1),

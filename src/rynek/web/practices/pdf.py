@@ -203,13 +203,13 @@ def _effect(page: Page, effect: Effect, width: float) -> _Flowables:
     made = [_text(effect.title, styles["sub"]), _text(effect.sentence, styles["strong"])]
     if effect.series is not None:
         made.append(_drawn(page, effect, width))
-    facts = [*effect.facts, (page.t("Compared with"), effect.donors)]
     made += [
-        _markup(f"{escape(label)}: {escape(text)}", styles["small"])
-        for label, text in facts
-        if text
+        _markup(f"{escape(label)}: {escape(said.text)}", styles["small"])
+        for label, said in effect.facts
     ]
-    failed = [f"{name}: {reason}" for shape, _, name, reason in effect.checks if shape == "bad"]
+    failed = [
+        f"{each.name.text}: {each.reason.text}" for each in effect.checks if each.shape == "bad"
+    ]
     if failed:
         made.append(_text(page.t("Failed checks") + ": " + "; ".join(failed), styles["small"]))
     return [KeepTogether(made[:3]), *made[3:]]
