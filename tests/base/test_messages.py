@@ -13,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rynek.base.messages import LANGUAGES, Catalogue, Message, fields_of
+from rynek.indicators.saying import say as indicators
 from rynek.practices.saying import say as practices
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "rynek"
-CATALOGUES = {"practices": practices}
-READ = {"practices": ("practices", "web/pages")}
+CATALOGUES = {"practices": practices, "indicators": indicators}
+READ = {
+    "practices": ("practices", "web/pages"),
+    "indicators": ("indicators", "web/compare"),
+}
 # What is put together elsewhere than in the call of a message.
 PUT_TOGETHER = re.compile(r"check-|why-|left-(late|early)$|design-")
 

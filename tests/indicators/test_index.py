@@ -186,6 +186,15 @@ def test_equal_cities_cannot_be_told_apart_and_a_far_one_can(tmp_path: Path) -> 
     assert sum(shares) == pytest.approx(1, abs=0.01)
 
 
+def test_too_few_units_are_told_with_those_left_out(tmp_path: Path) -> None:
+    for rows, more in ((2, ""), (6, " (left out: 4, the first because: no value of share")):
+        shares = ["0.1", "0.2", *["NA"] * 4]
+        write(tmp_path, *(f"{n},N{n},W,10,{900 + n},{shares[n]},x" for n in range(rows)))
+        with pytest.raises(BadRequestData) as refused:
+            ask(tmp_path)
+        assert f"2 units have enough values; an index needs 3{more}" in refused.value.detail
+
+
 def test_what_is_never_imputed_is_left_out_with_the_reason(tmp_path: Path) -> None:
     write(tmp_path, *changed(4, share="NA"), "f,Fi,W,10,1000,NA,x")
     dropped = ask(tmp_path)

@@ -28,6 +28,7 @@ from rynek.indicators.reference.definition import load_definition
 from rynek.indicators.reference.definition import shipped as shipped_definitions
 from rynek.indicators.reference.importing import to_csv
 from rynek.indicators.reference.store import References
+from rynek.indicators.saying import read_message, say
 from rynek.indicators.survey.answering import Answers, Fault, State, read_answers
 from rynek.indicators.survey.database import FILE as SURVEYS_FILE
 from rynek.indicators.survey.export import write_export
@@ -77,9 +78,11 @@ __all__ = [
     "parse_specification",
     "read_answers",
     "read_frame",
+    "read_message",
     "read_survey",
     "rerank",
     "results",
+    "say",
     "seed_comparisons",
     "shipped_definitions",
     "to_csv",

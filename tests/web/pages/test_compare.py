@@ -9,7 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -18,8 +18,11 @@ from tests.web.api.conftest import serve
 from rynek.app import Engine
 from rynek.base.errors import BadRequestData
 from rynek.demo.install import install
-from rynek.indicators import Comparisons, open_indicators, rerank, seed_comparisons
+from rynek.indicators import Comparisons, open_indicators, rerank, say, seed_comparisons
+from rynek.indicators.index.specification import Aggregate, Impute, Normalise, Treat, Weigh
+from rynek.indicators.index.variants import FACTORS as VARIED
 from rynek.web.compare.downloads import table
+from rynek.web.compare.words import CHOICES, FACTORS
 
 __all__ = ["serve"]
 Serve = Callable[..., None]
@@ -95,6 +98,35 @@ def test_other_weights_rank_anew_without_scripts(serve: Serve) -> None:
             assert refused.status_code == 400
 
     serve(test)
+
+
+def test_what_is_refused_and_left_out_is_said_in_the_language(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        found = seeded(engine)
+        for query, words in (
+            ("weights=abc", "weights: «abc» не має вигляду показник:число"),
+            ("weights=nothing:1", "weights: немає показника «nothing»"),
+            ("weights=own_income:0", "weights: принаймні одна має бути більшою за 0"),
+            ("version=x", "version: потрібне число"),
+        ):
+            page = await visitor.get(f"{INDEX}?{query}&lang=uk")
+            assert page.status_code == 400
+            assert words in html.unescape(page.text), query
+        reason = say("left-never", indicators=["own_income", "e_petitions"])
+        gone = {"id": "x", "name": "X", "group": None, "reason": str(reason)}
+        kept = found | {"left_out": [gone, gone | {"message": reason.document()}]}
+        engine.comparisons.keep(kept, "")
+        text = html.unescape((await visitor.get(f"{INDEX}?lang=uk")).text)
+        assert "no value of own_income, e_petitions, which is never imputed" in text
+        assert "бракує значення (Власні доходи на мешканця, Е-петиції)" in text
+
+    serve(test)
+
+
+@pytest.mark.parametrize("kind", [Impute, Treat, Normalise, Weigh, Aggregate])
+def test_every_choice_of_a_method_has_its_words(kind: Any) -> None:
+    assert set(get_args(kind)) <= CHOICES.keys()
+    assert set(VARIED) <= FACTORS.keys()
 
 
 def test_units_are_found_by_name_and_region(serve: Serve) -> None:

@@ -8,14 +8,17 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.indicators.arrays import Array, Floats
 from rynek.indicators.index.evaluation import Index
 from rynek.indicators.index.leading import leading
 from rynek.indicators.index.outliers import kurtosis, skewness
+from rynek.indicators.index.quantities import LeftOut
 from rynek.indicators.index.ranks import positions
 from rynek.indicators.index.sobol import Indices
 from rynek.indicators.index.specification import limits
 from rynek.indicators.index.variants import Variant
+from rynek.indicators.saying import say
 
 __all__ = ["document"]
 
@@ -75,7 +78,7 @@ def document(index: Index) -> dict[str, Any]:
         "groups_name": spec.groups.name,
         "groups_counted": spec.groups.counted,
         "groups_meaning": _WHOLE if spec.groups.counted == "whole" else _SAMPLE,
-        "left_out": [msgspec.to_builtins(_left(one)) for one in index.matrix.left_out],
+        "left_out": [_left(one) for one in index.matrix.left_out],
         "leading": leading(index),
         "mean_rank_shift": _shift(index),
         "variance": _variance(index),
@@ -83,8 +86,16 @@ def document(index: Index) -> dict[str, Any]:
     }
 
 
-def _left(one: Any) -> dict[str, Any]:
-    return {"id": one.unit, "name": one.name, "group": one.group, "reason": one.reason}
+def _left(one: LeftOut) -> dict[str, Any]:
+    told = {"id": one.unit, "name": one.name, "group": one.group}
+    if isinstance(one.reason, Message):
+        return told | _told(one.reason)
+    return told | {"reason": one.reason}
+
+
+def _told(reason: Message) -> dict[str, Any]:
+    """A reason in English, and its message beside it."""
+    return {"reason": str(reason), "message": reason.document()}
 
 
 def scale(index: Index) -> float:
@@ -179,7 +190,7 @@ def _groups(index: Index) -> list[dict[str, Any]]:
             "left_out": sum(one.group == code for one in matrix.left_out),
         }
         if not units:
-            row |= {"score": None, "rank": None, "reason": "none of its units has data"}
+            row |= {"score": None, "rank": None} | _told(say("group-empty"))
         else:
             row |= {
                 "score": _round(factor * reference.shrunk.mean[n], 4),

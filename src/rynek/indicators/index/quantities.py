@@ -9,24 +9,27 @@ from typing import Final
 import numpy as np
 
 from rynek.base.errors import BadRequestData
+from rynek.base.messages import Message
 from rynek.indicators.arrays import Array, Flags, Indexes
 from rynek.indicators.index.specification import Indicator, Specification, Text, limits
-from rynek.indicators.table import Form, Frame, first_of, read_frame
+from rynek.indicators.saying import say
+from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = ["LeftOut", "Matrix", "read_matrix"]
 
 _LEAST_UNITS: Final = 3
 _MOST: Final = 1e15
+_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A unit that has no rank, and why."""
+    """A unit that has no rank, and why: by the specification, or by what the table lacks."""
 
     unit: str
     name: str
     group: str
-    reason: Text
+    reason: Text | Message
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def read_matrix(spec: Specification, folder: Path) -> Matrix:
     name_of = dict(zip(group_codes, group_names, strict=True))
     left_out = tuple(
         LeftOut(units[row], names[row] or units[row], group_codes[row], reason)
-        for row, reason in sorted((left | more).items())
+        for row, reason in sorted((dict[int, Text | Message](left) | more).items())
     )
     return Matrix(
         units=tuple(units[row] for row in kept),
@@ -223,11 +226,11 @@ def _errors(frame: Frame, one: Indicator, units: list[str], values: Array) -> Ar
 
 def _too_little(
     spec: Specification, frame: Frame, kept: list[int], values: Array
-) -> tuple[list[int], dict[int, Text]]:
+) -> tuple[list[int], dict[int, Message]]:
     """Units that lack too much, or what is never imputed."""
     how = spec.method.imputation
     never = np.array([one.id in how.never or how.choice == "drop" for one in spec.indicators])
-    left: dict[int, Text] = {}
+    left: dict[int, Message] = {}
     for row in kept:
         lacks = np.isnan(values[:, row])
         if not lacks.any():
@@ -235,18 +238,28 @@ def _too_little(
         names = [one.id for one, lack in zip(spec.indicators, lacks, strict=True) if lack]
         if (lacks & never).any():
             gone = [name for name, stop in zip(names, never[lacks], strict=True) if stop]
-            left[row] = f"no value of {first_of(gone)}, which is never imputed"
+            left[row] = say("left-never", indicators=_first_of(gone))
         elif lacks.mean() > how.max_missing:
-            left[row] = (
-                f"{len(names)} of {len(spec.indicators)} indicators are missing: {first_of(names)}"
+            left[row] = say(
+                "left-many",
+                missing=len(names),
+                all=len(spec.indicators),
+                indicators=_first_of(names),
             )
     kept = [row for row in kept if row not in left]
     if len(kept) < _LEAST_UNITS:
-        raise BadRequestData(
-            f"{frame.name}: {len(kept)} units have enough values; an index needs {_LEAST_UNITS}"
-            f" ({len(left)} were left out, the first because: {next(iter(left.values()), '')})"
-        )
+        told = {"table": frame.name, "kept": len(kept), "least": _LEAST_UNITS}
+        if not left:
+            raise BadRequestData(say("units-few", **told))
+        first = next(iter(left.values()))
+        raise BadRequestData(say("units-few-left", **told, left=len(left), why=first))
     return kept, left
+
+
+def _first_of(names: list[str]) -> list[str | Message]:
+    """The first three of many names, and how many more there are."""
+    rest = len(names) - _NAMED
+    return [*names[:_NAMED], *([say("left-more", more=rest)] if rest > 0 else [])]
 
 
 def _refuse_useless(spec: Specification, values: Array) -> None:

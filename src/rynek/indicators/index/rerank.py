@@ -14,6 +14,7 @@ from rynek.indicators.arrays import Array
 from rynek.indicators.index.normalise import positive
 from rynek.indicators.index.ranks import descending
 from rynek.indicators.index.regions import region_means, shrink
+from rynek.indicators.saying import say
 
 __all__ = ["Reranked", "rerank"]
 
@@ -35,12 +36,12 @@ def rerank(found: Mapping[str, Any], weights: Mapping[str, float]) -> Reranked:
     names = [one["id"] for one in found["indicators"]]
     for name, weight in weights.items():
         if name not in names:
-            raise BadRequestData(f"weights: there is no indicator {name!r}"[:200])
+            raise BadRequestData(say("weights-unknown", indicator=name[:60]))
         if not (math.isfinite(weight) and 0 <= weight <= 1e6):
-            raise BadRequestData(f"weights: {name} is {weight}; a number from 0 on is needed")
+            raise BadRequestData(say("weights-range", indicator=name, weight=str(weight)))
     own = np.array([weights.get(name, 0.0) for name in names])
     if own.sum() <= 0:
-        raise BadRequestData("weights: at least one has to be above 0")
+        raise BadRequestData(say("weights-zero"))
     values = np.array(
         [[np.nan if one is None else one for one in unit["values"]] for unit in found["units"]],
         dtype=np.float64,

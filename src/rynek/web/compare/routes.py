@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, ResourceNotFound
-from rynek.indicators import Published
+from rynek.indicators import Published, say
 from rynek.web.compare import drawing
 from rynek.web.compare.downloads import table
 from rynek.web.compare.view import PAGE, View, read_weights
@@ -62,7 +62,7 @@ def _answered(handler: Answer) -> Callable[[Page], Awaitable[Response]]:
         if version is not None and not (
             version.isascii() and version.isdigit() and len(version) < 9
         ):
-            return page.problem(400, "version: a number is needed")
+            return page.problem(400, say("version-number").text(page.language))
         name = page.request.path_params["index"]
         try:
             published = comparisons.find(name, None if version is None else int(version))
@@ -70,7 +70,8 @@ def _answered(handler: Answer) -> Callable[[Page], Awaitable[Response]]:
         except ResourceNotFound:
             raise NotFound(page.t("There is no such comparison here.")) from None
         except BadRequestData as error:
-            return page.problem(400, error.detail)
+            told = error.message
+            return page.problem(400, told.text(page.language) if told else error.detail)
 
     return answer
 
@@ -217,7 +218,7 @@ def _left_out(words: Words) -> list[tuple[str, list[str]]]:
     """The reasons why units have no rank, each with the units."""
     reasons: dict[str, list[str]] = {}
     for one in words.found["left_out"]:
-        reasons.setdefault(words.said(one["reason"]), []).append(one["name"])
+        reasons.setdefault(words.reason(one), []).append(one["name"])
     return list(reasons.items())
 
 

@@ -10,7 +10,7 @@ import msgspec
 from markupsafe import Markup
 
 from rynek.base.errors import BadRequestData
-from rynek.indicators import Published, Reranked, rerank
+from rynek.indicators import Published, Reranked, rerank, say
 from rynek.web.compare.drawing import bar, place_map
 from rynek.web.compare.words import Words
 
@@ -54,14 +54,14 @@ def read_weights(text: str, found: Mapping[str, Any]) -> dict[str, float] | None
     if not text:
         return None
     if len(text) > _MAX_WEIGHTS:
-        raise BadRequestData("weights: too long")
+        raise BadRequestData(say("weights-long"))
     weights: dict[str, float] = {}
     for part in text.split(","):
         name, _, number = part.rpartition(":")
         try:
             weights[name] = float(number)
         except ValueError:
-            raise BadRequestData(f"weights: {part[:60]!r} is no indicator:number") from None
+            raise BadRequestData(say("weights-form", part=part[:60])) from None
     rerank(found, weights)
     return weights
 

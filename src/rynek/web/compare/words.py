@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rynek.indicators import read_message
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
 
-__all__ = ["Words"]
+__all__ = ["CHOICES", "FACTORS", "Words"]
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark, don't translate"
@@ -16,7 +17,7 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark,
     return message
 
 
-_FACTORS: Final = {
+FACTORS: Final = {
     "imputation": N_("How gaps are filled"),
     "outliers": N_("How outliers are treated"),
     "normalisation": N_("How figures come to one scale"),
@@ -25,7 +26,7 @@ _FACTORS: Final = {
     "inclusion": N_("Leaving one indicator out"),
     "errors": N_("Errors of the figures"),
 }
-_CHOICES: Final = {
+CHOICES: Final = {
     "drop": N_("units with gaps are left out"),
     "available": N_("from what is there"),
     "mean": N_("mean"),
@@ -65,13 +66,21 @@ class Words:
         """A text in the language."""
         return said(text, self.t.language) if text else ""
 
+    def reason(self, one: Mapping[str, Any]) -> str:
+        """Why something has no rank; in English where an older rynek kept no more."""
+        message = read_message(one.get("message"))
+        if message is None:
+            return self.said(one["reason"])
+        names = {one["id"]: self.said(one["name"]) for one in self.found["indicators"]}
+        return message.text(self.t.language, names)
+
     def factor(self, name: str) -> str:
         """A choice of the method."""
-        return self.t(_FACTORS.get(name, name))
+        return self.t(FACTORS.get(name, name))
 
     def choice(self, name: str) -> str:
         """One of its alternatives."""
-        return self.t(_CHOICES.get(name, name))
+        return self.t(CHOICES.get(name, name))
 
     def interval(self, pair: Sequence[float] | None) -> str:
         """An interval of ranks: "3–9", or one rank."""
