@@ -21,6 +21,11 @@ _period = click.option(
     "--period",
     help="2022, 2022-Q4, 2022-11, 2022-W45, 2022-11-05 or FROM/TO; the last whole month without.",
 )
+_known_as = click.option(
+    "--known-as",
+    multiple=True,
+    help="A key under which reference tables know the city; those of its city.toml without.",
+)
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, with every figure.")
 
 
@@ -62,6 +67,7 @@ def list_indicators(as_json: bool, language: str) -> None:
 @click.option("--things", is_flag=True, help="With --json: the part of every thing.")
 @click.option("--all", "every", is_flag=True, help="Also those that have no things in this city.")
 @click.option("--entities", is_flag=True, help="As NGSI-LD entities, one a line, for rynek import.")
+@_known_as
 @_language
 @tenant_option
 @data_option
@@ -73,6 +79,7 @@ def compute(
     things: bool,
     every: bool,
     entities: bool,
+    known_as: tuple[str, ...],
     language: str,
     tenant: str | None,
     data: Path | None,
@@ -87,11 +94,11 @@ def compute(
 
     if entities and as_json:
         raise click.UsageError("--entities or --json, not both")
-    values = _values(names, period, tenant, data, config)
+    values = _values(names, period, known_as, tenant, data, config)
     if entities:
         city, now = tenant or settings_of(config, data).tenants.default, SystemClock().now()
         for one in values:
-            if one.things:
+            if one.things or one.value is not None:
                 click.echo(json.dumps(value_entity(one, city, now), ensure_ascii=False))
         return
     if as_json:
@@ -102,7 +109,7 @@ def compute(
 
 
 def _print_values(found: list[Any], *, every: bool) -> None:
-    values = found if every else [one for one in found if one.things]
+    values = found if every else [one for one in found if one.things or one.value is not None]
     for one in values:
         told = f"{_number(one.value)} {one.definition.unit}" if one.status == "ok" else one.status
         if one.interval:
@@ -111,7 +118,7 @@ def _print_values(found: list[Any], *, every: bool) -> None:
             f"{one.definition.id:26} {told:34} coverage {one.coverage:6.1%}"
             f"  {len(one.things):>5} things  {one.readings:>9} readings"
         )
-        if one.why and len(one.things):
+        if one.why and (every or len(one.things)):
             click.echo(f"{'':26} {one.why}")
     if any(one.interval for one in values):
         click.echo("in brackets: the 95 % interval, for the days that were not observed")
@@ -124,6 +131,7 @@ def _print_values(found: list[Any], *, every: bool) -> None:
 @_period
 @_json
 @click.option("--sql", is_flag=True, help="With the query over the readings.")
+@_known_as
 @_language
 @tenant_option
 @data_option
@@ -133,6 +141,7 @@ def explain(
     period: str | None,
     as_json: bool,
     sql: bool,
+    known_as: tuple[str, ...],
     language: str,
     tenant: str | None,
     data: Path | None,
@@ -145,8 +154,8 @@ def explain(
     from rynek.indicators import find_definition
 
     one = find_definition(name)
-    told = period is not None or tenant is not None
-    values = _values((name,), period, tenant, data, config) if told else []
+    told = period is not None or tenant is not None or bool(known_as)
+    values = _values((name,), period, known_as, tenant, data, config) if told else []
     if as_json:
         _explain_json(one, values, language)
         return
@@ -168,6 +177,12 @@ def _print_definition(one: Any, language: str) -> None:
         asked = one.computation
         what = f"{asked.type}.{asked.attribute}" if asked.attribute else f"{asked.type}, any value"
         click.echo(f"computed from: {what}; {asked.measure}; a value holds {asked.holds} unseen")
+    if one.per is not None:
+        click.echo(f"divided by {one.per.many:g} of {one.per.of}, from a reference table")
+    if one.asked is not None:
+        click.echo(f"asked: {one.asked.question} of the survey {one.asked.survey}")
+    for part in one.imported:
+        click.echo(f"imported: {', '.join(part.above)} of the reference table {part.table}")
 
 
 def _explain_json(one: Any, values: list[Any], language: str) -> None:
@@ -197,6 +212,10 @@ def _print_value(value: Any, *, sql: bool) -> None:
         span = f" from {to_iso(value.first)} to {to_iso(value.last)}"
     click.echo(f"{value.readings} readings of {len(value.things)} things{span}")
     click.echo(f"{origin.table} version {origin.version}, {origin.files} files")
+    if value.per is not None:
+        per = value.per
+        year = "" if per.year is None else f" of {per.year}"
+        click.echo(f"{per.of} {per.amount:g}{year} ({per.table} version {per.version}, {per.key})")
     for thing in value.things[:10]:
         told = "-" if thing.value is None else _number(thing.value)
         click.echo(f"  {told:>10}  {thing.coverage:6.1%}  {thing.readings:>8}  {thing.id}")
@@ -215,6 +234,7 @@ def _number(value: float) -> str:
 def _values(
     names: Sequence[str],
     period: str | None,
+    known_as: tuple[str, ...],
     tenant: str | None,
     data: Path | None,
     config: Path | None,
@@ -222,10 +242,14 @@ def _values(
     """The values of the indicators, by theme and id."""
     from rynek.history import Record
     from rynek.indicators import (
+        References,
+        Sources,
+        Surveys,
         compute_indicators,
         definitions,
         find_definition,
         last_month,
+        open_indicators,
         parse_period,
     )
     from rynek.web import read_city
@@ -233,8 +257,14 @@ def _values(
     wanted = [find_definition(name) for name in names] or list(definitions())
     settings = settings_of(config, data)
     home = history_home(settings, tenant)
-    now, zone = SystemClock().now(), read_city(home, home.name).zone
-    asked = last_month(now, zone) if period is None else parse_period(period, zone)
+    now, city = SystemClock().now(), read_city(home, home.name)
+    asked = last_month(now, city.zone) if period is None else parse_period(period, city.zone)
+    folder = Path(settings.data.path)
+    sources = Sources(
+        References(open_indicators(folder)),
+        known_as or tuple(city.known_as),
+        Surveys(folder),
+    )
     with Record(home / "history") as record:
-        values = list(compute_indicators(record, wanted, asked, now))
+        values = list(compute_indicators(record, wanted, asked, now, sources))
     return sorted(values, key=lambda one: (one.definition.theme, one.definition.id))

@@ -20,6 +20,7 @@ from rynek.indicators.index.specification import (
     parse_specification,
 )
 from rynek.indicators.kpi.compute import compute as compute_indicators
+from rynek.indicators.kpi.given import Sources
 from rynek.indicators.kpi.ngsi_ld import value_entity
 from rynek.indicators.kpi.period import Period, last_month, parse_period
 from rynek.indicators.kpi.value import Value
@@ -58,6 +59,7 @@ __all__ = [
     "References",
     "Reranked",
     "Respondent",
+    "Sources",
     "Specification",
     "State",
     "Survey",

@@ -63,7 +63,8 @@ class City(msgspec.Struct):
     """A tenant's `city.toml`.
 
     `country` is an ISO 3166-1 alpha-2 code, `zone` an IANA zone, `centre` [lon, lat] and
-    `bounds` [west, south, east, north] in degrees.
+    `bounds` [west, south, east, north] in degrees. `known_as` are the keys under which reference
+    tables know the city (its name there, a code).
     """
 
     name: Text
@@ -72,6 +73,7 @@ class City(msgspec.Struct):
     centre: tuple[float, float] | None = None
     bounds: tuple[float, float, float, float] | None = None
     zoom: float = 11.0
+    known_as: list[str] = []
     recording: Recording | None = None
     licence: list[Licence] = []
     note: Text = ""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
 from rynek.context import DEFAULT_VOCAB
 from rynek.history import Answer, Record, Selection, parse_duration
-from rynek.indicators.definition import Computation, Condition, Definition
+from rynek.indicators.definition import DEPARTURES, Computation, Condition, Definition
+from rynek.indicators.kpi.given import Sources, given_value, per_head
 from rynek.indicators.kpi.measures import sums
 from rynek.indicators.kpi.period import Marks, Period
+from rynek.indicators.kpi.punctuality import departure_values
 from rynek.indicators.kpi.sightings import ages, heard
 from rynek.indicators.kpi.states import BUCKETS, DAY_US, LOOK_US, Holding
 from rynek.indicators.kpi.value import LEVEL, Provenance, Thing, Value, sampling_error
@@ -28,6 +32,11 @@ _MINUTE_US: Final = 60_000_000
 _PERCENT: Final = 100.0
 _ENOUGH: Final = 0.75
 """Of a day or an hour, so that its mean counts (Directive 2008/50/EC, annex XI)."""
+
+_PERCENTS: Final = ("share", "silent", "jump_share")
+_COUNTS: Final = ("falls", "jumps", "taken")
+_EXACT: Final = ("age", "silent", "exceedances", "count")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Group = tuple[str, str, str, bool, str]
 
@@ -51,20 +60,36 @@ class _Sums(msgspec.Struct, kw_only=True):
 
 
 def compute(
-    record: Record, wanted: Sequence[Definition], period: Period, now: int
+    record: Record | None,
+    wanted: Sequence[Definition],
+    period: Period,
+    now: int,
+    sources: Sources | None = None,
 ) -> Iterator[Value]:
-    """The values of indicators that are computed from readings, for the part of the period that has
-    passed at `now` (epoch µs). Indicators over one attribute share one scan."""
+    """The values of indicators for the part of the period that has passed at `now` (epoch µs).
+    Those over one attribute share one scan of the record; what is asked, imported or divided by
+    inhabitants or area is taken from `sources`. Nothing was observed without a record."""
     period = period.until(now)
     groups: dict[Group, list[Definition]] = {}
+    departures = []
     for one in wanted:
         asked = one.computation
-        if asked is not None:
-            key = (asked.type, asked.attribute or asked.measure, asked.holds, asked.follow,
-                   asked.bucket)  # fmt: skip
+        if asked is None:
+            yield given_value(one, period, sources)
+        elif record is None:
+            yield _nothing(one, period)
+        elif asked.measure in DEPARTURES:
+            departures.append(one)
+        else:
+            scan = asked.attribute or ("age" if asked.measure == "age" else "silent")
+            key = (asked.type, scan, asked.holds, asked.follow, asked.bucket)
             groups.setdefault(key, []).append(one)
+    if record is None:
+        return
     for members in groups.values():
-        yield from _of_group(record, members, period)
+        for value in _of_group(record, members, period):
+            yield per_head(value, sources)
+    yield from departure_values(record, departures, period)
 
 
 def _of_group(record: Record, members: list[Definition], period: Period) -> Iterator[Value]:
@@ -95,7 +120,7 @@ def _ask(
     shape = ("indicator", tuple(asked), period, marks.shape)
     if first.measure == "age":
         return record.ask(select, shape, lambda rows: ages(rows, period), tables)
-    if first.measure == "silent":
+    if first.measure in {"silent", "count"}:
         return record.ask(select, shape, lambda rows: heard(rows, marks, period), tables)
     held = parse_duration(first.holds)
     holding = Holding(held.micros + held.days * DAY_US, first.follow)
@@ -112,7 +137,7 @@ def _buckets(bounds: list[tuple[int, ...]]) -> pa.Table:
 def _sums_of(
     rows: pa.Table, number: int, asked: Computation, period: Period, marks: Marks
 ) -> _Sums:
-    if asked.measure == "silent":
+    if asked.measure in {"silent", "count"}:
         return _silence(rows, marks)
     ids, place = _places(rows)
     gone = _numbers(rows, "gone")
@@ -129,14 +154,39 @@ def _sums_of(
         readings=_numbers(rows, "readings"),
         first=_least(rows, "first"),
         last=_most(rows, "last"),
-        factor={"share": _PERCENT, "age": 1 / _MINUTE_US, "falls": 1.0}.get(
-            asked.measure, asked.scale
-        ),
+        factor=_factor(asked),
     )
     if asked.measure != "age":
         units = [rows.column(name).to_pylist() for name in ("unit_low", "unit_high")]
         found.units = {one for column in units for one in column if one}
+    if asked.hours is not None:
+        _keep_hours(found, asked.hours, marks, period, gone)
     return _exceedances(found, asked, marks) if asked.measure == "exceedances" else found
+
+
+def _factor(asked: Computation) -> float:
+    if asked.measure in _PERCENTS:
+        return _PERCENT
+    if asked.measure == "age":
+        return 1 / _MINUTE_US
+    return 1.0 if asked.measure in _COUNTS else asked.scale
+
+
+def _keep_hours(
+    found: _Sums, hours: tuple[int, int], marks: Marks, period: Period, gone: Any
+) -> None:
+    """Nothing but the buckets (hours) that begin in those hours of the city's day."""
+    zone = ZoneInfo(period.zone)
+    kept = {
+        key: high - low
+        for key, low, high in marks.bounds
+        if hours[0] <= (_EPOCH + timedelta(microseconds=low)).astimezone(zone).hour < hours[1]
+    }
+    inside = np.isin(found.bucket, list(kept))
+    for name in ("above", "below", "observed", "readings"):
+        setattr(found, name, np.where(inside, getattr(found, name), 0.0))
+    away = np.bincount(found.place, np.where(inside, gone, 0.0), len(found.ids))
+    found.expected = np.maximum(float(sum(kept.values())) - away[: len(found.ids)], 0.0)
 
 
 def _exceedances(found: _Sums, asked: Computation, marks: Marks) -> _Sums:
@@ -185,6 +235,19 @@ def _silence(rows: pa.Table, marks: Marks) -> _Sums:
         last=_most(rows, "last"),
         factor=_PERCENT,
     )
+
+
+def _nothing(one: Definition, period: Period) -> Value:
+    """The value where there is no history at all."""
+    assert one.computation is not None
+    origin = Provenance(
+        table=_TABLE, version=0, files=0, type=one.computation.type,
+        attribute=one.computation.attribute, since=period.start, before=period.end, query="",
+    )  # fmt: skip
+    return Value(
+        definition=one, period=period, status="not enough data",
+        why="nothing was observed in the period", provenance=origin,
+    )  # fmt: skip
 
 
 def _value(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rynek.indicators.definition import Computation, Condition
+from rynek.indicators.kpi.moves import STEPS, step_ratio
 from rynek.indicators.kpi.period import Marks, Period
 from rynek.indicators.kpi.states import DAY_US, Holding, in_buckets, states
 
@@ -37,14 +38,14 @@ def sums(
         "unit_high": rows.unit_code.max(),
     }
     for number, one in enumerate(wanted):
-        columns[f"n{number}"], columns[f"d{number}"] = _ratio(rows, one)
+        columns[f"n{number}"], columns[f"d{number}"] = _ratio(rows, one, period)
     grouped = rows.group_by("entity_id", "bucket").aggregate(**columns)
     kinds = {name: "float64" for name in columns if name[0] in "nd"}
     kinds |= dict.fromkeys(("observed", "gone", "readings"), "int64")
     return grouped.cast(kinds).order_by("entity_id", "bucket")
 
 
-def _ratio(rows: ir.Table, one: Computation) -> tuple[Any, Any]:
+def _ratio(rows: ir.Table, one: Computation, period: Period) -> tuple[Any, Any]:
     """What is added up above and below the line; the value is 100, `scale` … times their ratio."""
     numbers = rows.number.notnull() & ~rows.deleted
     match one.measure:
@@ -53,8 +54,10 @@ def _ratio(rows: ir.Table, one: Computation) -> tuple[Any, Any]:
             valid = rows.text.notnull() & ~rows.deleted if one.condition.equals else numbers
             met = valid & _meets(rows, one.condition)
             return rows.weight.sum(where=met), rows.weight.sum(where=valid)
-        case "mean" | "exceedances":
+        case "mean" | "exceedances" | "total":
             return _product(rows, numbers), rows.weight.sum(where=numbers)
+    if one.measure in STEPS:
+        return step_ratio(rows, one, numbers, period)
     fall = numbers & rows.began & (rows.before - rows.number >= one.by)
     if one.measure == "falls":
         return fall.sum(), rows.weight.sum(where=numbers) / (7 * DAY_US)
@@ -72,4 +75,6 @@ def _meets(rows: ir.Table, condition: Condition) -> Any:
         return rows.number <= condition.at_most
     if condition.at_least is not None:
         return rows.number >= condition.at_least
+    if condition.between is not None:
+        return rows.number.between(*condition.between)
     return rows.number > condition.above

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from rynek.base.clock import to_iso
 from rynek.base.ids import urn
 from rynek.indicators.kpi.value import LEVEL, Value
@@ -55,10 +57,10 @@ def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
 
 def _origin(value: Value) -> dict[str, Any]:
     origin = value.provenance
-    about = {"entityType": origin.type}
-    attrs = {"attrs": [origin.attribute]} if origin.attribute else {}
-    return {
-        "aggregatedData": _value([about | attrs]),
+    about = {"entityType": origin.type} if origin.type else {}
+    attrs = {"attrs": origin.attribute.split(", ")} if origin.attribute else {}
+    data = {"aggregatedData": _value([about | attrs])} if about else {}
+    return data | {
         "derived": _value(True),
         "derivedFrom": _value(
             {
@@ -86,6 +88,8 @@ def _figures(value: Value) -> dict[str, Any]:
     if value.value is not None:
         unit = value.definition.unit_code
         number = made["kpiValue"] = _value(value.value, observedAt=at, unitCode=unit)
+        if value.per is not None:
+            number["dividedBy"] = _value(msgspec.to_builtins(value.per))
         if value.standard_error is not None and value.interval is not None:
             number["standardError"] = _value(value.standard_error)
             number["interval"] = _value(list(value.interval))

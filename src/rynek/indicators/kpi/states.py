@@ -37,7 +37,8 @@ class Holding(msgspec.Struct, frozen=True):
 
 def states(readings: ir.Table, period: Period, holding: Holding) -> ir.Table:
     """One row for each value that held in the period: `entity_id`, `number`, `text`, `before` (the
-    number before it), `deleted`, `us` and [a, b) in µs. A deleted value holds for good.
+    number before it, read at `before_us`), `deleted`, `us` and [a, b) in µs. A deleted value holds
+    for good.
 
     `readings` are those of one attribute, with the marks of deletions.
     """
@@ -52,6 +53,7 @@ def states(readings: ir.Table, period: Period, holding: Holding) -> ir.Table:
         next=rows.us.lead().over(window),
         seen_again=rows.previous_us.lead().over(window),
         before=rows.number.lag().over(window),
+        before_us=rows.us.lag().over(window),
     )
     rows = rows.left_join(runs, "entity_id").drop("entity_id_right")
     last = ibis.cases((rows.next.isnull(), rows.until), else_=rows.seen_again)

@@ -13,7 +13,7 @@ from rynek.base.clock import to_iso
 from rynek.indicators.definition import Definition
 from rynek.indicators.kpi.period import Period
 
-__all__ = ["Provenance", "Thing", "Value", "sampling_error", "to_document"]
+__all__ = ["Denominator", "Provenance", "Thing", "Value", "sampling_error", "to_document"]
 
 _FEWEST: Final = 5
 _WHOLE: Final = 0.995
@@ -41,6 +41,20 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.query.encode()).hexdigest()
 
 
+class Denominator(msgspec.Struct, frozen=True, kw_only=True):
+    """What a value was divided by: `amount` of `of`, of which `year` (None: not stated), in which
+    version of which reference table, under which key and column."""
+
+    of: str
+    many: float
+    amount: float
+    year: int | None
+    table: str
+    version: int
+    key: str
+    column: str
+
+
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
     """One thing's part: its value (None: none of it was observed), the share of the period that was
     observed, and its readings."""
@@ -56,7 +70,8 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     of the time of all things that was observed; `first` and `last` are times of readings (µs).
 
     `standard_error` and `interval` (95 %) are there where a part was not observed: the days are
-    taken for a sample of whole days. They say nothing of how well a sensor measures.
+    taken for a sample of whole days. They say nothing of how well a sensor measures. `per` is what
+    it was divided by. `why` may also say what was left out of a value that is ok.
     """
 
     definition: Definition
@@ -71,6 +86,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     first: int | None = None
     last: int | None = None
     things: tuple[Thing, ...] = ()
+    per: Denominator | None = None
     provenance: Provenance
 
 
@@ -138,6 +154,8 @@ def to_document(value: Value, language: str = "en", *, things: bool = False) -> 
     }
     if value.why:
         found["why"] = value.why
+    if value.per is not None:
+        found["per"] = msgspec.to_builtins(value.per)
     if things:
         found["by_thing"] = [msgspec.to_builtins(thing) for thing in value.things]
     return found

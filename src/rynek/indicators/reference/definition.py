@@ -21,7 +21,8 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A column that is taken, `column` in the source, under `name`. Values outside `minimum` …
     `maximum` stop the import; an empty cell means `empty` where that is known (a flag's NA is 0),
     and `zero` says what a nought means where it is no measurement. `title` is its name for people,
-    `direction` says whether more or less of it is better, where that can be said at all."""
+    `direction` says whether more or less of it is better, where that can be said at all. `means`:
+    indicators are divided by it; `period` says of which year it is."""
 
     name: str
     column: str
@@ -32,6 +33,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum: float | None = None
     maximum: float | None = None
     empty: float | None = None
+    means: Literal["", "population", "area"] = ""
     zero: Text = ""
     note: Text = ""
     direction: Literal["", "more", "less"] = ""
@@ -81,6 +83,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     never: dict[str, Text] = {}
     notes: list[Text] = []
     unit: str = ""
+    means: Literal["", "population", "area"] = ""
     minimum: float | None = None
     maximum: float | None = None
 

@@ -33,6 +33,7 @@ class References:
             "period": source.period or _period(table),
             "key": source.key or "key",
             "unit": source.unit,
+            "means": source.means,
             "rows": len(table.keys),
             "columns": [msgspec.to_builtins(one) for one in source.columns],
             "roles": msgspec.to_builtins(source.roles),

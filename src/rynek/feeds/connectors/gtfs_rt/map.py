@@ -221,6 +221,13 @@ def _line(message: Any, route: Route | None, label: str, situation: Situation) -
     return str(message.route_id)
 
 
+def _line_of(record: VehicleRecord, trip: Trip | None) -> str:
+    """The line of a trip update: what its route is called, else the route's id."""
+    route_id = record.update.trip.route_id or (trip.route_id if trip is not None else "")
+    route = record.schedule.routes.get(route_id) if record.schedule is not None else None
+    return (route.short or route.long) if route is not None else str(route_id)
+
+
 def _vehicle_type(route: Route | None, situation: Situation) -> dict[str, Any] | None:
     kind = route.kind if route is not None else int(situation.config.options.get("route_type", -1))
     return prop(_VEHICLE_TYPES.get(route_kind(kind), "other")) if kind >= 0 else None
@@ -287,6 +294,7 @@ def _arrival(
     if schedule is not None and stop_id not in schedule.stops:
         situation.findings.add("stop-unknown", "warning", stop_id)
     trip = schedule.trip(trip_id)[0] if schedule is not None else None
+    line = _line_of(record, trip)
     on_vehicle = not record.key.startswith("\0")
     return document(
         urn("ArrivalEstimation", scope, trip_id, stop_id),
@@ -294,6 +302,7 @@ def _arrival(
         hasStop=rel(urn("GtfsStop", where, stop_id)),
         hasTrip=rel(urn("GtfsTrip", where, trip.trip_id if trip is not None else trip_id)),
         headSign=prop(trip.headsign) if trip is not None and trip.headsign else None,
+        lineName=prop(line) if line else None,
         hasVehicle=rel(urn("Vehicle", scope, record.key), observed) if on_vehicle else None,
         delay=prop(delay, observed, "SEC") if delay is not None else None,
         arrivalTime=prop(moment(int(at) * MICRO), observed) if at else None,

@@ -1,0 +1,396 @@
+"""Values of departures: punctuality, delays, even headways, and how much was told of them at all.
+
+Without a timetable nobody knows how many departures there should have been: coverage is the share
+of the service's quarter hours (from 5 to 23 h) in which delays were told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from rynek.context import DEFAULT_VOCAB
+from rynek.history import Answer, Record, Selection
+from rynek.indicators.definition import Computation, Condition, Definition
+from rynek.indicators.kpi.departures import (
+    FACTS,
+    FREQUENT_US,
+    HEARD_US,
+    TOLD,
+    delays,
+    estimated,
+    facts,
+    headways,
+    heard,
+    served,
+)
+from rynek.indicators.kpi.period import HOUR_US, Marks, Period
+from rynek.indicators.kpi.states import LOOK_US
+from rynek.indicators.kpi.value import LEVEL, Provenance, Thing, Value, sampling_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["departure_values"]
+
+_TABLE: Final = "history/readings"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SERVICE: Final = range(5, 23)
+_MINUTE_US: Final = 60_000_000
+_LIMIT: Final = 7200
+"""Further off (s) is a wrong trip rather than a delay."""
+_FEWEST: Final = 30
+_UNNAMED: Final = "?"
+_ESTIMATED: Final = ("delay", "lineName", "hasStop", "hasVehicle")
+_SERVED: Final = (
+    "delay", "lineName", "hasStop", "nextStopName", "tripId", "currentStopSequence",
+)  # fmt: skip
+_LOOK_US: Final = 3 * HOUR_US
+_PERCENT: Final = 100.0
+
+
+class _Found(msgspec.Struct, kw_only=True):
+    """Departures by line, day and delay; headways by line, stop and hour; coverage."""
+
+    line: list[str]
+    day: Any
+    late: Any
+    many: Any
+    hours: list[dict[str, Any]]
+    quarters: set[int]
+    first: int | None
+    last: int | None
+    origin: Provenance
+
+
+def departure_values(
+    record: Record, members: Sequence[Definition], period: Period
+) -> Iterator[Value]:
+    """The values of indicators of departures; they share the scans."""
+    asked = [(one, one.computation) for one in members if one.computation is not None]
+    unheard = [pair for pair in asked if pair[1].measure == "unheard"]
+    rest = [pair for pair in asked if pair[1].measure != "unheard"]
+    if rest:
+        found = _found(record, period)
+        for one, computation in rest:
+            yield _value(one, computation, found, period)
+    for one, _ in unheard:
+        yield _unheard(record, one, period)
+
+
+def _found(record: Record, period: Period) -> _Found:
+    """What arrival estimations tell, and vehicles besides."""
+    marks = Marks("P1D", period)
+    names = {name: DEFAULT_VOCAB + name for name in {*_ESTIMATED, *_SERVED}}
+    late: list[Answer] = []
+    hours: list[Answer] = []
+    quarters: set[int] = set()
+    told: pa.Table | None = None
+    for kind, attrs, source in (
+        ("ArrivalEstimation", _ESTIMATED, estimated), ("Vehicle", _SERVED, served),
+    ):  # fmt: skip
+        select = _selection(kind, attrs, period)
+        tables = {FACTS: _known(record, kind, names, period)} | (
+            {} if told is None else {TOLD: told}
+        )
+
+        def ask(
+            name: str, question: Any, kind: str = kind, select: Selection = select,
+            tables: dict[str, pa.Table] = tables,
+        ) -> Answer:  # fmt: skip
+            return record.ask(
+                select, ("departures", kind, name, period, marks.shape), question, tables
+            )
+
+        make = partial(source, names=names)
+        if told is None:
+            told = ask("vehicles", lambda rows, make=make: _vehicles(make(rows))).rows
+        late.append(ask("delays", lambda rows, make=make: delays(make(rows), marks, period)))
+        hours.append(ask("headways", lambda rows, make=make: headways(make(rows), marks, period)))
+        rows = ask("heard", lambda rows: heard(rows.filter(rows.attr == names["delay"]), period))
+        quarters |= _quarters(rows.rows)
+    return _put_together(late, hours, quarters, _origin(late, period))
+
+
+def _known(record: Record, kind: str, names: dict[str, str], period: Period) -> pa.Table:
+    """What may have been told long before: of arrival estimations ever, of vehicles before."""
+    select = Selection(
+        types=(DEFAULT_VOCAB + kind,),
+        attrs=tuple(names[name] for name in ("lineName", "hasStop", "hasVehicle")),
+        dataset_ids=(None,),
+        start=None if kind == "ArrivalEstimation" else period.start - LOOK_US,
+        end=None if kind == "ArrivalEstimation" else period.start,
+    )
+    return record.ask(select, ("facts", kind), lambda rows: facts(rows, names)).rows
+
+
+def _vehicles(departures: Any) -> Any:
+    return departures.filter(departures.vehicle.notnull()).select("vehicle").distinct()
+
+
+def _selection(kind: str, attrs: Sequence[str], period: Period) -> Selection:
+    return Selection(
+        types=(DEFAULT_VOCAB + kind,),
+        attrs=tuple(DEFAULT_VOCAB + name for name in attrs),
+        dataset_ids=(None,),
+        start=period.start - _LOOK_US,
+        end=period.end + _LOOK_US,
+    )
+
+
+def _origin(answers: list[Answer], period: Period) -> Provenance:
+    first = answers[0]
+    return Provenance(
+        table=_TABLE,
+        version=first.version,
+        files=max(one.files for one in answers),
+        type="Vehicle, ArrivalEstimation",
+        attribute="delay",
+        since=period.start - _LOOK_US,
+        before=period.end + _LOOK_US,
+        query=";\n".join(one.sql for one in answers),
+    )
+
+
+def _quarters(rows: pa.Table) -> set[int]:
+    pairs = zip(rows.column("low").to_pylist(), rows.column("high").to_pylist(), strict=True)
+    return {quarter for low, high in pairs for quarter in range(low, high + 1)}
+
+
+def _put_together(
+    late: list[Answer], hours: list[Answer], quarters: set[int], origin: Provenance
+) -> _Found:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = pa.concat_tables([one.rows for one in late])
+    return _Found(
+        line=[name or _UNNAMED for name in rows.column("line").to_pylist()],
+        day=rows.column("day").to_numpy(),
+        late=rows.column("late").to_numpy(),
+        many=rows.column("many").to_numpy().astype(float),
+        hours=[row for one in hours for row in one.rows.to_pylist()],
+        quarters=quarters,
+        first=pc.min(rows.column("first")).as_py(),
+        last=pc.max(rows.column("last")).as_py(),
+        origin=origin,
+    )
+
+
+def _value(one: Definition, asked: Computation, found: _Found, period: Period) -> Value:
+    expected = _service(period)
+    coverage = len(expected & found.quarters) / len(expected)
+    kept = np.abs(found.late) <= _LIMIT
+    number, left = int(found.many[kept].sum()), int(found.many[~kept].sum())
+    made = Value(
+        definition=one,
+        period=period,
+        status="not enough data",
+        coverage=coverage,
+        readings=number,
+        first=found.first,
+        last=found.last,
+        provenance=found.origin,
+    )
+    if not number:
+        return msgspec.structs.replace(made, why="nothing was observed in the period")
+    if asked.measure in {"headway_variation", "excess_wait"}:
+        made = _even(made, asked, found)
+    else:
+        made = _late(made, asked, found, kept)
+    if coverage < one.least_coverage:
+        return msgspec.structs.replace(
+            made, status="not enough data", value=None, standard_error=None, interval=None,
+            why=f"of {coverage:.1%} of the service's time delays are known,"
+            f" {one.least_coverage:.0%} is needed",
+        )  # fmt: skip
+    if left and made.status == "ok":
+        why = f"{left} of {number + left} departures were over {_LIMIT // 3600} h off: left out"
+        return msgspec.structs.replace(made, why=why)
+    return made
+
+
+def _late(made: Value, asked: Computation, found: _Found, kept: Any) -> Value:
+    """The share of departures whose delay meets the condition, or a percentile of the delays."""
+    lines, place = np.unique(
+        np.array(found.line, dtype=object)[kept].astype(str), return_inverse=True
+    )
+    late, many = found.late[kept], found.many[kept]
+    _, day = np.unique(found.day[kept], return_inverse=True)
+    if asked.condition is None:
+        share = (asked.percentile or 50.0) / _PERCENT
+        value = _quantile(late, many, share)
+        own = [_quantile(late[place == n], many[place == n], share) for n in range(len(lines))]
+        error, interval = _around(late, many, day, share, made.coverage)
+    else:
+        met = np.where(_meets(late, asked.condition), many, 0.0)
+        value = _PERCENT * float(met.sum() / many.sum())
+        sums = np.bincount(place, met) / np.bincount(place, many)
+        own = [_PERCENT * float(each) for each in sums]
+        error, interval = _of_share(np.bincount(day, met), np.bincount(day, many), made.coverage)
+    counts = np.bincount(place, many)
+    return msgspec.structs.replace(
+        made,
+        status="ok",
+        value=value,
+        standard_error=error,
+        interval=interval,
+        things=tuple(
+            Thing(id=name, value=each, coverage=made.coverage, readings=int(count))
+            for name, each, count in zip(lines.tolist(), own, counts, strict=True)
+        ),
+    )
+
+
+def _meets(late: Any, condition: Condition) -> Any:
+    if condition.between is not None:
+        return (late >= condition.between[0]) & (late <= condition.between[1])
+    if condition.at_most is not None:
+        return late <= condition.at_most
+    if condition.at_least is not None:
+        return late >= condition.at_least
+    return late > (condition.above or 0.0)
+
+
+def _quantile(late: Any, many: Any, share: float) -> float:
+    """The least delay up to which at least that share of the departures lies."""
+    order = np.argsort(late, kind="stable")
+    along = np.cumsum(many[order])
+    return float(late[order][np.searchsorted(along, share * along[-1] - 1e-9)])
+
+
+def _of_share(above: Any, below: Any, coverage: float) -> tuple[Any, Any]:
+    error = sampling_error(above, below, coverage)
+    if error is None:
+        return None, None
+    value = float(above.sum() / below.sum())
+    reach = _quantile_of_t(error[1]) * error[0]
+    low, high = max(value - reach, 0.0), min(value + reach, 1.0)
+    return _PERCENT * error[0], (_PERCENT * low, _PERCENT * high)
+
+
+def _around(late: Any, many: Any, day: Any, share: float, coverage: float) -> tuple[Any, Any]:
+    """The interval of a quantile: the delays at both ends of the interval of the share below it
+    (Woodruff 1952); half its width over t as the standard error."""
+    value = _quantile(late, many, share)
+    met = np.where(late <= value, many, 0.0)
+    error = sampling_error(np.bincount(day, met), np.bincount(day, many), coverage)
+    if error is None:
+        return None, None
+    times = _quantile_of_t(error[1])
+    ends = (max(share - times * error[0], 1e-9), min(share + times * error[0], 1.0))
+    low, high = (_quantile(late, many, end) for end in ends)
+    return (high - low) / 2 / times, (low, high)
+
+
+def _quantile_of_t(days: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf((1 + LEVEL) / 2, days - 1))
+
+
+def _even(made: Value, asked: Computation, found: _Found) -> Value:
+    """Of frequent lines at each stop and hour: how uneven headways are, and how much longer those
+    wait who come at any time than if they were even."""
+    whole = _whole_hours(found.quarters)
+    rows = [
+        row
+        for row in found.hours
+        if row["hour"] in whole and row["many"] >= 2 and row["time"] / row["many"] <= FREQUENT_US
+        and row["longest"] <= 4 * FREQUENT_US
+    ]  # fmt: skip
+    number = int(sum(row["many"] for row in rows))
+    if number < _FEWEST:
+        return msgspec.structs.replace(
+            made, readings=number,
+            why=f"{number} headways of frequent lines are known at stops, {_FEWEST} are needed",
+        )  # fmt: skip
+    lines, place = np.unique([row["line"] for row in rows], return_inverse=True)
+    _, day = np.unique([row["day"] for row in rows], return_inverse=True)
+    many, time, squares = (
+        np.array([row[name] for row in rows], dtype=float) for name in ("many", "time", "squares")
+    )
+    even = time * time / many
+    above = np.maximum(squares - even, 0.0)
+    if asked.measure == "excess_wait":
+        parts, below, power = above / 2 / _MINUTE_US, time, 1.0
+    else:
+        parts, below, power = above, even, 0.5
+    sums = np.bincount(place, parts) / np.bincount(place, below)
+    value = float(parts.sum() / below.sum()) ** power
+    error = sampling_error(np.bincount(day, parts), np.bincount(day, below), made.coverage)
+    made = msgspec.structs.replace(
+        made,
+        status="ok",
+        value=value,
+        readings=number,
+        things=tuple(
+            Thing(
+                id=str(name),
+                value=float(each) ** power,
+                coverage=made.coverage,
+                readings=int(count),
+            )
+            for name, each, count in zip(lines, sums, np.bincount(place, many), strict=True)
+        ),
+    )
+    if error is None:
+        return made
+    # Of a root by the delta method.
+    standard = error[0] if asked.measure == "excess_wait" else error[0] / (2 * value or 1.0)
+    reach = _quantile_of_t(error[1]) * standard
+    return msgspec.structs.replace(
+        made, standard_error=standard, interval=(max(value - reach, 0.0), value + reach)
+    )
+
+
+def _whole_hours(quarters: set[int]) -> set[int]:
+    """The hours (since 1970) of which all four quarters were told."""
+    return {
+        quarter // 4 for quarter in quarters if {quarter // 4 * 4 + n for n in range(4)} <= quarters
+    }
+
+
+def _service(period: Period) -> set[int]:
+    """The quarter hours of service in a period; all of them where it has none of service."""
+    zone = ZoneInfo(period.zone)
+    every = range(period.start // HEARD_US, max(period.end - 1, period.start) // HEARD_US + 1)
+    served = {
+        one
+        for one in every
+        if (_EPOCH + timedelta(microseconds=one * HEARD_US)).astimezone(zone).hour in _SERVICE
+    }
+    return served or set(every)
+
+
+def _unheard(record: Record, one: Definition, period: Period) -> Value:
+    """The share of the quarter hours of service in which no vehicle was heard of, since the first."""
+    select = _selection("Vehicle", ("delay", "location"), period)
+    answer = record.ask(select, ("unheard", period), lambda rows: heard(rows, period))
+    heard_of = _quarters(answer.rows)
+    every = _service(period)
+    expected = {one for one in every if heard_of and one >= min(heard_of)}
+    coverage = len(expected) / len(every)
+    made = Value(
+        definition=one,
+        period=period,
+        status="not enough data",
+        why="nothing was observed in the period",
+        coverage=coverage,
+        readings=answer.rows.num_rows,
+        provenance=_origin([answer], period),
+    )
+    if not expected:
+        return made
+    if coverage < one.least_coverage:
+        why = f"vehicles are known in {coverage:.1%} of the period, {one.least_coverage:.0%} is needed"
+        return msgspec.structs.replace(made, why=why)
+    value = _PERCENT * (1 - len(expected & heard_of) / len(expected))
+    things = (Thing(id="Vehicle", value=value, coverage=coverage, readings=made.readings),)
+    return msgspec.structs.replace(made, status="ok", why="", value=value, things=things)
