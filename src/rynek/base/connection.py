@@ -1,9 +1,10 @@
-"""One connection of the lean client that posts (see delivery.py): a request, then its answer's status."""
+"""One connection of the lean client that posts (see delivery.py): requests, then the status of each."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any, Final, cast
 
 import httptools
@@ -13,6 +14,7 @@ from rynek.base.errors import OutgoingRefused
 __all__ = ["MAX_ANSWER", "Connection", "Ended", "Outcome", "Stale", "refused"]
 
 MAX_ANSWER: Final = 64 * 1024
+_OK: Final = 200
 
 Outcome = int | Exception
 """The status of an answer, or why there is none."""
@@ -23,20 +25,28 @@ class Stale(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """One connection, one request at a time; `ended` is called with what came of each."""
+    """One connection, asked one request, or several at once, at a time; `ended` is called with the
+    outcome of as many as have the same, in the order in which they were sent."""
 
     def __init__(self, ended: Ended) -> None:
         self.since = 0.0
+        # Requests of the last `start`, those that have no answer yet, the pieces in which answers came.
+        self.asked = self.left = self.pieces = 0
+        # Whether it stayed open after an answer, and speaks HTTP/1.1: it may be asked several.
+        self.proven = False
+        # Whether the receiver said that it closes it.
+        self.announced = False
         self._ended = ended
         self._kept = True
         self._transport: asyncio.Transport | None = None
-        self._asked = False
-        self._complete = False
         # httptools has no types.
         self._parser: Any = httptools.HttpResponseParser(self)
         self._status = 0
         self._received = 0
-        # An answer that came in one piece, alone and to its end: the same bytes say the same again.
+        # Whether a part of an answer came, and the statuses of those that are there.
+        self._inside = False
+        self._statuses: list[int] = []
+        # An answer that came in one piece, to its end: the same bytes say the same again.
         self._usual = b""
         self._status_of_usual = 0
         self._timeout = self._deadline = self._armed = 0.0
@@ -48,16 +58,20 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         return self._kept and transport is not None and not transport.is_closing()
 
-    def start(self, request: bytes, timeout: float, loop: asyncio.AbstractEventLoop) -> None:
-        """Send a request, on a connection that is usable and was not asked anything."""
+    def start(
+        self, requests: bytes, count: int, timeout: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Send requests, on a connection that is usable and was not asked anything. Each has to be
+        answered `timeout` seconds after the one before."""
         assert self._transport is not None
-        self._status = self._received = 0
-        self._asked, self._complete = True, False
+        self._status = self._received = self.pieces = 0
+        self.asked = self.left = count
         self._timeout = timeout
-        self._deadline = loop.time() + timeout
+        self.since = loop.time()
+        self._deadline = self.since + timeout
         if self._timer is None or self._deadline < self._armed:
             self._arm(loop)
-        self._transport.write(request)
+        self._transport.write(requests)
 
     def close(self) -> None:
         """Close at once; a request under way ends as `connection_lost` finds it."""
@@ -77,7 +91,7 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if not self._asked:
+        if not self.left:
             return
         loop = asyncio.get_running_loop()
         if loop.time() < self._deadline:
@@ -88,71 +102,103 @@ class Connection(asyncio.Protocol):
     def _break(self, error: Exception) -> None:
         """Stop reading: the status counts where it came, whatever is wrong with the rest."""
         self.close()
-        self._finish(self._status if self._status >= 200 else error)
+        self._finish(self._status if self._status >= _OK else error, 1)
+        self._finish(Stale(), self.left)
 
-    def _finish(self, outcome: Outcome) -> None:
-        if self._asked:
-            self._asked = False
-            self._ended(self, outcome)
+    def _finish(self, outcome: Outcome, count: int) -> None:
+        """So many of those that have no answer yet have this one."""
+        if count:
+            self.left -= count
+            self._ended(self, outcome, count)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of asyncio.Protocol."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Part of asyncio.Protocol: bytes of the answer, up to a bound."""
-        if not self._asked:
+        """Part of asyncio.Protocol: bytes of answers, each up to a bound."""
+        left = self.left
+        if not left:
             self.close()  # nobody asked
             return
-        if data == self._usual and not self._received:
-            self._finish(self._status_of_usual)
-            return
+        self.pieces += 1
+        usual = self._usual
+        if usual and not self._inside:
+            # Most receivers give the same answer, to the byte, all the time.
+            count = len(data) // len(usual)
+            if count <= left and data == (usual if count == 1 else usual * count):
+                self._received = 0
+                self._go_on(left - count)
+                self._finish(self._status_of_usual, count)
+                return
+        whole = not self._inside
         self._received += len(data)
+        failure = self._parse(data)
+        statuses, self._statuses = self._statuses, []
+        if len(statuses) > left or (len(statuses) == left and self._inside):
+            self._kept = False  # an answer that nobody asked for
+        elif statuses and self._kept:
+            self.proven = self._parser.get_http_version() == "1.1"
+            if whole and len(statuses) == 1 and not self._inside:
+                self._usual, self._status_of_usual = data, statuses[0]
+        if statuses:
+            self._received = 0
+            self._go_on(left - len(statuses))
+            for status, same in groupby(statuses[:left]):
+                self._finish(status, len(list(same)))
+        if failure is not None and self.left:
+            self._status = 0
+            self._break(failure)
+        elif self._received > MAX_ANSWER:
+            self._break(refused("size", f"the answer is larger than {MAX_ANSWER} bytes"))
+        elif not self._kept and self.left:
+            self.close()
+            self._finish(Stale(), self.left)
+
+    def _parse(self, data: bytes) -> OutgoingRefused | None:
+        """Read on; what is wrong with it."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._kept = False
-            if not self._complete:
-                self._status = 0
-                self._break(refused("network", f"the answer is not HTTP: {error}"))
-                return
-        if self._complete:
-            if self._kept and self._received == len(data):
-                # Most receivers give the same answer, to the byte, all the time.
-                self._usual, self._status_of_usual = data, self._status
-            self._finish(self._status)
-        elif self._received > MAX_ANSWER:
-            self._break(refused("size", f"the answer is larger than {MAX_ANSWER} bytes"))
+            return refused("network", f"the answer is not HTTP: {error}")
+        return None
+
+    def _go_on(self, left: int) -> None:
+        """Answers came: wait as long for the next, where there are more to come."""
+        if left > 0:
+            self._deadline = asyncio.get_running_loop().time() + self._timeout
 
     def on_message_begin(self) -> None:
-        """Part of httptools' protocol; a second answer to one request ends the connection."""
-        if self._complete:
-            self._kept = False
+        """Part of httptools' protocol."""
+        self._inside = True
+        self._status = 0
 
     def on_headers_complete(self) -> None:
         """Part of httptools' protocol."""
-        if not self._complete:
-            self._status = self._parser.get_status_code()
+        self._status = self._parser.get_status_code()
 
     def on_message_complete(self) -> None:
-        """Part of httptools' protocol: the answer is there, unless it was an interim one."""
-        if self._status < 200 or self._complete:
+        """Part of httptools' protocol: an answer is there, unless it was an interim one."""
+        self._inside = False
+        if self._status < _OK:
             return
-        self._complete = True
+        self._statuses.append(self._status)
+        self._status = 0
         if not self._parser.should_keep_alive():
-            self._kept = False
+            self._kept, self.announced = False, True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol."""
         self._kept = False
-        if self._asked and self._received == 0:
+        if self.left and self._received == 0:
             self.close()
-            self._finish(Stale())
-        elif self._asked:
+            self._finish(Stale(), self.left)
+        elif self.left:
             self._break(refused("network", f"the connection broke: {exc or 'closed early'}"))
 
 
-Ended = Callable[[Connection, Outcome], None]
+Ended = Callable[[Connection, Outcome, int], None]
 
 
 def refused(reason: str, detail: str) -> OutgoingRefused:

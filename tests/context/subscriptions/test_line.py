@@ -15,7 +15,7 @@ from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions import line as module
 from rynek.context.subscriptions import pack_keys
 from rynek.context.subscriptions.counters import Counters
-from rynek.context.subscriptions.line import Line, LineLimits, Rejected, Tally, awaited
+from rynek.context.subscriptions.line import Awaited, Line, LineLimits, Rejected, Tally
 
 QUICK = LineLimits(first_delay=0.005, max_delay=0.02)
 
@@ -43,7 +43,7 @@ class Kiosk:
         self.tally = Tally()
         self.line = Line(
             "t", self.outbox, lambda: self.now, limits, self.counters, self.tally,
-            awaited(self._send), cooldown,
+            Awaited(self._send), cooldown,
         )  # fmt: skip
         self.outbox.receive = self._receive
 

@@ -7,7 +7,6 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -15,9 +14,9 @@ import msgspec
 from rynek.base.errors import OutgoingRefused
 from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions.counters import Counters
-from rynek.context.subscriptions.order import Item, Order, entity_keys
+from rynek.context.subscriptions.order import Item, Order, UnderWay, entity_keys
 
-__all__ = ["Line", "LineLimits", "Rejected", "Sender", "Tally", "awaited"]
+__all__ = ["Awaited", "Done", "Line", "LineLimits", "Rejected", "Sender", "Tally"]
 
 _logger = logging.getLogger(__name__)
 
@@ -58,41 +57,39 @@ class Tally(msgspec.Struct):
     moved: set[str] = msgspec.field(default_factory=set)
 
 
-class UnderWay(Protocol):
-    """A message that is being sent."""
-
-    def cancel(self) -> object:
-        """Nobody waits for it any more."""
-        ...
-
-
-Done = Callable[[Exception | None], None]
+Done = Callable[[Item, int | Exception | None], None]
 
 
 class Sender(Protocol):
-    """Sends one message."""
+    """Sends messages, at most `parallel` at a time to a receiver that takes all of them."""
 
-    def __call__(self, message: Message, done: Done) -> UnderWay:
-        """Begin to send; `done` is called, once, when the receiver has it (None), or with
-        OutgoingRefused or Rejected when it was not taken. Not any more after `cancel`."""
+    parallel: int
+
+    def __call__(self, item: Item, done: Done) -> UnderWay:
+        """Begin to send an item's message; `done` is called, once, when the receiver has it (None),
+        with the status that it answered, or with OutgoingRefused or Rejected when it was not taken.
+        Not any more after `cancel`."""
         ...
 
 
-def awaited(send: Callable[[Message], Awaitable[None]]) -> Sender:
+class Awaited:
     """A sender from a coroutine that returns when the receiver has the message."""
 
-    def sender(message: Message, done: Done) -> UnderWay:
-        async def run() -> None:
-            try:
-                await send(message)
-            except Exception as error:
-                done(error)
-            else:
-                done(None)
+    def __init__(self, send: Callable[[Message], Awaitable[None]]) -> None:
+        self.parallel = PARALLEL
+        self._send = send
 
-        return asyncio.get_running_loop().create_task(run())
+    def __call__(self, item: Item, done: Done) -> UnderWay:
+        """Begin to send."""
+        return asyncio.get_running_loop().create_task(self._run(item, done))
 
-    return sender
+    async def _run(self, item: Item, done: Done) -> None:
+        try:
+            await self._send(item.message)
+        except Exception as error:
+            done(item, error)
+        else:
+            done(item, None)
 
 
 class Line:
@@ -135,7 +132,8 @@ class Line:
         self._ready: deque[Item] = deque()
         self._loaded = 0
         self._more = False
-        self._leaving: dict[int, UnderWay | None] = {}
+        self._leaving = 0
+        self._most = PARALLEL
         self._waking = False
         self._timers: set[asyncio.TimerHandle] = set()
         self._streak = 0
@@ -158,7 +156,8 @@ class Line:
         self._weigh(len(message.body) + len(message.head))
         if message.n <= self._loaded:
             return  # read from the file already, between its commit and this call
-        if self._more or len(self._items) >= self._room or self._bytes >= WINDOW_BYTES:
+        items = len(self._items)
+        if self._more or (items >= FEW and (items >= self._room or self._bytes >= WINDOW_BYTES)):
             self._more = True
         else:
             self._push(message)
@@ -173,8 +172,8 @@ class Line:
                 self._ready
                 and self.active
                 and not self._closed
-                and len(self._leaving) < (1 if self._probing else PARALLEL)
-                and not self._paused
+                and self._leaving < (1 if self._probing else self._most)
+                and not (self._paused_until and self._paused)
             ):
                 item = self._ready.popleft()
                 if not item.gone:
@@ -202,8 +201,8 @@ class Line:
         self._tally.loaded -= self._bytes
         for timer in self._timers:
             timer.cancel()
-        leaving = [one for one in self._leaving.values() if one is not None]
-        self._leaving.clear()
+        items = list(self._items.values())
+        leaving = [item.under_way for item in items if item.under_way is not None]
         for one in leaving:
             one.cancel()
         tasks = [one for one in leaving if isinstance(one, asyncio.Task)]
@@ -216,8 +215,9 @@ class Line:
 
     @property
     def _paused(self) -> bool:
-        until = self._paused_until
-        return until > 0.0 and asyncio.get_running_loop().time() < until
+        if self._paused_until <= asyncio.get_running_loop().time():
+            self._paused_until = 0.0
+        return self._paused_until > 0.0
 
     @property
     def _room(self) -> int:
@@ -230,10 +230,11 @@ class Line:
 
     def _push(self, message: Message) -> None:
         item = Item(message, entity_keys(message.about))
-        self._items[message.n] = item
-        self._bytes += len(message.body)
-        self._tally.loaded += len(message.body)
         self._loaded = message.n
+        self._items[message.n] = item
+        size = len(message.body)
+        self._bytes += size
+        self._tally.loaded += size
         if self._order.push(item):
             self._ready.append(item)
 
@@ -267,36 +268,46 @@ class Line:
         if item.attempts == 1:
             self.counters.sent(now)
         item.in_flight = True
-        self._leaving[message.n] = None
+        self._leaving += 1
         try:
-            under_way = self.send(message, partial(self._done, item))
+            under_way = self.send(item, self._done)
         except Exception as error:
             self._done(item, error)
             return
         if item.in_flight:
-            self._leaving[message.n] = under_way
+            item.under_way = under_way
 
-    def _done(self, item: Item, error: Exception | None) -> None:
+    def _done(self, item: Item, outcome: int | Exception | None) -> None:
         """The receiver has it, or does not."""
         if self._closed:
             return
         item.in_flight = False
-        self._leaving.pop(item.message.n, None)
-        if error is None:
+        item.under_way = None
+        self._leaving -= 1
+        if outcome is None:
             self._succeeded(item)
-        elif isinstance(error, OutgoingRefused):
-            self._failed(item, error.detail, answered=False)
-        elif isinstance(error, Rejected):
-            self._failed(item, str(error), answered=True)
+        elif isinstance(outcome, int):
+            if 200 <= outcome < 300:
+                self._succeeded(item)
+            else:
+                reason = f"the receiver answered with status {outcome}"
+                self._failed(item, reason, answered=True)
+        elif isinstance(outcome, OutgoingRefused):
+            self._failed(item, outcome.detail, answered=False)
+        elif isinstance(outcome, Rejected):
+            self._failed(item, str(outcome), answered=True)
         else:
-            _logger.error("a message to %s could not be sent", self.target, exc_info=error)
-            self._failed(item, f"an unexpected error: {error}", answered=True)
-        self.wake()
+            _logger.error("a message to %s could not be sent", self.target, exc_info=outcome)
+            self._failed(item, f"an unexpected error: {outcome}", answered=True)
+        if self._ready:
+            self.wake()
 
     def _succeeded(self, item: Item) -> None:
         self.counters.succeeded(self._clock())
         self._streak = self._pauses = 0
         self._probing = False
+        if self._most < self.send.parallel:
+            self._most += 1
         self._outbox.took(item.message.n)
         self._leave(item)
 
@@ -306,6 +317,7 @@ class Line:
             self._give_up(item, reason)
             return
         self._streak += 1
+        self._most = PARALLEL
         loop = asyncio.get_running_loop()
         if (self._probing or self._streak >= STREAK) and not self._paused:
             self._pause(self._delay(self._pauses))

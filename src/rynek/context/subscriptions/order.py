@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from rynek.context.store.outbox import Message
 
-__all__ = ["Item", "Order", "entity_keys", "pack_keys"]
+__all__ = ["Item", "Order", "UnderWay", "entity_keys", "pack_keys"]
 
 KEY_BYTES = 4
 MAX_KEYS = 256
 
 
+class UnderWay(Protocol):
+    """A message that is being sent."""
+
+    def cancel(self) -> object:
+        """Nobody waits for it any more."""
+        ...
+
+
 class Item(msgspec.Struct, eq=False):
-    """A message on its way: for how many of its keys it still waits, how often it was tried; one
-    that is settled before its turn is `gone`."""
+    """A message on its way: for how many of its keys it still waits, how often it was tried, what
+    is being sent now; one that is settled before its turn is `gone`."""
 
     message: Message
     keys: tuple[bytes, ...]
     waiting: int = 0
     attempts: int = 0
     in_flight: bool = False
+    under_way: UnderWay | None = None
     gone: bool = False
 
 

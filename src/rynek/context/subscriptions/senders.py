@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from rynek import __version__
-from rynek.base.delivery import Post, Poster, opening
+from rynek.base.delivery import CONNECTIONS, PIPELINE, Post, Poster, opening
 from rynek.base.mqtt import MqttPublisher
 from rynek.context.jsonld import link_header
 from rynek.context.store.outbox import Message
-from rynek.context.subscriptions.line import Done, Rejected, Sender, awaited
+from rynek.context.subscriptions.line import Awaited, Done, Sender
 from rynek.context.subscriptions.model import Endpoint
+from rynek.context.subscriptions.order import Item
 
 __all__ = ["Receiver", "Senders", "pack_head"]
 
@@ -51,9 +51,16 @@ class Senders:
     none, and at most."""
 
     def __init__(
-        self, *, allow_private: bool, timeout: float = 10.0, connections: int = 16
+        self,
+        *,
+        allow_private: bool,
+        timeout: float = 10.0,
+        connections: int = CONNECTIONS,
+        pipeline: int = PIPELINE,
     ) -> None:
-        self._poster = Poster(allow_private=allow_private, connections=connections)
+        self._poster = Poster(
+            allow_private=allow_private, connections=connections, pipeline=pipeline
+        )
         self._publisher = MqttPublisher(allow_private=allow_private)
         self._timeout = timeout
 
@@ -66,7 +73,7 @@ class Senders:
         """What sends messages to a receiver."""
         timeout = min(receiver.endpoint.timeout or self._timeout, self._timeout)
         if receiver.endpoint.mqtt is not None:
-            return awaited(MqttSender(self._publisher, receiver, timeout))
+            return Awaited(MqttSender(self._publisher, receiver, timeout))
         return HttpSender(self._poster, receiver, timeout)
 
 
@@ -74,6 +81,7 @@ class HttpSender:
     """Posts messages; headers are made once for each kind of head."""
 
     def __init__(self, poster: Poster, receiver: Receiver, timeout: float) -> None:
+        self.parallel = poster.connections * poster.pipeline
         self._poster = poster
         self._receiver = receiver
         self._timeout = timeout
@@ -81,17 +89,16 @@ class HttpSender:
         self._target = receiver.endpoint.http
         self._opened: dict[bytes, bytes] = {}
 
-    def __call__(self, message: Message, done: Done) -> Post:
-        """Post one; Rejected when the answer is anything but success."""
+    def __call__(self, item: Item, done: Done) -> Post:
+        """Post one."""
+        message = item.message
         opened = self._opened.get(message.head)
         if opened is None:
             if len(self._opened) > 64:
                 self._opened.clear()
             opened = opening(self._target, self._headers(message.head))
             self._opened[message.head] = opened
-        return self._poster.start(
-            self._target, opened, message.body, self._timeout, partial(_answered, done)
-        )
+        return self._poster.start(self._target, opened, message.body, self._timeout, done, item)
 
     def _headers(self, packed: bytes) -> bytes:
         head = _decode(packed)
@@ -112,14 +119,6 @@ class HttpSender:
         kept = [pair for pair in ours if pair[0].lower() not in given or pair[0] == "Via"]
         lines = [f"{key}: {value}\r\n" for key, value in (*kept, *receiver.endpoint.headers)]
         return "".join(lines).encode("latin-1")
-
-
-def _answered(done: Done, outcome: int | Exception) -> None:
-    if isinstance(outcome, int):
-        success = 200 <= outcome < 300
-        done(None if success else Rejected(f"the receiver answered with status {outcome}"))
-    else:
-        done(outcome)
 
 
 class MqttSender:
