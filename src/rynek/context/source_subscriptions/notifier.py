@@ -69,6 +69,7 @@ class SourceNotifier:
         self._clock = clock
         self._index = SourceIndex()
         self._throttle: Throttle[Registration] = Throttle(self._release_later, _encode, _decode)
+        context.store.outbox.on_failure.append(self._throttle.failed)
         self._intervals = Intervals(self._fire)
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -193,7 +194,7 @@ class SourceNotifier:
             why = reason(was, found)
             if why is None:
                 continue
-            if one.throttling is not None and self._must_wait(one, one.throttling, now):
+            if one.throttling is not None and self._must_wait(txn, one, one.throttling, now):
                 subject = after or before
                 assert subject is not None
                 self._throttle.hold(txn, target_of(one.id), subject.id, before)
@@ -201,11 +202,11 @@ class SourceNotifier:
             shown = self._shown(was, found, after or before, gone=after is None)
             self._send(txn, one, why, [shown])
 
-    def _must_wait(self, one: Subscription, seconds: float, now: int) -> bool:
+    def _must_wait(self, txn: Txn, one: Subscription, seconds: float, now: int) -> bool:
         target = target_of(one.id)
         counters = self.deliveries.counters(target)
         last = counters.last_notification if counters is not None else 0
-        return self._throttle.must_wait(target, now, seconds, last)
+        return self._throttle.must_wait(txn, target, now, seconds, last)
 
     def _shown(
         self,

@@ -24,7 +24,7 @@ INSERT: Final = (
     "INSERT INTO outbox(n, target, dead, at, about, head, body) VALUES(?, ?, 0, ?, ?, ?, ?)"
 )
 _COLUMNS: Final = "n, target, at, about, head, body"
-_DELETE: Final = "DELETE FROM outbox WHERE n = ?"
+_DELETE: Final = "DELETE FROM outbox WHERE n BETWEEN ? AND ?"
 _BURY: Final = "UPDATE outbox SET dead = 1 WHERE n = ?"
 
 Settled = list[tuple[str, list[tuple[object, ...]]]]
@@ -62,7 +62,9 @@ class Outbox:
         self.head = int(row[0]) if row else 0
         self.watch: Callable[[GroupTxn], None] | None = None
         self.receive: Callable[[list[Message]], None] | None = None
-        self._gone: list[tuple[object, ...]] = []
+        # Called when nothing of a group came to pass: what its jobs seemed to do is not so.
+        self.on_failure: list[Callable[[], None]] = []
+        self._gone: list[int] = []
         self._buried: list[tuple[object, ...]] = []
         self._other: Settled = []
 
@@ -73,7 +75,7 @@ class Outbox:
 
     def took(self, n: int) -> None:
         """The receiver has message `n`: it is deleted with the next commit."""
-        self._gone.append((n,))
+        self._gone.append(n)
 
     def bury(self, n: int) -> None:
         """Message `n` is given up: it stays as a dead letter."""
@@ -89,7 +91,7 @@ class Outbox:
             return []
         settled: Settled = []
         if self._gone:
-            settled.append((_DELETE, self._gone))
+            settled.append((_DELETE, _runs(self._gone)))
         if self._buried:
             settled.append((_BURY, self._buried))
         settled += self._other
@@ -110,6 +112,11 @@ class Outbox:
         except Exception:
             # Whoever waits for the write is told that it is durable, whatever is wrong with this.
             _logger.exception("%d messages could not be handed on for now", len(messages))
+
+    def failed(self) -> None:
+        """Nothing of a group is in the file."""
+        for told in self.on_failure:
+            told()
 
     def backlog(self) -> list[Backlog]:
         """What waits and what was given up, by target."""
@@ -146,3 +153,17 @@ class Outbox:
     def counters(self) -> list[tuple[str, bytes]]:
         """(target, counters) of every target that was ever delivered to."""
         return self._reader.execute("SELECT target, body FROM delivery").fetchall()
+
+
+def _runs(numbers: list[int]) -> list[tuple[object, ...]]:
+    """The first and the last of each row of numbers without a gap: mostly very few."""
+    numbers.sort()
+    runs: list[tuple[object, ...]] = []
+    first = last = numbers[0]
+    for n in numbers:
+        if n > last + 1:
+            runs.append((first, last))
+            first = n
+        last = n
+    runs.append((first, last))
+    return runs

@@ -76,6 +76,10 @@ class GroupTxn:
 
     def written(self) -> list[Written]:
         """Each entity that the current job wrote, once."""
+        if len(self._undo) == 1:
+            entity_id, was, _, _ = self._undo[0]
+            now = self.pending[entity_id].after
+            return [Written(entity_id, was, now, now.moved)]
         first: dict[str, State] = {}
         again: set[str] = set()
         for entity_id, state, _, _ in self._undo:

@@ -230,6 +230,7 @@ class Writer:
         # One that is damaged may not even say what it holds.
         with contextlib.suppress(Exception):
             self._reload()
+        self._outbox.failed()
         problem = storage_problem(error, self._path)
         self.trouble.note(error)
         if problem is None:

@@ -65,15 +65,6 @@ class Written:
         entity = state.entity
         return [] if entity is None else entity.attrs.get(attr, [])
 
-    def stored(self, attr: str) -> tuple[str, bytes] | None:
-        """The id of the @context and the bytes in which an attribute is stored that nobody wrote;
-        None where that is not known."""
-        sheet, ctx = self._now.parts, self._now.ctx
-        if sheet is None or ctx is None or self.moved is None or attr in self.moved:
-            return None
-        part = sheet.parts.get(ctx.shorts.get(attr, ""))
-        return None if part is None else (ctx.id, bytes(part))
-
     def body(self, ctx: CompiledContext) -> bytes | None:
         """The very bytes that are stored, where those are under `ctx`."""
         stored = self._now.ctx

@@ -40,20 +40,11 @@ class Delta:
         self.types = subject.types
         self.came = before is None
         self.went = after is None
-        self.created: list[tuple[str, Instance]] = []
-        self.updated: list[tuple[str, Instance, Instance]] = []
-        self.deleted: list[tuple[str, Instance]] = []
-        if after is None:
-            return
-        old = before.attrs if before is not None else {}
-        for attr, instances in after.attrs.items():
-            was = old.get(attr)
-            if was is not instances:
-                self._compare(attr, was or [], instances)
-        if old.keys() - after.attrs.keys():
-            for attr, was in old.items():
-                if attr not in after.attrs:
-                    self.deleted += [(attr, one) for one in was]
+        self.created: Sequence[tuple[str, Instance]] = ()
+        self.updated: Sequence[tuple[str, Instance, Instance]] = ()
+        self.deleted: Sequence[tuple[str, Instance]] = ()
+        if after is not None:
+            self._compare(before.attrs if before is not None else {}, after.attrs)
 
     @property
     def before(self) -> Entity | None:
@@ -76,34 +67,40 @@ class Delta:
         """The instances of an attribute of the subject."""
         return self.subject.attrs.get(attr, ())
 
-    def stored(self, attr: str) -> tuple[str, bytes] | None:
-        """What an attribute is read from, where that is known without reading it."""
-        return None
-
     def body(self, ld: CompiledContext) -> bytes:
         """The entity as it is, in the form in which it is stored under `ld`."""
         assert self._after is not None  # who asks has looked whether it `went`
         return encode_body(self._after, ld)
 
-    def _compare(self, attr: str, was: list[Instance], instances: list[Instance]) -> None:
-        before = {one.dataset_id: one for one in was}
-        for one in instances:
-            old = before.pop(one.dataset_id, None)
-            if old is None:
-                self.created.append((attr, one))
-            elif old is not one and not same(old, one):
-                self.updated.append((attr, old, one))
-        self.deleted += [(attr, one) for one in before.values()]
+    def _compare(self, before: dict[str, list[Instance]], after: dict[str, list[Instance]]) -> None:
+        created, updated, deleted = [], [], []
+        for attr, instances in after.items():
+            was = before.get(attr)
+            if was is instances:
+                continue
+            left = {one.dataset_id: one for one in was or ()}
+            for one in instances:
+                old = left.pop(one.dataset_id, None)
+                if old is None:
+                    created.append((attr, one))
+                elif old is not one and not same(old, one):
+                    updated.append((attr, old, one))
+            deleted += [(attr, one) for one in left.values()]
+        if before.keys() - after.keys():
+            for attr, was in before.items():
+                if attr not in after:
+                    deleted += [(attr, one) for one in was]
+        self.created, self.updated, self.deleted = created, updated, deleted
 
     @property
-    def names(self) -> Iterable[str]:
+    def names(self) -> tuple[str, ...]:
         """The attributes that any trigger is about; of an entity that came or went, all."""
         if self.came or self.went:
-            return self.subject.attrs.keys()
+            return tuple(sorted(self.subject.attrs))
         changed = {attr for attr, _, _ in self.updated}
         changed.update(attr for attr, _ in self.created)
         changed.update(attr for attr, _ in self.deleted)
-        return changed
+        return tuple(sorted(changed))
 
     @property
     def empty(self) -> bool:
@@ -135,11 +132,10 @@ class Altered(Delta):
         self.id = written.id
         self.types = written.types
         self.came = self.went = False
-        self.created = []
+        self.created = self.deleted = ()
         self.updated = [
             (attr, was, one) for attr, (was, one) in moved.items() if not same(was, one)
         ]
-        self.deleted = []
 
     @property
     def before(self) -> Entity | None:
@@ -152,9 +148,10 @@ class Altered(Delta):
         return self._written.after
 
     @property
-    def names(self) -> Iterable[str]:
+    def names(self) -> tuple[str, ...]:
         """The attributes that any trigger is about."""
-        return [attr for attr, _, _ in self.updated]
+        updated = self.updated
+        return (updated[0][0],) if len(updated) == 1 else tuple([attr for attr, _, _ in updated])
 
     @property
     def empty(self) -> bool:
@@ -164,10 +161,6 @@ class Altered(Delta):
     def instances(self, attr: str) -> Sequence[Instance]:
         """The instances of an attribute."""
         return self._written.instances(attr)
-
-    def stored(self, attr: str) -> tuple[str, bytes] | None:
-        """What an attribute is read from, of those that were not written."""
-        return self._written.stored(attr)
 
     def body(self, ld: CompiledContext) -> bytes:
         """The entity in its stored form: the very bytes where it stands under `ld`."""

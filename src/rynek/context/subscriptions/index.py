@@ -7,33 +7,20 @@ comparison of `q`, or the cells of a grid that its area covers. What is found ma
 
 from __future__ import annotations
 
-import bisect
-import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
-from rynek.base.geo import bbox
-from rynek.context.model import Instance
-from rynek.context.query import (
-    Comparison,
-    Key,
-    KeyRange,
-    comparisons,
-    index_keys,
-    key_ranges,
-)
-from rynek.context.query.hints import KEY_CHARACTERS
 from rynek.context.store.written import Written
+from rynek.context.subscriptions.conditions import Conditions, plan_of
 from rynek.context.subscriptions.delta import Delta, delta_of
-from rynek.context.subscriptions.known import Known, Subscriptions
 from rynek.context.subscriptions.model import Selector, Subscription
+from rynek.context.subscriptions.plan import Known, Plan, Subscriptions
 
 __all__ = ["SubscriptionIndex"]
 
 _ANY: Final = ""
-_CELL_DEGREES: Final = 0.05
-_MAX_CELLS: Final = 256
-_Cell = tuple[int, int]
+_MAX_KINDS: Final = 1_000
+_MAX_PLANS: Final = 100
 
 
 class SubscriptionIndex:
@@ -42,6 +29,7 @@ class SubscriptionIndex:
     def __init__(self) -> None:
         self._by_id: dict[str, _Watched] = {}
         self._by_type: dict[str, _Watched] = {}
+        self._kinds: dict[str | tuple[str, ...], _Kind] = {}
         self._known = Known()
         self.all: Subscriptions = {}
 
@@ -52,7 +40,7 @@ class SubscriptionIndex:
         """Add a subscription, in the place of the one with its id."""
         self.remove(one.id)
         self.all[one.id] = one
-        self._known.forget()
+        self._changed()
         for table, key in self._places(one):
             table.setdefault(key, _Watched()).put(one)
 
@@ -61,7 +49,7 @@ class SubscriptionIndex:
         gone = self.all.pop(subscription_id, None)
         if gone is None:
             return
-        self._known.forget()
+        self._changed()
         for table, key in self._places(gone):
             if table[key].remove(gone):
                 del table[key]
@@ -86,38 +74,74 @@ class SubscriptionIndex:
             for option in selector.types.alternatives():
                 yield self._by_type, min(option) if option else _ANY
 
-    def candidates(self, written: Written) -> tuple[Delta, list[Subscription]] | None:
-        """What changed, and whom it could concern; None when it concerns nobody."""
-        if not written.there:
-            return None
-        places = []
-        found = self._by_id.get(written.id)
-        if found is not None:
-            places.append(found)
-        for key in (_ANY, *written.types):
-            found = self._by_type.get(key)
-            if found is not None:
-                places.append(found)
-        if not places:
+    def candidates(self, written: Written) -> tuple[Delta, Sequence[Subscription]] | None:
+        """What changed, and whom it could concern; None when it concerns nobody. Has to be told of
+        every write of an entity, in order, or to `forget`."""
+        known: Known | None = self._known
+        if written.moved is None:
+            self._known.drop(written.id)
+            known = None
+            if not written.there:
+                return None
+        types = written.types
+        kind = self._kinds.get(types[0] if len(types) == 1 else tuple(types))
+        if kind is None:
+            kind = self._kind(types)
+        own = self._by_id.get(written.id)
+        if own is None and not kind.places:
             return None
         delta = delta_of(written)
         if delta.empty:
             return None
-        subscriptions: Subscriptions = {}
-        for place in places:
-            place.find(delta, subscriptions, self._known)
-        return (delta, list(subscriptions.values())) if subscriptions else None
+        names = delta.names
+        found = (kind.plans.get(names) or kind.plan(names)).find(delta, known)
+        if own is not None:
+            found = found | plan_of(own.of(names), names).find(delta, None)
+        return (delta, list(found.values())) if found else None
+
+    def forget(self) -> None:
+        """Some writes were not told of, or did not come to pass."""
+        self._known.forget()
+
+    def _kind(self, types: Sequence[str]) -> _Kind:
+        """Where to look for entities of these types."""
+        if len(self._kinds) >= _MAX_KINDS:
+            self._changed()
+        by_type = self._by_type
+        kind = _Kind([by_type[key] for key in (_ANY, *types) if key in by_type])
+        self._kinds[types[0] if len(types) == 1 else tuple(types)] = kind
+        return kind
+
+    def _changed(self) -> None:
+        self._kinds.clear()
+        self._known.forget()
+
+
+class _Kind:
+    """Where to look for entities of the same types, by the attributes that changed."""
+
+    def __init__(self, places: list[_Watched]) -> None:
+        self.places = places
+        self.plans: dict[tuple[str, ...], Plan] = {}
+
+    def plan(self, names: tuple[str, ...]) -> Plan:
+        """Where to look when these attributes changed."""
+        if len(self.plans) >= _MAX_PLANS:
+            self.plans.clear()
+        plan = plan_of([one for place in self.places for one in place.of(names)], names)
+        self.plans[names] = plan
+        return plan
 
 
 class _Watched:
     """Subscriptions by the attributes that they watch."""
 
     def __init__(self) -> None:
-        self._by_attr: dict[str, _Conditions] = {}
+        self._by_attr: dict[str, Conditions] = {}
 
     def put(self, one: Subscription) -> None:
         for attr in one.watched or (_ANY,):
-            self._by_attr.setdefault(attr, _Conditions()).put(one)
+            self._by_attr.setdefault(attr, Conditions()).put(one)
 
     def remove(self, one: Subscription) -> bool:
         """Take one out; whether none is left."""
@@ -126,239 +150,7 @@ class _Watched:
                 del self._by_attr[attr]
         return not self._by_attr
 
-    def find(self, delta: Delta, found: Subscriptions, known: Known) -> None:
+    def of(self, names: Iterable[str]) -> list[Conditions]:
+        """The conditions of those whom a change of these attributes could concern."""
         by_attr = self._by_attr
-        unwatched = by_attr.get(_ANY)
-        if unwatched is not None:
-            unwatched.find(delta, found, known)
-            if len(by_attr) == 1:
-                return
-        for attr in delta.names:
-            place = by_attr.get(attr)
-            if place is not None:
-                place.find(delta, found, known)
-
-
-class _Conditions:
-    """Subscriptions by one condition that each match meets."""
-
-    def __init__(self) -> None:
-        self._plain: Subscriptions = {}
-        self._values: dict[tuple[str, tuple[str, ...]], _Values] = {}
-        self._areas: dict[str, dict[_Cell, Subscriptions]] = {}
-
-    def put(self, one: Subscription) -> None:
-        self._apply(one, _put)
-
-    def remove(self, one: Subscription) -> bool:
-        """Take one out; whether none is left."""
-        self._apply(one, _remove)
-        return not (self._plain or self._values or self._areas)
-
-    def _apply(
-        self, one: Subscription, change: Callable[[Subscriptions, Subscription], None]
-    ) -> None:
-        condition = _condition(one)
-        if condition is None:
-            change(self._plain, one)
-        elif isinstance(condition, Comparison):
-            key = condition.attr, condition.path
-            values = self._values.setdefault(key, _Values())
-            values.apply(key_ranges(condition), one, change)
-            if values.empty:
-                del self._values[key]
-        else:
-            attr, cells = condition
-            area = self._areas.setdefault(attr, {})
-            for cell in cells:
-                place = area.setdefault(cell, {})
-                change(place, one)
-                if not place:
-                    del area[cell]
-            if not area:
-                del self._areas[attr]
-
-    def find(self, delta: Delta, found: Subscriptions, known: Known) -> None:
-        found.update(self._plain)
-        for (attr, path), values in self._values.items():
-            # Further inside there are times, which are not stored with the rest.
-            stored = None if path else delta.stored(attr)
-            there = None if stored is None else known.find(values, stored)
-            if there is None:
-                there = {}
-                for instance in delta.instances(attr):
-                    values.find_in(instance, path, there)
-                if stored is not None:
-                    known.note(values, stored, there)
-            if there:
-                found.update(there)
-        for attr, area in self._areas.items():
-            stored = delta.stored(attr)
-            there = None if stored is None else known.find((self, attr), stored)
-            if there is None:
-                there = {}
-                for instance in delta.instances(attr):
-                    if instance.kind == "GeoProperty":
-                        _find_cells(area, instance.value, there)
-                if stored is not None:
-                    known.note((self, attr), stored, there)
-            if there:
-                found.update(there)
-
-
-def _put(place: Subscriptions, one: Subscription) -> None:
-    place[one.id] = one
-
-
-def _remove(place: Subscriptions, one: Subscription) -> None:
-    place.pop(one.id, None)
-
-
-def _condition(one: Subscription) -> Comparison | tuple[str, list[_Cell]] | None:
-    """The most telling condition: an equality, an area, an order; None without any."""
-    query = one.query
-    found = comparisons(query.q) if query.q is not None else []
-    for comparison in found:
-        if all(low == high for low, _, high, _ in key_ranges(comparison)):
-            return comparison
-    if query.geo is not None:
-        box = query.geo.box()
-        cells = None if box is None else _cells(box)
-        if cells is not None:
-            return query.geo.geoproperty, cells
-    return found[0] if found else None
-
-
-def _cells(box: tuple[float, float, float, float]) -> list[_Cell] | None:
-    """The cells of the grid that a box touches; None when they are too many."""
-    west, south, east, north = (math.floor(side / _CELL_DEGREES) for side in box)
-    if east < west or (east - west + 1) * (north - south + 1) > _MAX_CELLS:
-        return None
-    return [(x, y) for x in range(west, east + 1) for y in range(south, north + 1)]
-
-
-def _find_cells(area: dict[_Cell, Subscriptions], geometry: Any, found: Subscriptions) -> None:
-    try:
-        cells: Iterable[_Cell] | None
-        if geometry["type"] == "Point":
-            x, y = geometry["coordinates"][:2]
-            cells = ((math.floor(x / _CELL_DEGREES), math.floor(y / _CELL_DEGREES)),)
-        else:
-            cells = _cells(bbox(geometry))
-    except (KeyError, TypeError, IndexError, ValueError):
-        return  # no geometry: it is nowhere
-    for cell in area if cells is None else cells:
-        there = area.get(cell)
-        if there is not None:
-            found.update(there)
-
-
-class _Values:
-    """Subscriptions by ranges of one value. Keys of different types are never compared."""
-
-    def __init__(self) -> None:
-        self._points: dict[Key, Subscriptions] = {}
-        self._ranges: dict[type, _Ranges] = {}
-        # Whether texts have to be read as times (whose keys are bytes): it costs more.
-        self._times = False
-
-    @property
-    def empty(self) -> bool:
-        return not (self._points or self._ranges)
-
-    def apply(
-        self,
-        ranges: list[KeyRange],
-        one: Subscription,
-        change: Callable[[Subscriptions, Subscription], None],
-    ) -> None:
-        for low, _, high, _ in ranges:
-            self._times = self._times or type(low) is bytes
-            if low == high:
-                place = self._points.setdefault(low, {})
-                change(place, one)
-                if not place:
-                    del self._points[low]
-            else:
-                kind = _kind(low)
-                found = self._ranges.setdefault(kind, _Ranges())
-                found.apply(low, high, one, change)
-                if found.empty:
-                    del self._ranges[kind]
-
-    def find_in(self, instance: Instance, path: tuple[str, ...], found: Subscriptions) -> None:
-        value = instance.value
-        if not path and type(value) is str and instance.value_type is None and not self._times:
-            self.find(value[:KEY_CHARACTERS], found)  # a text, read as nothing else
-            return
-        for key in index_keys(instance, path):
-            self.find(key, found)
-
-    def find(self, key: Key, found: Subscriptions) -> None:
-        there = self._points.get(key)
-        if there is not None:
-            found.update(there)
-        if self._ranges:
-            ranges = self._ranges.get(_kind(key))
-            if ranges is not None:
-                ranges.find(key, found)
-
-
-def _kind(key: Key) -> type:
-    return float if type(key) is int else type(key)
-
-
-class _Ranges:
-    """Ranges of keys of one type. One that is open below is found by its upper end, any other by
-    its lower end: half of the ranges are passed over in each search, at the least."""
-
-    def __init__(self) -> None:
-        self._lows: list[Any] = []
-        self._by_low: dict[Any, Subscriptions] = {}
-        self._highs: list[Any] = []
-        self._by_high: dict[Any, Subscriptions] = {}
-        self._always: Subscriptions = {}
-
-    @property
-    def empty(self) -> bool:
-        return not (self._by_low or self._by_high or self._always)
-
-    def apply(
-        self, low: Any, high: Any, one: Subscription,
-        change: Callable[[Subscriptions, Subscription], None],
-    ) -> None:  # fmt: skip
-        if low not in (float("-inf"), "", b""):
-            _apply_sorted(self._lows, self._by_low, low, one, change)
-        elif _kind(high) is _kind(low):
-            _apply_sorted(self._highs, self._by_high, high, one, change)
-        else:
-            change(self._always, one)
-
-    def find(self, key: Any, found: Subscriptions) -> None:
-        if self._always:
-            found.update(self._always)
-        end = bisect.bisect_right(self._lows, key)
-        if end:
-            for low in self._lows[:end]:
-                found.update(self._by_low[low])
-        begin = bisect.bisect_left(self._highs, key)
-        if begin < len(self._highs):
-            for high in self._highs[begin:]:
-                found.update(self._by_high[high])
-
-
-def _apply_sorted(
-    ends: list[Any],
-    by_end: dict[Any, Subscriptions],
-    end: Any,
-    one: Subscription,
-    change: Callable[[Subscriptions, Subscription], None],
-) -> None:
-    place = by_end.get(end)
-    if place is None:
-        place = by_end[end] = {}
-        bisect.insort(ends, end)
-    change(place, one)
-    if not place:
-        del by_end[end]
-        ends.pop(bisect.bisect_left(ends, end))
+        return [by_attr[one] for one in (_ANY, *names) if one in by_attr]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rynek.context.model import Entity
 from rynek.context.query import Query, wanted_links
-from rynek.context.subscriptions.delta import Delta
+from rynek.context.subscriptions.delta import Altered, Delta
 from rynek.context.subscriptions.model import Subscription
 
 __all__ = ["concerns", "meets"]
@@ -20,6 +20,8 @@ def concerns(one: Subscription, delta: Delta, lookup: Lookup) -> bool:
 
     With a context source filter nothing is: what is held here comes from no registered source.
     """
+    if type(delta) is Altered and one.simple is not None:
+        return one.simple in delta.types
     if one.csf or not delta.triggers(one) or not one.selects(delta.id, delta.types):
         return False
     return one.unconditional or meets(one.query, delta.subject, lookup)

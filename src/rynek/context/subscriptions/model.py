@@ -44,7 +44,7 @@ class Selector(msgspec.Struct, frozen=True, dict=True):
     id_pattern: str | None = None
 
     @cached_property
-    def _single(self) -> str | None:
+    def single(self) -> str | None:
         """The only type, where just one is asked for."""
         options = self.types.options if self.types is not None else ()
         return next(iter(options[0])) if len(options) == 1 == len(options[0]) else None
@@ -62,7 +62,7 @@ class Selector(msgspec.Struct, frozen=True, dict=True):
 
     def matches(self, entity_id: str, types: list[str]) -> bool:
         """Whether an entity is one of them; an id takes precedence over a pattern."""
-        single = self._single
+        single = self.single
         if single is not None:
             if single not in types:
                 return False
@@ -167,6 +167,21 @@ class Subscription(msgspec.Struct, frozen=True, dict=True, kw_only=True):
             and not self.show_changes
             and self.conformance is None
         )
+
+    @cached_property
+    def simple(self) -> str | None:
+        """The type of entities of which any attribute's update is told, where that is all."""
+        one = self.selectors[0] if len(self.selectors) == 1 else None
+        if one is None or one.ids is not None or one.id_pattern is not None:
+            return None
+        asks = self.csf or self.watched is not None or not self.unconditional
+        return None if asks or ATTRIBUTE_UPDATED not in self.triggers else one.single
+
+    @cached_property
+    def told(self) -> bytes:
+        """What stands between the id and the time of a notification."""
+        said = f'","type":"Notification","subscriptionId":{self.id_json},"notifiedAt":"'
+        return said.encode()
 
     @cached_property
     def unconditional(self) -> bool:

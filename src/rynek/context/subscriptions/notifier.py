@@ -77,12 +77,15 @@ class Notifier:
         self._clock = clock
         self._index = SubscriptionIndex()
         self._throttle = Throttle(self._release_later, _encode, _decode)
+        outbox.on_failure += [self._index.forget, self._throttle.failed]
         self._intervals = Intervals(self._fire)
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
         # Numbers of messages begin anew where a backup is restored: no id may come twice.
-        self._run = uuid4().hex[:12]
+        self._prefix = f"urn:ngsi-ld:Notification:{uuid4().hex[:12]}-"
+        # The target of each subscription and the head of its messages.
+        self._ways: dict[str, tuple[Subscription, str, bytes]] = {}
 
     async def start(self) -> None:
         """Deliver, from what a former process left on."""
@@ -120,6 +123,7 @@ class Notifier:
     def take(self, subscription_id: str) -> None:
         """Match writes against a subscription no more."""
         self.all.pop(subscription_id, None)
+        self._ways.pop(subscription_id, None)
         self._index.remove(subscription_id)
         self._look()
 
@@ -165,16 +169,7 @@ class Notifier:
     def _watch(self, txn: GroupTxn) -> None:
         """Put notifications of what a job wrote into its commit."""
         now = self._clock()
-        matched: dict[str, tuple[Subscription, list[Delta]]] = {}
-        for written in txn.written():
-            found = self._index.candidates(written)
-            if found is None:
-                continue
-            delta, candidates = found
-            for one in candidates:
-                if (one.expires is None or one.expires > now) and concerns(one, delta, txn.get):
-                    matched.setdefault(one.id, (one, []))[1].append(delta)
-        for one, deltas in matched.values():
+        for one, deltas in self._matched(txn, now):
             try:
                 self._notify(txn, one, deltas, now)
             except Exception:
@@ -182,11 +177,28 @@ class Notifier:
                 # no reason to tell the others nothing.
                 _logger.exception("%s could not be notified", one.id)
 
+    def _matched(self, txn: GroupTxn, now: int) -> Iterable[tuple[Subscription, list[Delta]]]:
+        """Who is to be told of what the current job wrote."""
+        matched: dict[str, tuple[Subscription, list[Delta]]] = {}
+        try:
+            for written in txn.written():
+                found = self._index.candidates(written)
+                if found is None:
+                    continue
+                delta, candidates = found
+                for one in candidates:
+                    if (one.expires is None or one.expires > now) and concerns(one, delta, txn.get):
+                        matched.setdefault(one.id, (one, []))[1].append(delta)
+        except Exception:
+            self._index.forget()  # it may not have been told of everything
+            raise
+        return matched.values()
+
     def _notify(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         if one.throttling is not None:
             target = target_of(one.id)
             last = self._last_notification(target)
-            if self._throttle.must_wait(target, now, one.throttling, last):
+            if self._throttle.must_wait(txn, target, now, one.throttling, last):
                 for delta in deltas:
                     self._throttle.hold(txn, target, delta.id, delta.before)
                 return
@@ -198,17 +210,23 @@ class Notifier:
 
     def _send(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         """Put one notification into the outbox, or several when it tells of very many entities."""
+        if len(deltas) <= _MAX_ENTITIES:
+            self._send_one(txn, one, deltas, now)
+            return
         for first in range(0, len(deltas), _MAX_ENTITIES):
             self._send_one(txn, one, deltas[first : first + _MAX_ENTITIES], now)
 
     def _send_one(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         about = pack_keys([zlib.crc32(delta.id.encode()) for delta in deltas])
+        way = self._ways.get(one.id)
+        if way is None or way[0] is not one:
+            way = self._ways[one.id] = one, target_of(one.id), _head_of(one)
+        prefix = self._prefix
 
         def body(n: int) -> bytes:
-            notification_id = f"urn:ngsi-ld:Notification:{self._run}-{n}"
-            return notification_body(one, notification_id, now, deltas, txn.get, txn.now)
+            return notification_body(one, f"{prefix}{n}", now, deltas, txn.get, txn.now)
 
-        txn.send(target_of(one.id), about, _head_of(one), body)
+        txn.send(way[1], about, way[2], body)
 
     def _release_later(self, target: str) -> None:
         self._spawn(self._release(target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -32,6 +33,11 @@ class Throttle(Generic[T]):
         self._held: dict[str, dict[str, bytes | None]] = {}
         self._last: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        # What the newest group of writes began to hold, and when a target that it notifies was
+        # notified before: neither is so when it fails.
+        self._group: weakref.ref[Txn] | None = None
+        self._new: list[tuple[str, str]] = []
+        self._were: dict[str, int] = {}
 
     def load(self, rows: list[tuple[str, str, bytes | None]]) -> None:
         """What a former process held."""
@@ -43,13 +49,31 @@ class Throttle(Generic[T]):
         """The targets for which something is held."""
         return list(self._held)
 
-    def must_wait(self, target: str, now: int, seconds: float, last: int) -> bool:
+    def failed(self) -> None:
+        """Nothing of the newest group of writes came to pass."""
+        for target, entity_id in self._new:
+            held = self._held.get(target, {})
+            held.pop(entity_id, None)
+            if not held:
+                self._held.pop(target, None)
+        self._last.update(self._were)
+        self._new, self._were = [], {}
+
+    def _in(self, txn: Txn) -> None:
+        """From here on it is about this group: the one before is in the file, or `failed`."""
+        if self._group is None or self._group() is not txn:
+            self._group = weakref.ref(txn)
+            self._new, self._were = [], {}
+
+    def must_wait(self, txn: Txn, target: str, now: int, seconds: float, last: int) -> bool:
         """Whether a target is to wait at a time (epoch µs); `last` is when it was notified last,
         as far as the counters know. If it need not wait, it is notified now."""
         left = self.left(target, now, seconds, last)
         if target in self._held or left > 0:
             self._arm(target, left)
             return True
+        self._in(txn)
+        self._were.setdefault(target, self._last.get(target, 0))
         self._last[target] = now
         return False
 
@@ -60,8 +84,10 @@ class Throttle(Generic[T]):
 
     def hold(self, txn: Txn, target: str, entity_id: str, before: T | None) -> None:
         """Hold a change; of several to one entity the first says how it was before."""
+        self._in(txn)
         held = self._held.setdefault(target, {})
         if entity_id not in held:
+            self._new.append((target, entity_id))
             held[entity_id] = None if before is None else self._encode(before)
             txn.later(_HOLD, (target, entity_id, held[entity_id]))
 
