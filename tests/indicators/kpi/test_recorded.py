@@ -37,7 +37,10 @@ def held(
 def test_bikes_of_pardubice(tmp_path: Path) -> None:
     paths = [needed(f"bikeshare/pardubice/2022-{month}.csv.gz") for month in (10, 11)]
     history = recorded_history(tmp_path / "h", paths, "pardubice_bikes", "Europe/Prague")
-    names = ["bikes-available", "bike-stations-empty", "silent-bikes", "data-age-bikes"]
+    names = [
+        "bikes-available", "bike-stations-empty", "silent-bikes", "data-age-bikes",
+        "bike-rebalancing", "bike-rebalanced", "bikes-taken",
+    ]  # fmt: skip
     found = values(history, names, "2022-11", "Europe/Prague")
 
     series: dict[str, Series] = defaultdict(list)
@@ -75,6 +78,55 @@ def test_bikes_of_pardubice(tmp_path: Path) -> None:
     november = [day for day in days if day[1].month == 11]
     silent = 1 - len(november) / (30 * len(series))
     assert found["silent-bikes"].value == pytest.approx(100 * silent)
+    steps = [
+        after - before
+        for rows in series.values()
+        for (earlier, before), (at, after) in pairwise(rows)
+        if start <= at < end and at - earlier <= HOUR
+    ]
+    jumps = [abs(step) for step in steps if abs(step) >= 4]
+    assert 20 < len(jumps) < len(steps) / 20
+    weeks = observed / (7 * 86_400)
+    assert found["bike-rebalancing"].value == pytest.approx(len(jumps) / weeks)
+    moved = sum(abs(step) for step in steps)
+    assert found["bike-rebalanced"].value == pytest.approx(100 * sum(jumps) / moved)
+    taken = sum(-step for step in steps if -4 < step < 0)
+    assert found["bikes-taken"].value == pytest.approx(taken / (7 * weeks))
+
+
+def test_car_parks_of_dresden(tmp_path: Path) -> None:
+    """Free spaces by the hour, of May 2023; nothing is written where nothing changed, so a value
+    holds for 1.1 times the usual interval of its car park."""
+    path = tmp_path / "may.csv"
+    with gzip.open(needed("parking/dresden/free_spaces_hourly_2023.csv.gz"), "rt") as file:
+        lines = [line for n, line in enumerate(file) if not n or line.startswith("2023-05")]
+    path.write_text("".join(lines))
+    history = recorded_history(tmp_path / "h", [path], "dresden_free_spaces", "Europe/Berlin")
+    found = values(history, ["parking-garage-full"], "2023-05", "Europe/Berlin")
+
+    series: dict[str, Series] = defaultdict(list)
+    for row in csv.DictReader(lines):
+        at = datetime.fromisoformat(row.pop("hour_utc"))
+        for name, cell in row.items():
+            if cell and 0 <= float(cell) <= 4000:
+                series[name].append((at, float(cell)))
+    zone = ZoneInfo("Europe/Berlin")
+    start, end = (datetime(2023, month, 1, tzinfo=zone).astimezone(UTC) for month in (5, 6))
+    full = observed = expected = 0.0
+    for name, rows in series.items():
+        gaps = [later - earlier for (earlier, _), (later, _) in pairwise(rows)]
+        usual = max(HOUR, median(gaps) * 1.1) if len(gaps) >= 3 else HOUR
+        parts = list(held({name: rows}, start, end, usual))
+        observed += sum(seconds for _, seconds in parts)
+        full += sum(seconds for number, seconds in parts if number == 0)
+        expected += (end - start).total_seconds() if parts else 0.0
+    one = found["parking-garage-full"]
+    assert one.coverage == pytest.approx(observed / expected)
+    assert one.value == pytest.approx(100 * full / observed)
+    assert one.status == "ok"
+    assert one.interval is not None
+    assert one.interval[0] < one.value < one.interval[1]
+    assert len(one.things) == len(series)
 
 
 def test_what_was_not_recorded_gives_no_number(tmp_path: Path) -> None:
