@@ -114,8 +114,8 @@ def test_car_parks_of_dresden(tmp_path: Path) -> None:
     start, end = (datetime(2023, month, 1, tzinfo=zone).astimezone(UTC) for month in (5, 6))
     full = observed = expected = 0.0
     for name, rows in series.items():
-        gaps = [later - earlier for (earlier, _), (later, _) in pairwise(rows)]
-        usual = max(HOUR, median(gaps) * 1.1) if len(gaps) >= 3 else HOUR
+        gaps = [(later - earlier).total_seconds() for (earlier, _), (later, _) in pairwise(rows)]
+        usual = max(HOUR, timedelta(seconds=median(gaps) * 1.1)) if len(gaps) >= 3 else HOUR
         parts = list(held({name: rows}, start, end, usual))
         observed += sum(seconds for _, seconds in parts)
         full += sum(seconds for number, seconds in parts if number == 0)
@@ -124,6 +124,7 @@ def test_car_parks_of_dresden(tmp_path: Path) -> None:
     assert one.coverage == pytest.approx(observed / expected)
     assert one.value == pytest.approx(100 * full / observed)
     assert one.status == "ok"
+    assert one.value is not None
     assert one.interval is not None
     assert one.interval[0] < one.value < one.interval[1]
     assert len(one.things) == len(series)

@@ -288,9 +288,18 @@ def _value(
         if one.computation.measure == "age"
         else found.factor * float(found.above.sum()) / below
     )
+    if one.computation.measure in {"total", "count"}:
+        value = _in_all(one.computation, made.things)
+        # The error is that of the mean of the things, as many times as there are of them.
+        found.factor *= int(kept.sum())
     made = msgspec.structs.replace(made, value=value)
-    counts = one.computation.measure in {"age", "silent", "exceedances"}
-    return made if counts else _with_error(made, found, coverage)
+    return made if one.computation.measure in _EXACT else _with_error(made, found, coverage)
+
+
+def _in_all(asked: Computation, things: tuple[Thing, ...]) -> float:
+    """How many things are known, or the sum of their means."""
+    known = [thing.value for thing in things if thing.value is not None]
+    return float(len(known)) if asked.measure == "count" else math.fsum(known)
 
 
 def _middle(things: tuple[Thing, ...]) -> float:
