@@ -96,13 +96,18 @@ class Translator:
         text = self.messages.ngettext(one, many, num)
         return text % ({"num": self.number(num)} | values)
 
-    def number(self, value: float, digits: int = 3) -> str:
-        """A number with the language's separators and at most `digits` decimals; "1.700e+308"
-        where that would be too long."""
+    def number(self, value: float, digits: int = 3, *, fixed: bool = False) -> str:
+        """A number with the language's separators and at most `digits` decimals (as many in a
+        column: `fixed`); "1.700e+308" where that would be too long."""
         if not abs(value) < _WRITTEN_OUT:
             return f"{value:.{digits}e}"
-        pattern = "#,##0" + ("." + "#" * digits if digits else "")
+        pattern = "#,##0" + ("." + ("0" if fixed else "#") * digits if digits else "")
         return format_decimal(value, format=pattern, locale=self.locale)
+
+    def signed(self, value: float, digits: int) -> str:
+        """A difference in a column, with its sign."""
+        text = self.number(abs(value), digits, fixed=True)
+        return text if round(value, digits) == 0 else ("−" if value < 0 else "+") + text
 
     def percent(self, share: float) -> str:
         """A share of one as per cent."""

@@ -95,6 +95,18 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
             f"/practices/estimate?{urlencode(asked | {'start': '2027-01-01'})}"
         )
         assert "outside the data" in wrong.text
+        for language, words in (
+            ("uk", "01.01.2027 лежить поза даними"),
+            ("cs", "1. 1. 2027 leží mimo data"),
+        ):
+            params = urlencode(asked | {"start": "2027-01-01", "lang": language})
+            told = (await client.get(f"/practices/estimate?{params}")).text.replace("\xa0", " ")
+            assert words in told
+            assert 'id="wrong-start">' in told  # not marked as English
+        found = await client.get(f"/practices/estimate?{urlencode(asked | {'lang': 'bg'})}")
+        assert "<strong>плацебо във времето</strong>&nbsp;*:" in found.text
+        assert 'lang="en"' not in found.text.partition("<main")[2].partition("</main>")[0]
+        await client.get("/practices?lang=en")
         odd = await client.get(f"/practices/estimate?{urlencode(asked | {'every': '<b>'})}")
         assert odd.status_code == 200
         assert "<b>" not in odd.text
@@ -102,7 +114,7 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
         plan = await client.get(f"/practices/plan?{urlencode(more)}")
         assert "in four of five cases" in plan.text
         assert "Periods between the first group and the last: 1." in plan.text
-        assert plan.text.count("2026-04-01") >= 4
+        assert plan.text.count("1 Apr 2026") >= 4
         file = await client.get(f"/practices/plan?{urlencode(more | {'format': 'ics'})}")
         assert file.headers["content-type"].startswith("text/calendar")
         assert file.text.count("BEGIN:VEVENT") == 8
@@ -139,7 +151,7 @@ def test_the_form_offers_what_the_city_has(tmp_path: Path) -> None:
         example = await client.get("/practices/estimate?example=1")
         assert example.status_code == 303
         answer = await client.get(f"/practices/estimate{example.headers['location']}")
-        assert "Effect on “level”: " in answer.text
+        assert "Effect on “Level”: " in answer.text
         plan = await client.get("/practices/plan?example=1")
         assert "pilot=8" in plan.headers["location"]
 

@@ -208,8 +208,13 @@ def _specified(told: Mapping[str, str]) -> dict[str, Any]:
     return document
 
 
+def _label(offer: Offered, attribute: str) -> str:
+    """What an attribute is called in the page's language; nothing where the city has none."""
+    return dict(offer.attributes.get(offer.kind, ())).get(attribute, "")
+
+
 async def _answer(page: Page, told: Mapping[str, str], offer: Offered) -> Any:
-    document = _specified(told)
+    document = _specified(told) | {"title": _label(offer, told["attribute"])}
     donors = document.get("donors")
     panel = await panel_for(page, told, [*document["treated"], *donors] if donors else [])
     spec = parse_specification(document)

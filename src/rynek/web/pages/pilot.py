@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Problem
+from rynek.base.messages import written_period
 from rynek.practices import Plan, as_csv, as_ics, parse_plan, plan_panel, say
 from rynek.web.pages.asking import (
     Field,
@@ -20,6 +22,7 @@ from rynek.web.pages.asking import (
 )
 from rynek.web.pages.estimate import computed, panel_for
 from rynek.web.pages.offered import Offered, offered
+from rynek.web.pages.practice import figures
 from rynek.web.pages.reasons import Said
 from rynek.web.pages.shell import NotFound, Page, Site
 from rynek.web.pages.worked import example, may_have
@@ -51,7 +54,7 @@ async def show(page: Page) -> Response:
     if page.tenant is None:
         raise NotFound
     offer = await offered(page, page.param("type"))
-    fields = _fields(page, offer)
+    fields, names = _fields(page, offer), dict(offer.places)
     found, problem = None, Said("")
     if page.param("example"):
         address = await example(page, offer, plan=True)
@@ -65,14 +68,17 @@ async def show(page: Page) -> Response:
             if wanted == "csv":
                 return _file(as_csv(found.starts), "text/csv", "pilot.csv")
             if wanted == "ics":
-                return _file(as_ics(found.starts, "Pilot"), "text/calendar", "pilot.ics")
+                starts = [
+                    replace(one, place=names.get(one.place, one.place)) for one in found.starts
+                ]
+                return _file(as_ics(starts, page.t("Pilot")), "text/calendar", "pilot.ics")
         except Problem as error:
-            problem = blame(page, fields, error, dict(offer.places))
+            problem = blame(page, fields, error, names)
     return page.render(
         "practice_plan.html",
         nav="practices",
         fields=fields,
-        told=_told(page, found) if found else None,
+        told=_told(page, found, names) if found else None,
         problem=problem,
         several=len(offer.kinds) > 1,
         example=may_have(offer),
@@ -109,12 +115,12 @@ async def _planned(page: Page, told: Mapping[str, str]) -> Plan:
     return await computed(lambda: plan_panel(question, panel))
 
 
-def _told(page: Page, found: Plan) -> dict[str, Any]:
-    """The plan in words."""
+def _told(page: Page, found: Plan, names: Mapping[str, str]) -> dict[str, Any]:
+    """The plan in words; `names` are those of places by their ids."""
     t = page.t
 
     def size(value: float | None) -> str:
-        return t("can’t be said") if value is None else t.number(value, 2)
+        return t("can’t be said") if value is None else figures(page, value)
 
     rows = [
         (
@@ -137,8 +143,8 @@ def _told(page: Page, found: Plan) -> dict[str, Any]:
         sentence = t(
             "An effect of %(least)s or more would be found in four of five cases; a smaller one would"
             " mostly be missed. Its mean so far is %(mean)s.",
-            least=t.number(least, 2),
-            mean=t.number(found.level, 2),
+            least=figures(page, least),
+            mean=figures(page, found.level),
         )
     needed = ""
     if found.question.wanted is not None:
@@ -152,7 +158,14 @@ def _told(page: Page, found: Plan) -> dict[str, Any]:
             later=found.later,
         )
         needed = f"{needed} {told}".strip()
-    starts = [(one.place, str(one.group), one.period or t("compared")) for one in found.starts]
+    starts = [
+        (
+            names.get(one.place, one.place),
+            str(one.group or "–"),
+            written_period(one.period, page.language) if one.period else t("compared"),
+        )
+        for one in found.starts
+    ]
     return {"rows": rows, "sentence": sentence, "needed": needed, "starts": starts}
 
 

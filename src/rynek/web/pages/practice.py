@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,7 @@ from rynek.web.pages.compared import compared
 from rynek.web.pages.reasons import Checked, Reasons, Said
 from rynek.web.pages.shell import NotFound, Page
 
-__all__ = ["Effect", "describe", "effect_from", "effects_of", "said_text", "show"]
+__all__ = ["Effect", "describe", "effect_from", "effects_of", "figures", "said_text", "show"]
 
 _MAX_ROWS: Final = 400
 _MAX_POINTS: Final = 4000
@@ -240,7 +240,7 @@ def _effect_words(page: Page, found: dict[str, Any]) -> str:
     if found.get("transform") == "log":
         return share
     unit = found.get("outcome_unit") or ""
-    size = f"{_signed(page, found['effect'], 2)} {unit}".strip()
+    size = f"{_signed(page, found['effect'])} {unit}".strip()
     return f"{size} ({share})" if share else size
 
 
@@ -250,13 +250,24 @@ def _interval(page: Page, found: dict[str, Any], interval: list[float]) -> str:
         low, high = (100 * math.expm1(each) for each in interval)
         text = f"{_signed(page, low, 1)} % … {_signed(page, high, 1)} %"
     else:
-        text = f"{_signed(page, interval[0], 2)} … {_signed(page, interval[1], 2)} {unit}".strip()
+        text = f"{_signed(page, interval[0])} … {_signed(page, interval[1])} {unit}".strip()
     return f"{text} ({page.t.percent(found.get('confidence') or 0.95)})"
 
 
-def _signed(page: Page, value: float, digits: int) -> str:
+def figures(page: Page, value: float) -> str:
+    """A number with three significant figures; whole ones are not rounded."""
+    return page.t.number(value, _digits([value]))
+
+
+def _digits(values: Sequence[float]) -> int:
+    """The decimals that give the largest of some values three significant figures."""
+    largest = max((abs(one) for one in values if math.isfinite(one)), default=0.0)
+    return min(12, max(0, 2 - math.floor(math.log10(largest)))) if largest else 0
+
+
+def _signed(page: Page, value: float, digits: int | None = None) -> str:
     mark = "−" if value < 0 else "+" if value > 0 else ""
-    return mark + page.t.number(abs(value), digits)
+    return mark + page.t.number(abs(value), _digits([value]) if digits is None else digits)
 
 
 def _level(found: dict[str, Any], value: float | None) -> float | None:
@@ -290,17 +301,19 @@ def _chart(page: Page, title: str, series: _Series) -> Markup:
 def _rows(page: Page, found: dict[str, Any], reasons: Reasons) -> list[tuple[str, str, str, str]]:
     """The periods from the start on: observed, expected, effect; the newest of very many."""
     rows = [row for row in found.get("effects") or [] if row["treated"]][-_MAX_ROWS:]
-    made = []
-    for row in rows:
-        observed, expected = _level(found, row["observed"]), _level(found, row["expected"])
-        if observed is None or expected is None:
-            continue
-        made.append(
-            (
-                reasons.period(row["period"]),
-                page.t.number(observed, 1),
-                page.t.number(expected, 1),
-                _signed(page, observed - expected, 1),
-            )
+    told = [
+        (row["period"], observed, expected)
+        for row in rows
+        if (observed := _level(found, row["observed"])) is not None
+        and (expected := _level(found, row["expected"])) is not None
+    ]
+    digits = _digits([one for _, *both in told for one in both])
+    return [
+        (
+            reasons.period(period),
+            page.t.number(observed, digits, fixed=True),
+            page.t.number(expected, digits, fixed=True),
+            page.t.signed(observed - expected, digits),
         )
-    return made
+        for period, observed, expected in told
+    ]
