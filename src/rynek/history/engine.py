@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-_KEPT_SHAPES = 256
+_KEPT_SHAPES = 512
+_shapes: OrderedDict[Hashable, str] = OrderedDict()
+_lock = threading.Lock()
 _NAME = "readings"
 
 
@@ -40,15 +42,14 @@ class EngineSettings(msgspec.Struct, kw_only=True):
 class Engine:
     """Runs questions, written as Ibis expressions, over scans. Call from worker threads.
 
-    Ibis needs 10 to 40 ms for an expression, so the SQL of each shape of question is kept.
+    Ibis needs 10 to 40 ms for an expression, so the SQL of each shape of question is kept, for all
+    engines of the process.
     """
 
     def __init__(self, folder: Path, settings: EngineSettings, spill: Path | None = None) -> None:
         self._spill = spill or folder.parent / "tmp"
         self._settings = settings
         self._local = threading.local()
-        self._shapes: OrderedDict[Hashable, str] = OrderedDict()
-        self._lock = threading.Lock()
 
     def ask(
         self, scan: Scan, shape: Hashable, question: Callable[[ir.Table], ir.Table]
@@ -95,24 +96,33 @@ class Engine:
 
     def sql(self, shape: Hashable, question: Callable[[ir.Table], ir.Table]) -> str:
         """The SQL of a question; equal shapes mean equal questions."""
-        with self._lock:
-            known = self._shapes.get(shape)
+
+        def whole() -> ir.Table:
+            import ibis
+
+            columns = dict(ibis.schema(arrow_schema()).items())
+            columns |= {"us": "int64", "created": columns["at"], NUMBER: "int32"}
+            columns |= {name: kind for name, (kind, _) in DERIVED.items()}
+            columns |= {"previous_us": "int64"}
+            columns |= {"sure": "boolean", "unsure": "boolean"}
+            return question(ibis.table(columns, name=_NAME))
+
+        return self.statement(shape, whole)
+
+    def statement(self, shape: Hashable, question: Callable[[], ir.Table]) -> str:
+        """The SQL of an expression over tables that it names; equal shapes mean equal ones."""
+        with _lock:
+            known = _shapes.get(shape)
             if known is not None:
-                self._shapes.move_to_end(shape)
+                _shapes.move_to_end(shape)
                 return known
         import ibis
 
-        columns = dict(ibis.schema(arrow_schema()).items())
-        columns |= {"us": "int64", "created": columns["at"], NUMBER: "int32"}
-        columns |= {name: kind for name, (kind, _) in DERIVED.items()}
-        columns |= {"previous_us": "int64"}
-        columns |= {"sure": "boolean", "unsure": "boolean"}
-        table = ibis.table(columns, name=_NAME)
-        sql = str(ibis.to_sql(question(table), dialect="duckdb"))
-        with self._lock:
-            self._shapes[shape] = sql
-            while len(self._shapes) > _KEPT_SHAPES:
-                self._shapes.popitem(last=False)
+        sql = str(ibis.to_sql(question(), dialect="duckdb"))
+        with _lock:
+            _shapes[shape] = sql
+            while len(_shapes) > _KEPT_SHAPES:
+                _shapes.popitem(last=False)
         return sql
 
     def _connection(self) -> Any:

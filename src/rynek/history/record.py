@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Callable, Hashable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -107,27 +110,93 @@ class Record:
             select = msgspec.structs.replace(select, also=self._also.having(select.types))
         parts = parts_of(self._view, select)
         scan = make_scan(self._folder, self._view, select, _PREVIOUS)
-        given = {**scan.tables, RUNS: self._open_runs(select), **(tables or {})}
+        given = {**scan.tables, RUNS: self.open_runs(select), **(tables or {})}
         scan = msgspec.structs.replace(scan, tables=given)
         rows = self._damage.guarded(lambda: self._engine.ask(scan, shape, question), lambda: parts)
         sql = self._engine.sql(shape, question)
         return Answer(rows, sql, self.version, len(parts))
 
-    def _open_runs(self, select: Selection) -> pa.Table:
-        """How long the newest values held, as it was saved last; none where clients corrected."""
-        import pyarrow as pa
+    def over(
+        self, tables: Mapping[str, pa.Table], shape: Hashable, question: Callable[[], ir.Table]
+    ) -> Answer:
+        """The answer to an Ibis expression over Arrow tables that it names. Equal shapes mean equal
+        expressions."""
+        sql = self._engine.statement(shape, question)
+        return Answer(self._engine.run(sql, [], tables), sql, self.version, 0)
 
+    def statement(self, shape: Hashable, question: Callable[[], ir.Table]) -> str:
+        """The SQL of what `over` asks."""
+        return self._engine.statement(shape, question)
+
+    def stamps(self, bounds: Sequence[tuple[int, int]], types: tuple[str, ...]) -> list[bytes]:
+        """For each of some spans [start, end) (epoch µs, ascending, side by side) what tells the
+        state of the readings of some types: equal ones mean equal readings. Empty: there are none.
+        """
+        starts = [start for start, _ in bounds]
+        names: list[list[str]] = [[] for _ in bounds]
+        for part in self._view.snapshot.parts():
+            low = max(bisect_right(starts, part.min_time) - 1, 0)
+            for place in range(low, bisect_right(starts, part.max_time)):
+                if bounds[place][1] > part.min_time:
+                    names[place].append(part.path)
+        for row in self._view.rows():
+            place = bisect_right(starts, row.time) - 1
+            if place >= 0 and row.time < bounds[place][1]:
+                names[place].append("amended")
+        also = repr(sorted(self._also.having(types)))
+        told = hashlib.sha256((self._corrections + also).encode())
+        return [_stamp(told.copy(), found) for found in names]
+
+    @cached_property
+    def _corrections(self) -> str:
+        """What clients corrected. Which days it is about only the readings can say."""
+        return repr(
+            [
+                (
+                    entity_id,
+                    [(row.seq, row.at) for row in one.added],
+                    [(key, patch.v, patch.row) for key, patch in one.patches.items()],
+                    one.gone,
+                )
+                for entity_id, one in sorted(self._view.amended.items())
+            ]
+        )
+
+    def extent(self, start: int, end: int) -> tuple[int, int]:
+        """How many files may hold readings in [start, end), and the readings in those."""
+        parts = self._view.snapshot.select(None, start, end)
+        return len(parts), sum(part.rows for part in parts)
+
+    @cached_property
+    def _runs(self) -> list[tuple[str, str, str | None, int, int]]:
         saved = runs.load(self._history / "runs.msgpack")
         amended = self._view.amended
-        kept = [
+        return [
             (*key, run.until, run.count)
             for key, run in (saved[1] if saved else {}).items()
-            if key[1] != ENTITY
-            and (not select.attrs or key[1] in select.attrs)
-            and (select.dataset_ids is None or key[2] in select.dataset_ids)
-            and key[0] not in amended
+            if key[1] != ENTITY and key[0] not in amended
+        ]
+
+    def open_runs(self, select: Selection) -> pa.Table:
+        """How long the newest values held (`entity_id`, `attr`, `dataset_id`, `until` in epoch µs,
+        `count`), as it was saved last; none where clients corrected."""
+        import pyarrow as pa
+
+        kept = [
+            row
+            for row in self._runs
+            if (not select.attrs or row[1] in select.attrs)
+            and (select.dataset_ids is None or row[2] in select.dataset_ids)
         ]
         columns: list[tuple[Any, ...]] = list(zip(*kept, strict=True)) if kept else [()] * 5
         kinds = [pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
         arrays = [pa.array(c, kind) for c, kind in zip(columns, kinds, strict=True)]
         return pa.table(arrays, names=["entity_id", "attr", "dataset_id", "until", "count"])
+
+
+def _stamp(told: Any, names: list[str]) -> bytes:
+    if not names:
+        return b""
+    told.update("\n".join(sorted(names)).encode())
+    digest: bytes = told.digest()
+    return digest

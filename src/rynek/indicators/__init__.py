@@ -1,7 +1,9 @@
 """Indicators: what a city's data mean, and cities compared with how sure that is.
 
 `definitions()` are the indicators that come with rynek, `compute_indicators(record, …)` gives their
-values for a period of a city's history, each with coverage and provenance.
+values for a period of a city's history, each with coverage and provenance; with `KeptDays(tenant)`
+it reads only days of which something changed. `compute_indicator_trend` is the same for several
+periods: twelve months from kept days, without a look at the readings.
 `evaluate_index(specification, folder)` computes a composite index with its uncertainty, and
 `document(index)` is the whole of it in plain values.
 """
@@ -20,7 +22,9 @@ from rynek.indicators.index.specification import (
     parse_specification,
 )
 from rynek.indicators.kpi.compute import compute as compute_indicators
+from rynek.indicators.kpi.compute import compute_trend as compute_indicator_trend
 from rynek.indicators.kpi.given import Sources
+from rynek.indicators.kpi.kept import KEPT_FILE, KeptDays
 from rynek.indicators.kpi.ngsi_ld import value_entity
 from rynek.indicators.kpi.period import Period, last_month, parse_period
 from rynek.indicators.kpi.value import Value
@@ -42,6 +46,7 @@ from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = [
     "INDICATORS_FILE",
+    "KEPT_FILE",
     "LANGUAGES",
     "SURVEYS_FILE",
     "Answers",
@@ -53,6 +58,7 @@ __all__ = [
     "Form",
     "Frame",
     "Index",
+    "KeptDays",
     "Opened",
     "Period",
     "Published",
@@ -67,6 +73,7 @@ __all__ = [
     "Text",
     "Value",
     "Wave",
+    "compute_indicator_trend",
     "compute_indicators",
     "definitions",
     "document",

@@ -1,4 +1,4 @@
-"""Indicators of a period from a city's history: those over one attribute share one scan."""
+"""Indicators of periods from a city's history: those over one type of things share one scan."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from rynek.context import DEFAULT_VOCAB
-from rynek.history import Answer, Record, Selection, parse_duration
+from rynek.history import Record
 from rynek.indicators.definition import DEPARTURES, Computation, Condition, Definition
+from rynek.indicators.kpi.days import Days
+from rynek.indicators.kpi.families import Family, family_of
 from rynek.indicators.kpi.given import Sources, given_value, per_head
-from rynek.indicators.kpi.measures import sums
+from rynek.indicators.kpi.kept import KeptDays
 from rynek.indicators.kpi.period import Marks, Period
 from rynek.indicators.kpi.punctuality import departure_values
-from rynek.indicators.kpi.sightings import ages, heard
-from rynek.indicators.kpi.states import BUCKETS, DAY_US, LOOK_US, Holding
+from rynek.indicators.kpi.segments import segments
+from rynek.indicators.kpi.states import DAY_US
+from rynek.indicators.kpi.sums import TABLE, Span
 from rynek.indicators.kpi.value import LEVEL, Provenance, Thing, Value, sampling_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["compute"]
+__all__ = ["compute", "compute_trend"]
 
-_TABLE: Final = "history/readings"
 _MINUTE_US: Final = 60_000_000
 _PERCENT: Final = 100.0
 _ENOUGH: Final = 0.75
@@ -37,8 +38,6 @@ _PERCENTS: Final = ("share", "silent", "jump_share")
 _COUNTS: Final = ("falls", "jumps", "taken")
 _EXACT: Final = ("age", "silent", "exceedances", "count")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-Group = tuple[str, str, str, bool, str]
 
 
 class _Sums(msgspec.Struct, kw_only=True):
@@ -65,73 +64,68 @@ def compute(
     period: Period,
     now: int,
     sources: Sources | None = None,
+    kept: KeptDays | None = None,
 ) -> Iterator[Value]:
     """The values of indicators for the part of the period that has passed at `now` (epoch µs).
-    Those over one attribute share one scan of the record; what is asked, imported or divided by
-    inhabitants or area is taken from `sources`. Nothing was observed without a record."""
-    period = period.until(now)
-    groups: dict[Group, list[Definition]] = {}
+    Those over one type of things share one scan of the record; what is asked, imported or divided
+    by inhabitants or area is taken from `sources`. Nothing was observed without a record. With
+    `kept` only days of which something changed are read."""
+    return compute_trend(record, wanted, [period], now, sources, kept)
+
+
+def compute_trend(
+    record: Record | None,
+    wanted: Sequence[Definition],
+    periods: Sequence[Period],
+    now: int,
+    sources: Sources | None = None,
+    kept: KeptDays | None = None,
+) -> Iterator[Value]:
+    """The same for several periods (of one zone), in their order for each indicator: a day that
+    several need is read once. For a trend of twelve months give `kept`: what it holds needs no
+    look at the readings."""
+    passed = [one.until(now) for one in periods]
+    types: dict[str, list[Definition]] = {}
     departures = []
     for one in wanted:
         asked = one.computation
         if asked is None:
-            yield given_value(one, period, sources)
+            yield from (given_value(one, period, sources) for period in passed)
         elif record is None:
-            yield _nothing(one, period)
+            yield from (_nothing(one, period) for period in passed)
         elif asked.measure in DEPARTURES:
             departures.append(one)
         else:
-            scan = asked.attribute or ("age" if asked.measure == "age" else "silent")
-            key = (asked.type, scan, asked.holds, asked.follow, asked.bucket)
-            groups.setdefault(key, []).append(one)
+            types.setdefault(asked.type, []).append(one)
     if record is None:
         return
-    for members in groups.values():
-        for value in _of_group(record, members, period):
+    for members in types.values():
+        for value in _of_type(Days(record, periods[0].zone, kept), members, passed):
             yield per_head(value, sources)
-    yield from departure_values(record, departures, period)
+    for period in passed:
+        yield from departure_values(record, departures, period)
 
 
-def _of_group(record: Record, members: list[Definition], period: Period) -> Iterator[Value]:
-    asked = [one.computation for one in members if one.computation is not None]
-    first = asked[0]
-    attrs = () if not first.attribute else (DEFAULT_VOCAB + first.attribute, "")
-    select = Selection(
-        types=(DEFAULT_VOCAB + first.type,),
-        attrs=attrs,
-        dataset_ids=(None,) if attrs else None,
-        start=period.start - LOOK_US,
-        end=period.end + LOOK_US,
-        deleted=True,
-    )
-    marks = Marks(first.bucket, period)
-    answer = _ask(record, select, asked, period, marks)
-    for number, one in enumerate(members):
-        found = _sums_of(answer.rows, number, asked[number], period, marks)
-        yield _value(one, found, period, answer, select)
+def _of_type(
+    days: Days, members: Sequence[Definition], periods: Sequence[Period]
+) -> Iterator[Value]:
+    """The values of indicators over one type of things."""
+    asked = [(one, one.computation) for one in members if one.computation is not None]
+    families = {computation: family_of(computation, members) for _, computation in asked}
+    spans = []
+    for period in periods:
+        span = segments(period)
+        days.ensure(list(dict.fromkeys(families.values())), span)
+        spans.append(Span(days, period, span))
+    for one, computation in asked:
+        for told in spans:
+            yield _of_span(told, one, computation, families[computation])
 
 
-def _ask(
-    record: Record, select: Selection, asked: list[Computation], period: Period, marks: Marks
-) -> Answer:
-    first = asked[0]
-    bounds = list(zip(*marks.bounds, strict=True))
-    tables = {BUCKETS: _buckets(bounds)}
-    shape = ("indicator", tuple(asked), period, marks.shape)
-    if first.measure == "age":
-        return record.ask(select, shape, lambda rows: ages(rows, period), tables)
-    if first.measure in {"silent", "count"}:
-        return record.ask(select, shape, lambda rows: heard(rows, marks, period), tables)
-    held = parse_duration(first.holds)
-    holding = Holding(held.micros + held.days * DAY_US, first.follow)
-    return record.ask(select, shape, lambda rows: sums(rows, period, holding, marks, asked), tables)
-
-
-def _buckets(bounds: list[tuple[int, ...]]) -> pa.Table:
-    import pyarrow as pa
-
-    arrays = [pa.array(column, pa.int64()) for column in bounds]
-    return pa.table(arrays, names=["bucket", "first", "last"])
+def _of_span(span: Span, one: Definition, asked: Computation, family: Family) -> Value:
+    rows, number, sql = span.asked(asked, family)
+    found = _sums_of(rows, number, asked, span.period, Marks(asked.bucket, span.period))
+    return _value(one, found, span.period, span.origin(asked, sql))
 
 
 def _sums_of(
@@ -241,7 +235,7 @@ def _nothing(one: Definition, period: Period) -> Value:
     """The value where there is no history at all."""
     assert one.computation is not None
     origin = Provenance(
-        table=_TABLE, version=0, files=0, type=one.computation.type,
+        table=TABLE, version=0, files=0, type=one.computation.type,
         attribute=one.computation.attribute, since=period.start, before=period.end, query="",
     )  # fmt: skip
     return Value(
@@ -250,9 +244,7 @@ def _nothing(one: Definition, period: Period) -> Value:
     )  # fmt: skip
 
 
-def _value(
-    one: Definition, found: _Sums, period: Period, answer: Answer, select: Selection
-) -> Value:
+def _value(one: Definition, found: _Sums, period: Period, origin: Provenance) -> Value:
     assert one.computation is not None
     number = len(found.ids)
     observed = np.bincount(found.place, found.observed, number) if number else np.zeros(0)
@@ -269,16 +261,7 @@ def _value(
         first=found.first,
         last=found.last,
         things=_things(found, observed),
-        provenance=Provenance(
-            table=_TABLE,
-            version=answer.version,
-            files=answer.files,
-            type=one.computation.type,
-            attribute=one.computation.attribute,
-            since=select.start or 0,
-            before=select.end or 0,
-            query=answer.sql,
-        ),
+        provenance=origin,
     )
     status, why = _fault(one, found, coverage, below, int(kept.sum()))
     if status:

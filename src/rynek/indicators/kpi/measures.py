@@ -1,71 +1,88 @@
-"""What is measured of states: sums by thing and bucket, several indicators in one scan."""
+"""What is measured of states: what is added up above and below the line for each computation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rynek.indicators.definition import Computation, Condition
 from rynek.indicators.kpi.moves import STEPS, step_ratio
-from rynek.indicators.kpi.period import Marks, Period
-from rynek.indicators.kpi.states import DAY_US, Holding, in_buckets, states
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["sums"]
+__all__ = ["STATE_MEASURES", "figures", "has_steps", "kinds", "stepped"]
+
+_WEIGHED: Final = frozenset({"share", "mean", "total", "exceedances"})
+STATE_MEASURES: Final = _WEIGHED | frozenset(STEPS)
+_DAY_US: Final = 86_400_000_000
+_UNTIL: Final = {"falls": 7 * _DAY_US, "jumps": 7 * _DAY_US, "taken": _DAY_US}
+"""What the time observed is divided by, of measures that are so many in a week or day."""
 
 
-def sums(
-    readings: ir.Table,
-    period: Period,
-    holding: Holding,
-    marks: Marks,
-    wanted: Sequence[Computation],
-) -> ir.Table:
-    """For each thing and bucket: `observed` and `gone` (µs), `readings`, `first` and `last` (their
-    times), the units, and for the i-th computation a numerator `n<i>` and a denominator `d<i>`."""
-    rows = in_buckets(states(readings, period, holding), marks, period)
+def figures(rows: ir.Table, wanted: Sequence[Computation], *, steps: bool) -> dict[str, Any]:
+    """Of rows with `number`, `text`, `unit_code`, `deleted` and a `weight` (µs): the sums
+    `observed` and `gone` (µs), the units, and for the i-th computation a numerator `n<i>` and a
+    denominator `d<i>`; the value is 100, `scale` … times their ratio. `steps`: with what steps add
+    (`step_ratio`), all of them after the beginning of the period."""
+    import ibis
+
     there = (rows.number.notnull() | rows.text.notnull()) & ~rows.deleted
-    columns: dict[str, Any] = {
+    nothing = rows.weight.sum(where=ibis.literal(False))
+    told: dict[str, Any] = {
         "observed": rows.weight.sum(where=there),
         "gone": rows.weight.sum(where=rows.deleted),
-        # Of readings of one moment only the last one counts.
-        "readings": rows.began.sum(where=~rows.deleted & (rows.after > rows.us)),
-        "first": rows.us.min(where=rows.began),
-        "last": rows.us.max(where=rows.began),
         "unit_low": rows.unit_code.min(),
         "unit_high": rows.unit_code.max(),
     }
     for number, one in enumerate(wanted):
-        columns[f"n{number}"], columns[f"d{number}"] = _ratio(rows, one, period)
-    grouped = rows.group_by("entity_id", "bucket").aggregate(**columns)
-    kinds = {name: "float64" for name in columns if name[0] in "nd"}
-    kinds |= dict.fromkeys(("observed", "gone", "readings"), "int64")
-    return grouped.cast(kinds).order_by("entity_id", "bucket")
+        above, below = _weights(rows, one)
+        if steps and one.measure in STEPS:
+            stepped_above, stepped_below = step_ratio(rows, one, rows.before_us)
+            above = stepped_above if stepped_above is not None else above
+            below = stepped_below if stepped_below is not None else below
+        told[f"n{number}"] = nothing if above is None else above
+        told[f"d{number}"] = nothing if below is None else below
+    return told
 
 
-def _ratio(rows: ir.Table, one: Computation, period: Period) -> tuple[Any, Any]:
-    """What is added up above and below the line; the value is 100, `scale` … times their ratio."""
+def has_steps(wanted: Sequence[Computation]) -> bool:
+    """Whether steps add to any of the computations."""
+    return any(one.measure in STEPS for one in wanted)
+
+
+def stepped(rows: ir.Table, wanted: Sequence[Computation], start: Any) -> dict[str, Any]:
+    """What steps add to `n<i>` and `d<i>`, where they do (see `step_ratio`)."""
+    told: dict[str, Any] = {}
+    for number, one in enumerate(wanted):
+        if one.measure in STEPS:
+            above, below = step_ratio(rows, one, start)
+            told[f"n{number}"] = above
+            if below is not None:
+                told[f"d{number}"] = below
+    return told
+
+
+def kinds(wanted: Sequence[Computation]) -> dict[str, str]:
+    """The types of the sums of `figures`: databases differ in those."""
+    numbers = [f"{side}{number}" for number in range(len(wanted)) for side in "nd"]
+    return {"observed": "int64", "gone": "int64"} | dict.fromkeys(numbers, "float64")
+
+
+def _weights(rows: ir.Table, one: Computation) -> tuple[Any, Any]:
+    """What states add above and below the line, None where nothing."""
     numbers = rows.number.notnull() & ~rows.deleted
-    match one.measure:
-        case "share":
-            assert one.condition is not None
-            valid = rows.text.notnull() & ~rows.deleted if one.condition.equals else numbers
-            met = valid & _meets(rows, one.condition)
-            return rows.weight.sum(where=met), rows.weight.sum(where=valid)
-        case "mean" | "exceedances" | "total":
-            return _product(rows, numbers), rows.weight.sum(where=numbers)
-    if one.measure in STEPS:
-        return step_ratio(rows, one, numbers, period)
-    fall = numbers & rows.began & (rows.before - rows.number >= one.by)
-    if one.measure == "falls":
-        return fall.sum(), rows.weight.sum(where=numbers) / (7 * DAY_US)
-    return rows.before.sum(where=fall), fall.sum()
-
-
-def _product(rows: ir.Table, valid: Any) -> Any:
-    return (rows.number * rows.weight.cast("float64")).sum(where=valid)
+    if one.measure == "share":
+        assert one.condition is not None
+        valid = rows.text.notnull() & ~rows.deleted if one.condition.equals else numbers
+        met = valid & _meets(rows, one.condition)
+        return rows.weight.sum(where=met), rows.weight.sum(where=valid)
+    if one.measure in _WEIGHED:
+        product = (rows.number * rows.weight.cast("float64")).sum(where=numbers)
+        return product, rows.weight.sum(where=numbers)
+    if one.measure in _UNTIL:
+        return None, rows.weight.sum(where=numbers) / _UNTIL[one.measure]
+    return None, None
 
 
 def _meets(rows: ir.Table, condition: Condition) -> Any:

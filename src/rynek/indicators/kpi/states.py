@@ -1,7 +1,9 @@
-"""From readings to states: how long which value held, cut at the ends of days.
+"""How long which value of an attribute held, summed up day by day and joined over days.
 
 A value holds until the next reading, at most so long after it was last seen. Between a reading and
-the last time that its value was seen again unchanged (`previous_until`) it is taken to have held.
+the last time that its value was seen again unchanged it is taken to have held. What lies between
+two readings of one day is told from that day alone (`inner`, `long_gaps`, `gaps`); what lies
+between the last reading of a day and the first of a later one is told from their `ends`.
 """
 
 from __future__ import annotations
@@ -10,99 +12,137 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from rynek.indicators.kpi.period import Marks, Period
+from rynek.indicators.definition import Computation
+from rynek.indicators.kpi.measures import figures, kinds
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["BUCKETS", "DAY_US", "LOOK_US", "Holding", "in_buckets", "states"]
+__all__ = [
+    "BUCKETS",
+    "DAY_US",
+    "HOUR_US",
+    "LOOK_US",
+    "Variant",
+    "ends",
+    "gaps",
+    "inner",
+    "long_gaps",
+]
 
 DAY_US: Final = 86_400_000_000
+HOUR_US: Final = 3_600_000_000
 LOOK_US: Final = 35 * DAY_US
 """So far before a period the value that it begins with is looked for, and so long after it the
 reading that says how long its last value was seen."""
 BUCKETS: Final = "buckets"
-_FAR: Final = 1 << 62
-_STRETCH: Final = 1.1
-_FEW: Final = 3
+STRETCH: Final = 1.1
+COUNTED: Final = ("readings", "first", "last", "short_count", "short_longest")
 
 
-class Holding(msgspec.Struct, frozen=True):
-    """How long a value holds after it was last seen (µs); `follow`: or 1.1 times the usual interval
-    of the thing's readings, where that is longer (at most LOOK_US)."""
+class Variant(msgspec.Struct, frozen=True):
+    """What is summed up in one go: computations by days (P1D) or hours (PT1H), where a value holds
+    `micros` after it was last seen; `follow`: or 1.1 times the usual interval of the thing's
+    readings, where that is longer (at most LOOK_US)."""
 
     micros: int
     follow: bool
+    bucket: str
+    asked: tuple[Computation, ...]
+
+    @property
+    def short(self) -> int:
+        """An interval up to which 1.1 times it is no longer than `micros`."""
+        return int(self.micros / STRETCH)
 
 
-def states(readings: ir.Table, period: Period, holding: Holding) -> ir.Table:
-    """One row for each value that held in the period: `entity_id`, `number`, `text`, `before` (the
-    number before it, read at `before_us`), `deleted`, `us` and [a, b) in µs. A deleted value holds
-    for good.
-
-    `readings` are those of one attribute, with the marks of deletions.
-    """
+def inner(pairs: ir.Table, variant: Variant) -> ir.Table:
+    """The sums of what lies between two readings of a day, by series, day and bucket; with how many
+    intervals were short, and the longest of those. What is in `long_gaps` has no weight here."""
     import ibis
 
-    window = ibis.window(group_by="entity_id", order_by=["us", "seq"])
-    runs = ibis.table({"entity_id": "string", "until": "int64"}, name="open_runs")
-    rows = readings.select(
-        "entity_id", "us", "seq", "number", "text", "unit_code", "deleted", "previous_us"
-    )
-    rows = rows.mutate(
-        next=rows.us.lead().over(window),
-        seen_again=rows.previous_us.lead().over(window),
-        before=rows.number.lag().over(window),
-        before_us=rows.us.lag().over(window),
-    )
-    rows = rows.left_join(runs, "entity_id").drop("entity_id_right")
-    last = ibis.cases((rows.next.isnull(), rows.until), else_=rows.seen_again)
-    rows = rows.mutate(seen=ibis.greatest(rows.us, last.coalesce(rows.us)))
-    rows = rows.mutate(after=rows.next.coalesce(_FAR))
-    rows = rows.mutate(seen=ibis.least(rows.seen, rows.after))
-    held = ibis.literal(holding.micros)
-    if holding.follow:
-        rows = _with_usual(rows)
-        # At most LOOK_US: beyond it, nothing is looked for.
-        held = ibis.least(ibis.greatest(held, rows.usual.coalesce(0)), LOOK_US)
-    end = ibis.least(rows.after, rows.seen + held)
-    end = ibis.cases((rows.deleted, rows.after), else_=end)
-    rows = rows.mutate(
-        a=ibis.greatest(rows.us, period.start).cast("int64"),
-        b=ibis.least(end, period.end).cast("int64"),
-    )
-    began = (rows.us >= period.start) & (rows.us < period.end)
-    return rows.filter((rows.b > rows.a) | began)
+    rows = _held(pairs, variant)
+    every = _by_hours(rows) if variant.bucket == "PT1H" else rows.mutate(began=ibis.literal(True))
+    gap = every.next - every.seen
+    short = every.began & ~every.deleted & (gap > 0) & (gap <= variant.short)
+    told: dict[str, Any] = {
+        # Of readings of one moment only the last one counts.
+        "readings": (every.began & ~every.deleted)
+        .ifelse(every.next.isnull() | (every.next > every.us), False)
+        .sum(),
+        "first": every.us.min(where=every.began),
+        "last": every.us.max(where=every.began),
+        "short_count": short.sum(),
+        "short_longest": gap.max(where=short),
+    }
+    told |= figures(every, variant.asked, steps=True)
+    grouped = every.group_by("series", "day", "bucket").aggregate(**told)
+    return grouped.cast(dict.fromkeys(COUNTED, "int64") | kinds(variant.asked))
 
 
-def _with_usual(rows: ir.Table) -> ir.Table:
-    """With 1.1 times the median interval of each thing's readings; null where there are few."""
-    gaps = rows.filter(rows.next.notnull() & (rows.next > rows.seen))
-    usual = gaps.group_by("entity_id").aggregate(
-        usual=((gaps.next - gaps.seen).median() * _STRETCH).floor().cast("int64"),
-        count=gaps.count(),
-    )
-    usual = usual.filter(usual["count"] >= _FEW).drop("count")
-    return rows.left_join(usual, "entity_id").drop("entity_id_right")
-
-
-def in_buckets(rows: ir.Table, marks: Marks, period: Period) -> ir.Table:
-    """The states cut at the ends of buckets: `bucket`, `weight` (µs of it in the bucket), and
-    `began`: whether this piece holds the reading itself."""
+def _held(pairs: ir.Table, variant: Variant) -> ir.Table:
+    """With the bucket of the day and the time that each value held, as far as the day can tell."""
     import ibis
 
-    low, high = marks.key(rows.a), marks.key(ibis.greatest(rows.b - 1, rows.a))
-    rows = rows.mutate(low=low, high=high)
-    inside = rows.filter(rows.low == rows.high)
-    inside = inside.mutate(bucket=inside.low, piece_a=inside.a, piece_b=inside.b)
-    table = ibis.table({"bucket": "int64", "first": "int64", "last": "int64"}, name=BUCKETS)
-    across = rows.filter(rows.low != rows.high)
-    across = across.join(table, [across.low <= table.bucket, across.high >= table.bucket])
-    across = across.mutate(
-        piece_a=ibis.greatest(across.a, across.first), piece_b=ibis.least(across.b, across.last)
-    ).drop("first", "last")
-    every: Any = inside.union(across.select(inside.columns))
-    return every.mutate(
-        weight=ibis.greatest(every.piece_b - every.piece_a, 0),
-        began=(every.piece_a == every.us) & (every.us >= period.start),
+    end = ibis.least(pairs.next, pairs.seen + variant.micros)
+    end = ibis.cases((pairs.deleted, pairs.next), else_=end)
+    elsewhere = pairs.next.isnull()
+    if variant.follow:
+        elsewhere |= _is_long(pairs, variant)
+    rows = pairs.mutate(b=ibis.cases((elsewhere, pairs.us), else_=end), bucket=pairs.day)
+    return rows.mutate(weight=rows.b - rows.us)
+
+
+def _is_long(pairs: ir.Table, variant: Variant) -> Any:
+    return ~pairs.deleted & (pairs.next - pairs.seen > variant.micros)
+
+
+def _by_hours(rows: ir.Table) -> ir.Table:
+    """Cut at the ends of hours (of UTC)."""
+    import ibis
+
+    buckets = ibis.table({"bucket": "int64", "first": "int64", "last": "int64"}, name=BUCKETS)
+    low, high = _hour(rows.us), _hour(ibis.greatest(rows.b - 1, rows.us))
+    rows = rows.mutate(bucket=low, high=high)
+    whole = rows.filter(rows.bucket == rows.high).mutate(began=ibis.literal(True)).drop("high")
+    cut = rows.filter(rows.bucket != rows.high).rename(low="bucket")
+    cut = cut.join(buckets, [cut.low <= buckets.bucket, cut.high >= buckets.bucket])
+    piece = ibis.least(cut.b, cut["last"]) - ibis.greatest(cut.us, cut["first"])
+    cut = cut.mutate(weight=piece, began=cut.low == cut.bucket)
+    return whole.union(cut.select(whole.columns))
+
+
+def _hour(us: Any) -> Any:
+    # A remainder of whole numbers: dividing them would be done with fractions.
+    return us - (us % HOUR_US + HOUR_US) % HOUR_US
+
+
+def long_gaps(pairs: ir.Table, variant: Variant) -> ir.Table:
+    """The readings after which nothing came for longer than a value surely holds: how long each
+    held only the thing's usual interval can say."""
+    rows = pairs.filter(_is_long(pairs, variant))
+    return rows.select("series", "day", "us", "seen", "next", "number", "text")
+
+
+def gaps(pairs: ir.Table, variant: Variant) -> ir.Table:
+    """How often which interval came that is not short."""
+    gap = pairs.next - pairs.seen
+    rows = pairs.filter(~pairs.deleted & (gap > variant.short)).mutate(gap=gap)
+    counted = rows.group_by("series", "day", "gap").aggregate(count=rows.count())
+    return counted.cast({"count": "int64", "gap": "int64"})
+
+
+def ends(pairs: ir.Table) -> ir.Table:
+    """The first and the last reading of each day."""
+    rows = pairs.filter(pairs.is_first | pairs.next.isnull())
+    first, last = rows.is_first, rows.next.isnull()
+    return rows.group_by("series", "day").aggregate(
+        first_us=rows.us.min(where=first),
+        first_previous=rows.previous_us.max(where=first),
+        first_number=rows.number.max(where=first),
+        last_us=rows.us.max(where=last),
+        last_number=rows.number.max(where=last),
+        last_text=rows.text.max(where=last),
+        last_unit=rows.unit_code.max(where=last),
+        last_deleted=(rows.deleted & last).any(),
     )
