@@ -40,6 +40,20 @@ def test_files_stay_small() -> None:
     assert {name: size for name, size in sizes.items() if size > MAX_FILE_LINES} == {}
 
 
+def test_types_are_looked_at_in_one_place() -> None:
+    """Two threads that do it at once end the process: see rynek/base/typed.py."""
+    pattern = re.compile(
+        r"msgspec\.convert\(|msgspec\.(json|msgpack)\.(Decoder\((?!\))|decode\([^\n]*\btype=)"
+    )
+    found = {
+        str(path.relative_to(ROOT)): each[0]
+        for path in sources()
+        if path != SOURCE / "base" / "typed.py"
+        for each in pattern.finditer(path.read_text())
+    }
+    assert found == {}
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:

@@ -25,6 +25,7 @@ from rynek.archive import Archive, BackupError, Summing, private, verify
 from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
 from rynek.base.sqlite import connect, database_fault, is_set_aside
+from rynek.base.typed import decode
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
 from rynek.indicators import INDICATORS_FILE, SURVEYS_FILE
 from rynek.practices.cards import FILE
@@ -331,7 +332,7 @@ def _unpack(archive: Path, folder: Path) -> About:
             sums[member.name] = _extract(tar, member, folder)
     _compare(archive, folder, sums)
     try:
-        about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
+        about = decode((folder / ABOUT).read_bytes(), About)
     except (OSError, msgspec.MsgspecError):
         raise BackupError(f"{archive} is no backup of rynek, or not all of it") from None
     if about.format > FORMAT:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from rynek.base.folder import write_atomically
+from rynek.base.typed import decode
 from rynek.context import Txn
 from rynek.context.operations import IngestReport
 from rynek.feeds import ReplayOptions, WriteReport
@@ -135,6 +136,6 @@ def _remove(txn: Txn, ids: Sequence[str]) -> None:
 def _read_resume(path: Path) -> _Resume | None:
     """Where the replay was; None at the first start or when the file cannot be used."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Resume)
+        return decode(path.read_bytes(), _Resume)
     except (OSError, msgspec.MsgspecError):
         return None

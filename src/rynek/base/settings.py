@@ -11,10 +11,13 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 from msgspec import Meta
+
+from rynek.base.allowed import allowed
+from rynek.base.typed import convert
 
 PREFIX = "RYNEK_"
 Count = Annotated[int, Meta(ge=1)]
@@ -254,7 +257,7 @@ class Key(msgspec.Struct, frozen=True):
     @property
     def allowed(self) -> str:
         """What the value may be, in words."""
-        return _allowed(self.type)
+        return allowed(self.type)
 
 
 def list_keys() -> list[Key]:
@@ -363,7 +366,7 @@ def _require(known: Mapping[str, Key], name: str, origin: str) -> Key:
 
 def _convert(key: Key, value: object, origin: str, *, strict: bool) -> Any:
     try:
-        return msgspec.convert(value, key.type, strict=strict)
+        return convert(value, key.type, strict=strict)
     except msgspec.ValidationError:
         raise SettingsError(f"{origin} = {value!r}: must be {key.allowed}") from None
 
@@ -371,30 +374,3 @@ def _convert(key: Key, value: object, origin: str, *, strict: bool) -> Any:
 def _near(word: str, known: Mapping[str, Any] | set[str]) -> str:
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else f"; known: {', '.join(sorted(known))}"
-
-
-def _allowed(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(kind))
-    if get_origin(kind) is tuple:
-        return "a list of texts (in the environment: separated by commas)"
-    if get_origin(kind) is Annotated:
-        base, meta = get_args(kind)
-        return _allowed(base) + _bounds(meta)
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-    return names.get(kind, str(kind))
-
-
-def _bounds(meta: Meta) -> str:
-    words = []
-    if meta.ge is not None:
-        words.append(f"at least {meta.ge}")
-    if meta.gt is not None:
-        words.append(f"above {meta.gt}")
-    if meta.le is not None:
-        words.append(f"at most {meta.le}")
-    if meta.min_length is not None:
-        words.append(f"of at least {meta.min_length} characters")
-    if meta.pattern is not None:
-        words.append(f"that matches {meta.pattern}")
-    return " " + ", ".join(words) if words else ""

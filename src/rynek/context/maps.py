@@ -14,6 +14,7 @@ import msgspec
 
 from rynek.base.clock import MICRO, Clock
 from rynek.base.errors import ResourceNotFound
+from rynek.base.typed import decoder
 from rynek.context.store.contract import Store, Txn
 
 __all__ = ["LOCAL", "EntityMap", "EntityMaps", "MapLimits"]
@@ -45,7 +46,7 @@ class MapLimits(msgspec.Struct, frozen=True):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(EntityMap).decode
+_decode: Final = decoder(EntityMap).decode
 
 
 class EntityMaps:

@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from rynek.base.progress import Loading
+from rynek.base.typed import convert
 from rynek.context import Context, ReferenceStore
 from rynek.demo.install import CITIES, past_files, past_manifest
 from rynek.feeds import compact_tables, load_feed, past_batches
@@ -84,7 +85,7 @@ async def load_past(tenants: Mapping[str, Any], progress: Progress) -> None:
     for name in CITIES:
         manifest = past_manifest(name)
         if manifest.exists():
-            past = msgspec.convert(tomllib.loads(manifest.read_text("utf-8")), _Past)
+            past = convert(tomllib.loads(manifest.read_text("utf-8")), _Past)
             await _load_city(name, tenants[name], past, progress)
     pa.default_memory_pool().release_unused()
 

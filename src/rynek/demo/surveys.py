@@ -13,6 +13,7 @@ import msgspec
 
 from rynek.base.clock import MICRO, SystemClock
 from rynek.base.folder import write_atomically
+from rynek.base.typed import decode
 from rynek.demo.answers import example_answers
 from rynek.indicators import Respondent, Surveys, read_survey, write_template
 
@@ -69,7 +70,7 @@ def make_surveys(folder: Path) -> str:
     if not mark.exists():
         _make_past(folder)
         write_atomically(mark, msgspec.json.encode(_make_open(folder)))
-    made = msgspec.json.decode(mark.read_bytes(), type=_Made)
+    made = decode(mark.read_bytes(), _Made)
     surveys = Surveys(folder)
     try:
         if surveys.open(made.token).response.submitted is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from rynek.base.typed import convert
 from rynek.feeds.contract import FeedConfig
 from rynek.feeds.registry import complete
 
@@ -26,7 +27,7 @@ def load_feed(path: Path) -> FeedConfig:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         raw.setdefault("name", path.stem)
-        config = msgspec.convert(raw, FeedConfig)
+        config = convert(raw, FeedConfig)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"{path.name}: {error}") from error
     if config.name != path.stem:

@@ -27,6 +27,7 @@ from typing import Any
 
 import msgspec
 
+from rynek.base.typed import convert
 from rynek.feeds.contract import Connector, FeedConfig
 
 _log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def complete(config: FeedConfig) -> FeedConfig:
 
 
 def _load(folder: Traversable, toml: Traversable) -> Kind:
-    manifest = msgspec.convert(tomllib.loads(toml.read_text(encoding="utf-8")), Manifest)
+    manifest = convert(tomllib.loads(toml.read_text(encoding="utf-8")), Manifest)
     connector: Connector = importlib.import_module(f"{_PACKAGE}.{folder.name}").connector
     if connector.kind != manifest.kind:
         raise ValueError(f"{folder.name}: feed.toml says {manifest.kind!r}")

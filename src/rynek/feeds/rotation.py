@@ -22,6 +22,7 @@ import msgspec
 
 from rynek.base.clock import MICRO, parse_iso, to_iso
 from rynek.base.folder import make_private, sync_folder, write_atomically
+from rynek.base.typed import decode
 from rynek.feeds.contract import Document, FeedConfig
 
 __all__ = ["Pseudonyms", "Rotation"]
@@ -240,7 +241,7 @@ class Rotation:
         if file.name not in _PERIODS:
             return False
         try:
-            kept = msgspec.json.decode(file.read_bytes(), type=_Key)
+            kept = decode(file.read_bytes(), _Key)
         except msgspec.MsgspecError:
             return False
         return kept.begun == self._period(file.name, second)[0]
@@ -260,7 +261,7 @@ class Rotation:
     def _key(self, every: str, begun: int) -> bytes:
         file = self._folder / every
         try:
-            kept = msgspec.json.decode(file.read_bytes(), type=_Key)
+            kept = decode(file.read_bytes(), _Key)
             if kept.begun == begun:
                 return bytes.fromhex(kept.key)
         except (FileNotFoundError, msgspec.MsgspecError, ValueError):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from rynek.base.clock import parse_iso
+from rynek.base.typed import decoder
 from rynek.context import NULL, SCOPE, Change, Instance
 
 from .schema import ENTITY, Reading
@@ -91,7 +92,7 @@ class Meta(msgspec.Struct, omit_defaults=True):
     sealed: dict[str, str] | None = None
 
 
-_meta_decoder = msgspec.json.Decoder(Meta)
+_meta_decoder = decoder(Meta)
 
 
 def _meta(instance: Instance, created: int | None = None) -> str | None:

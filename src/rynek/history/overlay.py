@@ -18,6 +18,7 @@ import msgspec
 
 from rynek.base.sqlite import Connection, checkpoint, connect, migrate
 from rynek.base.storage import storage_problem
+from rynek.base.typed import msgpack_decoder
 
 from .amend import NOTHING, Amended, Amendments, Key, Known, Patch, Tombstone, key_of
 from .schema import ADDED, Reading
@@ -47,8 +48,8 @@ MIGRATIONS: Final = (_V1,)
 
 _EMPTY: Final = Amended()
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode_row: Final = msgspec.msgpack.Decoder(Reading).decode
-_decode_known: Final = msgspec.msgpack.Decoder(Known).decode
+_decode_row: Final = msgpack_decoder(Reading).decode
+_decode_known: Final = msgpack_decoder(Known).decode
 
 
 def _alone(write: Callable[Concatenate[Overlay, P], T]) -> Callable[Concatenate[Overlay, P], T]:

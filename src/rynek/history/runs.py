@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from rynek.base.typed import decode_msgpack
+
 from .decode import Run, SeriesKey
 from .files import fsync_folder
 
@@ -37,7 +39,7 @@ def save(path: Path, data: bytes) -> None:
 def load(path: Path) -> tuple[int, dict[SeriesKey, Run]] | None:
     """What was saved last: (seq, runs); None when nothing was or it cannot be read."""
     try:
-        saved = msgspec.msgpack.decode(path.read_bytes(), type=Saved)
+        saved = decode_msgpack(path.read_bytes(), Saved)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
     return saved.seq, {(entity, attr, dataset): run for entity, attr, dataset, run in saved.runs}

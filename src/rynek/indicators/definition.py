@@ -11,6 +11,7 @@ import msgspec
 from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
+from rynek.base.typed import convert
 from rynek.history import parse_duration
 
 __all__ = [
@@ -197,7 +198,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 def parse_definition(name: str, text: str) -> Definition:
     """The definition in a TOML file; BadRequestData says what is wrong with it."""
     try:
-        return msgspec.convert({"id": name} | load_toml(text), Definition)
+        return convert({"id": name} | load_toml(text), Definition)
     except (ValueError, msgspec.ValidationError, RecursionError) as error:
         told = with_near_field(str(error), Definition)
         raise BadRequestData(f"the indicator {name}: {told}") from None

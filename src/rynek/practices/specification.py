@@ -11,6 +11,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
+from rynek.base.typed import convert
 from rynek.practices.saying import say
 
 __all__ = [
@@ -190,7 +191,7 @@ def parse_specification(
     if wanted not in get_args(DesignName):
         raise BadRequestData(say("design-unknown", design=wanted, known=get_args(DesignName)))
     try:
-        found = msgspec.convert(told, Specification)
+        found = convert(told, Specification)
     except msgspec.ValidationError as error:
         raise BadRequestData(f"{where}: {with_near_field(str(error), Specification)}") from None
     _refuse_odd(found)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from rynek.base.clock import Clock
+from rynek.base.typed import convert
 
 _logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def _plain(value: Any) -> Any:
 def parse_city(toml: str) -> City:
     """The text of a `city.toml` → City; ValueError (with the key) when it is none."""
     try:
-        return msgspec.convert(_plain(tomllib.loads(toml)), City, strict=False)
+        return convert(_plain(tomllib.loads(toml)), City, strict=False)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"city.toml: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import msgspec
 
 from rynek.base.errors import TooManyResults
+from rynek.base.typed import decoder
 from rynek.context.distribution.answer import Answer
 from rynek.context.distribution.forward import Outbound
 from rynek.context.distribution.merge import merge, supplement, undecided
@@ -200,7 +201,7 @@ class _Head(msgspec.Struct):
     id: str
 
 
-_head: Final = msgspec.json.Decoder(_Head).decode
+_head: Final = decoder(_Head).decode
 
 
 def _row_id(piece: Piece) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import Problem
+from rynek.base.typed import decoder
 from rynek.context.distribution.answer import Answer
 from rynek.context.formats import parse_entity
 from rynek.context.jsonld import CompiledContext, core_context, parse_link_header
@@ -44,8 +45,8 @@ class _Head(msgspec.Struct):
     at_id: str = msgspec.field(name="@id", default="")
 
 
-_head: Final = msgspec.json.Decoder(_Head).decode
-_raws: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_head: Final = decoder(_Head).decode
+_raws: Final = decoder(list[msgspec.Raw]).decode
 
 
 class RemoteEntity(msgspec.Struct, frozen=True):

@@ -8,11 +8,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from rynek.base.typed import decoder
 from rynek.context.formats.codec import restore
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity
 
-_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_members: Final = decoder(dict[str, msgspec.Raw]).decode
 _loads: Final = msgspec.json.Decoder().decode
 
 
@@ -75,4 +76,4 @@ def _places(name: str) -> Callable[[bytes], Any]:
     """A decoder of that one member, which passes over all others."""
     fields = [("place", _Place | None, None)]
     look = msgspec.defstruct("Look", fields, rename={"place": name})
-    return msgspec.json.Decoder(look).decode
+    return decoder(look, keep=False).decode

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.base.typed import decoder
 from rynek.context.formats.codec import restore, unpack_times
 from rynek.context.formats.render import plain_instance
 from rynek.context.jsonld import CompiledContext
@@ -13,7 +14,7 @@ from rynek.context.model import VALUE_MEMBER, Instance
 
 _dumps: Final = msgspec.json.Encoder().encode
 _loads: Final = msgspec.json.Decoder().decode
-_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_members: Final = decoder(dict[str, msgspec.Raw]).decode
 _PAIR: Final = 2  # without times inside
 _Raw: Final = msgspec.Raw
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
+from rynek.base.typed import decode
 from rynek.context.jsonld.names import is_term, is_uri
 from rynek.context.model import NGSI_LD
 
@@ -143,7 +144,7 @@ class CompiledContext:
     @classmethod
     def load(cls, dumped: bytes) -> CompiledContext:
         """The context that `dump` wrote, with the same id."""
-        return cls(msgspec.json.decode(dumped, type=Snapshot))
+        return cls(decode(dumped, Snapshot))
 
     def expand_term(self, term: str) -> str:
         """The IRI of an attribute name, a type name or a vocabulary value.

@@ -13,6 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from rynek.base.errors import AlreadyExists, Forbidden, ResourceNotFound
+from rynek.base.typed import decoder
 from rynek.context.jsonld import CompiledContext
 from rynek.context.live import Context
 from rynek.context.registrations import conflicts
@@ -35,8 +36,8 @@ MAX_REGISTRATIONS: Final = 100_000
 _FLUSH_SECONDS: Final = 5.0
 _logger = logging.getLogger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Registration).decode
-_decode_counters: Final = msgspec.json.Decoder(Counters).decode
+_decode: Final = decoder(Registration).decode
+_decode_counters: Final = decoder(Counters).decode
 T = TypeVar("T")
 Watcher = Callable[[Txn, Registration | None, Registration | None], None]
 

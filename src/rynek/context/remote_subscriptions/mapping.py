@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.base.typed import decoder
 from rynek.context.live import Context
 from rynek.context.registrations import Registration
 from rynek.context.store.contract import Txn
@@ -42,7 +43,7 @@ class Mapping(msgspec.Struct, omit_defaults=True):
         return f"urn:ngsi-ld:Subscription:{self.secret}"
 
 
-_decode: Final = msgspec.json.Decoder(Mapping).decode
+_decode: Final = decoder(Mapping).decode
 
 
 class Mappings:

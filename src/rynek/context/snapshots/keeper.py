@@ -16,6 +16,7 @@ import msgspec
 
 from rynek.base.clock import MICRO
 from rynek.base.errors import AlreadyExists, Forbidden, Problem, ResourceNotFound, Unavailable
+from rynek.base.typed import decoder
 from rynek.context.live import Context
 from rynek.context.snapshots.document import Snapshot, failed
 from rynek.context.snapshots.notices import SnapshotNotices
@@ -27,7 +28,7 @@ _GONE: Final = ".gone-"
 _TICK_SECONDS: Final = 5.0
 _USE_SAVED_SECONDS: Final = 10.0
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Snapshot).decode
+_decode: Final = decoder(Snapshot).decode
 _logger = logging.getLogger(__name__)
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
+from rynek.base.typed import decoder
 from rynek.context.live import Context
 from rynek.context.registrations import Match, Registration, Registrations
 from rynek.context.registrations.watched import (
@@ -40,7 +41,7 @@ _PREFIX: Final = "csourceSubscription:"
 _MAX_REGISTRATIONS: Final = 1_000
 _LONGEST_TIMER: Final = 86_400.0
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Registration).decode
+_decode: Final = decoder(Registration).decode
 _logger = logging.getLogger(__name__)
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from rynek.base.errors import Forbidden
+from rynek.base.typed import decode
 from rynek.context.kept import ID_PREFIX, ContextKind, Freshness, StoredContext
 from rynek.context.store.sqlite import SqliteStore
 
@@ -81,7 +82,7 @@ class StoredContexts:
         if entry.url is not None:
             return self._store.remote_context(entry.url) or b""
         kept = self._store.documents.find(_KIND, entry.id)
-        return b"" if kept is None else bytes(msgspec.json.decode(kept, type=_Document).content)
+        return b"" if kept is None else bytes(decode(kept, _Document).content)
 
     def hosted(self, url: str) -> tuple[str, bytes] | None:
         """Local id and document when `url` is that of an @context hosted here."""
@@ -235,12 +236,12 @@ class StoredContexts:
             entry_id = self._cached_id(url)
             entries[entry_id] = StoredContext(entry_id, "Cached", fetched, size, url)
         for entry_id, body in self._store.documents.list(_KIND):
-            kept = msgspec.json.decode(body, type=_Document)
+            kept = decode(body, _Document)
             size = len(bytes(kept.content))
             entries[entry_id] = StoredContext(entry_id, kept.kind, kept.created, size)
         uses = self._store.documents.find(*_USES)
         if uses is not None:
-            for entry_id, use in msgspec.json.decode(uses, type=dict[str, _Use]).items():
+            for entry_id, use in decode(uses, dict[str, _Use]).items():
                 entry = entries.get(entry_id)
                 if entry is not None:
                     entry.hits, entry.last_used, entry.fresh = use.hits, use.last_used, use.fresh

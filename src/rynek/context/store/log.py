@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from rynek.base.sqlite import Connection, connect
+from rynek.base.typed import decoder
 from rynek.context.changes import Change
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Change)
+_decoder = decoder(Change)
 
 
 def encode_change(change: Change) -> bytes:

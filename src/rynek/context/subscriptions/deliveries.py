@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from rynek.base.trouble import Trouble
+from rynek.base.typed import decoder
 from rynek.context.live import Context
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Message, Outbox
@@ -35,7 +36,7 @@ _TRIM: Final = (
     " (SELECT n FROM outbox WHERE target = ?1 AND dead = 1 ORDER BY n LIMIT ?2)"
 )
 _UNBURY: Final = "DELETE FROM outbox WHERE n = ?"
-_decode: Final = msgspec.json.Decoder(Counters).decode
+_decode: Final = decoder(Counters).decode
 _encode: Final = msgspec.json.Encoder().encode
 _logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rynek.base.typed import decoder
 from rynek.context.jsonld import CompiledContext
 from rynek.context.subscriptions.model import Member, Subscription
 from rynek.context.subscriptions.parse import assemble
@@ -31,7 +32,7 @@ class _Kept(msgspec.Struct, omit_defaults=True):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(_Kept).decode
+_decode: Final = decoder(_Kept).decode
 
 
 def contexts_of(one: Subscription) -> list[CompiledContext]:

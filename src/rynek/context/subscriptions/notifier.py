@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
+from rynek.base.typed import decoder
 from rynek.context.live import Context
 from rynek.context.model import Entity
 from rynek.context.store.contract import Txn
@@ -33,7 +34,7 @@ __all__ = ["Notifier", "target_of"]
 _PREFIX: Final = "subscription:"
 _MAX_ENTITIES: Final = 1_000
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Entity).decode
+_decode: Final = decoder(Entity).decode
 _LONGEST_TIMER: Final = 86_400.0
 _logger = logging.getLogger(__name__)
 

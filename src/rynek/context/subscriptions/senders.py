@@ -9,6 +9,7 @@ import msgspec
 from rynek import __version__
 from rynek.base.delivery import CONNECTIONS, PIPELINE, Post, Poster, opening
 from rynek.base.mqtt import MqttPublisher
+from rynek.base.typed import decoder
 from rynek.context.jsonld import link_header
 from rynek.context.store.outbox import Message
 from rynek.context.subscriptions.line import Awaited, Done, Sender
@@ -28,7 +29,7 @@ class Head(msgspec.Struct, array_like=True):
     context: str | None = None
 
 
-_decode: Final = msgspec.json.Decoder(Head).decode
+_decode: Final = decoder(Head).decode
 
 
 def pack_head(media: str, context: str | None) -> bytes:

@@ -17,6 +17,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from rynek.base.typed import convert
+
 _EPOCH = date(1970, 1, 1)
 _WEEKDAYS = {"workday": (0, 1, 2, 3, 4), "saturday": (5,), "sunday": (6,)}
 MAX_TRIPS = 2_000_000
@@ -61,7 +63,7 @@ def compact_tables(
     builder = _Builder()
     for data in files:
         try:
-            day = msgspec.convert(orjson.loads(data), _Day)
+            day = convert(orjson.loads(data), _Day)
         except (msgspec.ValidationError, ValueError) as error:
             raise ValueError(f"not a compact timetable: {error}") from error
         if day.version != 3 or day.day not in _WEEKDAYS:

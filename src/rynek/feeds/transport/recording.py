@@ -31,6 +31,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from rynek.base.typed import convert
 from rynek.feeds.kit.content import inflate, tar_members
 from rynek.feeds.kit.times import to_micros
 from rynek.feeds.transport.contract import Payload, SourceError
@@ -132,7 +133,7 @@ def time_in_name(name: str, zone: str) -> int | None:
 
 def _manifest(path: Path, zone: str) -> tuple[Manifest, Path]:
     if path.suffix == ".toml":
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Manifest), path.parent
+        return convert(tomllib.loads(path.read_text("utf-8")), Manifest), path.parent
     if path.is_dir():
         return Manifest(zone=zone, read=[Read(files="*")]), path
     lines = path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))

@@ -12,6 +12,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
+from rynek.base.typed import convert
 
 __all__ = [
     "Aggregation",
@@ -230,7 +231,7 @@ def parse_specification(
 ) -> Specification:
     """A specification from a document, which errors call `where`. BadRequestData."""
     try:
-        found = msgspec.convert(dict(document), Specification)
+        found = convert(dict(document), Specification)
     except (msgspec.ValidationError, RecursionError) as error:
         raise BadRequestData(f"{where}: {with_near_field(str(error), Specification)}") from None
     _check_indicators(found)

@@ -10,6 +10,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
+from rynek.base.typed import convert
 from rynek.indicators.index.specification import Text
 
 __all__ = ["Column", "Definition", "Roles", "load_definition", "shipped"]
@@ -101,7 +102,7 @@ def load_definition(name: str) -> Definition:
         raise BadRequestData(f"{name!r} is neither a file nor one of {', '.join(shipped())}")
     document = read_toml(path, "definition")
     try:
-        found = msgspec.convert(document, Definition)
+        found = convert(document, Definition)
     except (msgspec.ValidationError, RecursionError) as error:
         told = with_near_field(str(error), Definition)
         raise BadRequestData(f"{path.name}: {told}") from None

@@ -15,6 +15,7 @@ import msgspec
 from rynek.base.clock import Clock, SystemClock, to_iso
 from rynek.base.errors import AlreadyExists, BadRequestData, Conflict, ResourceNotFound
 from rynek.base.sqlite import Connection
+from rynek.base.typed import decoder
 from rynek.indicators.survey.answering import Answers, State
 from rynek.indicators.survey.database import opened
 from rynek.indicators.survey.model import Survey
@@ -25,7 +26,7 @@ Results = Literal["closed", "public"]
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 _MAX_RESPONDENTS: Final = 100_000
 _MAX_BODY: Final = 1 << 20
-_decode: Final = msgspec.json.Decoder(Survey).decode
+_decode: Final = decoder(Survey).decode
 
 
 class Wave(msgspec.Struct, frozen=True):

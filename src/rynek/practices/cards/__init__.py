@@ -7,7 +7,7 @@ city that stays unnamed is not in `seen`.
 
 from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import FILE
-from rynek.practices.cards.doors import EVERYBODY, Seen, Stored, Viewer, Written
+from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
 from rynek.practices.cards.estimating import answer_all, answer_question
 from rynek.practices.cards.filters import refuse_unknown
 from rynek.practices.cards.model import (
@@ -25,7 +25,7 @@ from rynek.practices.cards.model import (
 from rynek.practices.cards.ngsi_ld import entities, entity_ids
 from rynek.practices.cards.reading import MAX_BYTES, parse_card, read_document, to_document
 from rynek.practices.cards.shipped import seed
-from rynek.practices.cards.store import Cards, Change, Wanted
+from rynek.practices.cards.store import Cards, Wanted
 from rynek.practices.cards.words import spoken
 
 __all__ = [

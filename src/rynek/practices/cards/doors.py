@@ -11,7 +11,7 @@ from rynek.practices.cards.model import Card, Door
 from rynek.practices.cards.naming import without_name
 from rynek.practices.cards.reading import to_document
 
-__all__ = ["EVERYBODY", "Seen", "Stored", "Viewer", "Written"]
+__all__ = ["EVERYBODY", "Change", "Seen", "Stored", "Viewer", "Written"]
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,13 @@ class Seen(msgspec.Struct, frozen=True):
         if self.owner:
             about["owner"] = self.owner
         return about | {"card": to_document(self.card)}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A card's newest change: `seen` is what anyone past its door sees of it, None once removed."""
+
+    seq: int
+    id: str
+    owner: str
+    door: Door
+    seen: Seen | None

@@ -14,6 +14,7 @@ import msgspec
 from rynek.base.errors import BadRequestData, InvalidRequest, PayloadTooLarge
 from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
+from rynek.base.typed import convert
 from rynek.practices.cards.model import Card, Cost
 
 __all__ = [
@@ -74,7 +75,7 @@ def parse_card(document: Mapping[str, Any]) -> Card:
     """A card from a document. BadRequestData names the field that is wrong and what it may be."""
     _bounded(document)
     try:
-        card = msgspec.convert(_plain(dict(document)), Card)
+        card = convert(_plain(dict(document)), Card)
     except msgspec.ValidationError as error:
         told = str(error)
         near = with_near_field(told, Card).removeprefix(told)

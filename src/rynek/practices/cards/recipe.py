@@ -24,6 +24,7 @@ import msgspec
 
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
+from rynek.base.typed import convert
 
 __all__ = ["Recipe", "RecordedFile", "make_panel", "parse_recipe"]
 
@@ -68,7 +69,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse_recipe(document: Mapping[str, Any]) -> Recipe:
     """A recipe from a document. BadRequestData."""
     try:
-        found = msgspec.convert(dict(document), Recipe)
+        found = convert(dict(document), Recipe)
     except msgspec.ValidationError as error:
         raise BadRequestData(f"recipe: {with_near_field(str(error), Recipe)}") from None
     for each in found.files:

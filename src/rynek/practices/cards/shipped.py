@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from rynek.base.typed import decode
 from rynek.practices.cards.answers import Result
 from rynek.practices.cards.estimating import specification_digest
 from rynek.practices.cards.model import Card
@@ -43,11 +44,7 @@ def shipped() -> Iterator[Shipped]:
     """Every card of the package, by id."""
     for path in sorted(CATALOGUE.glob("*-*.toml")):
         computed = path.with_suffix(".json")
-        answers = (
-            msgspec.json.decode(computed.read_bytes(), type=dict[str, Answered])
-            if computed.exists()
-            else {}
-        )
+        answers = decode(computed.read_bytes(), dict[str, Answered]) if computed.exists() else {}
         card = parse_card(read_document(path.read_bytes(), path.name))
         yield Shipped(path.stem, card, answers)
 

@@ -13,14 +13,15 @@ from rynek.base.clock import Clock, SystemClock
 from rynek.base.database import Database
 from rynek.base.errors import AlreadyExists, BadRequestData, Conflict, ResourceNotFound
 from rynek.base.sqlite import Connection
+from rynek.base.typed import decoder
 from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import MIGRATIONS
-from rynek.practices.cards.doors import EVERYBODY, Seen, Stored, Viewer, Written
+from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
 from rynek.practices.cards.model import DOORS, Card, Door
 from rynek.practices.cards.naming import check_nameless, names_of
 from rynek.practices.cards.reading import MAX_BYTES, check_id
 
-__all__ = ["Cards", "Change", "Wanted"]
+__all__ = ["Cards", "Wanted"]
 
 MAX_CARDS: Final = 1_000_000
 MAX_VERSIONS: Final = 10_000
@@ -35,7 +36,7 @@ _NEWEST: Final = (
     " c.nameless FROM card c JOIN version v ON v.id = c.id AND v.number = "
 )
 T = TypeVar("T")
-_decode: Final = msgspec.json.Decoder(Card).decode
+_decode: Final = decoder(Card).decode
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -47,16 +48,6 @@ class Wanted(msgspec.Struct, frozen=True):
     status: str = ""
     country: str = ""
     owner: str = ""
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A card's newest change: `seen` is what anyone past its door sees of it, None once removed."""
-
-    seq: int
-    id: str
-    owner: str
-    door: Door
-    seen: Seen | None
 
 
 class Cards:

@@ -11,6 +11,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
+from rynek.base.typed import convert
 from rynek.practices.saying import say
 from rynek.practices.specification import Aggregation, Every, Question, Specification
 
@@ -75,7 +76,7 @@ def load_plan(path: Path) -> PlanQuestion:
 def parse_plan(document: Mapping[str, Any], where: str = "the plan") -> PlanQuestion:
     """A plan's question from a document, which errors call `where`. BadRequestData."""
     try:
-        found = msgspec.convert(dict(document), PlanQuestion)
+        found = convert(dict(document), PlanQuestion)
     except msgspec.ValidationError as error:
         raise BadRequestData(f"{where}: {with_near_field(str(error), PlanQuestion)}") from None
     if not 0.5 <= found.confidence < 1:

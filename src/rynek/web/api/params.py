@@ -15,6 +15,7 @@ from rynek.base.errors import (
     TooManyResults,
 )
 from rynek.base.ids import is_uri
+from rynek.base.typed import decode
 from rynek.context import (
     CompiledContext,
     Projection,
@@ -226,7 +227,7 @@ def _types_of(text: str | None, ld: CompiledContext) -> TypeExpr | None:
 
 def _selectors(text: str, expand: Callable[[str], str]) -> tuple[Selector, ...]:
     """The selectors that query_body.py puts here, where there are several."""
-    given = msgspec.json.decode(text, type=list[dict[str, str]])
+    given = decode(text, list[dict[str, str]])
     return tuple(
         Selector(
             _types(one["type"], expand),

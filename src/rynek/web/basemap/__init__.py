@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from rynek.base.typed import convert
+
 __all__ = ["Layer", "layers_for", "read_layer"]
 
 _HERE: Final = Path(__file__).parent
@@ -36,7 +38,7 @@ class Layer(msgspec.Struct, frozen=True):
 @cache
 def _catalogue() -> dict[str, Layer]:
     entries = tomllib.loads((_HERE / "SOURCES.toml").read_text(encoding="utf-8"))["layer"]
-    layers = msgspec.convert(entries, list[Layer])
+    layers = convert(entries, list[Layer])
     return {layer.name: layer for layer in layers}
 
 

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Problem
+from rynek.base.typed import convert
 from rynek.practices import (
     Panel,
     Question,
@@ -113,7 +114,7 @@ async def panel_for(page: Page, told: Mapping[str, str], places: Sequence[str]) 
         "places": list(places) or None,
     }
     try:
-        question = msgspec.convert(document, Question)
+        question = convert(document, Question)
     except msgspec.ValidationError as error:
         raise BadRequestData(str(error)) from None
     if len(places) > MAX_PLACES:

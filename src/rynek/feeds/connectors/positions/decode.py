@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rynek.base.clock import MICRO
+from rynek.base.typed import decoder
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.checked import finite, label, when
 
@@ -16,6 +17,7 @@ MAX_VEHICLES = 200_000
 """Vehicles of one poll that are read; the largest city fleets have under 20,000."""
 
 ROUTES = "routes"
+_object = decoder(dict[str, Any]).decode
 
 
 class Names(NamedTuple):
@@ -58,7 +60,7 @@ def documents(data: bytes) -> Iterator[dict[str, Any]]:
     if stripped[:1] != b"{":
         raise ValueError("not vehicle positions: no JSON object, or one a line, was found")
     try:
-        yield msgspec.json.decode(stripped, type=dict[str, Any])
+        yield _object(stripped)
         return
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if b"\n" not in stripped.rstrip():
@@ -69,7 +71,7 @@ def documents(data: bytes) -> Iterator[dict[str, Any]]:
         if len(line) > MAX_LINE:
             raise ValueError(f"line {number}: longer than {MAX_LINE} bytes")
         try:
-            yield msgspec.json.decode(line, type=dict[str, Any])
+            yield _object(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"line {number}: {error}") from None
 

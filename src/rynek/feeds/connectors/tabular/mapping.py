@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from rynek.base.typed import convert
+
 MAX_MAPPING = 256 * 1024
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _NAME = re.compile(r"[a-z0-9_]{1,64}\Z")
@@ -137,7 +139,7 @@ def placeholders(template: str) -> list[str]:
 def parse(text: str, what: str = "mapping") -> Mapping:
     """A mapping from TOML; ValueError says what is wrong."""
     try:
-        return checked(msgspec.convert(tomllib.loads(text), Mapping), what)
+        return checked(convert(tomllib.loads(text), Mapping), what)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"{what}: {error}") from None
 
@@ -187,7 +189,7 @@ def load(options: dict[str, Any]) -> Mapping | None:
     inline, name = options.get("map"), str(options.get("mapping") or "")
     if inline:
         try:
-            return checked(msgspec.convert(inline, Mapping), "map")
+            return checked(convert(inline, Mapping), "map")
         except msgspec.ValidationError as error:
             raise ValueError(f"map: {error}") from None
     if not name:
