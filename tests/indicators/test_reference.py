@@ -142,3 +142,69 @@ def test_odd_eurostat_sheets(references: References, tmp_path: Path, body: str, 
         references.import_file(source, tmp_path / "s.csv")
     assert words in str(refused.value)
     assert references.newest() == []
+
+
+TSV = (
+    "freq,indic_ur,cities\\TIME_PERIOD\t2015 \t2016 \t2017 \n"
+    "A,DE1001V,BG001C\t1228282 \t1231981 b\t: \n"
+    "A,DE1001V,PL005C\t542348 \t540372 \t: c\n"
+    "A,DE1002V,BG001C\t590000 \t592000 \t: \n"
+)
+
+
+def test_tsv_of_the_api_is_keyed_by_codes(references: References, tmp_path: Path) -> None:
+    """As the dissemination API of Eurostat gives it: one series of several, flags, no value."""
+    file = tmp_path / "estat_urb_cpop1.tsv"
+    file.write_text(TSV)
+    references.import_file(load_definition("eurostat-urb-cpop1"), file)
+    kept, table = references.find("eurostat-urb-cpop1")
+    assert table.keys == ["BG001C", "PL005C"]
+    assert table.columns == {
+        "2015": [1228282, 542348], "2016": [1231981, 540372], "2017": [None, None],
+    }  # fmt: skip
+    assert table.told == {"freq": "A", "indic_ur": "DE1001V"}
+    assert kept.about["means"] == "population"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "words"),
+    [
+        ("DE1001V", "DE1003V", "has no series {'indic_ur': 'DE1001V'}"),
+        ("indic_ur,cities", "indic,cities", "has no dimension 'indic_ur'"),
+        ("A,DE1001V,PL", "M,DE1001V,PL", "has several of freq (A, M); name one"),
+        ("A,DE1001V,BG001C", "A,BG001C", "has no code for each of freq,indic_ur,cities"),
+        ("\t2016 ", "\t2016-Q1 ", "no years"),
+        ("542348 ", "five ", "'five' is no number"),
+        ("A,DE1002V,BG001C", "A,DE1001V,BG001C", None),
+    ],
+)
+def test_other_tsv_is_refused(
+    references: References, tmp_path: Path, wrong: str, right: str, words: str | None
+) -> None:
+    file = tmp_path / "x.tsv"
+    file.write_text(TSV.replace(wrong, right))
+    source = load_definition("eurostat-urb-cpop1")
+    if words is None:  # a key that stands twice is left out and named
+        references.import_file(source, file)
+        assert references.find(source.id)[1].keys == ["PL005C"]
+        return
+    with pytest.raises(BadRequestData) as refused:
+        references.import_file(source, file)
+    assert words in str(refused.value)
+    assert references.newest() == []
+
+
+def test_local_units_say_how_many_live_there_and_where(
+    references: References, tmp_path: Path
+) -> None:
+    file = tmp_path / "lau.csv"
+    file.write_text(
+        "GISCO_ID,CNTR_CODE,LAU_NAME,POP_2024,POP_DENS_2024,AREA_KM2,YEAR\n"
+        "CZ_554791,CZ,Plzeň,187928,1364,137.67,2024\nAL_AL141,AL,Kurbin,0,0,269,2024\n"
+    )
+    references.import_file(load_definition("gisco-lau-2024"), file)
+    _, table = references.find("gisco-lau-2024")
+    assert table.columns["population"] == [187928, 0]
+    file.write_text("NUTS_ID,CNTR_CODE,NAME_LATN\nCZ032,CZ,Plzeňský kraj\nCZ-032,CZ,wrong\n")
+    with pytest.raises(BadRequestData, match=r"row 2: 'CZ-032' is no key"):
+        references.import_file(load_definition("gisco-nuts-2024"), file)

@@ -218,8 +218,9 @@ def _denominator(of: str, many: float, period: Period, sources: Sources) -> Deno
         row = body.keys.index(key)
         for column, year in _columns(of, about, body):
             amount = body.columns[column][row]
-            known = year is None if of == "area" else False
-            if not amount or amount < 0 or not (known or (year is not None and year <= last)):
+            # An area hardly changes: whichever year it is of.
+            late = of == "population" and (year is None or year > last)
+            if not amount or amount < 0 or late:
                 continue
             rank = year if year is not None else 0
             if best is None or rank > (best.year or 0):

@@ -59,8 +59,8 @@ class Total(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tabular source. `layout` is "rows" (a row for each key) or "eurostat" (the sheets of the
-    data browser: a block of facts, then keys by years). Keys have to match `key_pattern`; those
+    """A tabular source. `layout` is "rows" (a row for each key) or "eurostat" (keys by years: the
+    sheets of the data browser, or TSV of the API, of which `series` is taken, by dimension). Keys have to match `key_pattern`; those
     that stand twice stop the import or, with `twice = "leave out"`, are left out and named.
     Columns in `never` are not read, whatever they hold, with the reason beside them."""
 
@@ -85,6 +85,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notes: list[Text] = []
     unit: str = ""
     means: Literal["", "population", "area"] = ""
+    series: dict[str, str] = {}
     minimum: float | None = None
     maximum: float | None = None
 

@@ -14,13 +14,13 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.indicators.arrays import Array
 from rynek.indicators.reference.definition import Column, Definition
+from rynek.indicators.reference.tsv import YEAR, is_tsv, read_tsv
 from rynek.indicators.table import Form, Frame, first_of, read_frame, read_text
 
 __all__ = ["Imported", "read_source", "to_csv"]
 
 _HEADING: Final = re.compile(r"(CITIES|GEO|METROREG|TIME).*TIME.*|GEO\s*\(Labels\)", re.IGNORECASE)
 _FLAGGED: Final = re.compile(r"([\d.,]+)\s*([a-z]{1,3})?")
-_YEAR: Final = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True)
@@ -124,24 +124,11 @@ def _array(values: list[Any]) -> Array:
 
 
 def _eurostat(source: Definition, path: Path) -> Imported:
-    """A sheet of Eurostat's data browser: facts, a heading of years, keys; a colon is no value, a
-    letter after a number a flag (b: break in series, e: estimated, p: provisional)."""
-    lines = list(csv.reader(io.StringIO(read_text(path, source.encoding), newline="")))
-    start = next((n for n, line in enumerate(lines) if line and _HEADING.match(line[0])), None)
-    if start is None:
-        raise BadRequestData(
-            f"{path.name}: no heading such as CITIES/TIME; is it a Eurostat sheet?"
-        )
-    years = [one.strip() for one in lines[start][1:]]
-    wrong = [one for one in years if not _YEAR.fullmatch(one)]
-    if wrong or len(set(years)) < len(years):
-        raise BadRequestData(f"{path.name}: the heading has {first_of(wrong or years)}, no years")
-    told = {line[0]: line[1] for line in lines[:start] if len(line) > 1 and line[0] and line[1]}
-    rows = []
-    for line in lines[start + 1 :]:
-        if not line or not line[0].strip():
-            break
-        rows.append(line)
+    """A table of Eurostat, a row for each key and a column for each year: a sheet of the data
+    browser, or TSV of the API. A colon is no value, a letter after a number a flag (b: break in
+    series, e: estimated, p: provisional)."""
+    text = read_text(path, source.encoding)
+    told, years, rows = (read_tsv if is_tsv(text) else _sheet)(text, source, path.name)
     keys = [line[0].strip() for line in rows]
     kept, left = _once(source, keys, path.name)
     columns: dict[str, list[Any]] = {year: [] for year in years}
@@ -154,6 +141,27 @@ def _eurostat(source: Definition, path: Path) -> Imported:
         for year, cell in zip(years, cells, strict=True):
             columns[year].append(_cell(source, cell.strip(), f"{path.name} ({keys[row]}, {year})"))
     return Imported([keys[row] for row in kept], columns, told, left)
+
+
+def _sheet(
+    text: str, _: Definition, name: str
+) -> tuple[dict[str, str], list[str], list[list[str]]]:
+    """A sheet of the data browser: facts, a heading of years, keys."""
+    lines = list(csv.reader(io.StringIO(text, newline="")))
+    start = next((n for n, line in enumerate(lines) if line and _HEADING.match(line[0])), None)
+    if start is None:
+        raise BadRequestData(f"{name}: no heading such as CITIES/TIME; is it a Eurostat sheet?")
+    years = [one.strip() for one in lines[start][1:]]
+    wrong = [one for one in years if not YEAR.fullmatch(one)]
+    if wrong or len(set(years)) < len(years):
+        raise BadRequestData(f"{name}: the heading has {first_of(wrong or years)}, no years")
+    told = {line[0]: line[1] for line in lines[:start] if len(line) > 1 and line[0] and line[1]}
+    rows = []
+    for line in lines[start + 1 :]:
+        if not line or not line[0].strip():
+            break
+        rows.append(line)
+    return told, years, rows
 
 
 def _cell(source: Definition, text: str, where: str) -> float | int | None:
