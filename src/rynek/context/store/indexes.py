@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -163,6 +164,8 @@ class Indexes:
         if one.moved is not None:
             self._moved(one, one.moved, rows)
             return
+        if one.n == 0 and self._created(one, rows):
+            return
         state, before, after = one.after, one.before.entity, one.after.entity
         if before is None and after is None:
             return
@@ -195,6 +198,47 @@ class Indexes:
         self._places(n, before, after, rows)
         self._values(n, before, after, rows)
 
+    def _created(self, one: Pending, rows: _Rows) -> bool:
+        """A new entity as most are: of one type, with one instance of each attribute, all of it as
+        old as itself. False, and nothing done, for others."""
+        state = one.after
+        entity = state.known
+        if entity is None or entity.scopes or entity.expires_at or len(entity.types) != 1:
+            return False
+        created, modified, kinds = entity.created_at, entity.modified_at, []
+        geometries: dict[str, list[Any]] = {}
+        for attr, instances in entity.attrs.items():
+            first = instances[0]
+            if (
+                len(instances) != 1
+                or first.subs is not None
+                or first.expires_at is not None
+                or first.created_at != created
+                or first.modified_at != modified
+            ):
+                return False
+            kinds.append(first.kind)
+            if first.kind == "GeoProperty":
+                geometries[attr] = [first.value]
+        n = one.n = self._next_n
+        self._next_n += 1
+        body = state.encoded()  # settles under which @context it stands
+        assert state.ctx is not None  # put() always gives one
+        ctx, times = self.contexts.number(state.ctx), b"[%d,%d]" % (created, modified)
+        rows.entity.append((ctx, created, modified, None, body, times, n, entity.id))
+        self._alike(n, entity, kinds, rows)
+        if geometries:
+            self._boxes(n, self.places.boxes(geometries), rows, is_new=True)
+        if self.values.by_type:
+            self._values(n, None, entity, rows)
+        return True
+
+    def _alike(self, n: int, entity: Entity, kinds: list[str], rows: _Rows) -> None:
+        """Count a new entity of one type with all that have the same attributes."""
+        shape = (entity.types[0], tuple(entity.attrs), tuple(kinds))
+        rows.alike[shape] = rows.alike.get(shape, 0) + 1
+        rows.type_in.append((self.terms.number(shape[0]), n))
+
     def _moved(self, one: Pending, moved: Moved, rows: _Rows) -> None:
         """An entity of which only attributes differ, each of the kind that it was."""
         sheet, n = one.after.parts, one.n
@@ -225,10 +269,7 @@ class Indexes:
         old_types = before.types if before else []
         new_types = after.types if after else []
         if before is None and after is not None and len(new_types) == 1 and not after.scopes:
-            kinds = [instances[0].kind for instances in after.attrs.values()]
-            shape = (new_types[0], tuple(after.attrs), tuple(kinds))
-            rows.alike[shape] = rows.alike.get(shape, 0) + 1
-            rows.type_in.append((number(new_types[0]), n))
+            self._alike(n, after, [held[0].kind for held in after.attrs.values()], rows)
             return
         if old_types != new_types:
             old, new = {number(t) for t in old_types}, {number(t) for t in new_types}
