@@ -26,7 +26,7 @@ PLAIN: Final = frozenset(
 Times = tuple[int, int]
 
 
-class Sheet(msgspec.Struct):
+class Sheet(msgspec.Struct, gc=False):
     """Each member of a stored body as bytes by its short name, id and type first; createdAt and
     modifiedAt (epoch µs) of the entity, `pairs` of both for attributes (IRIs), and `rest`, the
     modifiedAt of all others, which have the createdAt of the entity. `types` are IRIs."""

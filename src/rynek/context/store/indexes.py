@@ -5,67 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from rynek.base.clock import parse_iso
 from rynek.base.sqlite import Connection
 from rynek.context.formats import encode_times, expiries
 from rynek.context.model import Entity, Instance
 from rynek.context.query import COMPOUND, Key, index_keys
 from rynek.context.store.contract import Moved
+from rynek.context.store.lately import Lately
 from rynek.context.store.pending import Pending, State
 from rynek.context.store.places import Box, Places, geometries_of, inside, padded
 from rynek.context.store.remembered import Remembered
+from rynek.context.store.rows import STATEMENTS, Rows
 from rynek.context.store.terms import Contexts, Terms
 from rynek.context.store.values import ValueIndexes, ValueKey, entity_keys
-
-_Shape = tuple[str, tuple[str, ...], tuple[str, ...]]
-"""A type, the attributes of an entity and the kind of each: most new entities share theirs."""
-
-
-class _Rows(msgspec.Struct):
-    """Bind rows gathered over a group, each list one executemany."""
-
-    entity: list[tuple[object, ...]] = []
-    again: list[tuple[object, ...]] = []
-    moved: list[tuple[object, ...]] = []
-    gone: list[tuple[int]] = []
-    type_in: list[tuple[int, int]] = []
-    type_out: list[tuple[int, int]] = []
-    scope_in: list[tuple[str, int]] = []
-    scope_out: list[tuple[str, int]] = []
-    place_in: list[tuple[object, ...]] = []
-    place_out: list[tuple[int]] = []
-    value_in: list[tuple[object, ...]] = []
-    value_out: list[tuple[object, ...]] = []
-    counts: dict[tuple[int, int], int] = {}
-    kinds: dict[tuple[int, int], str] = {}
-    alike: dict[_Shape, int] = {}
-
-
-_INSERT = (
-    "INSERT INTO entity(ctx, created, modified, expires, body, times, n, id)"
-    " VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
-)
-# An update leaves the index of ids alone, unlike a replacement.
-_AGAIN = (
-    "UPDATE entity SET ctx = ?, created = ?, modified = ?, expires = ?, body = ?, times = ?"
-    " WHERE n = ?"
-)
-_SQL = (
-    ("gone", "DELETE FROM entity WHERE n = ?"),
-    ("entity", _INSERT),
-    ("again", _AGAIN),
-    ("moved", "UPDATE entity SET modified = ?, body = ?, times = ? WHERE n = ?"),
-    ("type_out", "DELETE FROM entity_type WHERE t = ? AND n = ?"),
-    ("type_in", "INSERT OR IGNORE INTO entity_type VALUES(?, ?)"),
-    ("scope_out", "DELETE FROM entity_scope WHERE scope = ? AND n = ?"),
-    ("scope_in", "INSERT OR IGNORE INTO entity_scope VALUES(?, ?)"),
-    ("place_out", "DELETE FROM place WHERE p = ?"),
-    ("place_in", "INSERT OR REPLACE INTO place(p, west, south, east, north) VALUES(?,?,?,?,?)"),
-    ("value_out", "DELETE FROM value_index WHERE k = ? AND v = ? AND n = ?"),
-    ("value_in", "INSERT OR IGNORE INTO value_index(k, v, n) VALUES(?, ?, ?)"),
-)
 
 
 class Indexes:
@@ -74,6 +26,7 @@ class Indexes:
     def __init__(self, connection: Connection, reader: Connection, remember_bytes: int = 0) -> None:
         self._connection = connection
         self.remembered = Remembered(remember_bytes)
+        self.lately = Lately(remember_bytes)
         self.terms = Terms(connection)
         self.contexts = Contexts(connection, reader)
         self.places = Places(connection)
@@ -108,10 +61,11 @@ class Indexes:
         """Changes whenever a plan made before may no longer be right or best."""
         return self._names_changed * 1_000_003 + self.values.generation
 
-    def in_file(self) -> None:
+    def in_file(self, group: Mapping[str, Pending]) -> None:
         """What was applied is in the file: plans made before, or while it was written, may lack a
         type that has an attribute for the first time, or an index its first array."""
         self.remembered.settled()
+        self.lately.committed(group.items())
         if self._new_names:
             self._new_names = False
             self._names_changed += 1
@@ -119,6 +73,7 @@ class Indexes:
     def reload(self) -> None:
         """Forget what a failed group had added in memory."""
         self.remembered.clear()
+        self.lately.clear()
         for part in (self.terms, self.contexts, self.places, self.values):
             part.reload()
         self._next_n = self._newest_n() + 1
@@ -127,6 +82,9 @@ class Indexes:
 
     def load(self, entity_id: str) -> Pending:
         """The committed state of one entity, ready to be changed."""
+        known = self.lately.pending(entity_id)
+        if known is not None:
+            return known
         row = self._connection.execute(
             "SELECT n, ctx, body, times FROM entity WHERE id = ?", (entity_id,)
         ).fetchone()
@@ -138,7 +96,7 @@ class Indexes:
     def apply(self, pending: Iterable[Pending]) -> None:
         """Write a group's entities and everything derived from them (inside a transaction)."""
         self.remembered.unsettled()
-        rows = _Rows()
+        rows = Rows()
         for one in pending:
             if one.dirty:
                 self._collect(one, rows)
@@ -154,13 +112,13 @@ class Indexes:
         ):
             if new:
                 execute(sql, new)
-        for name, sql in _SQL:
+        for name, sql in STATEMENTS:
             bind = getattr(rows, name)
             if bind:
                 execute(sql, bind)
         self._count(rows)
 
-    def _collect(self, one: Pending, rows: _Rows) -> None:
+    def _collect(self, one: Pending, rows: Rows) -> None:
         if one.moved is not None:
             self._moved(one, one.moved, rows)
             return
@@ -198,7 +156,7 @@ class Indexes:
         self._places(n, before, after, rows)
         self._values(n, before, after, rows)
 
-    def _created(self, one: Pending, rows: _Rows) -> bool:
+    def _created(self, one: Pending, rows: Rows) -> bool:
         """A new entity as most are: of one type, with one instance of each attribute, all of it as
         old as itself. False, and nothing done, for others."""
         state = one.after
@@ -233,13 +191,13 @@ class Indexes:
             self._values(n, None, entity, rows)
         return True
 
-    def _alike(self, n: int, entity: Entity, kinds: list[str], rows: _Rows) -> None:
+    def _alike(self, n: int, entity: Entity, kinds: list[str], rows: Rows) -> None:
         """Count a new entity of one type with all that have the same attributes."""
         shape = (entity.types[0], tuple(entity.attrs), tuple(kinds))
         rows.alike[shape] = rows.alike.get(shape, 0) + 1
         rows.type_in.append((self.terms.number(shape[0]), n))
 
-    def _moved(self, one: Pending, moved: Moved, rows: _Rows) -> None:
+    def _moved(self, one: Pending, moved: Moved, rows: Rows) -> None:
         """An entity of which only attributes differ, each of the kind that it was."""
         sheet, n = one.after.parts, one.n
         assert sheet is not None  # alter() always gives one
@@ -264,7 +222,7 @@ class Indexes:
             self.soonest = first
         return first
 
-    def _names(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
+    def _names(self, n: int, before: Entity | None, after: Entity | None, rows: Rows) -> None:
         number = self.terms.number
         old_types = before.types if before else []
         new_types = after.types if after else []
@@ -296,7 +254,7 @@ class Indexes:
             rows.counts[pair] = rows.counts.get(pair, 0) + 1
             rows.kinds[pair] = new_attrs[self.terms.by_number[pair[1]]][0].kind
 
-    def _shared(self, rows: _Rows) -> None:
+    def _shared(self, rows: Rows) -> None:
         """Count what new entities of one shape have."""
         number = self.terms.number
         for (name, attrs, kinds), by in rows.alike.items():
@@ -310,7 +268,7 @@ class Indexes:
         types: list[str],
         old: dict[str, list[Instance]],
         new: dict[str, list[Instance]],
-        rows: _Rows,
+        rows: Rows,
     ) -> None:
         """Note attributes that have become of another kind."""
         for attr, instances in new.items():
@@ -322,7 +280,7 @@ class Indexes:
                 rows.counts.setdefault(pair, 0)
                 rows.kinds[pair] = instances[0].kind
 
-    def _places(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
+    def _places(self, n: int, before: Entity | None, after: Entity | None, rows: Rows) -> None:
         geometries = geometries_of(after)
         if before is None:
             self._boxes(n, self.places.boxes(geometries), rows, is_new=True)
@@ -335,7 +293,7 @@ class Indexes:
             self.places.forget(n << 4 | slot)
         self._boxes(n, new, rows)
 
-    def _boxes(self, n: int, boxes: dict[int, Box], rows: _Rows, *, is_new: bool = False) -> None:
+    def _boxes(self, n: int, boxes: dict[int, Box], rows: Rows, *, is_new: bool = False) -> None:
         """Note the boxes (by slot) that an entity has left, or has for the first time."""
         for slot, box in boxes.items():
             p = n << 4 | slot
@@ -346,7 +304,7 @@ class Indexes:
                 if not is_new:
                     self.places.note(p, room)
 
-    def _values(self, n: int, before: Entity | None, after: Entity | None, rows: _Rows) -> None:
+    def _values(self, n: int, before: Entity | None, after: Entity | None, rows: Rows) -> None:
         values = self.values
         if not values.by_type:
             return
@@ -359,7 +317,7 @@ class Indexes:
                 self._keys(n, key, was, now, rows)
 
     def _keys(
-        self, n: int, key: ValueKey, was: Iterable[Key], now: Iterable[Key], rows: _Rows
+        self, n: int, key: ValueKey, was: Iterable[Key], now: Iterable[Key], rows: Rows
     ) -> None:
         gone, added = self.values.difference(key, n, was, now)
         rows.value_out += [(key.k, v, n) for v in gone]
@@ -368,7 +326,7 @@ class Indexes:
             self.values.compound.add(key.k)
             self._new_names = True
 
-    def _count(self, rows: _Rows) -> None:
+    def _count(self, rows: Rows) -> None:
         if not rows.counts:
             return
         self._connection.executemany(

@@ -11,7 +11,7 @@ from rynek.context.model import Entity
 from rynek.context.store.contract import Moved
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, gc=False):
     """An entity at one moment; neither an Entity nor bytes: it is not there. `base` is what it was
     before the attributes in `moved` changed, where only those did."""
 

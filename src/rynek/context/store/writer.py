@@ -75,7 +75,7 @@ class Writer:
         self._stale = False
         self.closed = False
 
-    async def submit(self, job: Callable[[GroupTxn], T]) -> T:
+    def submit(self, job: Callable[[GroupTxn], T]) -> asyncio.Future[T]:
         """Run `job` in the next group; its result once it is durable, or what it raised."""
         if self.closed:
             raise Unavailable("the store is closing")
@@ -84,7 +84,7 @@ class Writer:
         self._queue.append(_Job(job, done))
         if self._task is None:
             self._task = loop.create_task(self._drain())
-        return await done
+        return done
 
     async def alone(self, work: Callable[[], object]) -> None:
         """Run `work` in a thread while no group is run or written."""
@@ -164,7 +164,7 @@ class Writer:
             return
         if self.trouble.error:
             self.trouble.over()
-        self._indexes.in_file()
+        self._indexes.in_file(txn.pending)
         self._log.committed(txn.head)
         if txn.messages:
             outbox.committed(txn.messages)
@@ -183,21 +183,20 @@ class Writer:
         """Run jobs one by one; those that are part of the group. What is left when the group has
         enough goes back to the head of the queue."""
         ran: list[_Job] = []
-        busy = turn = 0.0
+        busy, started = 0.0, time.perf_counter()
         for position, job in enumerate(jobs, 1):
             if job.done.cancelled():
                 continue
-            started = time.perf_counter()
             if _run(job, txn, self._outbox.watch):
                 ran.append(job)
-            took = time.perf_counter() - started
-            busy, turn = busy + took, turn + took
-            if busy > _GROUP_SECONDS:
-                self._queue[:0] = jobs[position:]
-                break
+            turn = time.perf_counter() - started
             if turn > _TURN_SECONDS:
-                turn = 0.0
+                busy += turn
+                if busy > _GROUP_SECONDS:
+                    self._queue[:0] = jobs[position:]
+                    break
                 await asyncio.sleep(0)
+                started = time.perf_counter()
         return ran
 
     async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]], settled: Settled) -> None:

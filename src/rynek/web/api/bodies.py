@@ -35,6 +35,7 @@ from rynek.web.api.params import PLAIN, geometry_property, wants_geojson
 _loads: Final = msgspec.json.Decoder().decode
 dumps: Final = msgspec.json.Encoder().encode
 _HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_PLAIN_JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
 _NO_CONTEXT: Final = "application/ld+json needs an @context in the body"
 CONTEXT_TWICE: Final = "with application/ld+json the @context goes into the body, not into Link"
@@ -43,7 +44,10 @@ _CONTEXT_IN_JSON: Final = "application/json must not have an @context in the bod
 
 def media_type(call: Call) -> str:
     """The body's media type: JSON, JSON-LD or (for patches) merge-patch; 415 otherwise."""
-    media, _, rest = call.headers.get("content-type", "").partition(";")
+    told = call.headers.get("content-type", "")
+    if told == _PLAIN_JSON:
+        return told
+    media, _, rest = told.partition(";")
     media = media.strip().lower()
     if rest and _is_other_charset(rest):
         raise UnsupportedMediaType("JSON is sent in UTF-8")
@@ -81,6 +85,8 @@ async def read_document(call: Call) -> tuple[dict[str, Any], CompiledContext]:
         raise BadRequestData("the body must be a JSON object")
     if document.get("type") == "Notification" and "via" in call.headers:
         _refuse_own(call)
+    if media == _PLAIN_JSON and "@context" not in document:
+        return document, call.ld
     return document, await context_of(call, document, media)
 
 
