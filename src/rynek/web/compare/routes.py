@@ -196,7 +196,7 @@ def _audit(words: Words) -> dict[str, Any]:
     def pairs(key: str) -> list[str]:
         return [
             f"{names[one['indicators'][0]]} – {names[one['indicators'][1]]}"
-            f" ({words.t.number(one['correlation'], 2)})"
+            f" ({words.t.number(one['correlation'], 2).replace('-', '−')})"
             for one in audit[key]
         ]
 
@@ -208,7 +208,7 @@ def _audit(words: Words) -> dict[str, Any]:
         "opposed": pairs("opposed_pairs"),
         "names": list(names.values()),
         "table": [
-            (names[row], [words.t.number(cells[column], 2) for column in names])
+            (names[row], [words.t.number(cells[column], 2).replace("-", "−") for column in names])
             for row, cells in audit["correlations"].items()
         ],
     }

@@ -25,6 +25,7 @@ __all__ = ["Effect", "describe", "effect_from", "effects_of", "figures", "said_t
 
 _MAX_ROWS: Final = 400
 _MAX_POINTS: Final = 4000
+_LEAST_P: Final = 0.001
 
 
 class Effect(msgspec.Struct):
@@ -219,7 +220,9 @@ def _facts(page: Page, found: dict[str, Any], reasons: Reasons) -> list[tuple[st
     else:
         facts.append((t("Interval"), Said(t("none: there is too little to compare with"))))
     if found.get("p_value") is not None:
-        facts.append((t("p-value"), Said(t.number(found["p_value"], 3))))
+        p_value = found["p_value"]
+        text = f"< {t.number(_LEAST_P)}" if p_value < _LEAST_P else t.number(p_value, 3)
+        facts.append((t("p-value"), Said(text)))
     level = reasons.of(kept.get("level_reason"), found.get("level_reason"))
     told = t("%(level)s of 5", level=found["level"])
     facts.append((t("Evidence level"), Said(f"{told}: {level.text}" if level.text else told)))
