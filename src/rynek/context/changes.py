@@ -14,7 +14,8 @@ class Change(msgspec.Struct, array_like=True, omit_defaults=True):
 
     `seq` orders the tenant's writes (AUTOINCREMENT: never reused). `op` is create, update, delete
     or observe (a feed saw the same values again at a newer time: only `observed_at` moved).
-    `attrs` holds the instances that the write set (all of them on create); `deleted` holds
+    `attrs` holds the instances that the write set (all of them on create; when they were written
+    is `at`, whatever they say themselves); `deleted` holds
     (attribute IRI, dataset id or None) pairs; a delete of the entity lists every attribute.
     `kinds` says of what kind the deleted attributes were; `scopes` are those that the write set
     ([]: it took them away), None where it left them as they were.

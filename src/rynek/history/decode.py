@@ -46,7 +46,8 @@ def put_value(row: Reading, kind: str, value: Any) -> None:
     elif isinstance(value, float) or (isinstance(value, int) and abs(value) < _EXACT):
         row.number = float(value)
     elif kind == "GeoProperty" and _is_flat_point(value):
-        row.lon, row.lat = (float(part) for part in value["coordinates"])
+        lon, lat = value["coordinates"]
+        row.lon, row.lat = float(lon), float(lat)
     else:
         row.json = _json.encode(value).decode()
 
@@ -166,11 +167,29 @@ def _rows(change: Change, kind: str, runs: dict[SeriesKey, Run]) -> list[Reading
     rows: list[Reading] = []
     for attr, instances in change.attrs.items():
         for one in instances:
-            time, observed = moment(one, at)
+            if one.observed_at is None:
+                time, observed = at, False
+            else:
+                time, observed = moment(one, at)
             row = Reading(
                 seq, entity_id, kind, attr, one.dataset_id, one.kind, time, observed, at
             )  # fmt: skip
-            _fill(row, one, None)
+            # Most values are numbers and words, with nothing beside them.
+            value = one.value
+            if type(value) is float and one.kind != "JsonProperty":
+                row.number = value
+            elif type(value) is str and value != NULL and one.kind != "JsonProperty":
+                row.text = value
+            else:
+                _put(row, one.kind, value)
+            if not (
+                one.subs is None
+                and one.object_type is None
+                and one.value_type is None
+                and one.expires_at is None
+                and one.sealed is None
+            ):
+                row.meta = _meta(one)
             if one.unit_code is not None:
                 row.unit_code = one.unit_code
             if source is not None:
@@ -236,14 +255,16 @@ def to_reading(
 
 def _fill(row: Reading, one: Instance, created: int | None) -> None:
     """Give a row the value of an instance, and its rarer members."""
-    value = one.value
-    if type(value) is float and one.kind != "JsonProperty":
-        row.number = value
-    elif value == NULL:
+    _put(row, one.kind, one.value)
+    row.meta = _meta(one, created)
+
+
+def _put(row: Reading, kind: str, value: Any) -> None:
+    """Set the column of a value; the NGSI-LD Null marks a deletion."""
+    if value == NULL:
         row.deleted, row.observed = True, False
     else:
-        put_value(row, one.kind, value)
-    row.meta = _meta(one, created)
+        put_value(row, kind, value)
 
 
 def _scope(change: Change, kind: str, runs: dict[SeriesKey, Run]) -> Reading:

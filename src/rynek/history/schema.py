@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from time import sleep
 from typing import TYPE_CHECKING, Final
 
@@ -85,13 +86,25 @@ def arrow_schema() -> pa.Schema:
     )
 
 
+@lru_cache(maxsize=1)
+def _schema() -> pa.Schema:
+    return arrow_schema()
+
+
 def to_table(rows: list[Reading]) -> pa.Table:
     """Rows → an Arrow table with the file's columns, in the order given."""
     import pyarrow as pa
 
-    schema = arrow_schema()
+    schema = _schema()
     values = zip(*map(msgspec.structs.astuple, rows), strict=True) if rows else [()] * len(schema)
-    columns = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
+    # Columns that hold nothing, as several do, are not looked through value by value.
+    none = len(rows)
+    columns = [
+        pa.nulls(none, field.type)
+        if none and column[0] is None and column.count(None) == none
+        else pa.array(column, field.type)
+        for column, field in zip(values, schema, strict=True)
+    ]
     return pa.Table.from_arrays(columns, schema=schema)
 
 

@@ -13,8 +13,17 @@ def create(txn: Txn, entity: Entity, ctx: CompiledContext, source: str | None = 
     """Create Entity (§5.6.1). AlreadyExists when the id is taken."""
     if txn.get(entity.id) is not None:
         raise AlreadyExists(f"an entity {entity.id} exists already")
-    stamp(entity, txn.now)
+    now = txn.now
+    entity.created_at = entity.modified_at = now
+    for instances in entity.attrs.values():
+        for one in instances:
+            if one.subs is not None:
+                stamp_all([one], now)
     txn.put(entity, ctx, op="create", attrs=entity.attrs, source=source)
+    # Most of them afterwards: the log has its own time of each change.
+    for instances in entity.attrs.values():
+        for one in instances:
+            one.created_at = one.modified_at = now
 
 
 def replace(txn: Txn, entity: Entity, ctx: CompiledContext, source: str | None = None) -> None:

@@ -64,7 +64,6 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
         if found is None:
             return False
         iri, was, one = found
-        one.created_at, one.modified_at = was.created_at, now
         parts[name] = packed_instance(one, ctx)
         moved[iri] = (was, one)
     if len(parts) != len(held):
@@ -72,6 +71,8 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
     pairs = {iri: (c, now) for iri, (c, _) in old.pairs.items() if c != old.created}
     new = Sheet(parts, old.types, old.created, now, now, pairs)
     txn.alter(document["id"], ctx, new, moved, _said(moved), source)
+    for was, one in moved.values():
+        one.created_at, one.modified_at = was.created_at, now
     return True
 
 
@@ -200,19 +201,21 @@ def _edit(
     """Store an entity with some attributes in the place of those that it has."""
     now = txn.now
     parts = dict(old.parts)
-    for iri, (was, one) in edits.items():
-        one.created_at, one.modified_at = was.created_at, now
+    for iri, (_, one) in edits.items():
         parts[ctx.shorts[iri]] = packed_instance(one, ctx)
     rest, pairs = _times(old, edits, now)
     new = Sheet(parts, old.types, old.created, now, rest, pairs)
     txn.alter(entity_id, ctx, new, edits, _said(edits), source)
+    # Afterwards: the log has its own time of each change.
+    for was, one in edits.values():
+        one.created_at, one.modified_at = was.created_at, now
 
 
 def _times(old: Sheet, edits: Moved, now: int) -> tuple[int, dict[str, Times]]:
     """Of a sheet after `edits`: modifiedAt of those attributes that are not in its pairs, and those."""
     pairs = dict(old.pairs)
-    for iri, (_, one) in edits.items():
-        pairs[iri] = (one.created_at, now)
+    for iri, (was, _) in edits.items():
+        pairs[iri] = (was.created_at, now)
     if len(pairs) + len(_IDENTITY) < len(old.parts):
         return old.rest, pairs
     # All of them are listed: those of today need not be.
