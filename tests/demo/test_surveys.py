@@ -29,7 +29,8 @@ def send(folder: Path, token: str) -> None:
     found = Surveys(folder)
     try:
         whole = next(one for one in found.responses(PAST_WAVE) if one.submitted is not None)
-        found.save(token, whole.answers, revision=0, language="en", submit=True)
+        answers = {name: text for name, text in whole.answers.items() if "online" not in name}
+        found.save(token, answers, revision=0, language="en", submit=True)
     finally:
         found.close()
 

@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 import click
 
-from rynek.base.clock import MICRO, to_iso
+from rynek.base.clock import MICRO, SystemClock, to_iso
 from rynek.base.errors import BadRequestData
 from rynek.base.folder import make_private
+from rynek.base.ids import TENANT_NAME
 from rynek.cli.options import config_option, data_option, existing_folder, settings_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def survey() -> None:
       rynek survey template strategy.xlsx                   the survey that comes with rynek
       rynek survey import strategy.xlsx
       rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
+      rynek survey measure smart-strategy                   figures to confirm or contest
       rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
       rynek survey results smart-strategy
       rynek survey export smart-strategy answers --format xlsx
@@ -123,8 +125,9 @@ def publish(
 ) -> None:
     """Ask SURVEY until the deadline; again: change the deadline or who sees the results."""
     with _surveys(config, data) as surveys:
+        at, zone = _moment(deadline)
         made = surveys.publish(
-            survey_id, _moment(deadline), wave_id=wave, results=results, example=example
+            survey_id, at, wave_id=wave, results=results, example=example, zone=zone
         )
     click.echo(
         f"{made.id}: {made.survey} version {made.version}, until {to_iso(made.deadline)},"
@@ -132,14 +135,70 @@ def publish(
     )
 
 
-def _moment(text: str) -> int:
+def _moment(text: str) -> tuple[int, int]:
+    """A time in epoch microseconds, and the minutes that its clock is east of UTC."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise click.UsageError(f"--deadline {text!r}: such as 2026-12-31T23:59+01:00") from None
-    if at.tzinfo is None:
+    east = at.utcoffset()
+    if east is None:
         raise click.UsageError(f"--deadline {text!r}: with its distance from UTC, such as +01:00")
-    return int(at.timestamp()) * MICRO
+    return int(at.timestamp()) * MICRO, round(east.total_seconds() / 60)
+
+
+@survey.command()
+@click.argument("wave")
+@click.option(
+    "--period",
+    help="Of indicators: 2025, 2026-Q3, 2026-10 or FROM/TO; the last whole month without.",
+)
+@data_option
+@config_option
+def measure(wave: str, period: str | None, data: Path | None, config: Path | None) -> None:
+    """Put before the respondents of WAVE what is measured of them already, to confirm or contest.
+
+    A question names its indicator in the column bind::rynek:indicator: the id of one, computed for
+    each respondent whose id is a city here, or reference:TABLE/COLUMN, found by the respondent's id
+    as the key of that table. Again: the figures of today take the place of those before.
+    """
+    from rynek.indicators import References, measured_figures, open_indicators
+
+    settings = settings_of(config, data)
+    with _surveys(config, data) as surveys:
+        told = surveys.wave(wave)
+        asked, _ = surveys.survey(told.survey, told.version)
+        people = [one.respondent.id for one in surveys.responses(wave)]
+        tables = open_indicators(Path(settings.data.path))
+        try:
+            found = measured_figures(
+                asked, people, References(tables).find, _computing(settings, period)
+            )
+        finally:
+            tables.close()
+        surveys.measure(wave, found)
+    figures = sum(map(len, found.values()))
+    click.echo(f"{figures} figures for {len(found)} of {len(people)} respondents")
+    if not figures:
+        click.echo("no respondent's id is a key of such a table, or a city here with enough data")
+
+
+def _computing(settings: Settings, period: str | None) -> Any:
+    """What gives the values of indicators for a city: none where there is no such city."""
+    from rynek.history import Record
+    from rynek.indicators import compute_indicators, last_month, parse_period
+    from rynek.web import read_city
+
+    def computed(city: str, wanted: Any) -> Any:
+        home = Path(settings.data.path) / "tenants" / city
+        if not TENANT_NAME.fullmatch(city) or not (home / "history").is_dir():
+            return
+        now, zone = SystemClock().now(), read_city(home, city).zone
+        asked = last_month(now, zone) if period is None else parse_period(period, zone)
+        with Record(home / "history") as record:
+            yield from compute_indicators(record, wanted, asked, now)
+
+    return computed
 
 
 @survey.command()

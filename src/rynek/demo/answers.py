@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
-__all__ = ["example_answers"]
+__all__ = ["MEASURED", "example_answers", "online_share", "told_of_measured"]
+
+MEASURED: Final = "reference:services/online_share"
+"""What the shipped survey calls the figure that is measured beforehand."""
 
 _SIZES: Final = {"s1": 46, "s2": 34, "s3": 12, "s4": 7, "s5": 1}
 _RIPE: Final = {"s1": 0.15, "s2": 0.35, "s3": 0.55, "s4": 0.75, "s5": 0.9}
@@ -62,6 +65,25 @@ def example_answers(draw: Random, place: int) -> dict[str, Any]:
     if draw.random() < 0.1:
         answers["comment"] = draw.choice(_COMMENTS)
     return answers
+
+
+def online_share(respondent: str) -> float:
+    """The figure that an example community confirms or contests."""
+    return float(Random(f"measured {respondent}").randrange(15, 75))
+
+
+def told_of_measured(respondent: str, answers: Mapping[str, Any]) -> dict[str, str]:
+    """What a community says of its figure, beside its answers: three of four confirm it."""
+    if "online_share" not in answers:
+        return {}
+    figure = f"{online_share(respondent):.0f}"
+    told = {"online_share~measured": figure}
+    if Random(f"told {respondent}").random() < 0.75:
+        return told | {"online_share": figure, "online_share~told": "confirmed"}
+    return told | {
+        "online_share~told": "contested",
+        "online_share~reason": "Requests by e-mail are not counted in it",
+    }
 
 
 def _strategy(draw: Random, ripe: float) -> dict[str, Any]:

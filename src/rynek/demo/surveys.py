@@ -14,8 +14,8 @@ import msgspec
 from rynek.base.clock import MICRO, SystemClock
 from rynek.base.folder import write_atomically
 from rynek.base.typed import decode
-from rynek.demo.answers import example_answers
-from rynek.indicators import Respondent, Surveys, read_survey, write_template
+from rynek.demo.answers import MEASURED, example_answers, online_share, told_of_measured
+from rynek.indicators import Measured, Respondent, Surveys, read_survey, write_template
 
 __all__ = ["MADE", "OPEN_WAVE", "PAST_WAVE", "make_surveys"]
 
@@ -25,6 +25,7 @@ PAST_WAVE: Final = "example-2026"
 OPEN_WAVE: Final = "example-next"
 
 _SEED: Final = 20260601
+_SOURCE: Final = "Example figure, made up"
 _DAY: Final = 86_400 * MICRO
 _OPENED: Final = 1_769_990_400 * MICRO  # 2 February 2026
 _DAYS: Final = 57
@@ -114,8 +115,22 @@ def _invite(surveys: Surveys, number: int) -> _Made:
     one = _community(number, "A")
     known = {each.respondent.id for each in surveys.responses(OPEN_WAVE)}
     if one.id in known:
-        return _Made(one.id, surveys.renew(OPEN_WAVE, one.id))
-    return _Made(one.id, surveys.invite(OPEN_WAVE, [one])[one.id])
+        made = _Made(one.id, surveys.renew(OPEN_WAVE, one.id))
+    else:
+        made = _Made(one.id, surveys.invite(OPEN_WAVE, [one])[one.id])
+    _measure(surveys, OPEN_WAVE)
+    return made
+
+
+def _measure(surveys: Surveys, wave: str) -> None:
+    """A figure made up for everybody, to confirm or contest."""
+    found = {
+        one.respondent.id: {
+            MEASURED: Measured(online_share(one.respondent.id), _SOURCE, period="2025")
+        }
+        for one in surveys.responses(wave)
+    }
+    surveys.measure(wave, found)
 
 
 def _answer(
@@ -126,6 +141,7 @@ def _answer(
     there = {each.respondent.id: each for each in surveys.responses(wave)}
     people = list(_people(regions))
     tokens = surveys.invite(wave, [one for one, _ in people if one.id not in there])
+    _measure(surveys, wave)
     for one, place in people:
         draw = random.Random(f"{_SEED} {wave} {one.id}")
         answers: dict[str, Any] = example_answers(draw, place)
@@ -133,6 +149,7 @@ def _answer(
         before = there.get(one.id)
         if place > sent or (before is not None and before.revision):
             continue
+        answers |= told_of_measured(one.id, answers)
         if place == sent:
             answers = {name: answers[name] for name in ("size", "role")}
         if clock is not None:

@@ -37,6 +37,8 @@ from rynek.indicators.saying import read_message, say
 from rynek.indicators.survey.answering import Answers, Fault, State, read_answers
 from rynek.indicators.survey.database import FILE as SURVEYS_FILE
 from rynek.indicators.survey.export import write_export
+from rynek.indicators.survey.measured import CONFIRMED, Measured, text_of
+from rynek.indicators.survey.measuring import measured_figures
 from rynek.indicators.survey.model import Choice, Element, Survey
 from rynek.indicators.survey.reading import read_survey
 from rynek.indicators.survey.results import results
@@ -45,6 +47,7 @@ from rynek.indicators.survey.template import write_template
 from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = [
+    "CONFIRMED",
     "INDICATORS_FILE",
     "KEPT_FILE",
     "LANGUAGES",
@@ -59,6 +62,7 @@ __all__ = [
     "Frame",
     "Index",
     "KeptDays",
+    "Measured",
     "Opened",
     "Period",
     "Published",
@@ -82,6 +86,7 @@ __all__ = [
     "last_month",
     "load_definition",
     "load_specification",
+    "measured_figures",
     "open_indicators",
     "parse_period",
     "parse_specification",
@@ -94,6 +99,7 @@ __all__ = [
     "say",
     "seed_comparisons",
     "shipped_definitions",
+    "text_of",
     "to_csv",
     "value_document",
     "value_entity",

@@ -10,6 +10,17 @@ from typing import Any, Final
 import msgspec
 
 from rynek.indicators.survey.functions import Value, as_number
+from rynek.indicators.survey.measured import (
+    CONFIRMED,
+    CONTESTED,
+    MEASURED,
+    REASON,
+    SOURCE,
+    TOLD,
+    Measured,
+    beside,
+    text_of,
+)
 from rynek.indicators.survey.model import ANSWERED, Choice, Element, Survey
 
 __all__ = ["MAX_ENTRIES", "Answers", "Fault", "State", "read_answers"]
@@ -19,11 +30,14 @@ Answers = dict[str, Any]
 Place = tuple[str, int]
 MAX_ENTRIES: Final = 50
 _MAX_ANSWER: Final = 10_000
+_MAX_REASON: Final = 2_000
+_NOTHING: Final[dict[str, Measured]] = {}
 
 
 class Fault(msgspec.Struct, frozen=True):
     """What is wrong with an answer: `code` is required, integer, decimal, date, choice, long,
-    range or constraint; `index` the entry of the repeat it stands in (0 in none)."""
+    range or constraint, told (neither confirmed nor contested) or reason (contested without one);
+    `index` is the entry of the repeat it stands in (0 in none)."""
 
     name: str
     index: int
@@ -32,11 +46,18 @@ class Fault(msgspec.Struct, frozen=True):
 
 class State:
     """A survey with some answers, worked out: every condition and calculation once, in an order in
-    which what each needs is known."""
+    which what each needs is known. `measured` are figures of the respondent, by indicator."""
 
-    def __init__(self, survey: Survey, answers: Mapping[str, Any], today: str) -> None:
+    def __init__(
+        self,
+        survey: Survey,
+        answers: Mapping[str, Any],
+        today: str,
+        measured: Mapping[str, Measured] = _NOTHING,
+    ) -> None:
         self.survey = survey
         self.today = today
+        self.measured = measured
         self._answers = answers
         self._shown: dict[Place, bool] = {}
         self._values: dict[Place, str] = {}
@@ -51,6 +72,8 @@ class State:
 
     def raw(self, name: str, index: int = 0) -> str:
         """An answer as it was given, whether it is shown or not."""
+        if self.measured and self.told(name) == CONFIRMED:
+            return text_of(self.survey.places[name][0], self.measured)
         repeat = self.survey.repeat_of[name]
         holder = self._answers
         if repeat:
@@ -58,6 +81,19 @@ class State:
             holder = entries[index] if index < len(entries) else {}
         given = holder.get(name, "")
         return given if isinstance(given, str) else ""
+
+    def told(self, name: str) -> str:
+        """Whether the measured figure was confirmed or contested; "" for neither, for a question
+        without one, and where another was measured since."""
+        text = text_of(self.survey.places[name][0], self.measured)
+        if not text or beside(name, self._answers, MEASURED) != text:
+            return ""
+        told = beside(name, self._answers, TOLD)
+        return told if told in (CONFIRMED, CONTESTED) else ""
+
+    def reason(self, name: str) -> str:
+        """Why a measured figure is contested."""
+        return beside(name, self._answers, REASON)
 
     def shown(self, name: str, index: int = 0) -> bool:
         """Whether an element applies, by its own condition and those around it."""
@@ -92,7 +128,8 @@ class State:
         ]
 
     def final(self) -> Answers:
-        """The answers that count: those that apply, and the calculations."""
+        """The answers that count: those that apply, and the calculations; beside those over a
+        measured figure that figure, where it is from, and what was said of it."""
         found: Answers = {}
         for element in self.survey.questions:
             repeat = self.survey.repeat_of[element.name]
@@ -105,7 +142,21 @@ class State:
                     rows[index][element.name] = value
                 else:
                     found[element.name] = value
+                    found |= self._beside(element)
         return found
+
+    def _beside(self, element: Element) -> Answers:
+        told = self.told(element.name) if self.measured else ""
+        if not told:
+            return {}
+        found = {
+            MEASURED: text_of(element, self.measured),
+            SOURCE: self.measured[element.indicator].origin,
+            TOLD: told,
+        }
+        if told == CONTESTED:
+            found[REASON] = self.reason(element.name)
+        return {element.name + mark: text for mark, text in found.items()}
 
     def _settle(self, element: Element, around: tuple[Element, ...], index: int) -> None:
         outer = around[-1] if around else None
@@ -124,6 +175,10 @@ class State:
 
     def _fault(self, element: Element, index: int, *, required: bool) -> str:
         value = self.raw(element.name, index)
+        if self.measured and text_of(element, self.measured):
+            code = self._untold(element, value, required=required)
+            if code:
+                return code
         if not value:
             return "required" if required and self.required(element, index) else ""
         if len(value) > _MAX_ANSWER:
@@ -137,6 +192,19 @@ class State:
         if not code and limit is not None and not limit.truth(_Scope(self, element, index)):
             code = "constraint"
         return code
+
+    def _untold(self, element: Element, value: str, *, required: bool) -> str:
+        """What lacks beside an answer over a measured figure."""
+        told = self.told(element.name)
+        if not told:
+            return "told" if value or (required and self.required(element)) else ""
+        if told == CONFIRMED:
+            return ""
+        if len(self.reason(element.name)) > _MAX_REASON:
+            return "long"
+        if not value and required:
+            return "required"
+        return "" if self.reason(element.name) or not required else "reason"
 
 
 class _Scope:
@@ -202,6 +270,10 @@ def read_answers(survey: Survey, given: Mapping[str, list[str]], within: Element
                 entry[element.name] = _read(element, given.get(f"{repeat}.{index}.{element.name}"))
         elif element.kind in ANSWERED:
             found[element.name] = _read(element, given.get(element.name))
+            if element.indicator:
+                for mark in (TOLD, MEASURED, REASON):
+                    sent = given.get(element.name + mark) or [""]
+                    found[element.name + mark] = _plain(sent[0])[: _MAX_REASON + 1]
     return found
 
 
@@ -216,8 +288,12 @@ def _read(element: Element, sent: list[str] | None) -> str:
         return ""
     if element.kind == "many":
         return " ".join(each.strip() for each in sent if each.strip())
-    text = sent[0].replace("\r\n", "\n").strip().replace("\x00", "")
+    text = _plain(sent[0])
     if element.kind in ("integer", "decimal"):
         text = text.replace(" ", "").replace("\u00a0", "").replace("\u202f", "")
         text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
     return text
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip().replace("\x00", "")

@@ -16,6 +16,7 @@ _MAX_CHOICES: Final = 10_000
 _MAX_NAME: Final = 64
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 REFERENCE: Final = re.compile(r"\$\{\s*([\w.-]+)\s*\}")
+_INDICATOR: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}|reference:[\w.-]{1,64}/[^/\s]{1,100}")
 _PATTERN: Final = re.compile(r"\bregex\s*\([^,]*,\s*('[^']*'|\"[^\"]*\")\s*\)")
 
 
@@ -98,6 +99,21 @@ def _check_element(survey: Survey, element: Element, around: tuple[Element, ...]
                 )
     if element.choices:
         _check_choices(survey, element, where)
+    if element.indicator:
+        _check_indicator(survey, element, where)
+
+
+def _check_indicator(survey: Survey, element: Element, where: str) -> None:
+    if element.kind not in ("integer", "decimal") or survey.repeat_of[element.name]:
+        raise BadRequestData(
+            f"{where}: only a question of the type integer or decimal, outside of repeats, has an"
+            " indicator (bind::rynek:indicator)"
+        )
+    if not _INDICATOR.fullmatch(element.indicator):
+        raise BadRequestData(
+            f"{where}: the indicator {element.indicator[:80]!r}: the id of one, such as bins-over-80,"
+            " or reference:TABLE/COLUMN"
+        )
 
 
 def _column(element: Element) -> str:

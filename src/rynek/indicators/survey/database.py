@@ -30,6 +30,13 @@ CREATE TABLE response(
   submitted INTEGER, language TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY(wave, respondent)
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+ALTER TABLE wave ADD COLUMN zone INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE measured(
+  wave TEXT NOT NULL, respondent TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY(wave, respondent)
+) STRICT, WITHOUT ROWID;
+""",
 )
 
 

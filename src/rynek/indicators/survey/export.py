@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.clock import to_iso
+from rynek.indicators.survey.measured import MEASURED, REASON, SOURCE, TOLD
 from rynek.indicators.survey.model import Element, Survey
 from rynek.indicators.survey.results import weights
 from rynek.indicators.survey.store import Response
@@ -21,6 +22,13 @@ Format = Literal["csv", "xlsx", "parquet"]
 FORMATS: Final = ("csv", "xlsx", "parquet")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SHEET: Final = 31
+# Beside the answer to a question over a measured figure: column, kind, and what it stands under.
+_BESIDE: Final = (
+    ("measured", "number", MEASURED),
+    ("told", "text", TOLD),
+    ("reason", "text", REASON),
+    ("source", "text", SOURCE),
+)
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -105,14 +113,22 @@ def _repeat(survey: Survey, repeat: Element, done: Sequence[Response]) -> Table:
 def _columns(survey: Survey, element: Element) -> list[tuple[str, str]]:
     kind = {"integer": "number", "decimal": "number", "date": "date"}.get(element.kind, "text")
     listed = survey.choices.get(element.choices, ()) if element.kind == "many" else ()
-    return [(element.name, kind), *((f"{element.name}/{each.name}", "number") for each in listed)]
+    beside = [(f"{element.name}/{name}", kind) for name, kind, _ in _BESIDE if element.indicator]
+    return [
+        (element.name, kind),
+        *((f"{element.name}/{each.name}", "number") for each in listed),
+        *beside,
+    ]
 
 
 def _cells(survey: Survey, element: Element, answers: dict[str, Any]) -> list[Any]:
     """The cells of a question: None where it was not asked or not answered."""
     text = answers.get(element.name)
     if element.kind in ("integer", "decimal"):
-        return [float(text) if text else None]
+        beside = [answers.get(element.name + mark) for *_, mark in _BESIDE if element.indicator]
+        if beside and beside[0]:
+            beside[0] = float(beside[0])
+        return [float(text) if text else None, *beside]
     if element.kind == "date":
         return [date.fromisoformat(text) if text else None]
     if element.kind != "many":
@@ -125,12 +141,21 @@ def _cells(survey: Survey, element: Element, answers: dict[str, Any]) -> list[An
 def _codebook(survey: Survey) -> Table:
     """What each column is: its kind, conditions, words and choices in every language."""
     languages = survey.languages
-    columns = ["table", "column", "kind", "required", "relevant", "constraint", "calculation"]
+    columns = [
+        "table",
+        "column",
+        "kind",
+        "required",
+        "relevant",
+        "constraint",
+        "calculation",
+        "indicator",
+    ]
     columns += [f"label ({code})" for code in languages] + ["choice"]
     columns += [f"choice ({code})" for code in languages]
     empty = [None] * (1 + len(languages))
     rows: list[list[Any]] = [
-        ["answers", name, kind, *[None] * 4, words, *[None] * (len(languages) - 1), *empty]
+        ["answers", name, kind, *[None] * 5, words, *[None] * (len(languages) - 1), *empty]
         for name, kind, words in (
             ("respondent", "text", "The id of who answered, as invited"),
             ("name", "text", "Its name"),
@@ -143,6 +168,7 @@ def _codebook(survey: Survey) -> Table:
         about = [
             survey.repeat_of[element.name] or "answers", element.name, element.kind,
             element.required, element.relevant, element.constraint, element.calculation,
+            element.indicator,
             *(element.label.get(code) for code in languages),
         ]  # fmt: skip
         rows.append([*about, *empty])

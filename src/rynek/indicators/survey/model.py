@@ -11,7 +11,16 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.indicators.survey.expression import Expression, parse_expression
 
-__all__ = ["ANSWERED", "LANGUAGES", "Choice", "Element", "Kind", "Survey", "Text"]
+__all__ = [
+    "ANSWERED",
+    "LANGUAGES",
+    "REFERENCE_PREFIX",
+    "Choice",
+    "Element",
+    "Kind",
+    "Survey",
+    "Text",
+]
 
 Text = dict[str, str]
 Kind = Literal[
@@ -20,6 +29,7 @@ Kind = Literal[
 ]  # fmt: skip
 # What a respondent gives an answer to.
 ANSWERED: Final = ("text", "integer", "decimal", "date", "one", "many", "tick")
+REFERENCE_PREFIX: Final = "reference:"
 LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
 
 
@@ -34,8 +44,8 @@ class Choice(msgspec.Struct, frozen=True):
 class Element(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A question, a section or a repeat. Expressions are kept as text; "" is none.
 
-    `indicator` names the measured indicator that the respondent confirms or contests: kept, and
-    not used yet.
+    `indicator` names a figure that may be measured for the respondent, who then confirms or
+    contests it: an indicator, or `reference:TABLE/COLUMN`.
     """
 
     name: str

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rynek.indicators.survey.answering import Answers
+from rynek.indicators.survey.measured import CONFIRMED, CONTESTED, TOLD
 from rynek.indicators.survey.model import Element, Survey
 from rynek.indicators.survey.store import Response
 
@@ -130,7 +131,21 @@ def _question(
         found |= _shares(survey, element, given, public=public)
     elif element.kind in ("integer", "decimal"):
         found["numbers"] = _numbers([(float(text), weight) for text, weight in given])
+        if any(answers.get(element.name + TOLD) for answers, _ in rows):
+            found["measured"] = _of_measured(element, rows, public=public)
     return found
+
+
+def _of_measured(
+    element: Element, rows: Sequence[tuple[Answers, float]], *, public: bool
+) -> dict[str, int | None]:
+    """How many confirmed the figure that was measured, contested it, or had none."""
+    told = Counter(
+        answers.get(element.name + TOLD, "") for answers, _ in rows if answers.get(element.name)
+    )
+    names = (CONFIRMED, CONTESTED, "")
+    shown = _visible([told[name] for name in names], public=public)
+    return dict(zip(("confirmed", "contested", "none"), shown, strict=True))
 
 
 def _shares(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,6 +18,7 @@ from rynek.base.sqlite import Connection
 from rynek.base.typed import decoder
 from rynek.indicators.survey.answering import Answers, State
 from rynek.indicators.survey.database import opened
+from rynek.indicators.survey.measured import Measured
 from rynek.indicators.survey.model import Survey
 
 __all__ = ["Opened", "Respondent", "Response", "Surveys", "Wave"]
@@ -27,11 +28,13 @@ _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 _MAX_RESPONDENTS: Final = 100_000
 _MAX_BODY: Final = 1 << 20
 _decode: Final = decoder(Survey).decode
+_figures: Final = decoder(dict[str, Measured]).decode
 
 
 class Wave(msgspec.Struct, frozen=True):
     """A survey that is asked: which version, until when (microseconds since 1970), and whether its
-    results are public. `example`: its answers are made up to show what it looks like."""
+    results are public. `example`: its answers are made up to show what it looks like. `zone`: minutes
+    east of UTC, in which times are told to those who answer."""
 
     id: str
     survey: str
@@ -40,6 +43,7 @@ class Wave(msgspec.Struct, frozen=True):
     deadline: int
     results: Results
     example: bool
+    zone: int = 0
 
 
 class Respondent(msgspec.Struct, frozen=True):
@@ -61,11 +65,13 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """What a link opens: the wave, its survey, who answers, and what is there."""
+    """What a link opens: the wave, its survey, who answers, what is there, and the figures that were
+    measured for the respondent, by indicator."""
 
     wave: Wave
     survey: Survey
     response: Response
+    measured: dict[str, Measured] = {}
 
 
 class Surveys:
@@ -131,6 +137,7 @@ class Surveys:
         wave_id: str = "",
         results: Results = "closed",
         example: bool = False,
+        zone: int = 0,
     ) -> Wave:
         """Ask a survey's newest version until `deadline`, or change a wave's deadline and who sees
         its results. Once somebody has answered, its version stays. ResourceNotFound, Conflict."""
@@ -151,12 +158,12 @@ class Surveys:
                 ).fetchone()
                 version, now = (before.version if answered else version), before.opened
                 example = before.example
-            wave = Wave(wave_id, survey_id, version, now, deadline, results, example)
+            wave = Wave(wave_id, survey_id, version, now, deadline, results, example, zone)
             database.execute(
-                "INSERT INTO wave VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+                "INSERT INTO wave VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
                 " version = excluded.version, deadline = excluded.deadline,"
-                " results = excluded.results",
-                (*msgspec.structs.astuple(wave)[:6], int(example)),
+                " results = excluded.results, zone = excluded.zone",
+                (*msgspec.structs.astuple(wave)[:6], int(example), zone),
             )
         return wave
 
@@ -212,7 +219,25 @@ class Surveys:
             raise ResourceNotFound("this link is not known here, or another one took its place")
         wave = self.wave(row[0])
         survey, _ = self.survey(wave.survey, wave.version)
-        return Opened(wave, survey, _response(row))
+        figures = self._one(
+            "SELECT body FROM measured WHERE wave = ? AND respondent = ?", (wave.id, row[1])
+        )
+        return Opened(wave, survey, _response(row), _figures(figures[0]) if figures else {})
+
+    def measure(self, wave_id: str, figures: Mapping[str, Mapping[str, Measured]]) -> None:
+        """Keep what was measured, by respondent and indicator, in place of what was before: who
+        confirmed another figure and has not sent the answers yet is asked again."""
+        self.wave(wave_id)
+        now = self._clock.now()
+        with self._database.writing() as database:
+            database.execute("DELETE FROM measured WHERE wave = ?", (wave_id,))
+            for respondent, found in figures.items():
+                if not _invited(database, wave_id, respondent):
+                    raise ResourceNotFound(f"nobody {respondent!r} is invited to {wave_id!r}"[:200])
+                database.execute(
+                    "INSERT INTO measured VALUES (?, ?, ?, ?)",
+                    (wave_id, respondent, now, msgspec.json.encode(found)),
+                )
 
     def save(
         self, token: str, answers: Answers, *, revision: int, language: str, submit: bool = False
@@ -226,7 +251,7 @@ class Surveys:
         now = self._clock.now()
         found = self.open(token)
         if submit:
-            state = State(found.survey, answers, to_iso(now)[:10])
+            state = State(found.survey, answers, to_iso(now)[:10], found.measured)
             if state.faults():
                 raise BadRequestData("some answers are missing or wrong: they are not sent yet")
             answers = state.final()
@@ -278,7 +303,7 @@ class Surveys:
             return database.execute(statement, values).fetchall()
 
 
-_WAVE: Final = "SELECT id, survey, version, opened, deadline, results, example FROM wave"
+_WAVE: Final = "SELECT id, survey, version, opened, deadline, results, example, zone FROM wave"
 _RESPONSE: Final = (
     "SELECT i.wave, i.respondent, i.name, i.region, r.revision, r.saved, r.submitted, r.body"
     " FROM invitation i LEFT JOIN response r ON r.wave = i.wave AND r.respondent = i.respondent"
@@ -310,8 +335,8 @@ def _invited(database: Connection, wave_id: str, respondent: str) -> bool:
 
 
 def _wave(row: Any) -> Wave:
-    name, survey, version, at, deadline, results, example = row
-    return Wave(name, survey, version, at, deadline, results, bool(example))
+    name, survey, version, at, deadline, results, example, zone = row
+    return Wave(name, survey, version, at, deadline, results, bool(example), zone)
 
 
 def _response(row: Any) -> Response:

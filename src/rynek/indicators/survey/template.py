@@ -18,6 +18,7 @@ _PLAIN: Final = (
     "relevant",
     "constraint",
     "appearance",
+    "bind::rynek:indicator",
 )
 
 

@@ -18,7 +18,7 @@ from rynek.web.api.receiving import Bodies
 from rynek.web.contract import said
 from rynek.web.pages.shell import Page, Site
 from rynek.web.surveys.results import results_routes
-from rynek.web.surveys.view import View
+from rynek.web.surveys.view import View, moment
 
 __all__ = ["routes"]
 
@@ -67,12 +67,7 @@ def _token(page: Page) -> str:
 
 
 def _state(page: Page, opened: Opened, answers: Answers) -> State:
-    return State(opened.survey, answers, to_iso(_store(page).now())[:10])
-
-
-def _moment(page: Page, at: int) -> str:
-    """A time that is the same for cities in several zones."""
-    return f"{page.t.minute(at, 'UTC')} UTC"
+    return State(opened.survey, answers, to_iso(_store(page).now())[:10], opened.measured)
 
 
 def _address(page: Page, **query: str) -> str:
@@ -237,7 +232,7 @@ def _form(
         problems=view.problems((seen if checked else []) if section else faults),
         answered=[] if section else view.answered(),
         told=told,
-        until=_moment(page, opened.wave.deadline),
+        until=moment(page.t, opened.wave.deadline, opened.wave.zone),
         address=_address,
     )
 
@@ -253,7 +248,7 @@ def _closed(
         title=said(opened.survey.title, page.language),
         opened=opened,
         late=late,
-        sent=_moment(page, response.submitted) if response.submitted else "",
-        until=_moment(page, opened.wave.deadline),
+        sent=moment(page.t, response.submitted, opened.wave.zone) if response.submitted else "",
+        until=moment(page.t, opened.wave.deadline, opened.wave.zone),
         answered=View(state, page.t, []).answered(),
     )

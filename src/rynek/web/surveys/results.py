@@ -12,6 +12,7 @@ from rynek.base.errors import ResourceNotFound
 from rynek.indicators import Survey, Wave, results
 from rynek.web.contract import said
 from rynek.web.pages.shell import NotFound, Page, Site
+from rynek.web.surveys.view import moment
 
 __all__ = ["results_routes"]
 
@@ -43,7 +44,7 @@ async def _list(page: Page) -> Response:
                     "title": said(survey.title, page.language),
                     "example": wave.example,
                     "over": surveys.now() > wave.deadline,
-                    "until": f"{page.t.minute(wave.deadline, 'UTC')} UTC",
+                    "until": moment(page.t, wave.deadline, wave.zone),
                 }
             )
     may = getattr(page.request.state, "writable", None)
@@ -76,7 +77,7 @@ def _show(page: Page, kept: dict[str, tuple[Any, dict[str, Any]]]) -> Response:
         wave=wave,
         found=found,
         glance=_glance(survey, found),
-        until=f"{t.minute(wave.deadline, 'UTC')} UTC",
+        until=moment(t, wave.deadline, wave.zone),
         over=surveys.now() > wave.deadline,
         share=lambda value: "" if value is None else t.percent(round(value, 2)),
         number=lambda value: "" if value is None else t.number(value, 2),

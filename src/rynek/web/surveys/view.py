@@ -6,13 +6,22 @@ from typing import Any
 
 import msgspec
 
-from rynek.indicators import Element, Fault, State
+from rynek.base.clock import MICRO
+from rynek.indicators import CONFIRMED, Element, Fault, State, text_of
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
 
-__all__ = ["Field", "View"]
+__all__ = ["Field", "View", "moment"]
 
 _LONG_LIST = 12
+
+
+def moment(t: Translator, at: int, zone: int) -> str:
+    """Epoch microseconds in words, in a zone so many minutes east of UTC, which is named: the same
+    for cities in several zones."""
+    hours, minutes = divmod(abs(zone), 60)
+    name = f"UTC{'+' if zone > 0 else '-'}{hours:02}:{minutes:02}" if zone else "UTC"
+    return f"{t.minute(at + zone * 60 * MICRO, 'UTC')} {name}"
 
 
 class Field(msgspec.Struct):
@@ -31,6 +40,11 @@ class Field(msgspec.Struct):
     entries: list[list[Field]] = []
     long: bool = False
     lines: bool = False
+    measured: str = ""
+    measured_text: str = ""
+    origin: str = ""
+    told: str = ""
+    reason: str = ""
 
 
 class View:
@@ -98,6 +112,8 @@ class View:
             error=self._error(element, index),
             lines=element.lines,
         )
+        if text_of(element, state.measured):
+            self._measure(field, element)
         if element.kind in ("one", "many"):
             chosen = value.split()
             field.choices = [
@@ -112,6 +128,25 @@ class View:
                 self._fields(element.children, n) for n in range(state.entries(element.name))
             ]
         return field
+
+    def _measure(self, field: Field, element: Element) -> None:
+        """The measured figure of a question, and what was said of it."""
+        state, t = self.state, self.t
+        one = state.measured[element.indicator]
+        field.measured_text = text_of(element, state.measured)
+        field.measured = f"{t.number(one.value, 6)} {one.unit}".strip()
+        parts = [one.origin]
+        if one.coverage is not None:
+            parts.append(
+                t("observed: %(share)s of the time", share=t.percent(round(one.coverage, 3)))
+            )
+        if one.low is not None and one.high is not None:
+            parts.append(t("likely between %(low)s and %(high)s", low=t.number(one.low, 3), high=t.number(one.high, 3)))  # fmt: skip
+        field.origin = "; ".join(parts)
+        field.told = state.told(element.name)
+        field.reason = state.reason(element.name)
+        if field.told == CONFIRMED:
+            field.value = ""
 
     def _name(self, element: Element, index: int) -> str:
         repeat = self.state.survey.repeat_of[element.name]
@@ -135,6 +170,8 @@ class View:
             "choice": t("Please choose from the list."),
             "long": t("This text is too long: 10,000 characters are the most."),
             "range": t("A number from %(low)s to %(high)s, please.", low=t.number(low), high=t.number(high)),
+            "told": t("Please say whether the measured figure is right."),
+            "reason": t("Please say in a few words why your figure is another."),
             "constraint": t("This answer is outside of what is possible here."),
         }  # fmt: skip
 
