@@ -186,17 +186,27 @@ def measure(wave: str, period: str | None, data: Path | None, config: Path | Non
 def _computing(settings: Settings, period: str | None) -> Any:
     """What gives the values of indicators for a city: none where there is no such city."""
     from rynek.history import Record
-    from rynek.indicators import compute_indicators, last_month, parse_period
+    from rynek.indicators import (
+        References,
+        Sources,
+        compute_indicators,
+        last_month,
+        open_indicators,
+        parse_period,
+    )
     from rynek.web import read_city
 
+    folder = Path(settings.data.path)
+
     def computed(city: str, wanted: Any) -> Any:
-        home = Path(settings.data.path) / "tenants" / city
+        home = folder / "tenants" / city
         if not TENANT_NAME.fullmatch(city) or not (home / "history").is_dir():
             return
-        now, zone = SystemClock().now(), read_city(home, city).zone
-        asked = last_month(now, zone) if period is None else parse_period(period, zone)
+        now, told = SystemClock().now(), read_city(home, city)
+        asked = last_month(now, told.zone) if period is None else parse_period(period, told.zone)
+        sources = Sources(References(open_indicators(folder)), tuple(told.known_as))
         with Record(home / "history") as record:
-            yield from compute_indicators(record, wanted, asked, now)
+            yield from compute_indicators(record, wanted, asked, now, sources)
 
     return computed
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.indicators.survey.support import survey
+from tests.indicators.survey.test_measured import FIGURE, asked
 
 from rynek.app import Engine
 from rynek.base.settings import load
@@ -163,3 +164,36 @@ def test_answers_need_no_token_where_reading_does(serve: Callable[..., None]) ->
         assert (await client.get("/surveys/small")).status_code == 401
 
     serve(test, access__anonymous="none")
+
+
+def test_a_measured_figure_is_confirmed_or_contested(
+    serve: Callable[..., None], tmp_path: Path
+) -> None:
+    async def test(client: httpx.AsyncClient, surveys: Any) -> None:
+        surveys.put(asked(tmp_path))
+        surveys.publish("towns", FAR, zone=60)
+        tokens = surveys.invite("towns", [Respondent("ruse", "Ruse"), Respondent("brno", "Brno")])
+        surveys.measure("towns", {"ruse": FIGURE, "brno": FIGURE})
+        path = f"/survey/{tokens['ruse']}"
+        page = await client.get(path)
+        assert "Measured: 1,200 inhabitants" in page.text
+        assert "Towns (version 2), 2025" in page.text
+        assert "UTC+01:00" in page.text
+        over = {"people~measured": "1200"}
+        page = await send(client, path, page, action="next", **over)
+        assert page.status_code == 422
+        assert "Please say whether the measured figure is right." in page.text
+        page = await send(
+            client, path, page, action="next", people="900", **over | {"people~told": "contested"}
+        )
+        assert "Please say in a few words why your figure is another." in page.text
+        assert 'value="900"' in page.text
+        page = await send(client, path, page, action="next", **over | {"people~told": "confirmed"})
+        assert "What is hard in a big town?" in page.text, "a condition sees the figure"
+        page = await send(client, path, page, action="next", **over | {"people~told": "confirmed"})
+        page = await send(client, path, page, action="submit")
+        assert "1200" in page.text
+        first, second = surveys.responses("towns")
+        assert (first.submitted, second.answers["people~told"]) == (None, "confirmed")
+
+    serve(test)
