@@ -1,15 +1,17 @@
-"""Bayesian structural time series: a local level with untreated series as regressors.
+"""Bayesian structural time series: a local level with untreated series as regressors, and errors
+that may depend on the one before.
 
-Brodersen, Gallusser, Koehler, Remy & Scott 2015. How much the level may move is a prior that decides
-how wide the interval is. So it is set by rolling forecasts over the time before the start: the
-smallest for which at least nine in ten periods lay inside their 95 % intervals. Where none does,
-the design is refused.
+Brodersen, Gallusser, Koehler, Remy & Scott 2015; the autocorrelation is integrated out. How much the
+level may move is a prior that decides how wide the interval is. So it is set by forecasts over the
+time before the start: wide, and only where forecasts one step ahead were better by more than
+`_CLEARLY` with a level that hardly moves (the software's prior), that one. Where nine in ten periods
+did not lie inside their 95 % intervals, forecast from several earlier origins, the design is refused.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,18 +20,23 @@ import numpy as np
 from rynek.base.messages import Message
 from rynek.practices.arrays import Array, Indexes, bridged, mean_of
 from rynek.practices.estimate import Check, Estimate
-from rynek.practices.local_level import Learned, learn
+from rynek.practices.local_level import Learned, LevelPrior, forecasts, learn
 from rynek.practices.mixture import Mixture
 from rynek.practices.saying import say
 from rynek.practices.task import Task
 from rynek.practices.times import YEARS
 
 NAME = "bsts"
-_LEVELS: Final = (0.01, 0.03, 0.1, 0.3)
+_NARROW: Final = LevelPrior(0.01)
+_WIDE: Final = LevelPrior(0.1, wide=True)
+# Of the log likelihood. A series of some dozens of periods hardly tells a level that moves from one
+# that does not: to prefer the better one whatever the difference gives intervals that are too
+# narrow, never to prefer the narrow one such that are too wide.
+_CLEARLY: Final = 0.6
 _COVERED: Final = 0.9
 _BLOCKS: Final = 6
 _FEWEST: Final = 12
-_COARSE: Final = 15
+_COARSE: Final = 11
 # Fewer periods than this for each regressor learn the noise instead.
 _PERIODS_EACH: Final = 4
 # Its time grows with the periods and with the square of the series.
@@ -65,22 +72,20 @@ class BayesianSeries:
             return say("bsts-gaps")
         if float(np.nanstd(series.outcome[: series.fit])) == 0:
             return say("never-changes-before")
-        if task.spec.prior_level_sd is None and _level(series) is None:
+        if task.spec.prior_level_sd is None and _chosen(series) is None:
             return say("bsts-unexplained")
         return None
 
     def effect(self, task: Task) -> float:
         """The effect alone."""
         series = _series(task)
-        level = task.spec.prior_level_sd or _level(series) or _LEVELS[-1]
-        learned = learn(series.outcome, series.regressors, series.fit, level, _COARSE)
-        return series.observed - learned.mean_over(series.later).mean
+        return series.observed - _learned(series, _prior(task, series)).mean_over(series.later).mean
 
     def estimate(self, task: Task) -> Estimate:
         """The effect: what was observed less the forecast, averaged over the effect periods."""
         series = _series(task)
-        level = task.spec.prior_level_sd or _level(series) or _LEVELS[-1]
-        learned = learn(series.outcome, series.regressors, series.fit, level)
+        prior = _prior(task, series)
+        learned = _learned(series, prior)
         found = learned.mean_over(series.later)
         tail = (1 - task.spec.confidence) / 2
         return Estimate(
@@ -95,9 +100,9 @@ class BayesianSeries:
                 series.observed - found.quantile(tail),
             ),
             p_value=found.p_value(series.observed),
-            uncertainty=say("sure-bsts", level=level),
+            uncertainty=say("sure-bsts", level=prior.scale, hangs=learned.autocorrelation),
             weights=_slopes(series, learned) if task.donors else None,
-            checks=(_prior_check(series, level, found),),
+            checks=(_prior_check(series, prior, found),),
         )
 
 
@@ -160,68 +165,61 @@ def _year(task: Task, where: Indexes, start: int) -> list[Array]:
     ]
 
 
-def _level(series: _Series) -> float | None:
-    """How much the level may move, by rolling forecasts of the time before the start; None where
-    forecasts did not hold."""
-    before = slice(series.fit)
-    return _chosen(
-        series.outcome[before].tobytes(),
-        series.regressors[before].tobytes(),
-        series.fit,
-        len(series.later),
+def _prior(task: Task, series: _Series) -> LevelPrior:
+    """As the specification says, or as forecasts have it."""
+    asked = task.spec.prior_level_sd
+    return (_chosen(series) or _WIDE) if asked is None else LevelPrior(asked)
+
+
+def _learned(series: _Series, prior: LevelPrior) -> Learned:
+    outcome = series.outcome[: series.fit].tobytes()
+    return _remembered(outcome, series.regressors.tobytes(), series.regressors.shape[1], prior)
+
+
+@functools.lru_cache(maxsize=8)
+def _remembered(outcome: bytes, regressors: bytes, width: int, prior: LevelPrior) -> Learned:
+    """Asked several times of the same series: by refusal, estimate and checks."""
+    rows = np.frombuffer(outcome)
+    return learn(rows, np.frombuffer(regressors).reshape(-1, width), len(rows), prior)
+
+
+def _chosen(series: _Series) -> LevelPrior | None:
+    """How much the level may move, by forecasts of the time before the start; None where these did
+    not hold."""
+    narrow, wide = (_learned(series, one) for one in (_NARROW, _WIDE))
+    clear = narrow.evidence > wide.evidence + _CLEARLY
+    return next(
+        (one for one in ((_NARROW, _WIDE) if clear else (_WIDE,)) if _held(series, one)), None
     )
 
 
-@functools.lru_cache(maxsize=64)
-def _chosen(outcome: bytes, regressors: bytes, fit: int, later: int) -> float | None:
-    """Asked several times of the same series: by refusal, estimate and checks.
-
-    The effect is a mean over periods, so the level is judged by forecasts of means as long as the
-    effect's (at most a quarter of the time before): of the candidates the most likely, among those
-    for which nine in ten single periods lay inside their intervals."""
-    rows, columns = np.frombuffer(outcome), np.frombuffer(regressors).reshape(fit, -1)
-    length = max(2, min(later, fit // 4))
-    found = {one: _forecast(rows, columns, one, length) for one in _LEVELS}
-    held = {one: score for one, (covered, score) in found.items() if covered >= _COVERED}
-    return max(held, key=lambda one: held[one]) if held else None
+def _held(series: _Series, prior: LevelPrior) -> bool:
+    """Whether nine in ten periods lay inside their 95 % intervals, from origins in the later half
+    before the start, each as far ahead as the effect's periods reach (at most a quarter of the
+    time before)."""
+    far = max(2, min(len(series.later), series.fit // 4))
+    origins = np.linspace(series.fit // 2, series.fit - far, _BLOCKS).astype(np.intp)
+    where = sorted({int(one) for one in origins})
+    given = (series.outcome, series.regressors, series.fit, prior, where, far)
+    inside = [0.025 <= below <= 0.975 for below in forecasts(*given)]
+    return bool(inside) and sum(inside) >= _COVERED * len(inside)
 
 
-def _forecast(outcome: Array, regressors: Array, level: float, length: int) -> tuple[float, float]:
-    """From origins in the later half before the start: the share of periods inside their 95 %
-    intervals, and the log likelihood of the means over the next `length` periods."""
-    origins = np.linspace(len(outcome) // 2, len(outcome) - length, _BLOCKS).astype(np.intp)
-    inside = total = 0
-    score = 0.0
-    for origin in np.unique(origins):
-        seen = [one for one in range(origin, origin + length) if not np.isnan(outcome[one])]
-        if not seen:
-            continue
-        learned = learn(outcome, regressors, int(origin), level, _COARSE)
-        for one in seen:
-            below = learned.mean_over(np.array([one])).below(float(outcome[one]))
-            inside += 0.025 <= below <= 0.975
-            total += 1
-        together = learned.mean_over(np.array(seen))
-        size = max(together.spread, 1e-12)
-        score -= math.log(size) + (float(outcome[seen].mean()) - together.mean) ** 2 / size**2 / 2
-    return (inside / total if total else 0.0), score
-
-
-def _prior_check(series: _Series, level: float, found: Mixture) -> Check:
+def _prior_check(series: _Series, prior: LevelPrior, found: Mixture) -> Check:
     """Whether another prior of the level would say something else."""
     name = "prior of the level"
     effects = {}
     for factor in (0.5, 2.0):
-        learned = learn(series.outcome, series.regressors, series.fit, level * factor, _COARSE)
-        effects[f"{level * factor:g}"] = series.observed - learned.mean_over(series.later).mean
+        other = dataclasses.replace(prior, scale=prior.scale * factor)
+        learned = learn(series.outcome, series.regressors, series.fit, other, _COARSE)
+        effects[f"{other.scale:g}"] = series.observed - learned.mean_over(series.later).mean
     effect = series.observed - found.mean
     moved = max(abs(one - effect) for one in effects.values())
-    reason = say("prior-moved", level=level, moved=moved)
+    reason = say("prior-moved", level=prior.scale, moved=moved)
     good = moved <= found.spread
     return Check(name, "passed" if good else "failed", reason, effects)
 
 
 def _slopes(series: _Series, learned: Learned) -> dict[str, float]:
     """Standardised slopes: what each donor counts for; covariates come after them."""
-    slopes = learned.weights @ learned.cells.slopes
-    return dict(zip(series.names, map(float, slopes), strict=False))
+    return dict(zip(series.names, map(float, learned.slopes), strict=False))
