@@ -1,6 +1,11 @@
 """Least squares with weights that are not negative and add up to one, solved exactly.
 
-An active-set method: weights that are in use come from one small linear system, one more enters
+Where there are few rows for each candidate it is a problem without the sum: with b the target, the
+mixture nearest to it is the point of least norm among those of A − b, which Lawson & Hanson's solver
+for weights that are not negative finds once a row of ones is put below (1974, ch. 23: least distance
+programming).
+
+Else an active-set method over the matrix of products: weights that are in use come from one small linear system, one more enters
 while that improves the fit, and those that would turn negative leave. It ends at the optimum up to
 rounding, unlike gradient methods that stop early. It starts from what is left when negative weights
 are dropped all at once, which mostly is the answer.
@@ -8,15 +13,19 @@ are dropped all at once, which mostly is the answer.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rynek.practices.arrays import Array
 
-__all__ = ["simplex_least_squares", "simplex_quadratic"]
+__all__ = ["least_distance", "simplex_least_squares", "simplex_quadratic"]
 
 _TOLERANCE = 1e-10
 _TINY = 1e-13
 _DROPS = 12
+# With more rows for each candidate than this, products of candidates are cheaper.
+_TALL = 4
 
 
 def simplex_least_squares(
@@ -26,6 +35,10 @@ def simplex_least_squares(
 
     `columns` is (rows × candidates), `target` (rows).
     """
+    if not ridge and near is None and columns.shape[0] <= _TALL * columns.shape[1]:
+        found = least_distance(columns - target[:, None])
+        if found is not None:
+            return found
     linear = columns.T @ target
     gram = columns.T @ columns
     if ridge:
@@ -43,6 +56,30 @@ def simplex_quadratic(
     if near is None and definite:
         near = _dropped(gram, linear)
     return _solve(gram, linear, near)
+
+
+def least_distance(gaps: Array) -> Array | None:
+    """The weights w that minimise |gaps·w|², w ≥ 0, Σw = 1, of `gaps` (rows × candidates) between
+    candidates and their target; None where the solver does not end."""
+    from scipy.optimize import nnls
+
+    rows, many = gaps.shape
+    # As large as the others, so that neither is lost in rounding.
+    size = math.sqrt(float(np.vdot(gaps, gaps)) / (rows * many)) or 1.0
+    system = np.empty((rows + 1, many))
+    system[:rows] = gaps
+    system[rows] = size
+    right = np.zeros(rows + 1)
+    right[rows] = size
+    try:
+        found, _ = nnls(system, right)
+    except RuntimeError:
+        return None
+    total = float(found.sum())
+    if not 0 < total < math.inf:
+        return None
+    weights: Array = found / total
+    return weights
 
 
 def _dropped(gram: Array, linear: Array) -> Array | None:

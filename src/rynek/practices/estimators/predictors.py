@@ -8,6 +8,7 @@ then BFGS (by exact slopes), as Abadie, Diamond & Hainmueller's software does.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
 from rynek.practices.saying import say
-from rynek.practices.simplex import simplex_quadratic
+from rynek.practices.simplex import least_distance, simplex_quadratic
 from rynek.practices.task import Task
 
 __all__ = ["Fitted", "fit_predictors"]
@@ -50,14 +51,9 @@ def fit_predictors(
     scaled = values / size
     target, candidates = scaled[:, 0], scaled[:, 1:]
     chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
-    weights = _inner(chosen, target, candidates)
+    weights = _mixture(chosen, candidates - target[:, None])
     labels = [f"{name} {n + 1}" if names.count(name) > 1 else name for n, name in enumerate(names)]
     return Fitted(weights, dict(zip(labels, map(float, chosen), strict=True)))
-
-
-def _inner(importance: Array, target: Array, candidates: Array, near: Array | None = None) -> Array:
-    weighted = candidates.T * importance
-    return simplex_quadratic(weighted @ candidates, weighted @ target, near)
 
 
 _Kept = tuple[bytes, tuple[int, ...]]
@@ -77,28 +73,25 @@ def _remembered(target: _Kept, candidates: _Kept, before: _Kept, ours: _Kept) ->
 def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Array:
     from scipy.optimize import minimize
 
-    last: Array | None = None
+    # What a mixture misses is the same mixture of what each candidate misses.
+    gaps, missed = candidates - target[:, None], before - ours[:, None]
 
     def error(raw: Array) -> float:
-        nonlocal last
-        size = np.abs(raw)
-        total = float(size.sum())
-        if not 0 < total < np.inf:
+        shares = _shares(raw)
+        if shares is None:
             return float("inf")
-        last = _inner(size / total, target, candidates, last)
-        return float(np.mean((ours - before @ last) ** 2))
+        rest = missed @ _mixture(shares, gaps)
+        return float(rest @ rest) / len(ours)
 
     def both(raw: Array) -> tuple[float, Array]:
-        nonlocal last
-        size = np.abs(raw)
-        total = float(size.sum())
-        if not 0 < total < np.inf:
+        shares = _shares(raw)
+        if shares is None:
             return float("inf"), np.zeros(len(raw))
-        shares = size / total
-        last = _inner(shares, target, candidates, last)
-        slopes = _slopes(shares, target, candidates, before, ours, last)
-        turned = np.sign(raw) / total * (slopes - float(slopes @ shares))
-        return float(np.mean((ours - before @ last) ** 2)), turned
+        weights = _mixture(shares, gaps)
+        slopes = _slopes(shares, target, candidates, before, ours, weights)
+        turned = np.sign(raw) / np.abs(raw).sum() * (slopes - float(slopes @ shares))
+        rest = missed @ weights
+        return float(rest @ rest) / len(ours), turned
 
     best, least = np.full(len(target), 1 / len(target)), np.inf
     if len(target) == 1:
@@ -109,6 +102,22 @@ def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Arr
             if found.fun < least:
                 least, best = float(found.fun), np.abs(found.x) / np.abs(found.x).sum()
     return best
+
+
+def _shares(raw: Array) -> Array | None:
+    """Weights that add up to one; None where they do not."""
+    size = np.abs(raw)
+    total = float(size.sum())
+    return size / total if 0 < total < math.inf else None
+
+
+def _mixture(shares: Array, gaps: Array) -> Array:
+    """Donors' weights for the predictors' `shares`; `gaps` are what each donor misses of them."""
+    found = least_distance(gaps * np.sqrt(shares)[:, None])
+    if found is None:
+        scaled = gaps * np.sqrt(shares)[:, None]
+        return simplex_quadratic(scaled.T @ scaled, np.zeros(gaps.shape[1]))
+    return found
 
 
 def _slopes(
