@@ -10,7 +10,7 @@ from typing import Final
 
 from rynek.base.folder import DataFolder, FolderError, write_atomically
 from rynek.demo.surveys import MADE
-from rynek.indicators import INDICATORS_FILE, SURVEYS_FILE, seed_comparisons
+from rynek.indicators import INDICATORS_FILE, SURVEYS_FILE, seed_comparisons, seed_references
 
 _HERE: Final = Path(__file__).parent
 CITIES: Final = tuple(sorted(path.name for path in (_HERE / "cities").iterdir() if path.is_dir()))
@@ -48,6 +48,7 @@ def install(folder: Path, *, fresh: bool = False) -> None:
         for city in CITIES:
             _install_city(city, folder / "tenants" / city)
         seed_comparisons(folder)
+        seed_references(folder)
         write_atomically(mark, digest.encode())
     except OSError as error:
         raise FolderError(f"{folder}: {error.strerror}: choose another with --data") from error

@@ -32,7 +32,7 @@ from rynek.indicators.kpi.value import to_document as value_document
 from rynek.indicators.reference.definition import load_definition
 from rynek.indicators.reference.definition import shipped as shipped_definitions
 from rynek.indicators.reference.importing import to_csv
-from rynek.indicators.reference.store import References
+from rynek.indicators.reference.store import References, seed_references
 from rynek.indicators.saying import read_message, say
 from rynek.indicators.survey.answering import Answers, Fault, State, read_answers
 from rynek.indicators.survey.database import FILE as SURVEYS_FILE
@@ -98,6 +98,7 @@ __all__ = [
     "results",
     "say",
     "seed_comparisons",
+    "seed_references",
     "shipped_definitions",
     "text_of",
     "to_csv",

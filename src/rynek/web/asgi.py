@@ -53,7 +53,7 @@ _CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
 # These compute from a city's history: of the default one where the path names none.
 _HISTORY: Final = re.compile(r"/practices/(estimate|plan)/?$")
 _FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
-_NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys", indicators.PREFIX)
+_NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys", "/cities", indicators.PREFIX)
 
 _OTHER_SITE: Final = (
     "a page of another site may not write here with a browser's sign-in or without a token;"

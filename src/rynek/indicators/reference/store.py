@@ -9,11 +9,13 @@ import msgspec
 
 from rynek.base.clock import Clock
 from rynek.base.database import Database
-from rynek.indicators.reference.definition import Definition
+from rynek.indicators.database import open_indicators
+from rynek.indicators.index.published import EXAMPLE
+from rynek.indicators.reference.definition import Definition, load_definition
 from rynek.indicators.reference.importing import Imported, read_source
 from rynek.indicators.versions import Kept, Versions
 
-__all__ = ["References"]
+__all__ = ["References", "seed_references"]
 
 
 class References:
@@ -59,6 +61,19 @@ class References:
         kept, body = self._kept.find(name, version)
         columns: dict[str, list[Any]] = body["columns"]
         return kept, Imported(body["keys"], columns, kept.about["told"], kept.about["left_out"])
+
+
+def seed_references(folder: Path) -> None:
+    """Put the table that comes with rynek (of its index of hromadas, as `reference export` wrote
+    it) into the reference tables of a data folder: nothing has to be fetched."""
+    source = load_definition("ua-hromadas")
+    columns = [msgspec.structs.replace(one, column=one.name) for one in source.columns]
+    as_exported = msgspec.structs.replace(source, columns=columns)
+    database = open_indicators(folder)
+    try:
+        References(database).import_file(as_exported, EXAMPLE / "hromadas.csv.gz")
+    finally:
+        database.close()
 
 
 def _period(table: Imported) -> str:

@@ -15,7 +15,8 @@ from rynek.web.compare import drawing
 from rynek.web.compare.downloads import table
 from rynek.web.compare.view import PAGE, View, read_weights
 from rynek.web.compare.words import Words
-from rynek.web.pages.shell import NotFound, Page, Site
+from rynek.web.contract import said
+from rynek.web.pages.shell import NotFound, Page, Site, city_path
 
 __all__ = ["routes"]
 
@@ -95,7 +96,11 @@ async def _list(page: Page) -> Response:
                 "computed": page.t.date(kept.at, "UTC", "medium"),
             }
         )
-    return page.render("compare.html", nav="compare", cards=cards)
+    profiles = sorted(
+        (said(tenant.city.name, page.language), f"{page.root}{city_path(name)}/indicators")
+        for name, tenant in page.tenants.items()
+    )
+    return page.render("compare.html", nav="compare", cards=cards, profiles=profiles)
 
 
 def _show(asked: _Asked) -> Response:

@@ -6,10 +6,11 @@ from typing import Any
 
 from starlette.routing import Route
 
-from rynek.web.indicators import api
+from rynek.web.indicators import api, cities, profile
 from rynek.web.indicators.computing import Computing
 from rynek.web.indicators.description import PREFIX
 from rynek.web.indicators.tables import Reader
+from rynek.web.pages.shell import Site
 
 __all__ = ["CITIES", "PREFIX", "routes"]
 
@@ -19,5 +20,9 @@ CITIES = PREFIX + "/cities/"
 
 def routes(engine: Any) -> list[Route]:
     """What programs read, and the pages."""
-    computing, reader = Computing(engine), Reader(engine.references)
-    return [*api.routes(engine, computing, reader)]
+    computing, reader, site = Computing(engine), Reader(engine.references), Site(engine)
+    return [
+        *api.routes(engine, computing, reader),
+        *profile.routes(site, computing),
+        *cities.routes(site, computing, reader),
+    ]

@@ -1,0 +1,224 @@
+"""The pages of indicators: a city's profile, how a value is computed, cities side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import html
+import io
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from tests.web.api.conftest import serve
+from tests.web.indicators.support import name_city, observe
+
+from rynek.app import Engine
+from rynek.indicators import seed_references
+
+__all__ = ["serve"]
+Serve = Callable[..., None]
+ROOT = "http://rynek.test"
+VINNYTSIA = "ua-hromadas:UA05020030000031457"
+
+
+async def ready(visitor: httpx.AsyncClient, path: str, word: str = "") -> httpx.Response:
+    """The page once the values it is about are computed, and a word stands in it."""
+    for _ in range(200):
+        page = await visitor.get(ROOT + path)
+        late = "Refresh" in page.headers or page.status_code == 503
+        if not late and word in page.text:
+            return page
+        await asyncio.sleep(0.2)
+    raise AssertionError(page.text)
+
+
+def test_a_profile_shows_values_coverage_and_what_is_better(serve: Serve, tmp_path: Path) -> None:
+    name_city(tmp_path, "hradec", "Hradec")
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec")
+        page = await ready(visitor, "/c/hradec/indicators?period=PT24H")
+        text = html.unescape(page.text)
+        assert "Hradec in indicators" in text
+        assert "Time that bike stations are empty" in text
+        assert re.search(r'class="value">33\.\d%', text)
+        assert "less is better" in text
+        assert "observed: 99% of the time" in text or "observed: 100% of the time" in text
+        assert "This city has no such things:" in text
+        assert "/c/hradec/indicators/bike-stations-empty?period=" in text
+
+    serve(test)
+
+
+def test_without_a_period_the_longest_with_enough_data_is_shown(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "default", hours=26)
+        page = await ready(visitor, "/indicators")
+        assert "The last 24 hours" in page.text
+        assert "of which enough was observed" in page.text
+
+    serve(test)
+
+
+def test_too_little_data_is_told_and_no_number_is_shown(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "default", hours=3)
+        page = await ready(visitor, "/indicators?period=P7D")
+        assert "not enough data" in page.text
+        assert re.search(r"\d% of the time was observed; 75% is needed\.", page.text)
+        assert 'class="value">' not in page.text
+
+    serve(test)
+
+
+def test_peers_make_strong_and_weak(serve: Serve, tmp_path: Path) -> None:
+    others = ["beroun", "cheb", "decin"]
+    for name in ["hradec", *others]:
+        name_city(tmp_path, name, name.title())
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec", bikes=9, hours=4)
+        for name in others:
+            await observe(engine, name, bikes=2, hours=4)
+        page = await ready(visitor, "/c/hradec/indicators?period=PT3H", "of 3 similar")
+        strong = page.text.partition("What is strong, what is weak")[2].partition("Weak")[0]
+        assert "Bikes available at a station" in strong
+        assert "better than 3 of 3 similar cities" in strong
+        page = await ready(visitor, "/c/cheb/indicators?period=PT3H", "of 3 similar")
+        weak = page.text.partition("</svg> Weak")[2].partition("</div>")[0]
+        assert "Bikes available" not in weak  # worse than one of three, as good as two
+
+    serve(test)
+
+
+def test_an_indicator_is_explained_down_to_its_readings(serve: Serve, tmp_path: Path) -> None:
+    name_city(tmp_path, "hradec", "Hradec")
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec")
+        path = "/c/hradec/indicators/bike-stations-empty?period=PT24H"
+        page = await ready(visitor, path)
+        text = html.unescape(page.text)
+        assert "The share of the observed time of all things in which" in text
+        assert "is at most 0." in text
+        assert "BikeHireDockingStation" in text
+        # The station that is always empty stands first.
+        first = re.search(r'entities/(urn:[^"]+)"', text)
+        assert first
+        assert first[1].endswith("hradec:2")
+        assert re.search(r"SHA-256 [0-9a-f]{64}", text)
+        gone = await visitor.get(f"{ROOT}/c/hradec/indicators/none")
+        assert gone.status_code == 404
+        assert "There is no such indicator." in gone.text
+
+    serve(test)
+
+
+def test_values_can_be_taken_along(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "default", hours=4)
+        await ready(visitor, "/indicators?period=PT3H")
+        table = await visitor.get(f"{ROOT}/indicators/values.csv?period=PT3H")
+        rows = list(csv.DictReader(io.StringIO(table.text)))
+        assert {row["indicator"] for row in rows} >= {"bike-stations-empty", "bikes-available"}
+        picture = await visitor.get(f"{ROOT}/indicators/profile.svg?period=PT3H")
+        assert picture.headers["content-type"].startswith("image/svg+xml")
+        assert "Bikes available at a station" in picture.text
+        ET.fromstring(picture.text)
+        frame = await visitor.get(f"{ROOT}/indicators/embed?period=PT3H")
+        assert "frame-ancestors 'self' *" in frame.headers["content-security-policy"]
+        assert "Bikes available at a station" in frame.text
+
+    serve(test)
+
+
+def test_a_wrong_period_is_named(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        page = await visitor.get(f"{ROOT}/indicators?other=soon")
+        assert page.status_code == 400
+        assert "Not a period" in page.text
+
+    serve(test)
+
+
+def test_a_closed_city_is_neither_shown_nor_a_peer(serve: Serve, tmp_path: Path) -> None:
+    name_city(tmp_path, "hradec", "Hradec")
+    name_city(tmp_path, "cheb", "Cheb")
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec", hours=4)
+        await observe(engine, "cheb", hours=4)
+        secret = engine.tokens.create("one", ("read:hradec",))
+        visitor.headers["Authorization"] = f"Bearer {secret}"
+        assert (await visitor.get(f"{ROOT}/c/cheb/indicators")).status_code == 403
+        page = await ready(visitor, "/c/hradec/indicators?period=PT3H")
+        assert "Cheb" not in page.text
+        page = await visitor.get(f"{ROOT}/cities?c=city:cheb&c=city:hradec&q=cheb")
+        assert "Not found here: city:cheb" in page.text
+        assert ">Cheb<" not in page.text
+
+    serve(test, access__anonymous="none")
+
+
+def test_places_of_tables_stand_side_by_side(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await asyncio.to_thread(seed_references, engine.folder.path)
+        found = await visitor.get(f"{ROOT}/cities", params={"q": "Вінницька міська"})
+        assert f"c={VINNYTSIA.replace(':', '%3A')}" in found.text
+        both = f"c={VINNYTSIA}&c=ua-hromadas:UA05020010000053508"
+        page = await visitor.get(f"{ROOT}/cities?{both}")
+        assert "387,439 inhabitants" in page.text
+        # Amounts are divided by the inhabitants: 1,580,136.55268 thousand UAH / 387,439.
+        assert "4,078 UAH per inhabitant" in page.text
+        assert "not listed" in page.text
+        assert "head of the hromada" not in page.text
+        table = await visitor.get(f"{ROOT}/cities/values.csv?{both}")
+        rows = list(csv.DictReader(io.StringIO(table.text)))
+        assert any(row["what"] == "Area" and float(row["number"]) == 256.6 for row in rows)
+        picture = await visitor.get(f"{ROOT}/cities/picture.svg?{both}")
+        ET.fromstring(picture.text)
+        frame = await visitor.get(f"{ROOT}/cities/embed?{both}")
+        assert "frame-ancestors 'self' *" in frame.headers["content-security-policy"]
+
+    serve(test)
+
+
+def test_a_place_stands_among_those_of_its_kind_and_size(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await asyncio.to_thread(seed_references, engine.folder.path)
+        page = await visitor.get(f"{ROOT}/cities/ua-hromadas/UA05020030000031457")
+        assert page.status_code == 200
+        assert "places are of the same kind (міська)" in page.text
+        assert re.search(r"Own income, 2021.{0,200}higher than \d+", page.text, re.DOTALL)
+        gone = await visitor.get(f"{ROOT}/cities/ua-hromadas/UA00")
+        assert gone.status_code == 404
+
+    serve(test)
+
+
+def test_measured_cities_stand_side_by_side(serve: Serve, tmp_path: Path) -> None:
+    name_city(tmp_path, "hradec", "Hradec")
+    name_city(tmp_path, "cheb", "Cheb")
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec", bikes=9, hours=4)
+        await observe(engine, "cheb", bikes=2, hours=4)
+        page = await ready(visitor, "/cities?c=city:hradec&c=city:cheb&period=PT3H")
+        row = page.text.partition("Bikes available at a station")[2].partition("</tr>")[0]
+        assert re.findall(r'"amount">([\d.]+) bikes', row) == ["6.33", "1.67"]
+        assert row.index("best") < row.index("1.67")
+
+    serve(test)
+
+
+def test_seven_are_too_many(serve: Serve) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        query = "&".join(f"c=city:{n}" for n in range(7))
+        page = await visitor.get(f"{ROOT}/cities?{query}")
+        assert page.status_code == 400
+        assert "6 at most" in page.text
+
+    serve(test)
