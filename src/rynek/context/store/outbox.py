@@ -64,7 +64,11 @@ class Outbox:
         self.receive: Callable[[list[Message]], None] | None = None
         # Called when nothing of a group came to pass: what its jobs seemed to do is not so.
         self.on_failure: list[Callable[[], None]] = []
+        # So many messages that were taken wait for each other: rows that go together leave whole
+        # pages behind, others pages that have to be written.
+        self.together = 1
         self._gone: list[int] = []
+        self._hurry = False
         self._buried: list[tuple[object, ...]] = []
         self._other: Settled = []
 
@@ -74,7 +78,7 @@ class Outbox:
         return bool(self._gone or self._buried or self._other)
 
     def took(self, n: int) -> None:
-        """The receiver has message `n`: it is deleted with the next commit."""
+        """The receiver has message `n`: it is deleted with one of the next commits."""
         self._gone.append(n)
 
     def bury(self, n: int) -> None:
@@ -85,17 +89,22 @@ class Outbox:
         """Run a statement of the deliverer's with the next commit."""
         self._other.append((sql, [args]))
 
+    def hurry(self) -> None:
+        """Let the next commit settle everything."""
+        self._hurry = True
+
     def take_settled(self) -> Settled:
         """The statements to run with this commit."""
         if not self.unsettled:
             return []
         settled: Settled = []
-        if self._gone:
+        if self._gone and (self._hurry or len(self._gone) >= self.together):
             settled.append((_DELETE, _runs(self._gone)))
+            self._gone = []
         if self._buried:
             settled.append((_BURY, self._buried))
         settled += self._other
-        self._gone, self._buried, self._other = [], [], []
+        self._buried, self._other, self._hurry = [], [], False
         return settled
 
     def untaken(self, settled: Settled) -> None:

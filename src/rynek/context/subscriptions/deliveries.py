@@ -23,6 +23,7 @@ from rynek.context.subscriptions.senders import Receiver, Senders
 __all__ = ["Deliveries", "DeliveryLimits"]
 
 _FLUSH_SECONDS: Final = 0.1
+_TOGETHER: Final = 1_000
 _COUNT_SECONDS: Final = 1.0
 _REPLAY_BATCH: Final = 200
 _KEEP: Final = "INSERT OR REPLACE INTO delivery(target, body) VALUES(?, ?)"
@@ -89,6 +90,7 @@ class Deliveries:
                 self._left[backlog.target] = backlog.messages, backlog.size
         self._kept = {target: _decode(body) for target, body in self._outbox.counters()}
         self._outbox.receive = self._receive
+        self._outbox.together = _TOGETHER
         self._flusher = asyncio.get_running_loop().create_task(self._flush_often())
 
     async def stop(self) -> None:
@@ -232,7 +234,7 @@ class Deliveries:
             )
 
     async def _flush_often(self) -> None:
-        """Settle what was taken even when nobody writes, and count now and then."""
+        """Settle what was taken, also when nobody writes, and count now and then."""
         counted = 0.0
         trouble = Trouble("noting what was delivered", _logger)
         while True:
@@ -250,6 +252,7 @@ class Deliveries:
 
     async def _flush(self) -> None:
         if self._outbox.unsettled:
+            self._outbox.hurry()
             await self._context.write(_nothing)
 
     def _count(self) -> None:
