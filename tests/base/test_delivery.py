@@ -304,7 +304,8 @@ def test_targets() -> None:
 
 
 def test_idle_connections_are_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rynek.base.delivery.IDLE_SECONDS", 0.05)
+    for module in ("delivery", "posts"):
+        monkeypatch.setattr(f"rynek.base.{module}.IDLE_SECONDS", 0.05)
 
     async def test(poster: Poster, target: Target) -> None:
         assert await poster.post(target, HEAD, b"{}", 5.0) == 200

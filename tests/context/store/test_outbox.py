@@ -15,6 +15,7 @@ from rynek.context.store.outbox import Message, Outbox
 from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.sqlite import SqliteStore
 from rynek.context.store.txn import GroupTxn
+from rynek.context.store.written import Written
 
 
 def outbox(context: Context) -> Outbox:
@@ -99,8 +100,8 @@ def test_the_watch_sees_each_entity_of_a_job_once_before_and_after(tmp_path: Pat
     async def test(context: Context) -> None:
         seen: list[list[tuple[Entity | None, Entity | None]]] = []
 
-        def watch(txn: GroupTxn) -> None:
-            seen.append([(one.before, one.after) for one in txn.written()])
+        def watch(_: GroupTxn, written: list[list[Written]]) -> None:
+            seen.extend([(one.before, one.after) for one in job] for job in written)
 
         def twice(txn: Txn) -> None:
             for value in (2, 3):
@@ -128,7 +129,7 @@ def test_a_watch_that_fails_harms_no_write(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(context: Context) -> None:
-        def watch(txn: GroupTxn) -> None:
+        def watch(_: GroupTxn, written: list[list[Written]]) -> None:
             raise RuntimeError("odd")
 
         outbox(context).watch = watch

@@ -15,7 +15,8 @@ from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions import line as module
 from rynek.context.subscriptions import pack_keys
 from rynek.context.subscriptions.counters import Counters
-from rynek.context.subscriptions.line import Awaited, Line, LineLimits, Rejected, Tally
+from rynek.context.subscriptions.line import Line, LineLimits, Tally
+from rynek.context.subscriptions.sending import PARALLEL, Awaited, Rejected
 
 QUICK = LineLimits(first_delay=0.005, max_delay=0.02)
 
@@ -50,7 +51,7 @@ class Kiosk:
     def _receive(self, messages: list[Message]) -> None:
         for message in messages:
             message.at = self.now
-            self.line.put(message)
+        self.line.put(messages)
         self.line.wake()
 
     async def _send(self, message: Message) -> None:
@@ -120,7 +121,7 @@ def test_messages_about_different_entities_go_side_by_side_in_bounds(tmp_path: P
         for number in range(40):
             await kiosk.put(1, f"e{number}")
         await kiosk.until(lambda: len(kiosk.taken) == 40)
-        assert 1 < kiosk.most <= module.PARALLEL
+        assert 1 < kiosk.most <= PARALLEL
 
     test(tmp_path, body)
 

@@ -17,6 +17,7 @@ from rynek.base.sqlite import Connection
 
 if TYPE_CHECKING:
     from rynek.context.store.txn import GroupTxn
+    from rynek.context.store.written import Written
 
 _logger = logging.getLogger(__name__)
 
@@ -53,14 +54,14 @@ class Backlog(msgspec.Struct):
 
 
 class Outbox:
-    """Messages of one tenant. `watch` sees every write job that touched an entity, inside its
-    group; `receive` gets what a commit wrote."""
+    """Messages of one tenant. `watch` sees what every write job wrote of entities, inside its group,
+    of several jobs at a time; `receive` gets what a commit wrote."""
 
     def __init__(self, reader: Connection) -> None:
         self._reader = reader
         row = reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
         self.head = int(row[0]) if row else 0
-        self.watch: Callable[[GroupTxn], None] | None = None
+        self.watch: Callable[[GroupTxn, list[list[Written]]], None] | None = None
         self.receive: Callable[[list[Message]], None] | None = None
         # Called when nothing of a group came to pass: what its jobs seemed to do is not so.
         self.on_failure: list[Callable[[], None]] = []
@@ -77,9 +78,9 @@ class Outbox:
         """Whether something waits for a commit to be settled with."""
         return bool(self._gone or self._buried or self._other)
 
-    def took(self, n: int) -> None:
-        """The receiver has message `n`: it is deleted with one of the next commits."""
-        self._gone.append(n)
+    def took(self, *numbers: int) -> None:
+        """The receiver has these messages: they are deleted with one of the next commits."""
+        self._gone.extend(numbers)
 
     def bury(self, n: int) -> None:
         """Message `n` is given up: it stays as a dead letter."""

@@ -23,6 +23,7 @@ from rynek.context.store.indexes import Indexes
 from rynek.context.store.log import SqliteChangeLog
 from rynek.context.store.outbox import INSERT, Outbox, Settled
 from rynek.context.store.txn import GroupTxn
+from rynek.context.store.written import Written
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -183,21 +184,39 @@ class Writer:
         """Run jobs one by one; those that are part of the group. What is left when the group has
         enough goes back to the head of the queue."""
         ran: list[_Job] = []
+        written: list[list[Written]] = []
+        watch = self._outbox.watch
+        # What is written is looked at as well within a turn.
+        most = _TURN_SECONDS if watch is None else _TURN_SECONDS / 2
         busy, started = 0.0, time.perf_counter()
         for position, job in enumerate(jobs, 1):
             if job.done.cancelled():
                 continue
-            if _run(job, txn, self._outbox.watch):
+            if _run(job, txn):
                 ran.append(job)
-            turn = time.perf_counter() - started
-            if turn > _TURN_SECONDS:
-                busy += turn
+                if watch is not None and txn.touched:
+                    written.append(txn.written())
+            if time.perf_counter() - started > most:
+                self._look(txn, written)
+                busy += time.perf_counter() - started
                 if busy > _GROUP_SECONDS:
                     self._queue[:0] = jobs[position:]
                     break
                 await asyncio.sleep(0)
                 started = time.perf_counter()
+        self._look(txn, written)
         return ran
+
+    def _look(self, txn: GroupTxn, written: list[list[Written]]) -> None:
+        """Have looked at what jobs wrote, of several at a time: the same code and data stay at hand
+        so. An error of whoever looks never harms a write."""
+        watch = self._outbox.watch
+        if written and watch is not None:
+            try:
+                watch(txn, written)
+            except Exception:
+                _logger.exception("what was written could not be looked at")
+        written.clear()
 
     async def _commit(self, txn: GroupTxn, moved: list[tuple[str, int]], settled: Settled) -> None:
         connection = self._connection
@@ -264,10 +283,8 @@ async def _apart(work: Callable[[], object], done: asyncio.Future[None]) -> None
             done.set_result(None)
 
 
-def _run(job: _Job, txn: GroupTxn, watch: Callable[[GroupTxn], None] | None) -> bool:
-    """Run one job in the group; False when it raised (its waiter has the error then).
-
-    `watch` sees what the job wrote; an error of its own never harms the write."""
+def _run(job: _Job, txn: GroupTxn) -> bool:
+    """Run one job in the group; False when it raised (its waiter has the error then)."""
     txn.begin()
     try:
         job.result = job.run(txn)
@@ -275,9 +292,4 @@ def _run(job: _Job, txn: GroupTxn, watch: Callable[[GroupTxn], None] | None) -> 
         txn.rollback()
         job.done.set_exception(error)
         return False
-    if watch is not None and txn.touched:
-        try:
-            watch(txn)
-        except Exception:
-            _logger.exception("what was written could not be looked at")
     return True

@@ -26,9 +26,9 @@ class Counters(msgspec.Struct, array_like=True):
     status: str = ""
     last_error: str = ""
 
-    def sent(self, now: int) -> None:
-        """A notification leaves for the first time."""
-        self.times_sent += 1
+    def sent(self, now: int, count: int = 1) -> None:
+        """So many notifications leave for the first time."""
+        self.times_sent += count
         self.last_notification = now
 
     def succeeded(self, now: int) -> None:

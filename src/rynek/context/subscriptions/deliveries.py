@@ -209,21 +209,24 @@ class Deliveries:
             replayed += len(found)
 
     def _receive(self, messages: list[Message]) -> None:
-        lines: dict[str, Line] = {}
+        by_target: dict[str, list[Message]] = {}
         for message in messages:
-            line = self._lines.get(message.target)
+            by_target.setdefault(message.target, []).append(message)
+        lines = []
+        for target, some in by_target.items():
+            line = self._lines.get(target)
             if line is None:
-                if message.target not in self._receivers:
+                if target not in self._receivers:
                     continue
-                line = self._make(message.target)
-            line.put(message)
-            lines[message.target] = line
+                line = self._make(target)
+            line.put(some)
+            lines.append(line)
             if line.waiting > self._limits.max_backlog:
                 self._shed(line, self._limits.max_backlog)
         if self._tally.size > self._limits.max_bytes:
             largest = max(self._lines.values(), key=lambda line: line.size)
             self._shed(largest, largest.waiting - max(1, largest.waiting // 100))
-        for line in lines.values():
+        for line in lines:
             line.wake()
 
     def _shed(self, line: Line, most: int) -> None:

@@ -6,21 +6,21 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from rynek.base.errors import OutgoingRefused
 from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions.counters import Counters
-from rynek.context.subscriptions.order import Item, Order, UnderWay, entity_keys
+from rynek.context.subscriptions.order import Item, Order, entity_keys
+from rynek.context.subscriptions.sending import PARALLEL, Rejected, Sender
 
-__all__ = ["Awaited", "Done", "Line", "LineLimits", "Rejected", "Sender", "Tally"]
+__all__ = ["Line", "LineLimits", "Tally"]
 
 _logger = logging.getLogger(__name__)
 
-PARALLEL: Final = 16
 WINDOW: Final = 1_000
 WINDOW_BYTES: Final = 4 << 20
 # With so much in memory for all lines together, each keeps only a few messages there.
@@ -34,10 +34,6 @@ _GROWTH: Final = 1.5
 _MAX_DELAY: Final = 60.0
 _MAX_DELAY_ALIVE: Final = 5.0
 _READ_AGAIN: Final = 1.0
-
-
-class Rejected(Exception):
-    """The receiver answered that it did not take a message."""
 
 
 class LineLimits(msgspec.Struct, frozen=True):
@@ -55,41 +51,6 @@ class Tally(msgspec.Struct):
     size: int = 0
     loaded: int = 0
     moved: set[str] = msgspec.field(default_factory=set)
-
-
-Done = Callable[[Item, int | Exception | None], None]
-
-
-class Sender(Protocol):
-    """Sends messages, at most `parallel` at a time to a receiver that takes all of them."""
-
-    parallel: int
-
-    def __call__(self, item: Item, done: Done) -> UnderWay:
-        """Begin to send an item's message; `done` is called, once, when the receiver has it (None),
-        with the status that it answered, or with OutgoingRefused or Rejected when it was not taken.
-        Not any more after `cancel`."""
-        ...
-
-
-class Awaited:
-    """A sender from a coroutine that returns when the receiver has the message."""
-
-    def __init__(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        self.parallel = PARALLEL
-        self._send = send
-
-    def __call__(self, item: Item, done: Done) -> UnderWay:
-        """Begin to send."""
-        return asyncio.get_running_loop().create_task(self._run(item, done))
-
-    async def _run(self, item: Item, done: Done) -> None:
-        try:
-            await self._send(item.message)
-        except Exception as error:
-            done(item, error)
-        else:
-            done(item, None)
 
 
 class Line:
@@ -150,16 +111,18 @@ class Line:
         self._refill()
         self.wake()
 
-    def put(self, message: Message) -> None:
-        """A message that a commit has written; it leaves with the next `wake`."""
-        self.waiting += 1
-        self._weigh(len(message.body) + len(message.head))
-        if message.n <= self._loaded:
-            return  # read from the file already, between its commit and this call
-        items = len(self._items)
-        if self._more or (items >= FEW and (items >= self._room or self._bytes >= WINDOW_BYTES)):
-            self._more = True
-        else:
+    def put(self, messages: Sequence[Message]) -> None:
+        """Messages that a commit has written; they leave with the next `wake`."""
+        self.waiting += len(messages)
+        self._weigh(sum([len(one.body) + len(one.head) for one in messages]))
+        room = min(self._room - len(self._items), len(messages))
+        for message in messages:
+            if message.n <= self._loaded:
+                continue  # read from the file already, between its commit and this call
+            if self._more or room <= 0 or self._bytes >= WINDOW_BYTES:
+                self._more = True
+                return
+            room -= 1
             self._push(message)
 
     def wake(self) -> None:
@@ -172,12 +135,10 @@ class Line:
                 self._ready
                 and self.active
                 and not self._closed
-                and self._leaving < (1 if self._probing else self._most)
+                and self._leaving < (most := 1 if self._probing else self._most)
                 and not (self._paused_until and self._paused)
             ):
-                item = self._ready.popleft()
-                if not item.gone:
-                    self._attempt(item)
+                self._attempt(most - self._leaving)
         finally:
             self._waking = False
 
@@ -256,60 +217,70 @@ class Line:
         for message in found:
             self._push(message)
 
-    def _attempt(self, item: Item) -> None:
-        """Begin to send a message that may leave; `_done` is what follows."""
+    def _attempt(self, most: int) -> None:
+        """Begin to send messages that may leave; `_done` is what follows."""
         now = self._clock()
-        message = item.message
-        if now - message.at > self._limits.keep * 1e6:
-            self._give_up(item, "it could not be delivered in time")
+        oldest = now - self._limits.keep * 1e6
+        items: list[Item] = []
+        new = 0
+        while self._ready and len(items) < most:
+            item = self._ready.popleft()
+            if item.gone:
+                continue
+            if item.message.at < oldest:
+                self._give_up(item, "it could not be delivered in time")
+                continue
+            item.attempts += 1
+            new += item.attempts == 1
+            item.in_flight = True
+            items.append(item)
+        if not items:
             return
-        item.attempts += 1
         self._tally.moved.add(self.target)
-        if item.attempts == 1:
-            self.counters.sent(now)
-        item.in_flight = True
-        self._leaving += 1
+        if new:
+            self.counters.sent(now, new)
+        self._leaving += len(items)
         try:
-            under_way = self.send(item, self._done)
+            self.send(items, self._done)
         except Exception as error:
-            self._done(item, error)
-            return
-        if item.in_flight:
-            item.under_way = under_way
+            self._done([one for one in items if one.in_flight and one.under_way is None], error)
 
-    def _done(self, item: Item, outcome: int | Exception | None) -> None:
-        """The receiver has it, or does not."""
+    def _done(self, items: Sequence[Item], outcome: int | Exception | None) -> None:
+        """The receiver has them, or does not."""
         if self._closed:
             return
-        item.in_flight = False
-        item.under_way = None
-        self._leaving -= 1
-        if outcome is None:
-            self._succeeded(item)
-        elif isinstance(outcome, int):
-            if 200 <= outcome < 300:
-                self._succeeded(item)
-            else:
-                reason = f"the receiver answered with status {outcome}"
-                self._failed(item, reason, answered=True)
-        elif isinstance(outcome, OutgoingRefused):
-            self._failed(item, outcome.detail, answered=False)
-        elif isinstance(outcome, Rejected):
-            self._failed(item, str(outcome), answered=True)
+        self._leaving -= len(items)
+        for item in items:
+            item.in_flight = False
+            item.under_way = None
+        if outcome is None or (isinstance(outcome, int) and 200 <= outcome < 300):
+            self._succeeded(items)
         else:
-            _logger.error("a message to %s could not be sent", self.target, exc_info=outcome)
-            self._failed(item, f"an unexpected error: {outcome}", answered=True)
+            reason, answered = self._reason(outcome)
+            for item in items:
+                self._failed(item, reason, answered=answered)
         if self._ready:
             self.wake()
 
-    def _succeeded(self, item: Item) -> None:
+    def _reason(self, outcome: int | Exception) -> tuple[str, bool]:
+        """Why messages were not taken, and whether the receiver said so."""
+        if isinstance(outcome, int):
+            return f"the receiver answered with status {outcome}", True
+        if isinstance(outcome, OutgoingRefused):
+            return outcome.detail, False
+        if isinstance(outcome, Rejected):
+            return str(outcome), True
+        _logger.error("a message to %s could not be sent", self.target, exc_info=outcome)
+        return f"an unexpected error: {outcome}", True
+
+    def _succeeded(self, items: Sequence[Item]) -> None:
         self.counters.succeeded(self._clock())
         self._streak = self._pauses = 0
         self._probing = False
         if self._most < self.send.parallel:
-            self._most += 1
-        self._outbox.took(item.message.n)
-        self._leave(item)
+            self._most = min(self._most + len(items), self.send.parallel)
+        self._outbox.took(*[item.message.n for item in items])
+        self._leave(items)
 
     def _failed(self, item: Item, reason: str, *, answered: bool) -> None:
         self.counters.failed(self._clock(), reason, first=item.attempts == 1)
@@ -357,21 +328,27 @@ class Line:
         self.counters.last_error = reason[:500]
         self.dead += 1
         self._outbox.bury(item.message.n)
-        self._leave(item)
+        self._leave((item,))
 
-    def _leave(self, item: Item) -> None:
-        """The item is settled: count it out, let those behind it move up."""
-        item.gone = True
+    def _leave(self, items: Sequence[Item]) -> None:
+        """Items are settled: count them out, let those behind them move up."""
         self._tally.moved.add(self.target)
-        message = item.message
-        del self._items[message.n]
-        self._bytes -= len(message.body)
-        self._tally.loaded -= len(message.body)
-        self.waiting -= 1
-        self._weigh(-len(message.body) - len(message.head))
-        self.newest = max(self.newest, message.n)
-        if item.waiting == 0:
-            self._advance(self._order.done(item))
+        bodies = heads = 0
+        for item in items:
+            item.gone = True
+            message = item.message
+            del self._items[message.n]
+            bodies += len(message.body)
+            heads += len(message.head)
+            self.newest = max(self.newest, message.n)
+            if item.waiting == 0:
+                following = self._order.done(item)
+                if following:
+                    self._advance(following)
+        self.waiting -= len(items)
+        self._bytes -= bodies
+        self._tally.loaded -= bodies
+        self._weigh(-bodies - heads)
         if self._more:
             self._refill()
 

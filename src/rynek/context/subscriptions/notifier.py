@@ -18,6 +18,7 @@ from rynek.context.model import Entity
 from rynek.context.store.contract import Txn
 from rynek.context.store.outbox import Outbox
 from rynek.context.store.txn import GroupTxn
+from rynek.context.store.written import Written
 from rynek.context.subscriptions.content import GEO_JSON, JSON_LD, notification_body
 from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
 from rynek.context.subscriptions.delta import Delta
@@ -167,10 +168,17 @@ class Notifier:
         if alarm is not None:
             alarm.cancel()
 
-    def _watch(self, txn: GroupTxn) -> None:
-        """Put notifications of what a job wrote into its commit."""
+    def _watch(self, txn: GroupTxn, written: list[list[Written]]) -> None:
+        """Put notifications of what each job wrote into its commit."""
         now = self._clock()
-        for one, deltas in self._matched(txn, now):
+        matched: list[tuple[Subscription, list[Delta]]] = []
+        for job in written:
+            try:
+                matched += self._matched(txn, job, now)
+            except Exception:
+                self._index.forget()  # it may not have been told of everything
+                _logger.exception("what a write concerns could not be found")
+        for one, deltas in matched:
             try:
                 self._notify(txn, one, deltas, now)
             except Exception:
@@ -178,21 +186,19 @@ class Notifier:
                 # no reason to tell the others nothing.
                 _logger.exception("%s could not be notified", one.id)
 
-    def _matched(self, txn: GroupTxn, now: int) -> Iterable[tuple[Subscription, list[Delta]]]:
-        """Who is to be told of what the current job wrote."""
+    def _matched(
+        self, txn: GroupTxn, job: list[Written], now: int
+    ) -> Iterable[tuple[Subscription, list[Delta]]]:
+        """Who is to be told of what a job wrote."""
         matched: dict[str, tuple[Subscription, list[Delta]]] = {}
-        try:
-            for written in txn.written():
-                found = self._index.candidates(written)
-                if found is None:
-                    continue
-                delta, candidates = found
-                for one in candidates:
-                    if (one.expires is None or one.expires > now) and concerns(one, delta, txn.get):
-                        matched.setdefault(one.id, (one, []))[1].append(delta)
-        except Exception:
-            self._index.forget()  # it may not have been told of everything
-            raise
+        for written in job:
+            found = self._index.candidates(written)
+            if found is None:
+                continue
+            delta, candidates = found
+            for one in candidates:
+                if (one.expires is None or one.expires > now) and concerns(one, delta, txn.get):
+                    matched.setdefault(one.id, (one, []))[1].append(delta)
         return matched.values()
 
     def _notify(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:

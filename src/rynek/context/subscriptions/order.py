@@ -71,7 +71,7 @@ class Order:
 
     def done(self, item: Item) -> Sequence[Item]:
         """The item has left (or was given up): those that may leave now because of that."""
-        ready = []
+        ready: list[Item] = []
         for key in item.keys:
             line = self._lines[key]
             if len(line) == 1:

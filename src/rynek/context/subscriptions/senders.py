@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,9 +13,9 @@ from rynek.base.mqtt import MqttPublisher
 from rynek.base.typed import decoder
 from rynek.context.jsonld import link_header
 from rynek.context.store.outbox import Message
-from rynek.context.subscriptions.line import Awaited, Done, Sender
 from rynek.context.subscriptions.model import Endpoint
 from rynek.context.subscriptions.order import Item
+from rynek.context.subscriptions.sending import Awaited, Done, Sender
 
 __all__ = ["Receiver", "Senders", "pack_head"]
 
@@ -90,16 +91,23 @@ class HttpSender:
         self._target = receiver.endpoint.http
         self._opened: dict[bytes, bytes] = {}
 
-    def __call__(self, item: Item, done: Done) -> Post:
-        """Post one."""
-        message = item.message
-        opened = self._opened.get(message.head)
-        if opened is None:
-            if len(self._opened) > 64:
-                self._opened.clear()
-            opened = opening(self._target, self._headers(message.head))
-            self._opened[message.head] = opened
-        return self._poster.start(self._target, opened, message.body, self._timeout, done, item)
+    def __call__(self, items: Sequence[Item], done: Done) -> None:
+        """Post them."""
+        posts: list[Post] = []
+        timeout = self._timeout
+        for item in items:
+            message = item.message
+            opened = self._opened.get(message.head) or self._open(message.head)
+            item.under_way = post = Post(opened, message.body, timeout, done, item)
+            posts.append(post)
+        self._poster.begin(self._target, posts)
+
+    def _open(self, head: bytes) -> bytes:
+        """What posts with such a head begin with."""
+        if len(self._opened) > 64:
+            self._opened.clear()
+        opened = self._opened[head] = opening(self._target, self._headers(head))
+        return opened
 
     def _headers(self, packed: bytes) -> bytes:
         head = _decode(packed)
