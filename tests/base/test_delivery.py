@@ -8,8 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.certificates import make_certificate
 
+from rynek.base.connection import Connection, Outcome, Stale
 from rynek.base.delivery import MAX_ANSWER, Poster, Target, parse_target
 from rynek.base.errors import OutgoingRefused
 
@@ -315,3 +318,197 @@ def test_idle_connections_are_closed_after_a_while(monkeypatch: pytest.MonkeyPat
         assert await poster.post(target, HEAD, b"{}", 5.0) == 200
 
     assert run(answering(*[OK] * 9), test) == 2
+
+
+class Counted:
+    """A receiver that answers each request as `answer` says from its body, and notes the bodies of
+    each connection in order and how many requests it found at once at the most."""
+
+    def __init__(self, answer: Callable[[bytes, int], bytes]) -> None:
+        self.answer = answer
+        self.bodies: list[list[bytes]] = []
+        self.most = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; an empty answer closes it."""
+        mine: list[bytes] = []
+        self.bodies.append(mine)
+        data = b""
+        while chunk := await reader.read(1 << 16):
+            data += chunk
+            self.most = max(self.most, data.count(b"POST "))
+            while b"\r\n\r\n" in data:
+                head, _, rest = data.partition(b"\r\n\r\n")
+                length = int(head.rpartition(b" ")[2])
+                if len(rest) < length:
+                    break
+                mine.append(rest[:length])
+                data = rest[length:]
+                answer = self.answer(mine[-1], len(mine))
+                writer.write(answer)
+                if not answer or b"Connection: close" in answer:
+                    writer.close()
+                    return
+            await writer.drain()
+
+
+async def warm(poster: Poster, target: Target) -> None:
+    """Let the client learn that the receiver is quick."""
+    for _ in range(6):
+        await poster.post(target, HEAD, b"warm", 5.0)
+
+
+async def burst(poster: Poster, target: Target, count: int, timeout: float = 5.0) -> list[int]:
+    """The statuses of so many posts at once; their bodies are their numbers."""
+    posts = [poster.post(target, HEAD, b"%d" % n, timeout) for n in range(count)]
+    return list(await asyncio.gather(*posts))
+
+
+def numbers(receiver: Counted) -> list[int]:
+    """What came, of `burst`."""
+    return [int(one) for bodies in receiver.bodies for one in bodies if one != b"warm"]
+
+
+def test_a_quick_receiver_gets_several_at_once_and_each_post_its_own_answer() -> None:
+    def answer(body: bytes, _: int) -> bytes:
+        return OK if body == b"warm" or int(body) % 3 else OK.replace(b"200 OK", b"503 No")
+
+    receiver = Counted(answer)
+
+    async def test(poster: Poster, target: Target) -> None:
+        await warm(poster, target)
+        assert await burst(poster, target, 40) == [200 if n % 3 else 503 for n in range(40)]
+
+    run(receiver, test, connections=1)
+    assert receiver.most > 1
+    assert numbers(receiver) == list(range(40))
+
+
+@pytest.mark.parametrize("pipeline", [1, 16])
+def test_one_at_a_time_where_it_is_set_or_the_receiver_speaks_http_1_0(pipeline: int) -> None:
+    old = OK.replace(b"1.1", b"1.0").replace(b"\r\n", b"\r\nConnection: keep-alive\r\n", 1)
+    receiver = Counted(lambda *_: OK if pipeline == 1 else old)
+
+    async def test(poster: Poster, target: Target) -> None:
+        await warm(poster, target)
+        assert await burst(poster, target, 20) == [200] * 20
+
+    assert run(receiver, test, connections=1, pipeline=pipeline) == 1
+    assert receiver.most == 1
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_what_a_closed_connection_left_without_an_answer_is_posted_again(
+    announced: bool,
+) -> None:
+    last = OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) if announced else b""
+    receiver = Counted(lambda _, number: last if number % 9 == 0 else OK)
+
+    async def test(poster: Poster, target: Target) -> None:
+        await warm(poster, target)
+        assert await burst(poster, target, 40) == [200] * 40
+        receiver.most = 0
+        assert await burst(poster, target, 6) == [200] * 6
+        # One that closes without a word is sent one at a time from then on.
+        assert announced or receiver.most == 1
+
+    run(receiver, test, connections=1)
+    assert sorted(set(numbers(receiver))) == list(range(40))
+
+
+def test_one_that_overlooks_what_comes_at_once_gets_it_alone() -> None:
+    """Whatever came with a request is thrown away, as servers do that read one request at a time."""
+    got: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            got.append(data.partition(b"\r\n\r\n")[2][:4])
+            writer.write(OK)
+            await writer.drain()
+
+    async def test(poster: Poster, target: Target) -> None:
+        await warm(poster, target)
+        assert await burst(poster, target, 6, timeout=0.2) == [200] * 6
+
+    run(handler, test, connections=1)
+
+
+def test_a_slow_receiver_gets_messages_on_all_its_connections() -> None:
+    under_way = most = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most
+        while (await read_request(reader))[0]:
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.06)
+            under_way -= 1
+            writer.write(OK)
+
+    async def test(poster: Poster, target: Target) -> None:
+        assert await burst(poster, target, 8) == [200] * 8
+        assert await burst(poster, target, 4) == [200] * 4
+
+    run(handler, test, connections=4)
+    assert most == 4
+
+
+_answers = st.lists(
+    st.sampled_from(
+        [
+            (200, OK),
+            (204, b"HTTP/1.1 204 No Content\r\n\r\n"),
+            (503, b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"),
+            (200, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK),
+        ]
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_answers, st.integers(0, 3), st.data())
+def test_answers_count_in_order_however_they_are_cut(
+    answers: list[tuple[int, bytes]], unanswered: int, data: st.DataObject
+) -> None:
+    got: list[Outcome] = []
+    connection = Connection(lambda _, outcome, count: got.extend([outcome] * count))
+    loop = asyncio.new_event_loop()
+    try:
+        connection.connection_made(NoTransport())
+        loop.run_until_complete(_feed(connection, answers, unanswered, data, loop))
+    finally:
+        loop.close()
+    assert got[: len(answers)] == [status for status, _ in answers]
+    assert [type(one) for one in got[len(answers) :]] == [Stale] * unanswered
+
+
+async def _feed(
+    connection: Connection,
+    answers: list[tuple[int, bytes]],
+    unanswered: int,
+    data: st.DataObject,
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    connection.start(b"", len(answers) + unanswered, 5.0, loop)
+    rest = b"".join(answer for _, answer in answers)
+    while rest:
+        cut = data.draw(st.integers(1, len(rest)))
+        connection.data_received(rest[:cut])
+        rest = rest[cut:]
+    connection.connection_lost(None)
+
+
+class NoTransport(asyncio.Transport):
+    """Takes what is written and is never closed."""
+
+    def write(self, data: object) -> None:
+        """Nothing."""
+
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
+    def abort(self) -> None:
+        """Nothing."""

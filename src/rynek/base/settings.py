@@ -178,7 +178,7 @@ class Notifications(msgspec.Struct, frozen=True, kw_only=True):
     """Notifications: how long one attempt may take, how long one is tried, what may wait.
 
     `max_backlog` and `max_dead` count messages of one subscription, `max_backlog_mb` bounds all
-    of a tenant; `connections` are those to one receiver.
+    of a tenant; `connections` are those to one receiver, `pipeline` the requests at once on one.
     """
 
     timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
@@ -189,6 +189,7 @@ class Notifications(msgspec.Struct, frozen=True, kw_only=True):
     max_dead: Annotated[int, Meta(ge=0)] = 1000
     max_subscriptions: Annotated[int, Meta(ge=0)] = 100_000
     connections: Annotated[int, Meta(ge=1, le=256)] = 16
+    pipeline: Annotated[int, Meta(ge=1, le=64)] = 16
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ def open_subscriptions(
         allow_private=settings.network.allow_private,
         timeout=told.timeout_seconds,
         connections=told.connections,
+        pipeline=told.pipeline,
     )
     line = LineLimits(keep=told.keep_hours * 3600, first_delay=told.retry_seconds)
     delivery = DeliveryLimits(told.max_backlog, told.max_backlog_mb << 20, told.max_dead, line)

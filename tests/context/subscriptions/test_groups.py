@@ -1,0 +1,184 @@
+"""What writes concern, found with what is known of entities, is what a look at everything finds; a
+group of writes that fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.context.store.test_store import LD, bus, create, run
+from tests.context.subscriptions.test_index import at, subscription
+
+from rynek.base.errors import Problem, ResourceNotFound
+from rynek.context import Context, Txn, operations, parse_entity, parse_fragment
+from rynek.context.store import writer
+from rynek.context.store.txn import GroupTxn
+from rynek.context.store.written import Written
+from rynek.context.subscriptions.delta import Delta
+from rynek.context.subscriptions.index import SubscriptionIndex
+from rynek.context.subscriptions.match import concerns
+from rynek.context.subscriptions.throttle import Throttle
+
+TYPES = [{"type": "Vehicle"}]
+NEAR = {"georel": "near;maxDistance==100", "geometry": "Point", "coordinates": [0.0, 50.025]}
+SUBSCRIPTIONS: list[dict[str, Any]] = [
+    {"entities": TYPES, "q": 'stop=="s1"'},
+    {"entities": TYPES, "q": "speed>3"},
+    {"entities": TYPES, "q": 'speed<=3;stop=="s2"'},
+    {"entities": TYPES, "q": "load>=2", "watchedAttributes": ["speed", "stop"]},
+    {"entities": TYPES, "geoQ": NEAR},
+    {"entities": TYPES, "watchedAttributes": ["stop"]},
+    {"entities": TYPES, "q": "speed.observedAt>2026-01-01T00:00:00Z"},
+    {"entities": [{"type": "Vehicle", "id": "urn:ngsi-ld:Vehicle:1"}], "q": 'stop=="s1"'},
+    {"entities": TYPES},
+]
+_attrs = {
+    "speed": st.integers(0, 6).map(lambda value: {"value": value}),
+    "load": st.integers(0, 3).map(lambda value: {"value": value}),
+    "stop": st.sampled_from(["s1", "s2"]).map(lambda value: {"value": value}),
+    "location": st.sampled_from([at(0.0, 50.025), at(3.0, 50.0)]),
+}
+_fragments = st.fixed_dictionaries({}, optional=_attrs).filter(bool)
+_speeds = st.fixed_dictionaries({"speed": _attrs["speed"]})
+_replaced = _fragments.map(lambda attrs: ("replace", {"speed": {"value": 2}} | attrs))
+_steps = st.tuples(
+    st.sampled_from([1, 1, 1, 2]),
+    st.one_of(*[_speeds] * 4, *[_fragments] * 2, _replaced, st.sampled_from(["delete", "refused"])),
+)
+_fails = st.sampled_from([False, False, True])
+_groups = st.lists(
+    st.tuples(st.lists(_steps, min_size=1, max_size=2), _fails), min_size=12, max_size=20
+)
+
+
+class Failing:
+    """Commits that fail where it is wanted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fails = False
+        commit = writer._committed
+
+        def committed(connection: Any) -> float:
+            if self.fails:
+                raise OSError("the disk is gone")
+            return commit(connection)
+
+        monkeypatch.setattr(writer, "_committed", committed)
+
+
+def _job(step: tuple[int, Any]) -> Callable[[Txn], None]:
+    number, what = step
+    entity_id = f"urn:ngsi-ld:Vehicle:{number}"
+
+    def job(txn: Txn) -> None:
+        if what == "refused":
+            fragment = parse_fragment({"speed": {"value": 99}}, LD, now=0)
+            operations.append(txn, entity_id, fragment, LD)
+            raise ResourceNotFound("on purpose")
+        if what == "delete":
+            operations.delete(txn, entity_id)
+        elif type(what) is tuple:
+            operations.replace(txn, parse_entity(bus(number, **what[1]), LD, now=0), LD)
+        elif txn.get(entity_id) is None:
+            operations.create(txn, parse_entity(bus(number, **what), LD, now=0), LD)
+        else:
+            operations.append(txn, entity_id, parse_fragment(what, LD, now=0), LD)
+
+    return job
+
+
+@settings(max_examples=40, deadline=None)
+@given(_groups)
+def test_what_is_known_of_entities_changes_nothing_of_whom_writes_concern(
+    groups: list[tuple[list[tuple[int, Any]], bool]],
+) -> None:
+    index = SubscriptionIndex()
+    for n, members in enumerate(SUBSCRIPTIONS):
+        index.put(subscription(n, **members))
+
+    def watch(txn: GroupTxn, written: list[list[Written]]) -> None:
+        for one in (one for job in written for one in job):
+            found = index.candidates(one)
+            told = set()
+            if found is not None:
+                told = {sub.id for sub in found[1] if concerns(sub, found[0], txn.get)}
+            if one.before is None and one.after is None:
+                assert not told
+                continue
+            delta = Delta(one.before, one.after)
+            there = index.all.values()
+            expected = {sub.id for sub in there if concerns(sub, delta, txn.get)}
+            assert told == (set() if delta.empty else expected)
+
+    errors: list[BaseException] = []
+
+    def checked(txn: GroupTxn, written: list[list[Written]]) -> None:
+        try:
+            watch(txn, written)
+        except BaseException as error:
+            errors.append(error)
+
+    async def test(context: Context) -> None:
+        await create(context, *[bus(n, speed=1, stop="s1", location=at(0, 50.025)) for n in (1, 2)])
+        context.store.outbox.watch = checked
+        context.store.outbox.on_failure.append(index.forget)
+        for steps, fails in groups:
+            failing.fails = fails
+            jobs = [context.write(_job(step)) for step in steps]
+            await asyncio.gather(*jobs, return_exceptions=True)
+        failing.fails = False
+
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        failing = Failing(monkeypatch)
+        run(Path(folder), test)
+    if errors:
+        raise errors[0]
+
+
+def test_what_a_failed_group_began_to_hold_is_held_and_written_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be in memory alone otherwise, and gone with a kill before its release."""
+    failing = Failing(monkeypatch)
+
+    async def test(context: Context) -> None:
+        throttle: Throttle[str] = Throttle(lambda _: None, str.encode, bytes.decode)
+        outbox = context.store.outbox
+        outbox.on_failure.append(throttle.failed)
+        await create(context, bus(1))
+
+        def hold(was: str) -> Callable[[Txn], bool]:
+            def job(txn: Txn) -> bool:
+                waits = throttle.must_wait(txn, "t", 10_000_000, 1.0, 0)
+                if waits:
+                    throttle.hold(txn, "t", "urn:e", was)
+                operations.append(
+                    txn, "urn:ngsi-ld:Vehicle:1", parse_fragment({"a": was}, LD, now=0), LD
+                )
+                return waits
+
+            return job
+
+        failing.fails = True
+        with pytest.raises(Problem):
+            await context.write(hold("nothing"))  # the first would have been told at once
+        assert throttle.last("t") == 0
+        failing.fails = False
+        assert not await context.write(hold("nothing"))
+        assert throttle.last("t") == 10_000_000
+        failing.fails = True
+        with pytest.raises(Problem):
+            await context.write(hold("this never was"))
+        assert throttle.targets == []
+        failing.fails = False
+        assert await context.write(hold("was"))
+        assert outbox.held() == [("t", "urn:e", b"was")]
+        throttle.stop()
+
+    run(tmp_path, test)
