@@ -106,7 +106,7 @@ def test_a_job_that_raises_is_not_remembered(tmp_path: Path) -> None:
             operations.update(txn, one, fragment, LD)
             raise ValueError
 
-        with pytest.raises(ValueError, match="^$"):
+        with pytest.raises(ValueError, match=r"^$"):
             await store.write(fails)
         await _patch(store, one, 2)
         known = _lately(store).pending(one)

@@ -7,12 +7,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from rynek.base.aside import Aside
 from rynek.base.clock import Clock
 from rynek.base.errors import Problem, Unavailable
 from rynek.base.sqlite import Connection
@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 # While commits take longer than this they wait for the disk in a thread, so that reads go on. Long
 # work in other threads holds none up.
 _SLOW_COMMIT_SECONDS = 0.0002
-_COMMITTING = ThreadPoolExecutor(max_workers=16, thread_name_prefix="commit")
+_COMMITTING = Aside(16, "commit")
 _GROUP_JOBS = 512
 # Reads get their turn after so much work of a group; one with more work than that is committed, for
 # what its jobs changed is written in one go.
@@ -234,8 +234,7 @@ class Writer:
         for sql, rows in settled:
             connection.executemany(sql, rows)
         if self._commit_seconds > _SLOW_COMMIT_SECONDS:
-            loop = asyncio.get_running_loop()
-            took = await loop.run_in_executor(_COMMITTING, _committed, connection)
+            took = await _COMMITTING.run(_committed, connection)
         else:
             took = _committed(connection)
         self._commit_seconds += (took - self._commit_seconds) / 8
