@@ -19,7 +19,7 @@ from rynek.practices.saying import say as practices
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "rynek"
 CATALOGUES = {"practices": practices, "indicators": indicators}
 READ = {
-    "practices": ("practices", "web/pages"),
+    "practices": ("practices", "web/pages", "web/practices"),
     "indicators": ("indicators", "web/compare"),
 }
 # What is put together elsewhere than in the call of a message.

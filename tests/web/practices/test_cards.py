@@ -374,6 +374,12 @@ def test_a_card_is_written_with_a_form(serve: Callable[..., None]) -> None:
         refused = await send("/practices/new", id="x", country="Bulgaria")
         assert refused.status_code == 400
         assert "city.country" in refused.text and "Nikdo nejezdil." in refused.text
+        czech = await client.post(
+            "/practices/new",
+            content=urlencode(FORM | {"id": "x", "country": "Bulgaria"}),
+            headers=sent | {"accept-language": "cs"},
+        )
+        assert "city.country: dvě velká písmena (ISO 3166-1), např. CZ" in czech.text
         edit = "/practices/night-buses/edit"
         assert "Jezdí každou hodinu." in (await client.get(f"{edit}?lang=cs", headers=editor)).text
         english = {"language": "en", "title": "Night buses", "version": "1"}

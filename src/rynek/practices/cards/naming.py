@@ -17,6 +17,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.practices.cards.model import Card, City, Claim, Source
 from rynek.practices.cards.reading import texts, to_document
+from rynek.practices.saying import say
 
 __all__ = ["check_nameless", "names_of", "without_name"]
 
@@ -48,9 +49,7 @@ def check_nameless(card: Card, names: Iterable[str], card_id: str = "") -> None:
     for path, text in texts(shown):
         said = known.said(text)
         if said:
-            raise BadRequestData(
-                f"{path}: says {said!r}, and the card is to be shared without the city's name"
-            )
+            raise BadRequestData(say("card-named", path=path, name=said))
 
 
 def without_name(card: Card) -> Card:

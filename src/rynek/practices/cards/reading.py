@@ -16,6 +16,7 @@ from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 from rynek.base.typed import convert
 from rynek.practices.cards.model import Card, Cost
+from rynek.practices.saying import say
 
 __all__ = [
     "MAX_BYTES",
@@ -93,9 +94,9 @@ def to_document(card: Card) -> dict[str, Any]:
 def check_id(card_id: str) -> str:
     """The id, or BadRequestData."""
     if not _ID.fullmatch(card_id):
-        raise BadRequestData("id: up to 80 small letters, digits and - between them")
+        raise BadRequestData(say("card-id"))
     if card_id in _TAKEN:
-        raise BadRequestData(f"id: {card_id} is the address of a page; choose another")
+        raise BadRequestData(say("card-id-taken", id=card_id))
     return card_id
 
 
@@ -136,15 +137,15 @@ def _bounded(document: Mapping[str, Any]) -> None:
         path, value, depth = waiting.pop()
         left -= 1
         if left < 0:
-            raise BadRequestData(f"the card: more than {_MAX_NODES} values")
+            raise BadRequestData(say("card-values", most=_MAX_NODES))
         if depth > _MAX_DEPTH:
-            raise BadRequestData(f"{path}: nests too deep")
+            raise BadRequestData(say("card-deep", path=path))
         if isinstance(value, float) and not math.isfinite(value):
-            raise BadRequestData(f"{path}: no number")
+            raise BadRequestData(say("card-no-number", path=path))
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) > _LARGEST:
-            raise BadRequestData(f"{path}: too large")
+            raise BadRequestData(say("card-large", path=path))
         if isinstance(value, str) and _CONTROL.search(value):
-            raise BadRequestData(f"{path}: has a control character")
+            raise BadRequestData(say("card-control", path=path))
         if isinstance(value, Mapping):
             waiting += [
                 (f"{path}.{key}" if path else str(key), inner, depth + 1)
@@ -152,7 +153,7 @@ def _bounded(document: Mapping[str, Any]) -> None:
             ]
         elif isinstance(value, list):
             if len(value) > _MAX_ITEMS and path.partition(".")[0].partition("[")[0] != "questions":
-                raise BadRequestData(f"{path}: at most {_MAX_ITEMS}")
+                raise BadRequestData(say("card-items", path=path, most=_MAX_ITEMS))
             waiting += [(f"{path}[{index}]", inner, depth + 1) for index, inner in enumerate(value)]
 
 
@@ -160,27 +161,27 @@ def _check(card: Card) -> None:
     document = to_document(card)
     for field in ("title", "summary"):
         if not document[field]:
-            raise BadRequestData(f"{field}: is needed in one language at least")
+            raise BadRequestData(say("card-needed", path=field))
     if not card.verdict.reason:
-        raise BadRequestData("verdict.reason: say why, in one language at least")
+        raise BadRequestData(say("card-why"))
     for path, text in texts(document):
         _check_text(path, text)
     if not THEME.fullmatch(card.theme):
-        raise BadRequestData("theme: up to 40 small letters, digits and _, such as waste")
+        raise BadRequestData(say("card-theme"))
     if card.city is None:
         if card.city_shown:
-            raise BadRequestData("city: is needed; with city_shown = false nobody else sees it")
+            raise BadRequestData(say("card-city"))
     elif not re.fullmatch(r"[A-Z]{2}", card.city.country):
-        raise BadRequestData("city.country: two capital letters (ISO 3166-1), such as CZ")
+        raise BadRequestData(say("card-country"))
     elif not card.city.name:
-        raise BadRequestData("city.name: is needed in one language at least")
+        raise BadRequestData(say("card-needed", path="city.name"))
     elif card.city.population is not None and not 0 < card.city.population < 10**8:
-        raise BadRequestData("city.population: a number of people")
+        raise BadRequestData(say("card-population"))
     for index, place in enumerate(card.places):
         _within(f"places[{index}].longitude", place.longitude, 180)
         _within(f"places[{index}].latitude", place.latitude, 90)
         if (place.longitude is None) != (place.latitude is None):
-            raise BadRequestData(f"places[{index}]: longitude and latitude go together")
+            raise BadRequestData(say("card-place", path=f"places[{index}]"))
     _check_dates(card)
     _check_money(card)
     _check_keys(card)
@@ -192,18 +193,18 @@ def _check_text(path: str, text: str) -> None:
         return
     last = field[-2] if len(field) > 1 and len(field[-1]) == 2 else field[-1]
     if last == "url" and text and not _URL.fullmatch(text):
-        raise BadRequestData(f"{path}: an address that begins with https:// or http://")
+        raise BadRequestData(say("card-url", path=path))
     most = _MAX_TEXT if len(field[-1]) == 2 and last not in _TITLES else _MAX_WORD
     most = _MAX_TITLE if field[0] == "title" else 2_000 if last == "url" else most
     if len(text) > most:
-        raise BadRequestData(f"{path}: at most {most} characters")
+        raise BadRequestData(say("card-long", path=path, most=most))
     if len(field[-1]) == 2 and not text.strip():
-        raise BadRequestData(f"{path}: is empty; leave it out, or say something")
+        raise BadRequestData(say("card-empty", path=path))
 
 
 def _within(path: str, value: float | None, most: float) -> None:
     if value is not None and not -most <= value <= most:
-        raise BadRequestData(f"{path}: degrees from -{most} to {most}")
+        raise BadRequestData(say("card-degrees", path=path, most=most))
 
 
 def _check_dates(card: Card) -> None:
@@ -213,7 +214,7 @@ def _check_dates(card: Card) -> None:
             _date(path, text)
     for index, phase in enumerate(card.phases):
         if phase.start and phase.end and phase.end < phase.start[: len(phase.end)]:
-            raise BadRequestData(f"phases[{index}].end: is before its start")
+            raise BadRequestData(say("card-end", path=f"phases[{index}].end"))
 
 
 def _date(path: str, text: str) -> None:
@@ -222,7 +223,7 @@ def _date(path: str, text: str) -> None:
             raise ValueError
         date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text)
     except ValueError:
-        raise BadRequestData(f"{path}: a date as 2024, 2024-05 or 2024-05-02") from None
+        raise BadRequestData(say("card-date", path=path)) from None
 
 
 def _check_money(card: Card) -> None:
@@ -231,7 +232,7 @@ def _check_money(card: Card) -> None:
         _currency(f"{path}.currency", cost.currency)
         _year(f"{path}.year", cost.year)
         if cost.up_to is not None and cost.up_to < cost.amount:
-            raise BadRequestData(f"{path}.up_to: is below amount")
+            raise BadRequestData(say("card-up-to", path=f"{path}.up_to"))
         _check_cost(path, cost)
     for index, funding in enumerate(card.funding):
         path = f"funding[{index}]"
@@ -241,28 +242,26 @@ def _check_money(card: Card) -> None:
             _year(f"{path}.year", funding.year)
     for index, contract in enumerate(card.procurement):
         if not _OCID.fullmatch(contract.ocid):
-            raise BadRequestData(
-                f"procurement[{index}].ocid: an Open Contracting id, such as ocds-213czf-000-00001"
-            )
+            raise BadRequestData(say("card-ocid", path=f"procurement[{index}].ocid"))
 
 
 def _check_cost(path: str, cost: Cost) -> None:
     if not cost.what:
-        raise BadRequestData(f"{path}.what: say what is paid for, in one language at least")
+        raise BadRequestData(say("card-paid-for", path=f"{path}.what"))
     if cost.kind == "per_unit" and not cost.unit:
-        raise BadRequestData(f"{path}.unit: what one unit is, such as sensor")
+        raise BadRequestData(say("card-unit", path=f"{path}.unit"))
     if cost.kind == "running" and cost.period == "once":
-        raise BadRequestData(f"{path}.period: month or year")
+        raise BadRequestData(say("card-period", path=f"{path}.period"))
 
 
 def _currency(path: str, code: str) -> None:
     if not re.fullmatch(r"[A-Z]{3}", code):
-        raise BadRequestData(f"{path}: three capital letters (ISO 4217), such as CZK")
+        raise BadRequestData(say("card-currency", path=path))
 
 
 def _year(path: str, year: int) -> None:
     if not 1950 <= year <= 2100:
-        raise BadRequestData(f"{path}: a year from 1950 to 2100")
+        raise BadRequestData(say("card-year", path=path))
 
 
 def _check_keys(card: Card) -> None:
@@ -272,12 +271,10 @@ def _check_keys(card: Card) -> None:
     ):
         for index, key in enumerate(keys):
             if not _KEY.fullmatch(key):
-                raise BadRequestData(
-                    f"{field}[{index}].key: up to 40 small letters, digits, _ and -"
-                )
+                raise BadRequestData(say("card-key", path=f"{field}[{index}].key"))
             if key in keys[:index]:
-                raise BadRequestData(f"{field}[{index}].key: {key} is there twice")
+                raise BadRequestData(say("card-key-twice", path=f"{field}[{index}].key", key=key))
     known = {each.key for each in card.accounts}
     for index, claim in enumerate(card.claims):
         if claim.account and claim.account not in known:
-            raise BadRequestData(f"claims[{index}].account: there is no account of that key")
+            raise BadRequestData(say("card-account", path=f"claims[{index}].account"))

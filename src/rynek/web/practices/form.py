@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Conflict, Forbidden, PayloadTooLarge, Problem
 from rynek.base.toml import load_toml
+from rynek.practices import say
 from rynek.practices.cards import (
     CLUSTERS,
     DOORS,
@@ -93,7 +94,8 @@ def _sent(bodies: Bodies) -> Callable[[Page], Awaitable[Response]]:
             fields["version"] = str(problem.extra.get("current", ""))
             return _form(page, seen, fields, told, status=409)
         except Problem as problem:
-            return _form(page, seen, fields, problem.detail, status=problem.status)
+            told = problem.message.text(page.language) if problem.message else problem.detail
+            return _form(page, seen, fields, told, status=problem.status)
         return RedirectResponse(f"{page.base or page.root}/practices/{card_id}", 303)
 
     return work
@@ -118,7 +120,7 @@ def _fields(body: bytes) -> _Fields:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except (ValueError, UnicodeDecodeError):
-        raise BadRequestData("this is no form of rynek") from None
+        raise BadRequestData(say("card-form")) from None
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
@@ -141,7 +143,7 @@ async def _keep(page: Page, seen: Seen | None, fields: _Fields) -> str:
         return str(kept.id)
     owner = fields.get("owner", "")
     if not page.viewer.edits(owner) or (owner and owner not in engine.tenants):
-        raise BadRequestData("owner: you may not write for this one")
+        raise BadRequestData(say("card-owner"))
     kept = await asyncio.to_thread(
         engine.cards.add,
         fields.get("id", "").strip() or _proposed(card.title, hidden=not card.city_shown),
@@ -156,7 +158,7 @@ async def _keep(page: Page, seen: Seen | None, fields: _Fields) -> str:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise BadRequestData("version: the number of the version that you changed is missing")
+        raise BadRequestData(say("card-version"))
     return int(text)
 
 
@@ -204,7 +206,7 @@ def _put_city(document: dict[str, Any], language: str, fields: _Fields) -> None:
     people = re.sub(r"[\s.,]", "", fields.get("population", ""))
     if people:
         if not (people.isascii() and people.isdecimal() and len(people) < 12):
-            raise BadRequestData("city.population: a number of people")
+            raise BadRequestData(say("card-population"))
         document["city"]["population"] = int(people)
 
 
