@@ -87,8 +87,8 @@ def compute(
 ) -> None:
     """Compute INDICATORs (all without a name) from the history of a city.
 
-    Nothing is written, and it may run beside a service: what that has not written to its table yet
-    (some seconds) is not in it. Too little data gives "not enough data", never a number.
+    It may run beside a service: what that has not written to its table yet (some seconds) is not in
+    it. What was summed up of days is kept beside the history, for the next time. Too little data gives "not enough data", never a number.
     """
     from rynek.indicators import value_document, value_entity
 
@@ -162,6 +162,19 @@ def explain(
     _print_definition(one, language)
     for value in values:
         _print_value(value, sql=sql)
+
+
+@indicator.command()
+@tenant_option
+@data_option
+@config_option
+def forget(tenant: str | None, data: Path | None, config: Path | None) -> None:
+    """Drop what was kept of the days of a city: it is computed again when it is asked for."""
+    from rynek.indicators import KeptDays
+
+    home = history_home(settings_of(config, data), tenant)
+    with KeptDays(home) as kept:
+        click.echo(f"{kept.drop():,} bytes of {home.name} forgotten")
 
 
 def _print_definition(one: Any, language: str) -> None:
@@ -242,6 +255,7 @@ def _values(
     """The values of the indicators, by theme and id."""
     from rynek.history import Record
     from rynek.indicators import (
+        KeptDays,
         References,
         Sources,
         Surveys,
@@ -265,6 +279,6 @@ def _values(
         known_as or tuple(city.known_as),
         Surveys(folder),
     )
-    with Record(home / "history") as record:
-        values = list(compute_indicators(record, wanted, asked, now, sources))
+    with Record(home / "history") as record, KeptDays(home) as kept:
+        values = list(compute_indicators(record, wanted, asked, now, sources, kept))
     return sorted(values, key=lambda one: (one.definition.theme, one.definition.id))

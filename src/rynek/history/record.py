@@ -52,6 +52,7 @@ class Record:
 
     def __init__(self, history: Path, limits: EngineSettings = _LIMITS) -> None:
         self._history = history
+        self.threads = limits.threads
         self._folder = history / "readings"
         self._spill = tempfile.TemporaryDirectory(prefix="rynek-", ignore_cleanup_errors=True)
         self._engine = Engine(self._folder, limits, Path(self._spill.name))
@@ -161,6 +162,12 @@ class Record:
                 for entity_id, one in sorted(self._view.amended.items())
             ]
         )
+
+    @property
+    def first(self) -> int | None:
+        """The time (epoch µs) of the first reading; None where there are none."""
+        times = [part.min_time for part in self._view.snapshot.parts()]
+        return min([*times, *(row.time for row in self._view.rows())], default=None)
 
     def extent(self, start: int, end: int) -> tuple[int, int]:
         """How many files may hold readings in [start, end), and the readings in those."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -99,9 +100,13 @@ def compute_trend(
             types.setdefault(asked.type, []).append(one)
     if record is None:
         return
-    for members in types.values():
-        for value in _of_type(Days(record, periods[0].zone, kept), members, passed):
-            yield per_head(value, sources)
+
+    def of_type(members: list[Definition]) -> list[Value]:
+        return list(_of_type(Days(record, periods[0].zone, kept), members, passed))
+
+    with ThreadPoolExecutor(max(1, record.threads), thread_name_prefix="indicators") as pool:
+        for values in pool.map(of_type, types.values()):
+            yield from (per_head(value, sources) for value in values)
     for period in passed:
         yield from departure_values(record, departures, period)
 

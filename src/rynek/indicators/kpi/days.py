@@ -10,7 +10,7 @@ from rynek.history import Record, Selection
 from rynek.indicators.kpi.families import Family
 from rynek.indicators.kpi.kept import Block, KeptDays
 from rynek.indicators.kpi.scan import Day, Scanned, attribute_iri, scanned
-from rynek.indicators.kpi.segments import Segment
+from rynek.indicators.kpi.segments import Segment, month_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +34,9 @@ class Days:
         self._blocks: dict[Family, dict[int, Block]] = {}
         self._parts: dict[tuple[Family, int, int], dict[str, pa.Table]] = {}
         self._stamps: dict[tuple[str, int, int], bytes] = {}
+        first = record.first
+        if kept is not None and first is not None:
+            kept.begin_with(month_of(first, zone))
 
     def ensure(self, families: Sequence[Family], wanted: Sequence[Segment]) -> None:
         """Make sure of the sums of segments side by side, for families of one type: compute what is

@@ -107,6 +107,19 @@ class KeptDays:
         except Exception as error:
             self._tell(error)
 
+    def begin_with(self, month: int) -> None:
+        """Drop what is kept of earlier months: the history holds nothing of them any more."""
+        if self._broken:
+            return
+        try:
+            with self._database.reading() as database:
+                row = database.execute("SELECT min(month) FROM block").fetchone()
+            if row[0] is not None and row[0] < month:
+                with self._database.writing() as database:
+                    database.execute("DELETE FROM block WHERE month < ?", (month,))
+        except Exception as error:
+            self._tell(error)
+
     def _tell(self, error: Exception) -> None:
         if not self._broken:
             self._broken = True

@@ -26,6 +26,11 @@ _COLUMNS: Final = (
     "us", "seq", "number", "text", "deleted", "observed", "previous_us", "previous_count",
 )  # fmt: skip
 _UNITS: Final = frozenset({"unit_low", "unit_high", "last_unit"})
+_RARE: Final = {
+    "long": dict.fromkeys(("day", "us", "seen", "next"), "int64")
+    | {"number": "double", "text": "string"},
+    "gaps": dict.fromkeys(("day", "gap", "count"), "int64"),
+}
 _PAIRS: Final = "pairs"
 _KINDS: Final = PAIRS | {"unit_code": "int32"}
 Scanned = dict[Family, dict[str, Any]]
@@ -184,6 +189,7 @@ def _states(
 ) -> dict[str, pa.Table]:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     ours = codes.attrs == _place(codes.names["attr"], attribute_iri(family))
     ours &= codes.datasets == _place(codes.names["dataset_id"], "")
@@ -195,12 +201,25 @@ def _states(
         BUCKETS: pa.table({"bucket": hours, "first": hours, "last": hours + HOUR_US}),
     }
     found = {}
+    longest = pc.max(pc.subtract(pairs.column("next"), pairs.column("seen"))).as_py() or 0
     for name, (shape, expression) in _expressions(family).items():
+        if name[:4] in _RARE and longest <= family.variants[int(name[4:])].short:
+            found[name] = _none(_RARE[name[:4]])
+            continue
         rows = record.over(tables, shape, expression).rows
         for unit in _UNITS & set(rows.column_names):
             rows = _named(rows, unit, codes.names["unit_code"])
         found[name] = _named(rows, "series", codes.names["entity_id"])
     return found
+
+
+def _none(columns: Mapping[str, str]) -> pa.Table:
+    """What `long_gaps` or `gaps` give where there are none, as mostly."""
+    import pyarrow as pa
+
+    kinds = {name: pa.type_for_alias(kind) for name, kind in columns.items()}
+    kinds = {"series": pa.dictionary(pa.int32(), pa.string())} | kinds
+    return pa.table({name: pa.nulls(0, kind) for name, kind in kinds.items()})
 
 
 def _named(rows: pa.Table, column: str, names: pa.Array) -> pa.Table:

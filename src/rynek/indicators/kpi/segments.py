@@ -12,7 +12,7 @@ import msgspec
 from rynek.indicators.kpi.period import Period
 from rynek.indicators.kpi.states import DAY_US, LOOK_US
 
-__all__ = ["Segment", "segments"]
+__all__ = ["Segment", "month_of", "segments"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
@@ -50,6 +50,12 @@ def segments(period: Period) -> list[Segment]:
             found.append(Segment(low, high, number, day.year * 12 + day.month - 1, whole, inside))
         day, start = after, end
     return found
+
+
+def month_of(moment: int, zone: str) -> int:
+    """The month of a time (epoch µs), as segments count them."""
+    day = _date(moment, ZoneInfo(zone))
+    return day.year * 12 + day.month - 1
 
 
 def _date(moment: int, zone: ZoneInfo) -> date:

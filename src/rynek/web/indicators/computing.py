@@ -17,7 +17,7 @@ from rynek.base.errors import Problem, ResourceNotFound, Unavailable
 from rynek.base.storage import storage_problem
 from rynek.context import DEFAULT_VOCAB
 from rynek.history import EngineSettings, Record
-from rynek.indicators import Definition, Period, Value, compute_indicators, definitions
+from rynek.indicators import Definition, KeptDays, Period, Value, compute_indicators, definitions
 
 __all__ = ["LATER", "NOW", "SOON", "Computing", "Found", "types_of"]
 
@@ -206,8 +206,8 @@ def _computed(part: _Part) -> tuple[Value, ...]:
     """The values of one type's indicators, from the table as it is on disk."""
     wanted = [one for one in definitions() if _type_of(one) == part.type]
     try:
-        with Record(part.folder / "history", _LIMITS) as record:
-            return tuple(compute_indicators(record, wanted, part.period, part.now))
+        with Record(part.folder / "history", _LIMITS) as record, KeptDays(part.folder) as kept:
+            return tuple(compute_indicators(record, wanted, part.period, part.now, kept=kept))
     except ResourceNotFound:
         return ()  # nothing was written to a table yet
 
