@@ -179,6 +179,14 @@ def test_what_a_failed_group_began_to_hold_is_held_and_written_by_the_next(
         failing.fails = False
         assert await context.write(hold("was"))
         assert outbox.held() == [("t", "urn:e", b"was")]
+        failing.fails = True
+        with pytest.raises(Problem):
+            await context.write(lambda txn: throttle.take(txn, "t", 20_000_000))
+        assert throttle.last("t") == 10_000_000
+        failing.fails = False
+        taken = await context.write(lambda txn: throttle.take(txn, "t", 20_000_000))
+        assert taken == [("urn:e", "was")]
+        assert outbox.held() == []
         throttle.stop()
 
     run(tmp_path, test)

@@ -277,7 +277,8 @@ class Line:
         self.counters.succeeded(self._clock())
         self._streak = self._pauses = 0
         self._probing = False
-        if self._most < self.send.parallel:
+        # With a cooldown none is to follow one that fails: few are under way.
+        if self.cooldown is None and self._most < self.send.parallel:
             self._most = min(self._most + len(items), self.send.parallel)
         self._outbox.took(*[item.message.n for item in items])
         self._leave(items)

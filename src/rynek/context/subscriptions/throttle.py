@@ -12,6 +12,7 @@ from rynek.context.store.contract import Txn
 __all__ = ["Throttle"]
 
 _HOLD: Final = "INSERT OR IGNORE INTO held(target, entity, before) VALUES(?, ?, ?)"
+_AGAIN_SECONDS: Final = 1.0
 _LET_GO: Final = "DELETE FROM held WHERE target = ? AND entity = ?"
 T = TypeVar("T")
 
@@ -33,10 +34,11 @@ class Throttle(Generic[T]):
         self._held: dict[str, dict[str, bytes | None]] = {}
         self._last: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        # What the newest group of writes began to hold, and when a target that it notifies was
-        # notified before: neither is so when it fails.
+        # What the newest group of writes began to hold and what it let go, and when a target that
+        # it notifies was notified before: nothing of it is so when it fails.
         self._group: weakref.ref[Txn] | None = None
         self._new: list[tuple[str, str]] = []
+        self._gone: list[tuple[str, dict[str, bytes | None]]] = []
         self._were: dict[str, int] = {}
 
     def load(self, rows: list[tuple[str, str, bytes | None]]) -> None:
@@ -56,14 +58,17 @@ class Throttle(Generic[T]):
             held.pop(entity_id, None)
             if not held:
                 self._held.pop(target, None)
+        for target, gone in self._gone:
+            self._held[target] = self._held.get(target, {}) | gone
+            self._arm(target, _AGAIN_SECONDS)
         self._last.update(self._were)
-        self._new, self._were = [], {}
+        self._new, self._gone, self._were = [], [], {}
 
     def _in(self, txn: Txn) -> None:
         """From here on it is about this group: the one before is in the file, or `failed`."""
         if self._group is None or self._group() is not txn:
             self._group = weakref.ref(txn)
-            self._new, self._were = [], {}
+            self._new, self._gone, self._were = [], [], {}
 
     def must_wait(self, txn: Txn, target: str, now: int, seconds: float, last: int) -> bool:
         """Whether a target is to wait at a time (epoch µs); `last` is when it was notified last,
@@ -98,17 +103,21 @@ class Throttle(Generic[T]):
     def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, T | None]]:
         """What is held for a target, which is notified of it now."""
         held = self._held.pop(target, {})
+        self._in(txn)
+        if held:
+            self._gone.append((target, held))
+        self._were.setdefault(target, self._last.get(target, 0))
         self._last[target] = now
         for entity_id in held:
             txn.later(_LET_GO, (target, entity_id))
         return [(one, None if was is None else self._decode(was)) for one, was in held.items()]
 
     def put_back(self, target: str, taken: list[tuple[str, T | None]]) -> None:
-        """The commit of what was taken failed."""
+        """What was taken could not be told of."""
         held = self._held.setdefault(target, {})
         for entity_id, before in taken:
             held[entity_id] = None if before is None else self._encode(before)
-        self._arm(target, 1.0)
+        self._arm(target, _AGAIN_SECONDS)
 
     def arm(self, target: str, seconds: float = 0.0) -> None:
         """See to it that what is held is released in so many seconds."""
@@ -123,6 +132,8 @@ class Throttle(Generic[T]):
         """Hold nothing for a target any more."""
         self._held.pop(target, None)
         self._last.pop(target, None)
+        self._gone = [one for one in self._gone if one[0] != target]
+        self._were.pop(target, None)
         timer = self._timers.pop(target, None)
         if timer is not None:
             timer.cancel()
