@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.context.store.test_store import LD, bus, create, run
 from tests.context.subscriptions.test_index import at, subscription
@@ -93,7 +93,7 @@ def _job(step: tuple[int, Any]) -> Callable[[Txn], None]:
     return job
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(_groups)
 def test_what_is_known_of_entities_changes_nothing_of_whom_writes_concern(
     groups: list[tuple[list[tuple[int, Any]], bool]],

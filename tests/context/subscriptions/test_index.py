@@ -141,6 +141,14 @@ def test_what_an_entity_keeps_is_looked_up_once_until_it_or_a_subscription_chang
     assert told(index, second, "a", 3) == {"urn:s:3", "urn:s:4"}
 
 
+def test_a_change_of_all_that_conditions_are_about_forgets_what_was_known_before() -> None:
+    index = SubscriptionIndex()
+    index.put(subscription(1, entities=[{"type": "Bus"}], q='stop=="s1"'))
+    assert told(index, bus(stop="s1", a=1), "a", 2) == {"urn:s:1"}
+    assert told(index, bus(stop="s1", a=2), "stop", "s2") == set()
+    assert told(index, bus(stop="s2", a=2), "a", 3) == set()
+
+
 @pytest.mark.parametrize("conditions", [1_000, 1])
 def test_what_is_kept_of_entities_has_bounded_bytes(
     conditions: int, monkeypatch: pytest.MonkeyPatch

@@ -59,6 +59,8 @@ class Plan:
                     known.note(delta.id, self, resting)
             if resting:
                 found = {**found, **resting}
+        elif known is not None:
+            known.drop(delta.id)  # what is known for another kind of change may not be so any more
         return found
 
 
