@@ -299,7 +299,7 @@ class Indexes:
             p = n << 4 | slot
             stored = None if is_new else self.places.stored(p)
             if not inside(box, stored):
-                room = padded(box, stored is None)
+                room = padded(box, stored)
                 rows.place_in.append((p, *room))
                 if not is_new:
                     self.places.note(p, room)

@@ -10,6 +10,7 @@ from rynek.context.model import LOCATION, Entity
 
 # About 250 m: a bus leaves its box every half minute or so instead of with every position.
 _PAD_DEGREES = 0.0025
+_AHEAD_DEGREES = 0.00125
 _SLOTS = 16
 # Boxes of what moved lately, so many at most: some 300 bytes each.
 _REMEMBERED = 131_072
@@ -101,10 +102,22 @@ def _union(boxes: list[Box]) -> Box:
     return min(west), min(south), max(east), max(north)
 
 
-def padded(box: Box, is_new: bool) -> Box:
-    """A box with room to move; one that was never moved gets little, for it may stand for ever."""
-    pad = 0.00001 if is_new else _PAD_DEGREES
-    return box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad
+def padded(box: Box, left: Box | None) -> Box:
+    """A box with room to move; one that was never moved gets little, for it may stand for ever. A
+    thing that has `left` a box has more room ahead than behind: most go on as they went."""
+    if left is None:
+        pad = 0.00001
+        return box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad
+    east = box[0] + box[2] - left[0] - left[2]
+    north = box[1] + box[3] - left[1] - left[3]
+    most = max(abs(east), abs(north)) or 1.0
+    east, north = _AHEAD_DEGREES * east / most, _AHEAD_DEGREES * north / most
+    return (
+        box[0] - _PAD_DEGREES + east,
+        box[1] - _PAD_DEGREES + north,
+        box[2] + _PAD_DEGREES + east,
+        box[3] + _PAD_DEGREES + north,
+    )
 
 
 def inside(box: Box, outer: Box | None) -> bool:
