@@ -152,11 +152,12 @@ def _link(url: str) -> Header:
 
 
 def context_url(call: Call) -> str:
-    """Where the @context of an answer can be had: the client's URL, or here by its local id."""
+    """Where the @context of an answer can be had: the client's URL, or here by its local id, as a
+    whole URL: it is told on in requests to others."""
     ld = call.ld
     if ld.link is not None:
         return ld.link
-    return local_context_path(call, ld)
+    return own_url(call, local_context_path(call, ld))
 
 
 def local_context_path(call: Call, ld: CompiledContext) -> str:
