@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rynek.app import Engine
@@ -131,6 +131,7 @@ JSON: Any = st.recursive(
 
 
 @given(JSON, st.tuples(st.integers(0, 3), st.integers(0, 12)), st.booleans())
+@example({"type": [[None]]}, (0, 0), False)  # noqa: FBT003
 def test_any_payload_is_amended_once(
     document: Any, version: tuple[int, int], simplified: bool
 ) -> None:

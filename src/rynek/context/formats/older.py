@@ -59,7 +59,8 @@ def _entity(entity: dict[str, Any], version: Version, *, simplified: bool) -> di
     for name, item in entity.items():
         if (name == "expiresAt" and version < (1, 9)) or (name == "scope" and version < (1, 4)):
             continue
-        if name == "type" and version < (1, 3) and isinstance(item, list) and item:
+        several = name == "type" and isinstance(item, list) and item and isinstance(item[0], str)
+        if several and version < (1, 3):
             made[name] = item[0]
         elif simplified or name in _SYSTEM or name in ("expiresAt", "scope"):
             made[name] = item

@@ -75,7 +75,8 @@ HEADERS: Final[tuple[HeaderRow, ...]] = (
               " this order; 406 with the list of what there is"),
     HeaderRow("Content-Type", "6.3.4", "JSON, JSON-LD, for PATCH merge-patch, in UTF-8; else 415"
               " without a body"),
-    HeaderRow("Content-Length", "6.3.4", "needed with a body, 411 without; never in a 204"),
+    HeaderRow("Content-Length", "6.3.4",
+              "needed with a body, unless that comes in chunks, 411 without; never in a 204"),
     HeaderRow("Link", "6.3.5, 6.3.6, 6.3.10", "the @context in and out; pages `next` and `prev`"),
     HeaderRow("NGSILD-Tenant", "6.3.14", "the tenant, sent back as it came"),
     HeaderRow("NGSILD-EntityMap", "6.4.3.2", "an entity map to read by; which one was used"),
