@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import json
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rynek.web import Application
 
 Test = Callable[[httpx.AsyncClient, Engine], Coroutine[Any, Any, None]]
 Serve = Callable[..., None]
+Ask = Callable[..., httpx.Response]
 
 
 def settings_for(folder: Path, **overrides: object) -> Settings:
@@ -45,3 +47,33 @@ def serve(tmp_path: Path) -> Serve:
         asyncio.run(body())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Ask one engine that lives as long as this module; the tenant names the test."""
+    folder: Path = tmp_path_factory.mktemp("ask")
+    loop = asyncio.new_event_loop()
+    engine = Engine(settings_for(folder))
+
+    def run(job: Coroutine[Any, Any, Any]) -> Any:
+        return loop.run_until_complete(job)
+
+    async def start() -> httpx.AsyncClient:
+        engine.open()
+        await engine.start()
+        transport = httpx.ASGITransport(app=Application(engine), raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://rynek.test/ngsi-ld/v1/")
+
+    client = run(start())
+
+    def ask(method: str, path: str, body: Any = None, tenant: str = "fuzz") -> httpx.Response:
+        headers = {"ngsild-tenant": tenant, "content-type": "application/json"}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer: httpx.Response = run(client.request(method, path, content=content, headers=headers))
+        return answer
+
+    yield ask
+    run(client.aclose())
+    run(engine.stop())
+    loop.close()

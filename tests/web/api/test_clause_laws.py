@@ -3,10 +3,8 @@ merge patch (CIM 009 §5.5.12, §5.6; RFC 7396)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
@@ -14,17 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rynek.app import Engine
 from rynek.context.formats.values import MAX_VALUE_DEPTH
 from rynek.context.operations.merge import merged_value
-from rynek.web import Application
 
-from .conftest import settings_for
+from .conftest import Ask
 
 NULL: Final = "urn:ngsi-ld:null"
 ID: Final = "urn:ngsi-ld:Thing:1"
 OTHER: Final = "urn:ngsi-ld:Thing:2"
-Ask = Callable[..., httpx.Response]
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -95,36 +90,6 @@ OPERATIONS: Final = [
     ("POST", "entityOperations/merge"), ("POST", "entityOperations/delete"),
 ]  # fmt: skip
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=40)
-
-
-@pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Ask one engine that lives as long as this module; the tenant names the test."""
-    folder: Path = tmp_path_factory.mktemp("laws")
-    loop = asyncio.new_event_loop()
-    engine = Engine(settings_for(folder))
-
-    def run(job: Coroutine[Any, Any, Any]) -> Any:
-        return loop.run_until_complete(job)
-
-    async def start() -> httpx.AsyncClient:
-        engine.open()
-        await engine.start()
-        transport = httpx.ASGITransport(app=Application(engine), raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://rynek.test/ngsi-ld/v1/")
-
-    client = run(start())
-
-    def ask(method: str, path: str, body: Any = None, tenant: str = "fuzz") -> httpx.Response:
-        headers = {"ngsild-tenant": tenant, "content-type": "application/json"}
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer: httpx.Response = run(client.request(method, path, content=content, headers=headers))
-        return answer
-
-    yield ask
-    run(client.aclose())
-    run(engine.stop())
-    loop.close()
 
 
 @SLOW

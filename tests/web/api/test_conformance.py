@@ -131,7 +131,7 @@ JSON: Any = st.recursive(
 
 
 @given(JSON, st.tuples(st.integers(0, 3), st.integers(0, 12)), st.booleans())
-@example({"type": [[None]]}, (0, 0), False)  # noqa: FBT003
+@example({"type": [[None]]}, (0, 0), False)
 def test_any_payload_is_amended_once(
     document: Any, version: tuple[int, int], simplified: bool
 ) -> None:
