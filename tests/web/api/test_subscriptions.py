@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ import pytest
 from tests.web.api.conftest import Serve
 
 from rynek.app import Engine
-from rynek.base.clock import to_iso
+from rynek.base.clock import MICRO, to_iso
 
 ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
@@ -410,7 +410,14 @@ def test_notification_params_without_an_endpoint_change_what_they_name(serve: Se
     serve(test)
 
 
-def test_the_status_follows_is_active_and_the_expiration_date(serve: Serve) -> None:
+def test_the_status_follows_is_active_and_the_expiration_date(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [0]
+    monkeypatch.setattr(
+        "rynek.context.subscriptions.registry._now", lambda: time.time_ns() // 1000 + ahead[0]
+    )
+
     async def test(client: httpx.AsyncClient, engine: Engine) -> None:
         path = f"subscriptions/{SUB}"
 
@@ -421,15 +428,15 @@ def test_the_status_follows_is_active_and_the_expiration_date(serve: Serve) -> N
         await client.post("subscriptions", json=subscription(isActive=False))
         assert (await client.get(path)).json()["status"] == "paused"
         assert await status({"isActive": True}) == "active"
-        assert await status({"expiresAt": in_seconds(engine, 0.05)}) == "active"
-        await asyncio.sleep(0.06)
+        assert await status({"expiresAt": in_seconds(engine, 60)}) == "active"
+        ahead[0] = 61 * MICRO
         assert (await client.get(path)).json()["status"] == "expired"
         assert await status({"isActive": True}) == "expired"
         assert await status({"isActive": False}) == "expired"
-        assert await status({"expiresAt": in_seconds(engine, 60)}) == "active"
+        assert await status({"expiresAt": in_seconds(engine, 200)}) == "active"
         assert await status({"isActive": False}) == "paused"
-        assert await status({"expiresAt": in_seconds(engine, 90)}) == "paused"
-        assert await status({"isActive": True, "expiresAt": in_seconds(engine, 60)}) == "active"
+        assert await status({"expiresAt": in_seconds(engine, 300)}) == "paused"
+        assert await status({"isActive": True, "expiresAt": in_seconds(engine, 200)}) == "active"
 
     serve(test)
 
