@@ -227,6 +227,7 @@ def test_a_merge_through_http_is_the_merge_of_its_values(ask: Ask, value: Any, p
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 @pytest.mark.parametrize("depth", [50, MAX_VALUE_DEPTH, MAX_VALUE_DEPTH + 2, 990, 10_000, 200_000])
 def test_depth_is_bounded(ask: Ask, opening: str, depth: int) -> None:
+    ask("POST", "entities", {"id": ID, "type": "Thing"}, tenant="deep")
     closing = "]" if opening == "[" else "}"
     value = opening * depth + "1" + closing * depth
     for text in (value, f'{{"type": "Property", "value": {value}}}',
