@@ -13,7 +13,7 @@ from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
 
 from rynek.demo import PAST_WAVE, make_surveys
-from rynek.indicators import seed_comparisons
+from rynek.indicators import seed_comparisons, seed_references
 
 pytestmark = pytest.mark.browser
 
@@ -38,6 +38,11 @@ PATHS = [
     "/c/oslo/practices/estimate",
     "/c/oslo/practices/plan",
     f"/surveys/{PAST_WAVE}",
+    "/c/oslo/indicators?period=2023-06-08",
+    "/c/oslo/indicators/bike-stations-empty?period=2023-06-08",
+    "/cities?q=lviv",
+    "/cities?c=ua-hromadas:UA05020030000031457&c=ua-hromadas:UA05020010000053508&c=city:oslo",
+    "/cities/ua-hromadas/UA05020030000031457",
     "/no",
 ]
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
@@ -51,6 +56,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[st
     prepare(folder, "poznan")
     make_surveys(folder)
     seed_comparisons(folder)
+    seed_references(folder)
     with service(folder, data) as found:
         yield found
 

@@ -104,12 +104,11 @@ class Asked:
         return self.one_of("format", ("json", "csv"), accepts) == "csv"
 
     def wanted(self) -> list[Definition]:
-        """The indicators that are named by id, or of a theme; every one that is computed without.
+        """The indicators that are named by id, or of a theme; every one without.
         ResourceNotFound names those that there are."""
         named = [find_definition(one) for one in self.many("indicator")]
         theme = self.text("theme")
         if theme and theme not in {one.theme for one in definitions()}:
             themes = ", ".join(sorted({one.theme for one in definitions()}))
             raise ResourceNotFound(f"theme: {theme[:60]!r} is none; {themes} are")
-        found = named or [one for one in definitions() if one.computation is not None]
-        return [one for one in found if theme in ("", one.theme)]
+        return [one for one in named or definitions() if theme in ("", one.theme)]

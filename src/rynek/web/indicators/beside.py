@@ -15,6 +15,7 @@ from rynek.web.i18n import Translator
 from rynek.web.indicators import words
 from rynek.web.indicators.chosen import City, Unit
 from rynek.web.indicators.downloads import safe_cell
+from rynek.web.indicators.gathering import told
 from rynek.web.indicators.tables import Sheet
 from rynek.web.pages.labels import humanised
 
@@ -69,7 +70,7 @@ def measured(t: Translator, cities: Sequence[City], query: str) -> list[Block]:
     blocks: dict[str, list[Line]] = {}
     for one in definitions():
         found = [city.values.get(one.id) for city in cities]
-        if any(value is not None and value.things for value in found):
+        if any(value is not None and told(value) for value in found):
             blocks.setdefault(one.theme, []).append(_measured(t, one, found, cities, query))
     heads = [(city.name, city.url) for city in cities]
     named = sorted((words.theme_name(t, theme), theme, lines) for theme, lines in blocks.items())
@@ -105,7 +106,7 @@ def _best(one: Definition, known: Sequence[Value]) -> Value | None:
 
 
 def _value_cell(t: Translator, value: Value | None, most: float, best: bool) -> Cell:
-    if value is None or not value.things:
+    if value is None or not told(value):
         return Cell("–", t("no such things"))
     observed = t("observed: %(share)s", share=words.coverage(t, value))
     if value.value is None:

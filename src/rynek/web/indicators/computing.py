@@ -8,6 +8,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,13 +18,24 @@ from rynek.base.errors import Problem, ResourceNotFound, Unavailable
 from rynek.base.storage import storage_problem
 from rynek.context import DEFAULT_VOCAB
 from rynek.history import EngineSettings, Record
-from rynek.indicators import Definition, KeptDays, Period, Value, compute_indicators, definitions
+from rynek.indicators import (
+    Definition,
+    KeptDays,
+    Period,
+    Sources,
+    Value,
+    compute_indicator_trend,
+    definitions,
+)
 
-__all__ = ["LATER", "NOW", "SOON", "Computing", "Found", "types_of"]
+__all__ = ["GIVEN", "LATER", "NOW", "SOON", "Computing", "Found", "types_of"]
 
 _logger = logging.getLogger(__name__)
 NOW, SOON, LATER = 0, 1, 2
 """What is computed first: what somebody waits for, what a page shows beside it, trends."""
+
+GIVEN: Final = ""
+"""In the place of a type: indicators that are asked of people or imported."""
 
 _RUNNING_S: Final = 60.0
 _OVER_S: Final = 600.0
@@ -34,6 +46,7 @@ _SETTLED_US: Final = 3_600_000_000
 _MOST_WAITING: Final = 400
 _MOST_KEPT: Final = 2_000
 _MOST_THINGS: Final = 200_000
+_MOST_TOGETHER: Final = 64
 _LIMITS: Final = EngineSettings(memory="512MB", threads=1, connections=1, seconds=120.0)
 
 Key = tuple[str, str, int, str]
@@ -60,6 +73,7 @@ class _Part(msgspec.Struct, eq=False):
 
     folder: Path
     type: str
+    sources: Sources
     period: Period
     now: int
     ready: asyncio.Event
@@ -114,7 +128,7 @@ class Computing:
         """The values for a period, by theme and id. Indicators of whose things the city has none are
         not among them. Unavailable where too many wait already."""
         asked = list(wanted)
-        types = types_of(asked) & self.known_types(tenant)
+        types = types_of(asked) & (self.known_types(tenant) | {GIVEN})
         parts = [self._part(tenant, period, each, urgency) for each in sorted(types)]
         late = [part for part in parts if not part.ready.is_set()]
         if late and patience > 0:
@@ -129,6 +143,10 @@ class Computing:
         times = [part.at for part in done if part.at is not None]
         problem = next((part.problem for part in done if part.problem is not None), None)
         return Found(values, len(done), len(parts), min(times, default=None), problem)
+
+    def _sources(self, tenant: Any) -> Sources:
+        # Surveys ask many communities: what they answered is no figure of one city.
+        return Sources(self._engine.references, tuple(tenant.city.known_as))
 
     def known_types(self, tenant: Any) -> set[str]:
         """The types of which a city has things, in short names; looked at twice a minute."""
@@ -147,7 +165,12 @@ class Computing:
         part, now = self._parts.get(key), time.monotonic()
         if part is None:
             part = _Part(
-                Path(tenant.folder), type_name, period, tenant.clock.now(), asyncio.Event()
+                Path(tenant.folder),
+                type_name,
+                self._sources(tenant),
+                period,
+                tenant.clock.now(),
+                asyncio.Event(),
             )
             self._parts[key] = part
             self._forget()
@@ -181,17 +204,37 @@ class Computing:
             urgency, _, part = await queue.get()
             if part.waiting != urgency:
                 continue  # it was asked for more urgently, and is done
+            await self._compute([part, *self._alike(part)])
+
+    def _alike(self, part: _Part) -> list[_Part]:
+        """What else waits as patiently for the same things of the same city: steps of a trend, which
+        are computed together since they share days."""
+        if part.waiting != LATER:
+            return []
+        every = self._parts.values()
+        alike = (
+            one
+            for one in every
+            if one is not part and (one.folder, one.type) == (part.folder, part.type)
+        )
+        return [one for one in alike if one.waiting == LATER][: _MOST_TOGETHER - 1]
+
+    async def _compute(self, parts: list[_Part]) -> None:
+        problem: Problem | None = None
+        values: list[tuple[Value, ...]] = [()] * len(parts)
+        try:
+            values = await asyncio.to_thread(_computed, parts)
+        except Problem as found:
+            problem = found
+        except Exception as error:
+            problem = _as_problem(error, parts[0])
+        for part, own in zip(parts, values, strict=True):
             self._things -= part.things
-            try:
-                part.values, part.problem = await asyncio.to_thread(_computed, part), None
-            except Problem as problem:
-                part.values, part.problem = (), problem
-            except Exception as error:
-                part.values, part.problem = (), _as_problem(error, part)
+            part.values, part.problem = own, problem
             self._things += part.things
             part.waiting, part.computed, part.at = None, time.monotonic(), part.now
             part.ready.set()
-            self._forget()
+        self._forget()
 
     def _forget(self) -> None:
         """Keep no more than what memory is meant for it, the last used."""
@@ -202,14 +245,28 @@ class Computing:
                 self._things -= self._parts.pop(key).things
 
 
-def _computed(part: _Part) -> tuple[Value, ...]:
-    """The values of one type's indicators, from the table as it is on disk."""
-    wanted = [one for one in definitions() if _type_of(one) == part.type]
-    try:
-        with Record(part.folder / "history", _LIMITS) as record, KeptDays(part.folder) as kept:
-            return tuple(compute_indicators(record, wanted, part.period, part.now, kept=kept))
-    except ResourceNotFound:
-        return ()  # nothing was written to a table yet
+def _computed(parts: list[_Part]) -> list[tuple[Value, ...]]:
+    """The values of one type's indicators in some periods, from the table as it is on disk."""
+    first = parts[0]
+    wanted = [one for one in definitions() if _type_of(one) == first.type]
+    periods, now = [part.period for part in parts], max(part.now for part in parts)
+    found: list[list[Value]] = [[] for _ in parts]
+    with ExitStack() as stack:
+        record = kept = None
+        if first.type != GIVEN:
+            try:
+                record = stack.enter_context(Record(first.folder / "history", _LIMITS))
+            except ResourceNotFound:
+                return [() for _ in parts]  # nothing was written to a table yet
+            kept = stack.enter_context(KeptDays(first.folder))
+        every = compute_indicator_trend(record, wanted, periods, now, first.sources, kept)
+        counted: dict[str, int] = {}
+        for value in every:
+            # For each indicator they come in the order of the periods.
+            name = value.definition.id
+            at = counted[name] = counted.get(name, -1) + 1
+            found[at].append(value)
+    return [tuple(values) for values in found]
 
 
 def _as_problem(error: Exception, part: _Part) -> Problem:
@@ -221,9 +278,10 @@ def _as_problem(error: Exception, part: _Part) -> Problem:
 
 
 def _type_of(one: Definition) -> str:
-    return one.computation.type if one.computation is not None else ""
+    return one.computation.type if one.computation is not None else GIVEN
 
 
 def types_of(wanted: Sequence[Definition]) -> set[str]:
-    """The types of things that indicators are computed from."""
-    return {_type_of(one) for one in wanted} - {""}
+    """The types of things that indicators are computed from; GIVEN stands for what is asked of
+    people or imported."""
+    return {_type_of(one) for one in wanted}

@@ -11,7 +11,7 @@ from rynek.base.clock import to_iso
 from rynek.indicators import Definition, Value
 from rynek.web.i18n import Translator
 from rynek.web.indicators import words
-from rynek.web.indicators.gathering import Gathered
+from rynek.web.indicators.gathering import Gathered, told
 from rynek.web.indicators.peers import place
 from rynek.web.indicators.view import Step, peers_table, spots_of
 from rynek.web.indicators.words import N_
@@ -54,13 +54,13 @@ _CONDITIONS: Final = {
 
 
 def expression(t: Translator, one: Definition) -> str:
-    """What is computed, as a sentence; the name of the measure where there are no words for it."""
+    """What is computed, as a sentence; the description where there are no other words for it."""
     asked = one.computation
     if asked is None:
         return t("It is asked of people or imported, not computed from readings.")
     message = _MEASURES.get(asked.measure)
     if message is None:
-        return t("Measure: %(name)s", name=asked.measure)
+        return one.description[t.language]
     by = "" if asked.by is None else t.number(asked.by)
     told = {"what": attribute(t, asked.attribute), "by": by, "condition": _condition(t, one)}
     return t(message, **told)
@@ -74,15 +74,18 @@ def _condition(t: Translator, one: Definition) -> str:
         value = getattr(condition, name)
         if value is not None:
             return t(message, value=value if isinstance(value, str) else t.number(value))
-    return ""
+    if condition.between is None:
+        return ""
+    low, high = (t.number(one) for one in condition.between)
+    return t("%(low)s to %(high)s", low=low, high=high)
 
 
 def explain(
-    page: Page, one: Definition, gathered: Gathered | None, names: Mapping[str, str]
+    page: Page, one: Definition, gathered: Gathered, names: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the page of one indicator shows."""
     t = page.t
-    value = None if gathered is None else next(iter(gathered.found.values), None)
+    value = next(iter(gathered.found.values), None)
     asked = one.computation
     return {
         "one": one,
@@ -97,17 +100,17 @@ def explain(
         "least": t.percent(one.least_coverage),
         "told": _told(page, value),
         "drawn": _drawn(page, one, gathered, value),
-        "steps": [] if gathered is None else _steps(t, gathered.steps, one.id, value),
+        "steps": _steps(t, gathered.steps, one.id, value),
         "things": [] if value is None else _things(page, value),
         "peers": _peers(t, value, gathered, names),
-        "pending": gathered is not None and gathered.pending,
+        "pending": gathered.pending,
         "here_path": f"{page.base}/indicators/{one.id}",
     }
 
 
 def _told(page: Page, value: Value | None) -> dict[str, Any]:
     """The value, how sure it is, and its origin; empty without things."""
-    if value is None or not value.things:
+    if value is None or not told(value):
         return {}
     t, origin = page.t, value.provenance
     zone = value.period.zone
@@ -115,7 +118,7 @@ def _told(page: Page, value: Value | None) -> dict[str, Any]:
         "value": "" if value.value is None else words.figure(t, value.value, value.definition.unit),
         "interval": words.interval(t, value),
         "missing": words.missing(t, value),
-        "coverage": words.coverage(t, value),
+        "coverage": words.observed(t, value),
         "things": t.number(len(value.things), 0),
         "readings": t.number(value.readings, 0),
         "first": "" if value.first is None else t.minute(value.first, zone),
@@ -167,10 +170,8 @@ def _steps(
     return rows
 
 
-def _drawn(page: Page, one: Definition, gathered: Gathered | None, value: Value | None) -> Markup:
+def _drawn(page: Page, one: Definition, gathered: Gathered, value: Value | None) -> Markup:
     """The trend with axes; each value stands in the middle of its time."""
-    if gathered is None:
-        return Markup()
     t, zone = page.t, gathered.period.zone
     steps = list(gathered.steps)
     if value is not None:
@@ -198,8 +199,8 @@ def _drawn(page: Page, one: Definition, gathered: Gathered | None, value: Value 
 
 
 def _peers(
-    t: Translator, value: Value | None, gathered: Gathered | None, names: Mapping[str, str]
+    t: Translator, value: Value | None, gathered: Gathered, names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    if value is None or gathered is None:
+    if value is None:
         return []
     return peers_table(t, place(value, gathered.peers), names)

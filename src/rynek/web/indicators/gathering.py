@@ -10,7 +10,7 @@ from rynek.indicators import Definition, Period, Value, definitions
 from rynek.web.indicators.computing import LATER, SOON, Computing, Found, types_of
 from rynek.web.indicators.periods import read_period, steps_of, trend
 
-__all__ = ["Gathered", "Step", "choose_period", "computable", "gather"]
+__all__ = ["Gathered", "Step", "choose_period", "computable", "gather", "told"]
 
 _PATIENCE_S: Final = 3.0
 _CANDIDATES: Final = ("P7D", "PT24H", "PT1H")
@@ -37,8 +37,13 @@ class Gathered(NamedTuple):
 
 
 def computable() -> list[Definition]:
-    """The indicators that are computed from readings."""
-    return [one for one in definitions() if one.computation is not None]
+    """Every indicator: computed from readings, asked of people, imported."""
+    return list(definitions())
+
+
+def told(value: Value) -> bool:
+    """Whether there is anything to say: things that were looked at, or a figure that was given."""
+    return bool(value.things) or value.value is not None
 
 
 async def choose_period(computing: Computing, tenant: Any) -> tuple[str, Found | None]:
@@ -50,7 +55,7 @@ async def choose_period(computing: Computing, tenant: Any) -> tuple[str, Found |
         found = await computing.find(tenant, period, computable(), patience=_PATIENCE_S)
         if not found.complete:
             return name, None
-        there = [one for one in found.values if one.things]
+        there = [one for one in found.values if one.things and one.definition.computation]
         known = sum(one.status == "ok" for one in there)
         if there and known >= _ENOUGH * len(there):
             return name, found

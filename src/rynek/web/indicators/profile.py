@@ -135,15 +135,16 @@ async def _explain(page: Page, computing: Computing) -> Response:
         one = find_definition(page.request.path_params["id"])
     except Problem:
         raise NotFound(page.t("There is no such indicator.")) from None
-    gathered = None
-    if one.computation is not None:
-        gathered = await gathered_for(page, computing, [one])
-        if gathered is None:
-            return waiting(page, one.name[page.language])
-    values = explain(page, one, gathered, names_of(page))
-    form = period_form(page, gathered) if gathered is not None else {}
-    query = urlencode({"period": fixed(gathered.period)}) if gathered is not None else ""
-    return page.render("indicator.html", nav="compare", **values, **form, query=query)
+    gathered = await gathered_for(page, computing, [one])
+    if gathered is None:
+        return waiting(page, one.name[page.language])
+    return page.render(
+        "indicator.html",
+        nav="compare",
+        **explain(page, one, gathered, names_of(page)),
+        **period_form(page, gathered),
+        query=urlencode({"period": fixed(gathered.period)}),
+    )
 
 
 async def _csv(page: Page, computing: Computing) -> Response:

@@ -11,7 +11,7 @@ from rynek.indicators import Definition, Value
 from rynek.web.i18n import Translator
 from rynek.web.indicators import words
 from rynek.web.indicators.drawing import Spot, cover_bar, spark
-from rynek.web.indicators.gathering import Gathered, Step
+from rynek.web.indicators.gathering import Gathered, Step, told
 from rynek.web.indicators.peers import ENOUGH, Place, place
 
 __all__ = ["Row", "Section", "Step", "View", "peers_table", "spots_of", "standing"]
@@ -49,7 +49,7 @@ class View:
 
     def __init__(self, t: Translator, gathered: Gathered, names: Mapping[str, str]) -> None:
         self.t, self.gathered, self.names = t, gathered, names
-        self.values = [one for one in gathered.found.values if one.things]
+        self.values = [one for one in gathered.found.values if told(one)]
         self.places = {one.definition.id: place(one, gathered.peers) for one in self.values}
 
     def sections(self) -> list[Section]:
@@ -75,12 +75,14 @@ class View:
             value=value,
             interval=words.interval(t, one),
             missing=words.missing(t, one),
-            coverage=words.coverage(t, one),
+            coverage=words.observed(t, one),
             cover=cover_bar(one.coverage, about.least_coverage),
             trend=spark(spots, f"{about.name[t.language]}: " + "; ".join(s.says for s in spots)),
             change=self.change(one),
             direction=words.direction(t, about),
-            things=t.n("%(num)s thing", "%(num)s things", len(one.things)),
+            things=t.n("%(num)s thing", "%(num)s things", len(one.things))
+            if about.computation is not None
+            else "",
             verdict=stands.verdict,
             standing=standing(t, stands),
         )

@@ -25,6 +25,7 @@ __all__ = [
     "goodness",
     "interval",
     "missing",
+    "observed",
     "period_name",
     "source_name",
     "theme_name",
@@ -55,6 +56,21 @@ _THEMES: Final = {
     "waste": N_("Waste"),
 }
 _UNITS: Final = {
+    "1 = yes": N_("1 = yes"),
+    "UAH per inhabitant": N_("UAH per inhabitant"),
+    "W per light": N_("W per light"),
+    "bikes per 100,000 inhabitants": N_("bikes per 100,000 inhabitants"),
+    "kWh per cabinet and day": N_("kWh per cabinet and day"),
+    "kWh per meter and day": N_("kWh per meter and day"),
+    "km/h": N_("km/h"),
+    "per counter and hour": N_("per counter and hour"),
+    "per station and day": N_("per station and day"),
+    "per station and week": N_("per station and week"),
+    "s": N_("s"),
+    "standard deviations of the mean": N_("standard deviations of the mean"),
+    "stations per 1,000 inhabitants": N_("stations per 1,000 inhabitants"),
+    "stations per km²": N_("stations per km²"),
+    "tools of 4": N_("tools of 4"),
     "bikes per station": N_("bikes per station"),
     "days per station": N_("days per station"),
     "hours per station": N_("hours per station"),
@@ -102,6 +118,8 @@ def amount(t: Translator, value: float) -> str:
 def figure(t: Translator, value: float, unit: str) -> str:
     """A number with its unit."""
     gap = "" if unit == "%" and t.language == "en" else " "
+    if unit in {"", "1"}:
+        return amount(t, value)
     return f"{amount(t, value)}{gap}{unit_name(t, unit)}"
 
 
@@ -119,6 +137,16 @@ def coverage(t: Translator, value: Value) -> str:
     return t.percent(min(share, 0.99) if share < 1 else 1.0)
 
 
+def observed(t: Translator, value: Value) -> str:
+    """How much was observed: of the time, or of those who were asked; where it is from, of what was
+    imported."""
+    if value.definition.source == "imported":
+        return t("from a reference table")
+    if value.definition.source == "asked":
+        return t("answered: %(share)s of those asked", share=coverage(t, value))
+    return t("observed: %(share)s of the time", share=coverage(t, value))
+
+
 def missing(t: Translator, value: Value) -> str:
     """Why there is no number, in words; nothing where there is one."""
     if value.status == "ok":
@@ -126,7 +154,9 @@ def missing(t: Translator, value: Value) -> str:
     if value.status == "contradictory data":
         return t("The readings come in units that contradict each other.")
     asked = value.definition.computation
-    if asked is not None and asked.measure == "silent" and not value.coverage:
+    if asked is None:
+        return t("There is no figure for this city.")
+    if asked.measure == "silent" and not value.coverage:
         return t("No whole day lies in this time.")
     if not any(one.coverage > 0 for one in value.things):
         return t("Nothing was observed in this time.")
