@@ -451,6 +451,20 @@ def test_indicators_come_from_the_folder_also_beside_a_service(tmp_path: Path) -
     left_out = len(listed) - sum(line.startswith(("bike", "silent", "data")) for line in every.splitlines())  # fmt: skip
     assert f"{left_out} more have no things here" in every
     assert "no2-mean" in run_well("indicator", "compute", "--all", *city)
+    (tmp_path / "towns.toml").write_text(
+        'id = "towns"\ntitle = "Towns"\nkey = "town"\n[[columns]]\nname = "people"\n'
+        'column = "people"\nmeans = "population"\nperiod = "2025"\n'
+    )
+    (tmp_path / "towns.csv").write_text("town,people\nHradec,50000\n")
+    tables = (tmp_path / "towns.toml", tmp_path / "towns.csv")
+    run_well("reference", "import", *tables, "--data", folder)
+    per_head = run_well("indicator", "explain", "bikes-per-100000", *city, "--known-as", "Hradec")
+    assert "): 1 bikes per 100,000 inhabitants" in per_head  # half a bike on average
+    assert "population 50000 of 2025 (towns version 1, Hradec)" in per_head
+    (folder / "tenants" / "x" / "city.toml").write_text('name = "Hradec"\nknown_as = ["Hradec"]\n')
+    assert json.loads(run_well("indicator", "compute", "bikes-per-100000", "--json", *city))[0][
+        "per"
+    ]["year"] == 2025  # fmt: skip
     (folder / "tenants" / "_service" / "history").mkdir(parents=True, exist_ok=True)
     for words in (("--tenant", "y"), ()):
         missing = run("indicator", "compute", *words, "--data", folder)
