@@ -251,6 +251,42 @@ def test_one_series_is_compared_with_its_own_past(tmp_path: Path) -> None:
         evaluate(parse_specification(document | {"start": "2025-12"}), tmp_path)
 
 
+@pytest.mark.filterwarnings("error")
+def test_terms_of_one_series_that_say_the_same_twice(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    lines = ["week,trips,rain,mm,price"]
+    for n in range(60):
+        rain, trips = rng.random(), rng.normal() + 5 * (n >= 40)
+        lines.append(f"{n},{trips},{rain},{25.4 * rain + 1},{float(n >= 40)}")
+    (tmp_path / "one.csv").write_text("\n".join(lines))
+    document = {"panel": "one.csv", "time": "week", "outcome": "trips", "start": 40}
+
+    def found(**more: Any) -> Evaluation:
+        return evaluate(parse_specification(document | {"design": "its"} | more), tmp_path)
+
+    once, twice = found(covariates=["rain"]), found(covariates=["rain", "mm"])
+    assert twice.estimate.effect == pytest.approx(once.estimate.effect)
+    assert twice.estimate.interval == pytest.approx(once.estimate.interval)
+    with pytest.raises(BadRequestData, match="cannot be told apart"):
+        found(covariates=["price"])
+    with pytest.raises(BadRequestData, match="never changes before"):
+        found(covariates=["price"], design="bsts")
+
+
+def test_a_wild_bootstrap_stands_beside_clustered_errors(tmp_path: Path) -> None:
+    panel(tmp_path, units=12)
+    for few, draws in ((4, 1999), (2, None)):
+        found = ask(tmp_path, treated=[f"p{n}" for n in range(few)], design="did")
+        check = [one for one in found.checks if one.name == "wild bootstrap"]
+        assert [one.figures["draws"] for one in check] == ([] if draws is None else [draws])
+    found = ask(
+        tmp_path, treated=[f"p{n}" for n in range(4)], donors=["p4", "p5", "p6", "p7"], design="did"
+    )
+    figures = next(one.figures for one in found.checks if one.name == "wild bootstrap")
+    assert figures["draws"] == 2**8 - 1  # every way, and turned round it is the same
+    assert figures["p_value"] * 2**8 % 2 == pytest.approx(0)
+
+
 def test_gaps_are_counted_and_never_taken_for_readings(tmp_path: Path) -> None:
     panel(tmp_path, units=25)
     rows = (tmp_path / "panel.csv").read_text().splitlines()

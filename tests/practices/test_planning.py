@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from tests.history.test_follow import with_history
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import BadRequestData
-from rynek.history import History
+from rynek.history import History, Record
 from rynek.practices import (
     Panel,
     Plan,
@@ -26,6 +27,7 @@ from rynek.practices import (
     as_ics,
     evaluate,
     panel_of_history,
+    panel_of_record,
     parse_plan,
     parse_specification,
     plan,
@@ -167,6 +169,10 @@ def test_history_is_asked_for_a_panel(tmp_path: Path) -> None:
 
     with_history(tmp_path, test, ListLog())
     panel = panels[0]
+    with Record(tmp_path / "history") as record:  # as it stands on disk
+        again = panel_of_record(record, question, ZoneInfo("Europe/Warsaw"))
+    assert (again.units, again.labels) == (panel.units, panel.labels)
+    assert np.allclose(again.columns["level"], panel.columns["level"], rtol=1e-12, equal_nan=True)
     assert panel.units == tuple(f"urn:b{one}" for one in range(6))
     assert len(panel.labels) == 20
     assert panel.labels[0] == "2026-03-01"

@@ -41,9 +41,9 @@ def evaluate(
 ) -> None:
     """Estimate an effect as SPECIFICATION (TOML) asks; see docs/practices.md for its keys.
 
-    The panel that it names lies beside it, or is asked of the history of a data folder that no
-    service runs on (--data). Nothing is written. What cannot be estimated is refused
-    with the reason, and the exit code is 1.
+    The panel that it names lies beside it, or is asked of the history of a data folder (--data),
+    also beside a service: what that has not written to its table yet (some seconds) is not in it.
+    Nothing is written. What cannot be estimated is refused with the reason, and the exit code is 1.
     """
     from rynek.practices import LOWERING, load_specification
     from rynek.practices import evaluate as run

@@ -1,12 +1,11 @@
-"""History for `rynek practice`: of a city in a data folder that no service runs on."""
+"""History for `rynek practice`: of a city in a data folder, also beside a running service."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from rynek.cli.options import settings_of
+from rynek.cli.options import history_home, settings_of
 from rynek.practices import Panel, Question
 
 __all__ = ["asker"]
@@ -15,19 +14,16 @@ __all__ = ["asker"]
 def asker(
     config: Path | None, data: Path | None, tenant: str | None
 ) -> Callable[[Question], Panel]:
-    """Answers questions from the history of a city."""
+    """Answers questions from the history of a city. What a service has not written to its table
+    yet (some seconds) is not in it."""
 
     def ask(question: Question) -> Panel:
-        return asyncio.run(_asked(question, config, data, question.tenant or tenant))
+        from rynek.history import Record
+        from rynek.practices import panel_of_record
+        from rynek.web import read_city
+
+        home = history_home(settings_of(config, data), question.tenant or tenant)
+        with Record(home / "history") as record:
+            return panel_of_record(record, question, read_city(home, home.name).zone)
 
     return ask
-
-
-async def _asked(
-    question: Question, config: Path | None, data: Path | None, tenant: str | None
-) -> Panel:
-    from rynek.cli.transfer import Folder
-    from rynek.practices import panel_of_history
-
-    async with Folder(settings_of(config, data), tenant, create=False) as city:
-        return await panel_of_history(city.history, question)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,11 +17,13 @@ from rynek.base.errors import ResourceNotFound
 from rynek.base.storage import storage_problem
 
 from . import runs
+from .aggregate import AggregateQuery
 from .damage import Damage
 from .engine import Engine, EngineSettings
 from .files import to_parts
 from .lake import FOLLOWER, OVERLAY, Snapshot, grouped
 from .overlay import Overlay
+from .query import Questions
 from .schema import ENTITY
 from .select import Selection, make_scan, parts_of
 from .tail import View
@@ -116,6 +119,17 @@ class Record:
         rows = self._damage.guarded(lambda: self._engine.ask(scan, shape, question), lambda: parts)
         sql = self._engine.sql(shape, question)
         return Answer(rows, sql, self.version, len(parts))
+
+    def aggregate(self, query: AggregateQuery, zone: ZoneInfo) -> pa.Table:
+        """Numbers by group and time bucket of the city's zone; see AggregateQuery."""
+        select = query.select
+        if select.types:
+            select = msgspec.structs.replace(select, also=self._also.having(select.types))
+            query = msgspec.structs.replace(query, select=select)
+        questions = Questions(self._folder, self._engine, zone)
+        return self._damage.guarded(
+            lambda: questions.aggregate(self._view, query), lambda: parts_of(self._view, select)
+        )
 
     def over(
         self, tables: Mapping[str, pa.Table], shape: Hashable, question: Callable[[], ir.Table]

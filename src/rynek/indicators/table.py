@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from rynek.base.errors import BadRequestData
+from rynek.base.parquet import read_parquet
 from rynek.indicators.arrays import Array
 
 __all__ = ["Form", "Frame", "first_of", "read_frame", "read_text"]
@@ -140,7 +141,7 @@ def _decimal(texts: Sequence[str | None], column: str, name: str) -> str:
 
 def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
     """Read a table. Columns in `never` are dropped as they are read. BadRequestData."""
-    from pyarrow import ArrowException, ArrowInvalid, csv, parquet
+    from pyarrow import ArrowException, ArrowInvalid, csv
 
     try:
         size = path.stat().st_size
@@ -150,7 +151,7 @@ def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
         raise BadRequestData(f"the table {path.name} is over {_MAX_BYTES >> 20} MiB")
     try:
         if path.suffix == ".parquet":
-            table = _parquet(parquet.ParquetFile(path), path.name)
+            table = read_parquet(path, rows=_MAX_ROWS, columns=_MAX_COLUMNS, size=_MAX_BYTES)
         else:
             body = _utf8(path, form.encoding)
             parse = csv.ParseOptions(
@@ -189,20 +190,6 @@ def read_text(path: Path, encoding: str) -> str:
         return _utf8(path, encoding).decode()
     except (OSError, EOFError) as error:
         raise BadRequestData(f"{path.name} cannot be read: {error}") from None
-
-
-def _parquet(file: Any, name: str) -> Any:
-    """A Parquet file whose own figures say that it is not too large to be opened."""
-    rows, columns = file.metadata.num_rows, file.metadata.num_columns
-    if rows > _MAX_ROWS or columns > _MAX_COLUMNS:
-        raise BadRequestData(
-            f"{name} has {rows} rows and {columns} columns; at most {_MAX_ROWS} and"
-            f" {_MAX_COLUMNS} are read"
-        )
-    groups = range(file.metadata.num_row_groups)
-    if sum(file.metadata.row_group(one).total_byte_size for one in groups) > _MAX_BYTES:
-        raise BadRequestData(f"{name} holds over {_MAX_BYTES >> 20} MiB")
-    return file.read()
 
 
 def _texts(values: list[Any], missing: set[str]) -> list[str | None]:

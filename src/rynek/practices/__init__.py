@@ -22,7 +22,7 @@ from rynek.practices.planning import (
     plan,
     plan_panel,
 )
-from rynek.practices.recorded import panel_of_history
+from rynek.practices.recorded import panel_of_history, panel_of_record
 from rynek.practices.saying import name_of_check, read_message, say
 from rynek.practices.sentences import LANGUAGES
 from rynek.practices.simplex import simplex_least_squares
@@ -61,6 +61,7 @@ __all__ = [
     "load_specification",
     "name_of_check",
     "panel_of_history",
+    "panel_of_record",
     "parse_plan",
     "parse_specification",
     "plan",

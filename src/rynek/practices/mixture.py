@@ -33,8 +33,11 @@ class Mixture:
     def spread(self) -> float:
         """Its standard deviation."""
         wider = 1.0 if self.freedom is None else self.freedom / max(self.freedom - 2, 1)
-        within = self.scales**2 * wider + (self.centres - self.mean) ** 2
-        return math.sqrt(float(self.weights @ within))
+        away = self.centres - self.mean
+        # Squares of very large or small numbers would be none.
+        size = max(float(self.scales.max()), float(np.abs(away).max())) or 1.0
+        within = (self.scales / size) ** 2 * wider + (away / size) ** 2
+        return size * math.sqrt(float(self.weights @ within))
 
     def below(self, value: float) -> float:
         """The probability of less than `value`."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.context import DEFAULT_VOCAB
-from rynek.history import AggregateQuery, History, Selection
+from rynek.history import AggregateQuery, History, Record, Selection
 from rynek.practices.panel import Panel
 from rynek.practices.saying import say
 from rynek.practices.specification import Question
 from rynek.practices.times import Clock, complete
 
-__all__ = ["panel_of_history"]
+__all__ = ["panel_of_history", "panel_of_record"]
 
 _DURATIONS: Final = {
     "year": "P1Y", "quarter": "P3M", "month": "P1M", "week": "P1W", "day": "P1D", "hour": "PT1H",
@@ -28,11 +28,19 @@ _MAX_CELLS: Final = 5_000_000
 async def panel_of_history(history: History, question: Question) -> Panel:
     """The answer to `question`: a unit for each entity, a period for each length of time in the
     city's zone. BadRequestData where nothing was recorded."""
-    zone = history.zone
+    answer = await history.aggregate(_query(question, history.zone))
+    return _panel(answer, question, history.zone)
+
+
+def panel_of_record(record: Record, question: Question, zone: ZoneInfo) -> Panel:
+    """The same of the table as it stands on disk, also beside a running service."""
+    return _panel(record.aggregate(_query(question, zone), zone), question, zone)
+
+
+def _query(question: Question, zone: ZoneInfo) -> AggregateQuery:
     start, end = (_micros(one, zone) for one in (question.first, question.last))
     if start >= end:
-        raise BadRequestData(say("history-order"))
-    method = _METHODS[question.aggregation]
+        raise BadRequestData("panel: first has to be before last")
     select = Selection(
         types=(_iri(question.entity_type),),
         attrs=(_iri(question.attribute),),
@@ -40,25 +48,24 @@ async def panel_of_history(history: History, question: Question) -> Panel:
         start=start,
         end=end,
     )
-    answer = await history.aggregate(
-        AggregateQuery(
-            select=select,
-            methods=(method,),
-            group=("entity_id",),
-            bucket=_DURATIONS[question.every],
-        )
+    return AggregateQuery(
+        select=select,
+        methods=(_METHODS[question.aggregation],),
+        group=("entity_id",),
+        bucket=_DURATIONS[question.every],
     )
+
+
+def _panel(answer: Any, question: Question, zone: ZoneInfo) -> Panel:
+    if answer.num_rows > _MAX_CELLS:
+        raise BadRequestData(f"panel: {answer.num_rows} values of places and periods are too many")
+    method = _METHODS[question.aggregation]
     rows = answer.select(["entity_id", "start", method]).to_pylist()
     rows = [row for row in rows if row[method] is not None]
     if not rows:
         raise BadRequestData(
-            say(
-                "history-none",
-                attribute=question.attribute,
-                kind=question.entity_type,
-                first=question.first,
-                last=question.last,
-            )
+            f"panel: history has no number of {question.attribute!r} of {question.entity_type!r}"
+            f" from {question.first} to before {question.last}"
         )
     return _arranged(rows, method, question, zone)
 

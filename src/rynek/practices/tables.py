@@ -13,11 +13,15 @@ from typing import Any, Final
 import numpy as np
 
 from rynek.base.errors import BadRequestData
+from rynek.base.parquet import read_parquet
 from rynek.practices.arrays import Array
 
 __all__ = ["MISSING", "numbers_of", "read_table"]
 
 MAX_BYTES: Final = 256 * 1024 * 1024
+# Of a Parquet file, which may hold far more than its size: so many as a CSV of that size has.
+MAX_ROWS: Final = 20_000_000
+MAX_COLUMNS: Final = 5_000
 MISSING: Final = (
     "", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "-", "–", "—", ":", "..", "…",
 )  # fmt: skip
@@ -30,7 +34,7 @@ _THOUSANDS: Final = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
 def read_table(path: Path, encoding: str | None, words: Sequence[str]) -> Any:
     """A table of strings (CSV) or as its file has it (Parquet). `words` are names that the table
     is known to hold: of several encodings the one that has them is taken. BadRequestData."""
-    from pyarrow import ArrowException, csv, parquet
+    from pyarrow import ArrowException, csv
 
     try:
         size = path.stat().st_size
@@ -40,7 +44,7 @@ def read_table(path: Path, encoding: str | None, words: Sequence[str]) -> Any:
         raise BadRequestData(f"the panel {path.name} is over {MAX_BYTES >> 20} MiB")
     try:
         if path.suffix == ".parquet":
-            return parquet.read_table(path)
+            return read_parquet(path, rows=MAX_ROWS, columns=MAX_COLUMNS, size=MAX_BYTES)
         body = _decoded(_bytes(path), encoding, words, path.name)
         delimiter = _delimiter(body)
         names = _header(body, delimiter)

@@ -70,6 +70,8 @@ class BayesianSeries:
             )
         if np.isnan(series.regressors).any():
             return say("bsts-gaps")
+        if (np.ptp(series.regressors[: series.fit], axis=0) == 0).any():
+            return say("bsts-constant")
         if float(np.nanstd(series.outcome[: series.fit])) == 0:
             return say("never-changes-before")
         if task.spec.prior_level_sd is None and _chosen(series) is None:

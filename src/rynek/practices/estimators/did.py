@@ -2,7 +2,8 @@
 
 Inference: with at least four treated and four compared units the bias-reduced clustered error with
 Bell-McCaffrey degrees of freedom, which for one start and two groups is the error of a difference
-of two means of changes (Bell & McCaffrey 2002; Imbens & Kolesár 2016; Pustejovsky & Tipton 2018). With fewer treated units a
+of two means of changes (Bell & McCaffrey 2002; Imbens & Kolesár 2016; Pustejovsky & Tipton 2018);
+a wild bootstrap stands beside it. With fewer treated units a
 clustered error is far too small, so there are placebos only.
 """
 
@@ -17,6 +18,7 @@ from rynek.base.messages import Message
 from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
+from rynek.practices.estimators.wild import wild_bootstrap
 from rynek.practices.placebo import by_placebos, run_placebos
 from rynek.practices.saying import say
 from rynek.practices.task import Task
@@ -81,17 +83,22 @@ def _paths(
 
 
 def clustered(task: Task, estimate: Estimate, ours: Array, theirs: Array) -> Estimate:
-    """The estimate with error, interval and p-value of a difference of means of clusters."""
+    """The estimate with error, interval and p-value of a difference of means of clusters, and a
+    wild bootstrap beside them."""
     from scipy.stats import t
 
     error, freedom = two_sample(ours, theirs)
-    reach = float(t.ppf(0.5 + task.spec.confidence / 2, freedom)) * error
+    confidence = task.spec.confidence
+    reach = float(t.ppf(0.5 + confidence / 2, freedom)) * error
+    p_value = float(2 * t.sf(abs(estimate.effect) / error, freedom)) if error > 0 else None
+    check = wild_bootstrap(ours, theirs, p_value, confidence, task.spec.seed)
     return dataclasses.replace(
         estimate,
         standard_error=error,
         interval=(estimate.effect - reach, estimate.effect + reach),
-        p_value=float(2 * t.sf(abs(estimate.effect) / error, freedom)) if error > 0 else None,
+        p_value=p_value,
         uncertainty=say("sure-clustered", freedom=freedom, treated=len(ours), compared=len(theirs)),
+        checks=(*estimate.checks, check),
     )
 
 

@@ -9,20 +9,17 @@ bias-reduced error and degrees of freedom; a wild bootstrap stands beside them.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from rynek.base.messages import Message
 from rynek.practices.arrays import Array, mean_of
-from rynek.practices.estimate import Check, Estimate
+from rynek.practices.estimate import Estimate
 from rynek.practices.estimators.did import FEWEST, clustered
 from rynek.practices.placebo import by_placebos, run_placebos
 from rynek.practices.saying import say
 from rynek.practices.task import Task
 
 NAME = "event_study"
-_DRAWS = 1999
 
 
 class EventStudy:
@@ -57,8 +54,7 @@ class EventStudy:
             labels=tuple(f"{one:+d}" for one in distances),
         )
         if min(len(ours), len(theirs)) >= FEWEST:
-            found = clustered(task, found, ours, theirs)
-            return _with_check(found, _wild(task, found, ours, theirs))
+            return clustered(task, found, ours, theirs)
         placebos = run_placebos(
             range(len(theirs)),
             lambda one, others: float(theirs[one] - theirs[others].mean()) if others else None,
@@ -101,36 +97,3 @@ def _path(task: Task) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, 
                 kept.append(line)
     means = [mean_of(np.array(one), axis=0) for one in (rows, expected)]
     return tuple(places), tuple(map(float, means[0])), tuple(map(float, means[1]))
-
-
-def _with_check(found: Estimate, check: Check) -> Estimate:
-    return dataclasses.replace(found, checks=(*found.checks, check))
-
-
-def _wild(task: Task, found: Estimate, ours: Array, theirs: Array) -> Check:
-    """Signs of the residuals drawn anew (Rademacher) with no effect imposed: how often is the
-    statistic as large? (Cameron, Gelbach & Miller 2008)"""
-    name = "wild bootstrap"
-    every = np.concatenate([ours, theirs])
-    rest = every - every.mean()
-    many = len(ours)
-    statistic = _statistic(rest[None], many)[0]
-    rng = np.random.default_rng(task.spec.seed)
-    signs = rng.choice((-1.0, 1.0), size=(_DRAWS, len(rest)))
-    drawn = _statistic(rest * signs, many)
-    p_value = float((1 + (np.abs(drawn) >= abs(statistic)).sum()) / (_DRAWS + 1))
-    figures = {"p_value": p_value, "draws": _DRAWS}
-    alpha = 1 - task.spec.confidence
-    same = found.p_value is not None and (p_value <= alpha) == (found.p_value <= alpha)
-    reason = say("wild-p", p=p_value, clustered=found.p_value or 0.0)
-    return Check(name, "passed" if same else "failed", reason, figures)
-
-
-def _statistic(values: Array, many: int) -> Array:
-    """Difference of the means of the first `many` and the rest, over its error."""
-    ours, theirs = values[:, :many], values[:, many:]
-    error = np.sqrt(
-        ours.var(axis=1, ddof=1) / ours.shape[1] + theirs.var(axis=1, ddof=1) / theirs.shape[1]
-    )
-    found: Array = (ours.mean(axis=1) - theirs.mean(axis=1)) / np.maximum(error, 1e-300)
-    return found

@@ -26,6 +26,10 @@ from rynek.practices.times import YEARS
 NAME = "its"
 _GRID: Final = np.linspace(-0.45, 0.985, 60)
 _ENOUGH: Final = 3
+# Of a term's size, that others do not say: less is rounding.
+_NEWS: Final = 1e-8
+# Of the outcome's variance, that is rounding too.
+_EXACT: Final = 1e-24
 _SEASONS: Final = {"month": 12, "quarter": 4, "day": 7, "hour": 24}
 
 
@@ -51,6 +55,8 @@ class InterruptedTimeSeries:
             return say("its-terms", periods=len(model.outcome), terms=model.columns.shape[1])
         if float(np.ptp(model.outcome)) == 0:
             return say("its-constant")
+        if model.mixed:
+            return say("its-mixed")
         return None
 
     def estimate(self, task: Task) -> Estimate:
@@ -87,6 +93,8 @@ class _Model:
     before: int
     after: int
     season: int
+    mixed: bool
+    """Whether the start says nothing that trend, season and covariates do not."""
 
 
 def _model(task: Task, cohort: Cohort) -> _Model:
@@ -104,23 +112,42 @@ def _model(task: Task, cohort: Cohort) -> _Model:
     slope = np.where(after, (where - cohort.start) / size, 0.0)
     season = _season(task)
     parts = [np.ones(len(where)), (where - where.mean()) / size if len(where) else step]
-    parts += [step, slope]
     parts += _seasonal(task, where, season)
     parts += [_centred(one[where]) for one in controls]
-    columns = np.column_stack(parts)
+    parts = _distinct(parts)
+    count = len(parts)
+    columns = np.column_stack([*parts, step, slope])
     contrast = np.zeros(columns.shape[1])
-    contrast[2] = 1.0
-    contrast[3] = float(slope[after].mean()) if after.any() else 0.0
+    contrast[count] = 1.0
+    contrast[count + 1] = float(slope[after].mean()) if after.any() else 0.0
     return _Model(
         periods,
         raw[where],
         columns,
-        (2, 3),
+        (count, count + 1),
         contrast,
         int((~after).sum()),
         int(after.sum()),
         season,
+        len(_distinct([*parts, step, slope])) < count + 2,
     )
+
+
+def _distinct(columns: list[Array]) -> list[Array]:
+    """Those that say something that the ones before them did not."""
+    kept: list[Array] = []
+    basis: list[Array] = []
+    for one in columns:
+        rest = one
+        # Twice, so that rounding does not pass for news.
+        for _ in range(2):
+            for other in basis:
+                rest = rest - float(rest @ other) * other
+        size = float(np.linalg.norm(rest))
+        if size > _NEWS * float(np.linalg.norm(one)):
+            kept.append(one)
+            basis.append(rest / size)
+    return kept
 
 
 def _centred(values: Array) -> Array:
@@ -178,12 +205,15 @@ def _posterior(model: _Model) -> _Posterior:
     steps = np.diff(np.array(model.periods))
     count, terms = model.columns.shape
     likelihood, centres, scales, solutions = [], [], [], []
+    # Squares of very large or small numbers would be none.
+    size = float(np.abs(model.outcome).max()) or 1.0
     for one in _GRID:
         outcome, columns, logs = _whitened(model, steps, float(one))
+        outcome = outcome / size
         gram = columns.T @ columns
-        inverse = _inverse(gram)
+        inverse = np.asarray(np.linalg.inv(gram), dtype=np.float64)
         solution = inverse @ (columns.T @ outcome)
-        residual = max(float(((outcome - columns @ solution) ** 2).sum()), 1e-300)
+        residual = max(float(((outcome - columns @ solution) ** 2).sum()), _EXACT)
         determinant = float(np.linalg.slogdet(gram)[1])
         likelihood.append(-logs - determinant / 2 - (count - terms) / 2 * math.log(residual))
         centres.append(float(model.contrast @ solution))
@@ -193,19 +223,10 @@ def _posterior(model: _Model) -> _Posterior:
     weights = np.exp(np.array(likelihood) - max(likelihood))
     weights /= weights.sum()
     return _Posterior(
-        Mixture(weights, np.array(centres), np.array(scales), count - terms),
-        weights @ np.array(solutions),
+        Mixture(weights, size * np.array(centres), size * np.array(scales), count - terms),
+        size * (weights @ np.array(solutions)),
         float(_GRID[int(np.argmax(likelihood))]),
     )
-
-
-def _inverse(gram: Array) -> Array:
-    """Of terms that say the same twice, the shortest solution."""
-    try:
-        found = np.linalg.inv(gram)
-    except np.linalg.LinAlgError:
-        found = np.linalg.pinv(gram)
-    return np.asarray(found, dtype=np.float64)
 
 
 def _whitened(model: _Model, steps: Array, correlation: float) -> tuple[Array, Array, float]:
