@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rynek.cli.options import history_home, settings_of
 from rynek.practices import Panel, Question
@@ -24,6 +25,6 @@ def asker(
 
         home = history_home(settings_of(config, data), question.tenant or tenant)
         with Record(home / "history") as record:
-            return panel_of_record(record, question, read_city(home, home.name).zone)
+            return panel_of_record(record, question, ZoneInfo(read_city(home, home.name).zone))
 
     return ask
