@@ -8,6 +8,7 @@ Practice cards have a face of their own: `rynek.practices.cards`.
 from rynek.practices.checks import LOWERING
 from rynek.practices.checks.outcomes import holm
 from rynek.practices.estimate import Check, Design, Estimate
+from rynek.practices.estimators.predictors import predictor_weights
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate, evaluate_panel
 from rynek.practices.evidence import Level
 from rynek.practices.meta import Together, together
@@ -66,6 +67,7 @@ __all__ = [
     "parse_specification",
     "plan",
     "plan_panel",
+    "predictor_weights",
     "read_message",
     "say",
     "simplex_least_squares",

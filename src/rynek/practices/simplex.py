@@ -24,8 +24,9 @@ __all__ = ["least_distance", "simplex_least_squares", "simplex_quadratic"]
 _TOLERANCE = 1e-10
 _TINY = 1e-13
 _DROPS = 12
-# With more rows for each candidate than this, products of candidates are cheaper.
+# With more rows for each candidate than this, products of candidates are cheaper in large tables.
 _TALL = 4
+_SMALL = 20_000
 
 
 def simplex_least_squares(
@@ -35,7 +36,8 @@ def simplex_least_squares(
 
     `columns` is (rows × candidates), `target` (rows).
     """
-    if not ridge and near is None and columns.shape[0] <= _TALL * columns.shape[1]:
+    few = columns.size <= _SMALL or columns.shape[0] <= _TALL * columns.shape[1]
+    if few and not ridge and near is None:
         found = least_distance(columns - target[:, None])
         if found is not None:
             return found

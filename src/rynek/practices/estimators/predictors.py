@@ -1,8 +1,9 @@
 """Predictor weights of a synthetic control, chosen so that the outcome before the start is met.
 
 For weights v of the predictors the donors' weights are exact (`simplex`); v is searched from the
-equal weights and from those of a regression of the outcome on the predictors, by Nelder-Mead and
-then BFGS (by exact slopes), as Abadie, Diamond & Hainmueller's software does.
+equal weights and from those of a regression of the outcome on the predictors, as Abadie, Diamond &
+Hainmueller's software does: by BFGS with exact slopes, by Nelder-Mead from the better end, and by
+BFGS again from there and from between the two.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +22,10 @@ from rynek.practices.saying import say
 from rynek.practices.simplex import least_distance, simplex_quadratic
 from rynek.practices.task import Task
 
-__all__ = ["Fitted", "fit_predictors"]
+__all__ = ["Fitted", "fit_predictors", "predictor_weights"]
 
 _ROUNDS = 1000
+_SIMPLEX_ROUNDS = 150
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,22 @@ def fit_predictors(
     if (size == 0).any():
         same = names[int(np.argmax(size == 0))]
         raise BadRequestData(say("predictor-constant", predictor=same))
-    scaled = values / size
-    target, candidates = scaled[:, 0], scaled[:, 1:]
-    chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
-    weights = _mixture(chosen, candidates - target[:, None])
+    chosen, weights = predictor_weights(values[:, 0], values[:, 1:], before, ours)
     labels = [f"{name} {n + 1}" if names.count(name) > 1 else name for n, name in enumerate(names)]
     return Fitted(weights, dict(zip(labels, map(float, chosen), strict=True)))
+
+
+def predictor_weights(
+    target: Array, candidates: Array, before: Array, ours: Array
+) -> tuple[Array, Array]:
+    """Weights of predictors and of donors: of `candidates` (predictors × donors) for `target`,
+    so that `before` (periods × donors) meets `ours` best. Each predictor counts by its standard
+    deviation over all units, which must not be 0."""
+    values = np.column_stack([target, candidates])
+    scaled = values / values.std(axis=1, ddof=1, keepdims=True)
+    target, candidates = scaled[:, 0], scaled[:, 1:]
+    chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
+    return chosen, _mixture(chosen, candidates - target[:, None])
 
 
 _Kept = tuple[bytes, tuple[int, ...]]
@@ -93,15 +106,26 @@ def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Arr
         rest = missed @ weights
         return float(rest @ rest) / len(ours), turned
 
-    best, least = np.full(len(target), 1 / len(target)), np.inf
+    def sloped(start: Array) -> tuple[float, Array]:
+        return _end(minimize(both, start, method="BFGS", jac=True, options={"maxiter": _ROUNDS}))
+
+    equal = np.full(len(target), 1 / len(target))
     if len(target) == 1:
-        return best
-    for start in (best, _regressed(target, candidates, before, ours)):
-        for method, asked, slope in (("Nelder-Mead", error, None), ("BFGS", both, True)):
-            found = minimize(asked, start, method=method, jac=slope, options={"maxiter": _ROUNDS})
-            if found.fun < least:
-                least, best = float(found.fun), np.abs(found.x) / np.abs(found.x).sum()
-    return best
+        return equal
+    starts = (equal, _regressed(target, candidates, before, ours))
+    ends = sorted((sloped(one) for one in starts), key=lambda end: end[0])
+    # Where donors enter or leave there is no slope: a search without one goes on from there.
+    settings = {"maxiter": _SIMPLEX_ROUNDS}
+    ends.append(_end(minimize(error, ends[0][1], method="Nelder-Mead", options=settings)))
+    ends.append(sloped(ends[2][1]))
+    ends.append(sloped((ends[1][1] + ends[3][1]) / 2))
+    return min(ends, key=lambda end: end[0])[1]
+
+
+def _end(found: Any) -> tuple[float, Array]:
+    """The error where a search ended, and the weights there."""
+    shares = _shares(found.x)
+    return float(found.fun), found.x if shares is None else shares
 
 
 def _shares(raw: Array) -> Array | None:
