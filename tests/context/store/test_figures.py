@@ -12,6 +12,7 @@ from rynek.base.clock import MICRO
 from rynek.context.jsonld import core_context
 from rynek.context.model import Entity
 from rynek.context.operations import entities
+from rynek.context.store import writer
 from rynek.context.store.contract import Txn
 from rynek.context.store.figures import Commits
 from rynek.context.store.sqlite import SqliteStore, StoreLimits
@@ -57,7 +58,11 @@ def run(
     asyncio.run(body())
 
 
-def test_commits_entities_types_and_size_are_told(tmp_path: Path) -> None:
+def test_commits_entities_types_and_size_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_GROUP_SECONDS", 1e9)  # one group, however slow the machine is
+
     async def test(store: SqliteStore, _: Clock) -> None:
         before = store.figures()
         await write(store, 0, 10)
