@@ -105,3 +105,16 @@ def test_a_theme_that_no_card_has_is_refused_with_the_known_ones(tmp_path: Path)
         assert refused.exit_code == 1
         assert "'wate': no card has it; there are " in str(refused.exception)
         assert "waste" in str(refused.exception)
+
+
+def test_cards_about_an_indicator_are_listed_with_what_came_of_it(folder: Path) -> None:
+    data = ("--data", folder / "data")
+    asked = ("practice", "list", "--indicator", "no2-mean", "--population", "160000")
+    lines = run_well(*asked, *data).splitlines()
+    assert lines[0].startswith("grenoble-low-emission-zone\t2\tunclear\t")
+    assert lines[1].startswith("london-congestion-charge\t2\tworse\t")
+    told = json.loads(run_well(*asked, "--country", "fr", "--json", *data))
+    assert told[0]["moved"]["same_country"] is True
+    assert run("practice", "list", "--indicator", "noo", *data).exit_code == 1
+    assert run("practice", "list", "--country", "FR", *data).exit_code == 2
+    assert run(*asked, "--theme", "air", *data).exit_code == 2

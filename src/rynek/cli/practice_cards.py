@@ -14,6 +14,7 @@ from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.folder import make_private
 from rynek.cli.options import config_option, data_option, existing_folder, settings_of
+from rynek.cli.practice_moved import list_moved
 from rynek.practices.cards import DOORS, FILE, LANGUAGES, VERDICTS, Cards, Stored, Viewer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,6 +71,13 @@ def _stored(cards: Cards, card_id: str, version: int | None = None) -> Stored:
 @click.command("list")
 @click.option("--theme", default="", help="Only cards of this theme, such as waste.")
 @click.option("--verdict", type=click.Choice(VERDICTS), help="Only cards with this verdict.")
+@click.option(
+    "--indicator", default="", metavar="ID", help="Cards about this indicator, best first."
+)
+@click.option(
+    "--population", type=click.IntRange(1, 10**8), help="With --indicator: of the city that asks."
+)
+@click.option("--country", default="", help="With --indicator: of the city that asks, such as CZ.")
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", help="Of the titles.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, the whole cards.")
 @data_option
@@ -77,14 +85,29 @@ def _stored(cards: Cards, card_id: str, version: int | None = None) -> Stored:
 def list_cards(
     theme: str,
     verdict: str | None,
+    indicator: str,
+    population: int | None,
+    country: str,
     language: str,
     as_json: bool,
     data: Path | None,
     config: Path | None,
 ) -> None:
-    """Show the cards: id, version, verdict, status, who sees it and title."""
+    """Show the cards: id, version, verdict, status, who sees it and title.
+
+    With --indicator those whose computed effects are about it, by evidence, effect and likeness of
+    the city's size, then those of its theme: id, level of evidence, direction, title and reason.
+    """
     from rynek.practices.cards import Wanted, refuse_unknown
 
+    if indicator:
+        if theme or verdict:
+            raise click.UsageError("--indicator is not taken together with --theme and --verdict")
+        with _cards(config, data) as cards:
+            list_moved(cards, indicator, population, country, language, as_json=as_json)
+        return
+    if population or country:
+        raise click.UsageError("--population and --country are for --indicator")
     wanted = Wanted(theme=theme, verdict=verdict or "")
     with _cards(config, data) as cards:
         refuse_unknown(cards, _ALL, theme)

@@ -23,7 +23,7 @@ from rynek.indicators.index.specification import (
 )
 from rynek.indicators.kpi.compute import compute as compute_indicators
 from rynek.indicators.kpi.compute import compute_trend as compute_indicator_trend
-from rynek.indicators.kpi.given import Sources
+from rynek.indicators.kpi.given import Sources, inhabitants
 from rynek.indicators.kpi.kept import KEPT_FILE, KeptDays
 from rynek.indicators.kpi.ngsi_ld import value_entity
 from rynek.indicators.kpi.period import Period, last_month, parse_period
@@ -83,6 +83,7 @@ __all__ = [
     "document",
     "evaluate_index",
     "find_definition",
+    "inhabitants",
     "last_month",
     "load_definition",
     "load_specification",

@@ -139,3 +139,30 @@ def test_the_page_keeps_what_was_asked_and_offers_more_filters(serve: Callable[.
         assert "cards with similar words are shown" in mended
 
     serve(test)
+
+
+def test_what_moved_an_indicator_elsewhere_is_asked_by_its_id(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, heads: Heads) -> None:
+        asked = {"indicator": "no2-mean", "population": "9000000", "country": "GB"}
+        found = (await client.get(f"{API}/moved", params=asked)).json()
+        assert (found["better"], found["total"], found["measured"]) == ("less", 2, 2)
+        assert [each["id"] for each in found["cards"]] == [
+            "london-congestion-charge",
+            "grenoble-low-emission-zone",
+        ]
+        london = found["cards"][0]["moved"]
+        assert (london["direction"], london["level"], london["same_country"]) == ("worse", 2, True)
+        assert london["answers"][0]["sentences"]["uk"].startswith("Вплив")
+        second = await client.get(f"{API}/moved", params=asked | {"offset": "1", "limit": "1"})
+        assert [each["id"] for each in second.json()["cards"]] == ["grenoble-low-emission-zone"]
+        for wrong in (
+            {"indicator": "noo"},
+            {"indicator": "no2-mean", "population": "0"},
+            {"indicator": "no2-mean", "population": "-1"},
+            {"indicator": "no2-mean", "country": "gb"},
+            {"indicator": "no2-mean", "people": "1"},
+            {},
+        ):
+            assert (await client.get(f"{API}/moved", params=wrong)).status_code == 400, wrong
+
+    serve(test)

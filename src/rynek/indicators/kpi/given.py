@@ -20,7 +20,7 @@ from rynek.indicators.reference.store import References
 from rynek.indicators.survey.results import results
 from rynek.indicators.survey.store import Surveys, Wave
 
-__all__ = ["Sources", "given_value", "per_head"]
+__all__ = ["Sources", "given_value", "inhabitants", "per_head"]
 
 _OLDEST: Final = 10
 """Years that a figure may be older than the period it stands in for."""
@@ -203,6 +203,13 @@ def per_head(value: Value, sources: Sources | None) -> Value:
         interval=None if interval is None else (interval[0] * factor, interval[1] * factor),
         per=found,
     )
+
+
+def inhabitants(period: Period, sources: Sources) -> Denominator | None:
+    """How many people live in a city, by the newest figure of the period's year or before; None
+    where no reference table of people knows it."""
+    found = _denominator("population", 1.0, period, sources)
+    return None if isinstance(found, str) else found
 
 
 def _denominator(of: str, many: float, period: Period, sources: Sources) -> Denominator | str:

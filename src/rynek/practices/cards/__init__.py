@@ -8,7 +8,11 @@ city that stays unnamed is not in `seen`.
 from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
-from rynek.practices.cards.estimating import answer_all, answer_question
+from rynek.practices.cards.estimating import (
+    answer_all,
+    answer_question,
+    specification_digest,
+)
 from rynek.practices.cards.filters import refuse_unknown
 from rynek.practices.cards.model import (
     BARRIERS,
@@ -59,6 +63,7 @@ __all__ = [
     "read_document",
     "refuse_unknown",
     "seed",
+    "specification_digest",
     "spoken",
     "to_document",
 ]

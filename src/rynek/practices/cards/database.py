@@ -29,4 +29,10 @@ CREATE TABLE result(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE note(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """,
+    """
+CREATE TABLE measured(
+  indicator TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(indicator, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX measured_card ON measured(id);
+""",
 )

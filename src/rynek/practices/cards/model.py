@@ -176,13 +176,15 @@ class Account(_Part, frozen=True):
 
 class Question(_Part, frozen=True):
     """An effect to be estimated: a specification of `rynek practice evaluate` without its panel, and
-    the recipe by which the panel is made of recorded files."""
+    the recipe by which the panel is made of recorded files. `indicators` are the ids of those that
+    its outcome measures, so that more of the outcome is more of each."""
 
     key: str
     title: Text
     specification: dict[str, Any]
     recipe: dict[str, Any] = {}
     note: Text = {}
+    indicators: list[str] = []
 
 
 class Card(_Part, frozen=True):

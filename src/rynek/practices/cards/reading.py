@@ -15,6 +15,7 @@ from rynek.base.errors import BadRequestData, InvalidRequest, PayloadTooLarge
 from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 from rynek.base.typed import convert
+from rynek.indicators import definitions
 from rynek.practices.cards.model import Card, Cost
 from rynek.practices.saying import say
 
@@ -36,6 +37,7 @@ _MAX_ITEMS: Final = 100
 _MAX_DEPTH: Final = 12
 _MAX_NODES: Final = 20_000
 _LARGEST: Final = 1e15
+_MAX_INDICATORS: Final = 10
 _TITLES: Final = frozenset(("title", "who", "what", "unit"))
 _FREE: Final = frozenset(("specification", "recipe"))
 
@@ -185,6 +187,7 @@ def _check(card: Card) -> None:
     _check_dates(card)
     _check_money(card)
     _check_keys(card)
+    _check_indicators(card)
 
 
 def _check_text(path: str, text: str) -> None:
@@ -278,3 +281,14 @@ def _check_keys(card: Card) -> None:
     for index, claim in enumerate(card.claims):
         if claim.account and claim.account not in known:
             raise BadRequestData(say("card-account", path=f"claims[{index}].account"))
+
+
+def _check_indicators(card: Card) -> None:
+    for index, question in enumerate(card.questions):
+        path = f"questions[{index}].indicators"
+        if len(question.indicators) > _MAX_INDICATORS:
+            raise BadRequestData(say("card-items", path=path, most=_MAX_INDICATORS))
+        known = {one.id for one in definitions()} if question.indicators else set()
+        for n, name in enumerate(question.indicators):
+            if name not in known:
+                raise BadRequestData(say("card-indicator", path=f"{path}[{n}]", name=name[:60]))

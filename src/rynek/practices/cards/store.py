@@ -17,6 +17,7 @@ from rynek.base.typed import decoder
 from rynek.practices.cards.answers import Answers, Result
 from rynek.practices.cards.database import MIGRATIONS
 from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
+from rynek.practices.cards.measured import Measured
 from rynek.practices.cards.model import DOORS, Card, Door
 from rynek.practices.cards.naming import check_nameless, names_of
 from rynek.practices.cards.reading import MAX_BYTES, check_id
@@ -58,6 +59,7 @@ class Cards:
         self._database = Database(path, MIGRATIONS)
         self._counts: tuple[int, dict[object, Any]] = (-1, {})
         self.answers = Answers(self._database, self._clock)
+        self.measured = Measured(self._database)
 
     def get(self, card_id: str, viewer: Viewer = EVERYBODY, version: int | None = None) -> Seen:
         """A card as `viewer` sees it, in its newest version or an earlier one.
@@ -337,6 +339,7 @@ class Cards:
             (card_id, number, self._clock.now(), who[:200], note, removed, body),
         )
         seq = database.execute("SELECT last_insert_rowid()").fetchone()[0]
+        self.measured.keep(database, card_id, card)
         country = card.city.country if card.city else ""
         told = (owner, door, seq, number, removed, not card.city_shown)
         kinds = (card.theme, card.cluster, card.verdict.outcome, card.status, country)

@@ -15,6 +15,7 @@ from rynek.practices.search.finding import (
     hit_document,
 )
 from rynek.practices.search.index import Entry
+from rynek.practices.search.moving import Like, Mover, mover_document, movers
 from rynek.practices.search.query import MAX_QUERY
 from rynek.practices.search.snippets import Piece, Snippet
 from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concepts
@@ -29,10 +30,14 @@ __all__ = [
     "Filters",
     "Found",
     "Hit",
+    "Like",
+    "Mover",
     "Piece",
     "SearchIndex",
     "Snippet",
     "found_document",
     "hit_document",
+    "mover_document",
+    "movers",
     "search_concepts",
 ]

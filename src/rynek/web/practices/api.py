@@ -31,6 +31,8 @@ from rynek.practices.cards import entities as as_entities
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import Text
 from rynek.web.practices.description import description
+from rynek.web.practices.moving import PARAMETERS as MOVED
+from rynek.web.practices.moving import moved
 from rynek.web.practices.searching import answer
 from rynek.web.problems import problem_answer
 
@@ -117,6 +119,7 @@ def routes(engine: Any, bodies: Bodies) -> list[Route]:
         ("/cards/{id}/restore", "POST", _restore),
         ("/cards/{id}/answers", "GET", _answers),
         ("/cards/{id}/entities", "GET", _entities),
+        ("/moved", "GET", _moved),
         ("/openapi.json", "GET", _described),
     ]
     return [
@@ -162,6 +165,14 @@ async def _refuse_filters(asked: _Asked) -> None:
     query = asked.request.query_params
     given = [query.get(name, "") for name in ("theme", "cluster")]
     await asyncio.to_thread(refuse_unknown, asked.cards, asked.viewer, *given)
+
+
+async def _moved(asked: _Asked) -> Response:
+    """What moved an indicator elsewhere: cards with an answer about it, then those of its theme."""
+    asked.refuse_unknown(*MOVED)
+    offset, limit = asked.number("offset", 0, 10**6), asked.number("limit", 20, _MOST)
+    query = asked.request.query_params
+    return _answer(await asyncio.to_thread(moved, asked.cards, asked.viewer, query, offset, limit))
 
 
 async def _show(asked: _Asked) -> Response:

@@ -103,7 +103,7 @@ def description(url: str) -> Document:
         },
         "servers": [{"url": url}],
         "security": [{}, {"token": []}],
-        "paths": {**_paths(), **_more_paths()},
+        "paths": {**_paths(), **_more_paths(), **_moved_path()},
         "components": {
             "schemas": components,
             "responses": {
@@ -211,6 +211,40 @@ def _more_paths() -> Document:
             "get": _operation("getDescription", "This description", _gives({"type": "object"}))
         },
     }
+
+
+def _moved_path() -> Document:
+    return {
+        "/moved": {
+            "get": _operation(
+                "listMoved",
+                "What moved an indicator elsewhere: cards with a computed effect on it, by evidence,"
+                " effect and likeness of the city's size; then those of its theme without one",
+                _gives(
+                    _object(
+                        ["indicator", "better", "total", "measured", "cards"],
+                        indicator=_TEXT,
+                        better={"type": "string", "enum": ["more", "less", "target"]},
+                        total={"type": "integer"},
+                        measured={"type": "integer"},
+                        cards={"type": "array", "items": _SEEN},
+                    )
+                ),
+                parameters=_moved_parameters(),
+            )
+        },
+    }
+
+
+def _moved_parameters() -> list[Document]:
+    count = {"type": "integer", "minimum": 0, "maximum": 100}
+    return [
+        _query("indicator", _TEXT, "the id of an indicator", required=True),
+        _query("population", _NUMBER, "people of the city that asks"),
+        _query("country", {"type": "string", "pattern": "^[A-Z]{2}$"}, "its country"),
+        _query("limit", count, "how many; 20 without"),
+        _query("offset", {"type": "integer", "minimum": 0}, "how many to leave out before"),
+    ]
 
 
 def _search_parameters() -> list[Document]:
