@@ -51,7 +51,7 @@ async function start(): Promise<void> {
   for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-picture]")) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = `${t("Picture")} (PNG)`;
+    button.textContent = t("Picture as PNG");
     const status = document.createElement("span");
     status.setAttribute("role", "status");
     button.addEventListener("click", () => {

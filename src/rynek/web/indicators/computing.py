@@ -179,6 +179,9 @@ class Computing:
             return part
         if now - part.computed > _STALE_S:
             part.ready.clear()
+        if part.ready.is_set():
+            # Nobody waits for what is there already: what was never computed comes first.
+            urgency = max(urgency, SOON)
         if part.waiting is None or part.waiting > urgency:
             if part.waiting is None and self._waiting() >= _MOST_WAITING:
                 raise Unavailable("too many indicators are being computed; ask again in a minute")

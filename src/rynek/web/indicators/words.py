@@ -158,6 +158,8 @@ def missing(t: Translator, value: Value) -> str:
         return t("There is no figure for this city.")
     if asked.measure == "silent" and not value.coverage:
         return t("No whole day lies in this time.")
+    if value.definition.per is not None and value.per is None and not value.coverage:
+        return t("How many people live here, or on what area, is not known.")
     if not any(one.coverage > 0 for one in value.things):
         return t("Nothing was observed in this time.")
     least = value.definition.least_coverage
