@@ -10,6 +10,7 @@ SHORT = {
     "did, 4 of 24, noise ratio 2",
     "event_study, 6 of 18, noise ratio 1",
     "sdid, 20 donors",
+    "bsts, level 0.1, autocorrelation 0.6",
 }
 
 
