@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.context.store.test_store import run
 
 from rynek.base.errors import OutgoingRefused
-from rynek.context import Context
+from rynek.context import Context, Txn
 from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions import line as module
 from rynek.context.subscriptions import pack_keys
@@ -297,6 +297,32 @@ def test_what_is_given_up_before_its_turn_makes_way(tmp_path: Path) -> None:
         await kiosk.until(lambda: kiosk.under_way == 1)
         assert kiosk.line.shed(2) == 2
         await kiosk.until(lambda: kiosk.taken == [1, 4])
+
+    test(tmp_path, body)
+
+
+def test_many_that_are_given_up_before_their_turn_make_way(tmp_path: Path) -> None:
+    """More than calls may be nested, while one about the same entity is on its way."""
+
+    async def body(context: Context) -> None:
+        kiosk = Kiosk(context)
+        kiosk.pause = 0.3
+        await kiosk.put(1, "a")
+        await kiosk.until(lambda: kiosk.under_way == 1)
+        about = pack_keys([zlib.crc32(b"a")])
+
+        def many(txn: Txn) -> None:
+            for _ in range(700):
+                txn.send("t", about, b"{}", lambda _: b"x")
+
+        for _ in range(3):
+            await context.write(many)
+            kiosk.line.shed(2)
+        assert kiosk.under_way == 1
+        kiosk.pause = 0.0
+        await kiosk.until(lambda: len(kiosk.taken) == 2)
+        assert kiosk.taken == [1, 2101]
+        assert not kiosk.line._order._lines
 
     test(tmp_path, body)
 

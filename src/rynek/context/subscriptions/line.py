@@ -354,9 +354,11 @@ class Line:
             self._refill()
 
     def _advance(self, following: Sequence[Item]) -> None:
-        """Those may leave now; what was settled before its turn just makes way."""
-        for item in following:
+        """Those may leave now; what was settled before its turn just makes way, however many."""
+        left = deque(following)
+        while left:
+            item = left.popleft()
             if item.gone:
-                self._advance(self._order.done(item))
+                left.extendleft(reversed(self._order.done(item)))
             else:
                 self._ready.append(item)
