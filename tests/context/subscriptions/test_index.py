@@ -13,6 +13,7 @@ from rynek.context import Entity, core_context, parse_entity
 from rynek.context.formats import encode_body, encode_times, open_sheet
 from rynek.context.store.pending import State
 from rynek.context.store.written import Written
+from rynek.context.subscriptions import index as module
 from rynek.context.subscriptions import plan
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.index import SubscriptionIndex
@@ -167,6 +168,24 @@ def test_what_is_kept_of_entities_has_bounded_bytes(
     finally:
         tracemalloc.stop()
     assert kept < 1 << 19
+
+
+def test_plans_have_bounded_bytes_however_many_kinds_of_change_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_MAX_PLANNED", 20_000)
+    index = SubscriptionIndex()
+    for n in range(2_000):
+        index.put(subscription(n, entities=[{"type": "Bus"}]))
+    tracemalloc.start()
+    try:
+        for number in range(150):
+            one = bus(**{f"a{number}": 1}) | {"type": ["Bus", f"T{number}"]}
+            assert len(found(index, None, one)) == 2_000
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 << 20
 
 
 def test_one_put_again_is_found_by_what_it_says_now() -> None:

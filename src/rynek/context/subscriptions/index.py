@@ -21,6 +21,8 @@ __all__ = ["SubscriptionIndex"]
 _ANY: Final = ""
 _MAX_KINDS: Final = 1_000
 _MAX_PLANS: Final = 100
+# Of all plans together: each subscription that a plan holds without a condition, and the plan.
+_MAX_PLANNED: Final = 500_000
 
 
 class SubscriptionIndex:
@@ -31,6 +33,7 @@ class SubscriptionIndex:
         self._by_type: dict[str, _Watched] = {}
         self._kinds: dict[str | tuple[str, ...], _Kind] = {}
         self._known = Known()
+        self._planned = 0
         self.all: Subscriptions = {}
 
     def __len__(self) -> int:
@@ -94,7 +97,7 @@ class SubscriptionIndex:
         if delta.empty:
             return None
         names = delta.names
-        found = (kind.plans.get(names) or kind.plan(names)).find(delta, known)
+        found = (kind.plans.get(names) or self._plan(kind, names)).find(delta, known)
         if own is not None:
             found = found | plan_of(own.of(names), names).find(delta, None)
         return (delta, list(found.values())) if found else None
@@ -102,6 +105,16 @@ class SubscriptionIndex:
     def forget(self) -> None:
         """Some writes were not told of, or did not come to pass."""
         self._known.forget()
+
+    def _plan(self, kind: _Kind, names: tuple[str, ...]) -> Plan:
+        """Where to look when these attributes of entities of a kind changed."""
+        if len(kind.plans) >= _MAX_PLANS or self._planned >= _MAX_PLANNED:
+            # What is known of entities holds on to the plans that it was found by.
+            self._changed()
+            kind.plans.clear()
+        plan = kind.plan(names)
+        self._planned += 1 + len(plan.plain)
+        return plan
 
     def _kind(self, types: Sequence[str]) -> _Kind:
         """Where to look for entities of these types."""
@@ -114,6 +127,7 @@ class SubscriptionIndex:
 
     def _changed(self) -> None:
         self._kinds.clear()
+        self._planned = 0
         self._known.forget()
 
 
@@ -126,8 +140,6 @@ class _Kind:
 
     def plan(self, names: tuple[str, ...]) -> Plan:
         """Where to look when these attributes changed."""
-        if len(self.plans) >= _MAX_PLANS:
-            self.plans.clear()
         plan = plan_of([one for place in self.places for one in place.of(names)], names)
         self.plans[names] = plan
         return plan
