@@ -15,14 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from rynek.base.errors import Unavailable
 from rynek.base.trouble import Trouble
 from rynek.context import Change, ChangeLog
 
 from . import runs as runs_file
-from .amend import Known
 from .decode import Run, SeriesKey, readings
 from .following import FollowerSettings, FollowerState, NoRoom
 from .lake import FOLLOWER, Lake
@@ -212,7 +209,7 @@ class Follower:
             self._tail.extend((), change.seq)
             return
         if len(change.types) > 1 or change.entity_id in self._overlay.known:
-            self._note_types(change)
+            self._overlay.note_types(change.entity_id, change.types)
         try:
             rows = readings(change, self._runs)
         except Exception as error:
@@ -224,17 +221,6 @@ class Follower:
         if change.seq <= self._table_seq:
             rows = []
         self._tail.add(change.entity_id, rows, change.seq)
-
-    def _note_types(self, change: Change) -> None:
-        """A row knows one type only; what has several, or had, is remembered beside."""
-        known = self._overlay.known.get(change.entity_id, Known())
-        types = tuple(change.types)
-        if known.own:
-            types = tuple(dict.fromkeys((*types, *known.types)))
-        elif len(types) == 1:
-            types = ()
-        if types != known.types:
-            self._overlay.note(change.entity_id, msgspec.structs.replace(known, types=types))
 
     def _check_room(self) -> None:
         held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)

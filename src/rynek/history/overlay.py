@@ -255,6 +255,17 @@ class Overlay:
         self._know(entity_id, known)
         self._unsaved.add(entity_id)
 
+    def note_types(self, entity_id: str, told: list[str]) -> None:
+        """Remember the types of an entity that has several, or had, for a row knows one type only."""
+        known = self.known.get(entity_id, Known())
+        types = tuple(told)
+        if known.own:
+            types = tuple(dict.fromkeys((*types, *known.types)))
+        elif len(types) == 1:
+            types = ()
+        if types != known.types:
+            self.note(entity_id, msgspec.structs.replace(known, types=types))
+
     @_alone
     def save_known(self) -> None:
         """Write what was noted."""
