@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+from tests.recorded import needed
 from tests.web.api.conftest import serve
 from tests.web.indicators.support import name_city, observe
 
 from rynek.app import Engine
-from rynek.indicators import seed_references
+from rynek.indicators import load_definition, seed_references
 
 __all__ = ["serve"]
 Serve = Callable[..., None]
@@ -191,5 +192,40 @@ def test_seven_are_too_many(serve: Serve) -> None:
         page = await visitor.get(f"{ROOT}/cities?{query}")
         assert page.status_code == 400
         assert "6 at most" in page.text
+
+    serve(test)
+
+
+def test_what_moved_an_indicator_elsewhere_stands_on_its_page_and_has_its_own(
+    serve: Serve, tmp_path: Path
+) -> None:
+    name_city(tmp_path, "hradec", "Hradec")
+    about = tmp_path / "data" / "tenants" / "hradec" / "city.toml"
+    about.write_text(about.read_text() + 'known_as = ["Praha"]\n', encoding="utf-8")
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        definition = load_definition("eurostat-urb-cpop1")
+        engine.references.import_file(definition, needed("indicators/eurostat_urb_cpop1.csv"))
+        page = await ready(visitor, "/c/hradec/indicators/no2-mean?period=PT24H")
+        text = html.unescape(page.text)
+        assert "What moved it elsewhere" in text
+        assert text.index("london-congestion-charge") < text.index("grenoble-low-emission-zone")
+        page = await visitor.get(f"{ROOT}/c/hradec/practices?indicator=no2-mean")
+        text = html.unescape(page.text)
+        # Prague's people, as the table has them: Grenoble's are fewer, London's more.
+        assert 'value="1267449"' in text
+        assert "158,240, 8 times smaller than yours" in text
+        assert "8,730,803, 6.9 times larger than yours" in text
+        assert "Evidence level 2 of 5." in text
+        assert "goes in the worse direction." in text
+        other = await visitor.get(f"{ROOT}/practices?indicator=no2-mean&population=160000&lang=uk")
+        assert "158\xa0240, розміром як ваше" in html.unescape(other.text)
+        bins = html.unescape(
+            (await visitor.get(f"{ROOT}/practices?indicator=bins-over-80&lang=en")).text
+        )
+        assert "Plan a pilot" in bins
+        assert "/practices/prague-smart-bins" in bins
+        for wrong in ("indicator=noo", "indicator=no2-mean&population=many"):
+            assert (await visitor.get(f"{ROOT}/practices?{wrong}")).status_code == 400
 
     serve(test)

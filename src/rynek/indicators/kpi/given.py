@@ -206,13 +206,15 @@ def per_head(value: Value, sources: Sources | None) -> Value:
 
 
 def inhabitants(period: Period, sources: Sources) -> Denominator | None:
-    """How many people live in a city, by the newest figure of the period's year or before; None
-    where no reference table of people knows it."""
-    found = _denominator("population", 1.0, period, sources)
+    """How many people live in a city, by the newest figure of the period's year or before, however
+    old; None where no reference table of people knows it."""
+    found = _denominator("population", 1.0, period, sources, oldest=_year(period))
     return None if isinstance(found, str) else found
 
 
-def _denominator(of: str, many: float, period: Period, sources: Sources) -> Denominator | str:
+def _denominator(
+    of: str, many: float, period: Period, sources: Sources, oldest: int = _OLDEST
+) -> Denominator | str:
     """The newest figure of the period's year or before, or in words why there is none."""
     last, best = _year(period), None
     for table in sources.tables():
@@ -237,8 +239,8 @@ def _denominator(of: str, many: float, period: Period, sources: Sources) -> Deno
                 )  # fmt: skip
     if best is None:
         return f"no reference table with the {of} of {_listed(sources.names)} was imported"
-    if of == "population" and (best.year or 0) < last - _OLDEST:
-        return f"the newest {of} is of {best.year}, over {_OLDEST} years before the period"
+    if of == "population" and (best.year or 0) < last - oldest:
+        return f"the newest {of} is of {best.year}, over {oldest} years before the period"
     return best
 
 

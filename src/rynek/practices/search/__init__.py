@@ -15,7 +15,7 @@ from rynek.practices.search.finding import (
     hit_document,
 )
 from rynek.practices.search.index import Entry
-from rynek.practices.search.moving import Like, Mover, mover_document, movers
+from rynek.practices.search.moving import Like, Moved, Mover, mover_document, movers
 from rynek.practices.search.query import MAX_QUERY
 from rynek.practices.search.snippets import Piece, Snippet
 from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concepts
@@ -31,6 +31,7 @@ __all__ = [
     "Found",
     "Hit",
     "Like",
+    "Moved",
     "Mover",
     "Piece",
     "SearchIndex",

@@ -91,7 +91,7 @@ def explain(
         "one": one,
         "title": one.name[t.language],
         "about": one.description[t.language],
-        "theme": words.theme_name(t, one.theme),
+        "theme_words": words.theme_name(t, one.theme),
         "unit": words.unit_name(t, one.unit),
         "direction": words.direction(t, one),
         "expression": expression(t, one),

@@ -18,6 +18,7 @@ from rynek.web.indicators.downloads import values_csv
 from rynek.web.indicators.drawing import Line, figure
 from rynek.web.indicators.explaining import explain
 from rynek.web.indicators.gathering import Gathered, choose_period, computable, gather
+from rynek.web.indicators.moved import moved_cards
 from rynek.web.indicators.periods import fixed
 from rynek.web.indicators.view import View, spots_of
 from rynek.web.pages.shell import NotFound, Page, Site
@@ -25,6 +26,7 @@ from rynek.web.pages.shell import NotFound, Page, Site
 __all__ = ["routes"]
 
 _AGAIN_S: Final = 3
+_MOVED: Final = 3
 _PERIODS: Final = ("PT1H", "PT24H", "P7D", "P30D", "P365D", "today")
 
 Handler = Callable[[Page, Computing], Awaitable[Response]]
@@ -138,11 +140,14 @@ async def _explain(page: Page, computing: Computing) -> Response:
     gathered = await gathered_for(page, computing, [one])
     if gathered is None:
         return waiting(page, one.name[page.language])
+    moved, more = await moved_cards(page, one, _MOVED)
     return page.render(
         "indicator.html",
         nav="compare",
         **explain(page, one, gathered, names_of(page)),
         **period_form(page, gathered),
+        moved=moved,
+        moved_more=more,
         query=urlencode({"period": fixed(gathered.period)}),
     )
 

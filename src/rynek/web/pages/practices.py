@@ -43,7 +43,12 @@ class Listed(msgspec.Struct):
 
 
 async def show(page: Page) -> Response:
-    """The catalogue."""
+    """The catalogue, or what of it is about an indicator."""
+    if page.param("indicator"):
+        # Those pages are made of these: only here is one of them needed here.
+        from rynek.web.indicators.moved import show_moved
+
+        return await show_moved(page)
     wanted = Wanted(**{name: page.param(name)[:60] for name in _FILTERS})
     text = page.param("page", "1")
     number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
