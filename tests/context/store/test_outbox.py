@@ -16,6 +16,7 @@ from rynek.context.store.schema import MIGRATIONS
 from rynek.context.store.sqlite import SqliteStore
 from rynek.context.store.txn import GroupTxn
 from rynek.context.store.written import Written
+from rynek.context.subscriptions import forget
 
 
 def outbox(context: Context) -> Outbox:
@@ -54,6 +55,24 @@ def test_a_job_that_fails_sends_nothing_and_its_number_is_free(tmp_path: Path) -
         )
         assert results[1] == 1
         assert [m.n for m in outbox(context).read("s", 0, 10)] == [1]
+
+    run(tmp_path, test)
+
+
+def test_an_owner_that_goes_takes_what_was_sent_before_in_its_group_along(tmp_path: Path) -> None:
+    """And what was settled with it, but not what another one with its name sends afterwards."""
+
+    def go(txn: Txn) -> None:
+        forget(txn, "s")
+
+    async def test(context: Context) -> None:
+        box = outbox(context)
+        box.later("INSERT INTO delivery(target, body) VALUES(?, ?)", ("s", b"[]"))
+        await asyncio.gather(context.write(send), context.write(go))
+        assert box.read("s", 0, 10) == []
+        assert box.counters() == []
+        await asyncio.gather(context.write(send), context.write(go), context.write(send))
+        assert [m.n for m in box.read("s", 0, 10)] == [3]
 
     run(tmp_path, test)
 

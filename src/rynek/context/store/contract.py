@@ -136,8 +136,14 @@ class Txn(Protocol):
         `body` makes the message. `about`, `head`: see store.outbox.Message."""
         ...
 
+    @property
+    def sent(self) -> int:
+        """The number of the newest message, those of this group so far included."""
+        ...
+
     def later(self, sql: str, args: tuple[object, ...]) -> None:
-        """Run a statement of the context's own tables after the group's rows are written."""
+        """Run a statement of the context's own tables after the group's rows and messages are
+        written."""
         ...
 
 

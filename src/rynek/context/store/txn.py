@@ -94,16 +94,21 @@ class GroupTxn:
 
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message in the outbox: it leaves after the commit. `body` gets its number."""
-        n = self._sent + len(self.messages) + 1
+        n = self.sent + 1
         self.messages.append(Message(n, target, time.time_ns() // 1000, about, head, body(n)))
         return n
+
+    @property
+    def sent(self) -> int:
+        """The number of the newest message, those of this group so far included."""
+        return self._sent + len(self.messages)
 
     def first(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Run a statement before the group's own rows are written."""
         self.before_rows.append((sql, list(rows)))
 
     def later(self, sql: str, args: tuple[object, ...]) -> None:
-        """Run a statement after the group's own rows are written."""
+        """Run a statement after the group's own rows and messages are written."""
         self.after_rows.append((sql, args))
 
     def _pending(self, entity_id: str) -> Pending:

@@ -227,12 +227,13 @@ class Writer:
         connection.executemany("INSERT INTO change(seq, at, body) VALUES(?, ?, ?)", txn.log)
         if moved:
             connection.executemany("INSERT OR REPLACE INTO cursor(name, seq) VALUES(?, ?)", moved)
-        for sql, args in txn.after_rows:
-            connection.execute(sql, args)
-        if txn.messages:
-            connection.executemany(INSERT, [msgspec.structs.astuple(m) for m in txn.messages])
         for sql, rows in settled:
             connection.executemany(sql, rows)
+        if txn.messages:
+            connection.executemany(INSERT, [msgspec.structs.astuple(m) for m in txn.messages])
+        # Last, for a job that deletes the owner of messages means those before it as well.
+        for sql, args in txn.after_rows:
+            connection.execute(sql, args)
         if self._commit_seconds > _SLOW_COMMIT_SECONDS:
             took = await _COMMITTING.run(_committed, connection)
         else:

@@ -27,8 +27,8 @@ _TOGETHER: Final = 1_000
 _COUNT_SECONDS: Final = 1.0
 _REPLAY_BATCH: Final = 200
 _KEEP: Final = "INSERT OR REPLACE INTO delivery(target, body) VALUES(?, ?)"
+_FORGET_MESSAGES: Final = "DELETE FROM outbox WHERE target = ? AND n <= ?"
 _FORGET: Final = (
-    "DELETE FROM outbox WHERE target = ?",
     "DELETE FROM held WHERE target = ?",
     "DELETE FROM delivery WHERE target = ?",
 )
@@ -273,7 +273,8 @@ class Deliveries:
 
 
 def forget(txn: Txn, target: str) -> None:
-    """Delete everything of a target, in the job that removes its owner."""
+    """Delete everything of a target so far, in the job that removes its owner."""
+    txn.later(_FORGET_MESSAGES, (target, txn.sent))
     for sql in _FORGET:
         txn.later(sql, (target,))
 
