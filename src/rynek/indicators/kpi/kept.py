@@ -15,6 +15,7 @@ import msgspec
 
 from rynek.base.database import Database
 from rynek.base.errors import Problem
+from rynek.base.typed import decode_msgpack
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,6 +153,6 @@ def _encoded(block: Block) -> bytes:
 def _decoded(body: bytes) -> Block:
     import pyarrow as pa
 
-    held = msgspec.msgpack.decode(body, type=_Body)
+    held = decode_msgpack(body, _Body)
     tables = {name: pa.ipc.open_stream(data).read_all() for name, data in held.tables.items()}
     return Block(held.stamps, tables)

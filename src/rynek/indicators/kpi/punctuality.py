@@ -322,7 +322,7 @@ def _even(made: Value, asked: Computation, found: _Found) -> Value:
         parts, below, power = above / 2 / _MINUTE_US, time, 1.0
     else:
         parts, below, power = above, even, 0.5
-    sums = np.bincount(place, parts) / np.bincount(place, below)
+    sums = (np.bincount(place, parts) / np.bincount(place, below)) ** power
     value = float(parts.sum() / below.sum()) ** power
     error = sampling_error(np.bincount(day, parts), np.bincount(day, below), made.coverage)
     made = msgspec.structs.replace(
@@ -331,19 +331,19 @@ def _even(made: Value, asked: Computation, found: _Found) -> Value:
         value=value,
         readings=number,
         things=tuple(
-            Thing(
-                id=str(name),
-                value=float(each) ** power,
-                coverage=made.coverage,
-                readings=int(count),
-            )
+            Thing(id=str(name), value=float(each), coverage=made.coverage, readings=int(count))
             for name, each, count in zip(lines, sums, np.bincount(place, many), strict=True)
         ),
     )
+    return _with_error(made, value, power, error)
+
+
+def _with_error(made: Value, value: float, power: float, error: tuple[float, int] | None) -> Value:
+    """The value with the standard error and interval of what was raised to `power` for it."""
     if error is None:
         return made
     # Of a root by the delta method.
-    standard = error[0] if asked.measure == "excess_wait" else error[0] / (2 * value or 1.0)
+    standard = error[0] if power == 1.0 else error[0] / (2 * value or 1.0)
     reach = _quantile_of_t(error[1]) * standard
     return msgspec.structs.replace(
         made, standard_error=standard, interval=(max(value - reach, 0.0), value + reach)

@@ -158,15 +158,24 @@ def _told(page: Page, found: Plan, names: Mapping[str, str]) -> dict[str, Any]:
             later=found.later,
         )
         needed = f"{needed} {told}".strip()
-    starts = [
+    return {
+        "rows": rows,
+        "sentence": sentence,
+        "needed": needed,
+        "starts": _starts(page, found, names),
+    }
+
+
+def _starts(page: Page, found: Plan, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Each place of the plan, its group, and when it begins."""
+    return [
         (
             names.get(one.place, one.place),
             str(one.group or "–"),
-            written_period(one.period, page.language) if one.period else t("compared"),
+            written_period(one.period, page.language) if one.period else page.t("compared"),
         )
         for one in found.starts
     ]
-    return {"rows": rows, "sentence": sentence, "needed": needed, "starts": starts}
 
 
 def routes(site: Site) -> Sequence[Route]:

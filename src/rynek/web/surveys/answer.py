@@ -164,7 +164,8 @@ def _change_entries(opened: Opened, section: Element, answers: Answers, action: 
     verb, _, rest = action.partition(":")
     name, _, number = rest.partition(":")
     place = opened.survey.places.get(name)
-    if verb not in ("add", "drop") or place is None or section not in place[1]:
+    known = place is not None and place[0].kind == "repeat" and section in place[1]
+    if verb not in ("add", "drop") or not known:
         return
     entries = list(answers.get(name) or ())
     if verb == "add":
