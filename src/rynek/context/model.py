@@ -72,3 +72,12 @@ class Entity(msgspec.Struct, omit_defaults=True):
             if instance.dataset_id is None:
                 return instance
         return instances[0]
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same: 1 and true are not, which Python takes for equal."""
+    if one != other or (type(one) is bool) is not (type(other) is bool):
+        return False
+    if type(one) is dict:
+        return all(same_value(value, other[name]) for name, value in one.items())
+    return all(map(same_value, one, other)) if type(one) is list else True

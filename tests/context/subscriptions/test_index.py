@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from rynek.context import Entity, core_context, parse_entity
 from rynek.context.formats import encode_body, encode_times, open_sheet
+from rynek.context.operations.same import unchanged
 from rynek.context.store.pending import State
 from rynek.context.store.written import Written
 from rynek.context.subscriptions import index as module
@@ -194,6 +196,20 @@ def test_one_put_again_is_found_by_what_it_says_now() -> None:
     index.put(subscription(1, entities=[{"type": "Tram"}]))
     assert found(index, None, bus(speed=9)) == set()
     assert len(index) == 1
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: [one], lambda one: {"a": [0, one]}])
+def test_true_is_not_one_however_deep_it_stands(wrap: Callable[[Any], Any]) -> None:
+    index = SubscriptionIndex()
+    index.put(subscription(1, entities=[{"type": "Bus"}]))
+    one, true, same = (bus(state={"value": wrap(value)}) for value in (1, True, 1.0))
+    assert found(index, one, true) == {"urn:s:1"}
+    assert found(index, one, same) == set()
+    was, now = (entity(each) for each in (one, true))
+    assert was is not None
+    assert now is not None
+    iri = LD.attribute("state")
+    assert not unchanged(was.attrs[iri][0], now.attrs[iri][0])
 
 
 _values = st.one_of(

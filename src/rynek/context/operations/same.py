@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rynek.context.model import Instance
+from rynek.context.model import Instance, same_value
 
 
 def unchanged(old: Instance, new: Instance) -> bool:
@@ -24,6 +24,7 @@ def same_content(a: Instance, b: Instance) -> bool:
         and a.value_type == b.value_type
         and a.object_type == b.object_type
         and a.sealed == b.sealed
+        and same_value(a.value, b.value)
         and _same_subs(a.subs, b.subs)
     )
 

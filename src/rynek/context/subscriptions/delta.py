@@ -7,7 +7,7 @@ from typing import Any
 
 from rynek.context.formats import encode_body
 from rynek.context.jsonld import CompiledContext
-from rynek.context.model import Entity, Instance
+from rynek.context.model import Entity, Instance, same_value
 from rynek.context.store.contract import Moved
 from rynek.context.store.written import Written
 from rynek.context.subscriptions.model import (
@@ -201,8 +201,8 @@ def same(one: Instance, other: Instance) -> bool:
         or one.value_type != other.value_type
         or one.expires_at != other.expires_at
         or one.dataset_id != other.dataset_id
-        # 1 == True and 1 == 1.0 in Python, the former not in JSON.
-        or (isinstance(one.value, bool) != isinstance(other.value, bool))
+        or one.sealed != other.sealed
+        or not same_value(one.value, other.value)
     ):
         return False
     return one.subs is other.subs or _same_subs(one.subs or {}, other.subs or {})
