@@ -12,10 +12,12 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from tests.practices.cards.support import document
+from tests.practices.cards.test_prices import LEVELS, PARITIES
 
 from rynek.app import Engine
 from rynek.app.card_entities import CardEntities
 from rynek.base.settings import load
+from rynek.indicators import load_definition
 from rynek.practices.cards import spoken
 from rynek.web import Application
 
@@ -502,5 +504,27 @@ def test_what_is_no_path_is_a_problem_document_and_a_page_speaks_plainly(
         assert "takes nothing that is sent to it" in page.text
         assert "publish …" not in (await client.get("/surveys")).text
         assert "publish …" in (await client.get("/surveys", headers=heads["editor"])).text
+
+    serve(test)
+
+
+def test_costs_are_compared_where_price_levels_were_imported(
+    serve: Callable[..., None], tmp_path: Path
+) -> None:
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        path, page = f"{API}/cards/prague-smart-bins", "/practices/prague-smart-bins"
+        assert (await client.get(path)).json()["costs_compared"] is None
+        assert "No tables of price levels were imported here" in (await client.get(page)).text
+        for name, text in (("eurostat-prc-ppp-ind", PARITIES), ("eurostat-prc-hicp-aind", LEVELS)):
+            file = tmp_path / f"{name}.tsv"
+            file.write_text(text)
+            client.engine.references.import_file(load_definition(name), file)  # type: ignore[attr-defined]
+        first, second = (await client.get(path)).json()["costs_compared"]
+        assert (first["amount"], first["year"]) == (pytest.approx(2500 * 132 / 140 / 20), 2023)
+        assert second["amount"] == pytest.approx(173 * 132 / 140 / 20)
+        text = (await client.get(page)).text
+        assert "≈ 118 EUR" in text.replace("\xa0", " ")
+        assert "in prices of 2023" in text
+        assert (await client.get(f"{page}/card.pdf")).status_code == 200
 
     serve(test)

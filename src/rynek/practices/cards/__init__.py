@@ -27,6 +27,13 @@ from rynek.practices.cards.model import (
     Text,
 )
 from rynek.practices.cards.ngsi_ld import entities, entity_ids
+from rynek.practices.cards.prices import (
+    Compared,
+    Prices,
+    compared_costs,
+    compared_document,
+    read_prices,
+)
 from rynek.practices.cards.reading import MAX_BYTES, parse_card, read_document, to_document
 from rynek.practices.cards.shipped import seed
 from rynek.practices.cards.store import Cards, Wanted
@@ -46,7 +53,9 @@ __all__ = [
     "Card",
     "Cards",
     "Change",
+    "Compared",
     "Cost",
+    "Prices",
     "Question",
     "Result",
     "Seen",
@@ -57,10 +66,13 @@ __all__ = [
     "Written",
     "answer_all",
     "answer_question",
+    "compared_costs",
+    "compared_document",
     "entities",
     "entity_ids",
     "parse_card",
     "read_document",
+    "read_prices",
     "refuse_unknown",
     "seed",
     "specification_digest",

@@ -13,15 +13,33 @@ from starlette.responses import Response
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import ResourceNotFound
+from rynek.base.messages import Message
 from rynek.practices import LOWERING
-from rynek.practices.cards import Card, Question, Result, Seen, Written
+from rynek.practices.cards import (
+    Card,
+    Compared,
+    Question,
+    Result,
+    Seen,
+    Written,
+    compared_costs,
+)
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.compared import compared
 from rynek.web.pages.reasons import Checked, Reasons, Said
 from rynek.web.pages.shell import NotFound, Page
 
-__all__ = ["Effect", "describe", "effect_from", "effects_of", "figures", "said_text", "show"]
+__all__ = [
+    "Effect",
+    "compared_of",
+    "describe",
+    "effect_from",
+    "effects_of",
+    "figures",
+    "said_text",
+    "show",
+]
 
 _MAX_ROWS: Final = 400
 _MAX_POINTS: Final = 4000
@@ -60,12 +78,23 @@ async def show(page: Page) -> Response:
     return page.render(
         "practice.html",
         nav="practices",
-        **describe(page, seen, answers, versions),
+        **describe(page, seen, answers, versions, await compared_of(page, seen)),
     )
 
 
+async def compared_of(page: Page, seen: Seen) -> list[Compared | Message] | None:
+    """A card's costs at the EU's price level, or why not; None without tables of prices."""
+    engine: Any = page.site.engine
+    now = engine.clock.now()
+    return await asyncio.to_thread(compared_costs, seen.card, engine.references, now)
+
+
 def describe(
-    page: Page, seen: Seen, answers: dict[str, Result], versions: list[Written]
+    page: Page,
+    seen: Seen,
+    answers: dict[str, Result],
+    versions: list[Written],
+    alike: list[Compared | Message] | None = None,
 ) -> dict[str, Any]:
     """What the template shows of a card."""
     card, t = seen.card, page.t
@@ -84,7 +113,8 @@ def describe(
         "figure": t.number,
         "accounts": _accounts(page, card),
         "claims": [_claim(page, each) for each in card.claims if not each.account],
-        "costs": words.cost_lines(t, card),
+        "costs": words.cost_lines(t, card, alike),
+        "costs_note": words.costs_note(t, alike),
         "barriers": [
             (t(words.BARRIERS[each.kind]), said_text(page, each.text), each.source)
             for each in card.barriers

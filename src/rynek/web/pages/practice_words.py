@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from babel.numbers import format_currency
 
-from rynek.practices.cards import Card, Cost
+from rynek.base.messages import Message
+from rynek.practices.cards import Card, Compared, Cost
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
 from rynek.web.pages.labels import humanised
@@ -23,6 +26,7 @@ __all__ = [
     "Verdict",
     "city_of",
     "cost_lines",
+    "costs_note",
     "date_of",
     "theme_word",
 ]
@@ -139,8 +143,12 @@ def date_of(t: Translator, text: str) -> str:
     return text
 
 
-def cost_lines(t: Translator, card: Card) -> list[dict[str, Any]]:
-    """Costs in words: what for, how much with its currency, per what, prices of which year."""
+def cost_lines(
+    t: Translator, card: Card, compared: Sequence[Compared | Message] | None = None
+) -> list[dict[str, Any]]:
+    """Costs in words: what for, how much with its currency, per what, prices of which year; and
+    what that is at the EU's price level, or why that cannot be said (nothing without tables)."""
+    told: Sequence[Compared | Message | None] = compared or [None] * len(card.costs)
     return [
         {
             "what": said(_plain(each.what), t.language),
@@ -148,9 +156,39 @@ def cost_lines(t: Translator, card: Card) -> list[dict[str, Any]]:
             "per": _per(t, each),
             "year": str(each.year),
             "source": each.source,
+            "compared": _compared(t, alike) if isinstance(alike, Compared) else "",
+            "why_not": alike.text(t.language) if isinstance(alike, Message) else "",
         }
-        for each in card.costs
+        for each, alike in zip(card.costs, told, strict=True)
     ]
+
+
+def costs_note(t: Translator, compared: Sequence[Compared | Message] | None) -> str:
+    """What the costs of a card can be compared with."""
+    if compared is None:
+        return t(
+            "Not comparable between countries and years: amounts are as they were paid. No tables of"
+            " price levels were imported here, and exchange rates would mislead."
+        )
+    year = next((str(one.year) for one in compared if isinstance(one, Compared)), "")
+    if not year:
+        return t("Not comparable between countries and years: amounts are as they were paid.")
+    return t(
+        "Compared: in prices of %(year)s by the country’s consumer prices, then by its purchasing"
+        " power parity: euros at the price level of the EU (Eurostat: prc_hicp_aind, prc_ppp_ind).",
+        year=year,
+    )
+
+
+def _compared(t: Translator, cost: Compared) -> str:
+    low = _rounded(t, cost.amount)
+    return f"≈ {low}" if cost.up_to is None else f"≈ {low} – {_rounded(t, cost.up_to)}"
+
+
+def _rounded(t: Translator, value: float) -> str:
+    """To three figures: no more is known of price levels."""
+    digits = 0 if not value else 2 - math.floor(math.log10(abs(value)))
+    return _amount(t, round(value, digits), "EUR")
 
 
 def _money(t: Translator, cost: Cost) -> str:

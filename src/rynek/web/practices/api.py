@@ -23,6 +23,8 @@ from rynek.practices.cards import (
     Viewer,
     Wanted,
     Written,
+    compared_costs,
+    compared_document,
     parse_card,
     read_document,
     refuse_unknown,
@@ -181,7 +183,12 @@ async def _show(asked: _Asked) -> Response:
         return await _entities(asked)
     asked.refuse_unknown()
     seen = await asyncio.to_thread(asked.cards.get, asked.id, asked.viewer)
-    return _whole(asked.cards, seen)
+    engine = asked.engine
+    costs = await asyncio.to_thread(
+        compared_costs, seen.card, engine.references, engine.clock.now()
+    )
+    told = None if costs is None else [compared_document(one) for one in costs]
+    return _whole(asked.cards, seen, more={"costs_compared": told})
 
 
 async def _entities(asked: _Asked) -> Response:
@@ -335,8 +342,10 @@ def _answer(document: Any, status: int = 200) -> JSONResponse:
     return JSONResponse(document, status, _NO_STORE)
 
 
-def _whole(cards: Cards, seen: Seen, status: int = 200) -> JSONResponse:
-    told = _shown(seen) | {"answers": _computed(cards.answered(seen))}
+def _whole(
+    cards: Cards, seen: Seen, status: int = 200, more: dict[str, Any] | None = None
+) -> JSONResponse:
+    told = _shown(seen) | {"answers": _computed(cards.answered(seen))} | (more or {})
     answer = _answer(told, status)
     answer.headers["ETag"] = f'"{seen.seq}"'
     return answer

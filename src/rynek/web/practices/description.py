@@ -83,6 +83,7 @@ def description(url: str) -> Document:
         owner=_TEXT,
         card=_CARD,
         answers={"type": "object"},
+        costs_compared={"type": ["array", "null"], "items": {"type": "object"}},
     )
     components["ProblemDetails"] = _object(
         ["type", "title", "status", "detail"],

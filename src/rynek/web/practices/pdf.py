@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rynek.base.errors import ResourceNotFound
-from rynek.web.pages.practice import Effect, describe, said_text
+from rynek.web.pages.practice import Effect, compared_of, describe, said_text
 from rynek.web.pages.shell import NotFound, Page, Site
 
 __all__ = ["document", "routes", "story"]
@@ -44,12 +44,14 @@ async def _show(page: Page) -> Response:
         raise NotFound(page.t("There is no such practice card here.")) from None
     answers = await asyncio.to_thread(cards.answered, seen)
     numbers = tuple((key, one.number) for key, one in answers.items())
+    alike = await compared_of(page, seen)
     # Who may write a nameless card sees more of it than others.
-    known = (seen.id, seen.seq, page.viewer.edits(seen.owner), seen.owner, page.language, numbers)
+    seen_as = (page.viewer.edits(seen.owner), seen.owner, page.language)
+    known = (seen.id, seen.seq, *seen_as, numbers, repr(alike))
     async with _AT_ONCE:
         body = _MADE.get(known)
         if body is None:
-            told = describe(page, seen, answers, versions)
+            told = describe(page, seen, answers, versions, alike)
             body = await asyncio.to_thread(document, page, told)
             while len(_MADE) >= _KEPT:
                 del _MADE[next(iter(_MADE))]
@@ -184,15 +186,12 @@ def _costs(page: Page, told: dict[str, Any], width: float) -> _Flowables:
     rows = [[t("What for"), t("Amount"), t("Per"), t("Prices of"), t("Source")]]
     for each in told["costs"]:
         source = each["source"].title if each["source"] else ""
-        rows.append([each["what"], each["amount"], each["per"], each["year"], source])
-    note = t(
-        "Not comparable between countries and years: amounts are as they were paid. No table of price"
-        " levels comes with this version, and exchange rates would mislead."
-    )
+        amount = " ".join(filter(None, (each["amount"], each["compared"])))
+        rows.append([each["what"], amount, each["per"], each["year"], source])
     return [
         _text(t("Costs"), styles["head"]),
         _table(rows, [0.3, 0.18, 0.22, 0.12, 0.18], width),
-        _text(note, styles["muted"]),
+        _text(told["costs_note"], styles["muted"]),
     ]
 
 
