@@ -170,6 +170,16 @@ def test_a_trend_is_its_periods(tmp_path: Path) -> None:
     assert figures(trend) == figures(expected)
 
 
+def test_a_trend_may_begin_long_before_the_history(tmp_path: Path) -> None:
+    folder = made_history(tmp_path / "history", ZONE, week)
+    with KeptDays(tmp_path) as kept:
+        found = asked(folder, ["1960", "2019-05", WEEK], kept)[0]
+    early = [one for one in found if one.period.label != WEEK]
+    assert early
+    assert all(one.value is None and not one.things for one in early)
+    assert figures(found)[2::3] == figures(asked(folder, [WEEK])[0])
+
+
 def test_a_file_that_cannot_be_used_costs_nothing_but_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

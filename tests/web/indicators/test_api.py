@@ -126,6 +126,24 @@ def test_who_does_not_wait_is_told_that_it_is_being_computed(serve: Serve) -> No
     serve(test)
 
 
+def test_values_that_are_kept_tell_of_the_time_they_are_of(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "default", hours=4)
+        address = f"{API}/cities/default/values?period=PT3H&indicator=bikes-available&wait=30"
+        (first,) = (await visitor.get(address)).json()["periods"]
+        clock = engine.tenant("default").clock
+        later = clock.now() + 600_000_000
+        monkeypatch.setattr(clock, "now", lambda: later)
+        (again,) = (await visitor.get(address)).json()["periods"]
+        assert again["values"] == first["values"]
+        assert again["permanent"] == first["permanent"]
+        assert again["end"] == again["values"][0]["period"]["end"]
+
+    serve(test)
+
+
 def test_a_trend_has_one_point_for_each_step(serve: Serve) -> None:
     async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
         await observe(engine, "default", hours=4)
@@ -168,6 +186,8 @@ def test_tables_are_found_by_key_and_by_name(serve: Serve, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("path", "status", "word"),
     [
+        ("cities/default/values?period=٢٠٢٢", 400, "Not a period"),
+        ("cities/default/values?period=P٧D", 400, "Not a period"),
         ("cities/none/values", 404, "no city 'none'"),
         ("cities/default/values?period=P9999D", 400, "Not a period"),
         ("cities/default/values?period=PT0H", 400, "empty"),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 from tests.recorded import needed
 from tests.web.api.conftest import serve
 from tests.web.indicators.support import name_city, observe
@@ -181,7 +182,35 @@ def test_measured_cities_stand_side_by_side(serve: Serve, tmp_path: Path) -> Non
         row = page.text.partition("Bikes available at a station")[2].partition("</tr>")[0]
         assert re.findall(r'"amount">([\d.]+) bikes', row) == ["6.33", "1.67"]
         assert row.index("best") < row.index("1.67")
+        heads = page.text.partition('class="beside"')[2].partition("</thead>")[0]
+        assert len(re.findall(r"\d\d:\d\d – .*?\d\d:\d\d", heads)) == 2
+        # They have bikes, but say nothing of free places: that is not to have no such things.
+        row = page.text.partition("Shared bikes for 100,000 inhabitants")[2].partition("</tr>")[0]
+        assert row.count("How many people live here") == 2
         page = await ready(visitor, "/c/hradec/indicators?period=PT3H", "Cheb. With fewer than 3")
+
+    serve(test)
+
+
+def test_what_is_still_being_computed_is_not_said_to_be_absent(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name_city(tmp_path, "hradec", "Hradec")
+    monkeypatch.setattr("rynek.web.indicators.cities._PATIENCE_S", 0.0)
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec", hours=4)
+        query = "c=city:hradec&period=PT3H"
+        for path in ("values.csv", "picture.svg"):
+            early = await visitor.get(f"{ROOT}/cities/{path}?{query}&lang=en")
+            assert early.status_code == 503
+            assert early.headers["retry-after"]
+        frame = await visitor.get(f"{ROOT}/cities/embed?{query}")
+        assert frame.headers["refresh"]
+        table = await ready(visitor, f"/cities/values.csv?{query}")
+        rows = list(csv.DictReader(io.StringIO(table.text)))
+        assert {row["of"] for row in rows} == {"Hradec"}
+        assert all(row["time"] for row in rows)
 
     serve(test)
 

@@ -149,6 +149,10 @@ class Days:
             part = None if one.whole else self._parts.get((family, one.start, one.end))
             for name, table in (part or {}).items():
                 found.setdefault(name, []).append(table)
+        if not found:
+            # No day has readings: what a scan of one gives, with no rows.
+            first = Day(wanted[0].start, wanted[0].end)
+            return scanned(self.record, [family], [first])[1][family]
         return {name: pa.concat_tables(tables) for name, tables in found.items()}
 
     def runs(self, family: Family) -> pa.Table:

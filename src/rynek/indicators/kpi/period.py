@@ -21,11 +21,11 @@ HOUR_US: Final = 3_600_000_000
 _YEARS: Final = (1900, 9000)
 _LONGEST: Final = 40 * 366 * 24 * HOUR_US
 _FORMS: Final = (
-    (re.compile(r"(\d{4})\Z"), "year"),
-    (re.compile(r"(\d{4})-Q([1-4])\Z"), "quarter"),
-    (re.compile(r"(\d{4})-(\d\d)\Z"), "month"),
-    (re.compile(r"(\d{4})-W(\d\d)\Z"), "week"),
-    (re.compile(r"(\d{4})-(\d\d)-(\d\d)\Z"), "day"),
+    (re.compile(r"(\d{4})\Z", re.ASCII), "year"),
+    (re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII), "quarter"),
+    (re.compile(r"(\d{4})-(\d\d)\Z", re.ASCII), "month"),
+    (re.compile(r"(\d{4})-W(\d\d)\Z", re.ASCII), "week"),
+    (re.compile(r"(\d{4})-(\d\d)-(\d\d)\Z", re.ASCII), "day"),
 )
 
 

@@ -203,6 +203,8 @@ def _point(period: Period, values: list[Any], name: str) -> dict[str, Any]:
 
 
 def _period(found: Found, period: Period) -> dict[str, Any]:
+    # What ends now was computed a moment ago: the values are of then.
+    period = found.period or period
     return {
         "label": period.label,
         "start": to_iso(period.start),

@@ -19,7 +19,17 @@ from rynek.web.indicators.gathering import told
 from rynek.web.indicators.tables import Sheet
 from rynek.web.pages.labels import humanised
 
-__all__ = ["Block", "Cell", "Line", "cell_words", "column_name", "measured", "table_csv", "tables"]
+__all__ = [
+    "Block",
+    "Cell",
+    "Line",
+    "cell_words",
+    "column_name",
+    "measured",
+    "span_of",
+    "table_csv",
+    "tables",
+]
 
 _THOUSAND: Final = "thousand "
 
@@ -63,6 +73,8 @@ class Block(NamedTuple):
     lines: list[Line]
     source: str
     url: str
+    spans: Sequence[str] = ()
+    """From when to when each of the columns is, where they have a time of their own."""
 
 
 def measured(t: Translator, cities: Sequence[City], query: str) -> list[Block]:
@@ -73,11 +85,21 @@ def measured(t: Translator, cities: Sequence[City], query: str) -> list[Block]:
         if any(value is not None and told(value) for value in found):
             blocks.setdefault(one.theme, []).append(_measured(t, one, found, cities, query))
     heads = [(city.name, city.url) for city in cities]
+    spans = [span_of(t, city) for city in cities]
     named = sorted((words.theme_name(t, theme), theme, lines) for theme, lines in blocks.items())
     return [
-        Block(name, "theme-" + theme.replace(" ", "-"), heads, lines, "", "")
+        Block(name, "theme-" + theme.replace(" ", "-"), heads, lines, "", "", spans)
         for name, theme, lines in named
     ]
+
+
+def span_of(t: Translator, city: City) -> str:
+    """From when to when a city's values are, in words; nothing where there are none."""
+    times = [one.period for one in city.values.values() if one.definition.computation is not None]
+    if not times:
+        return ""
+    first, last = min(one.start for one in times), max(one.end for one in times)
+    return f"{t.minute(first, times[0].zone)} – {t.minute(last, times[0].zone)}"
 
 
 def _measured(
@@ -90,7 +112,12 @@ def _measured(
     known = [value for value in found if value is not None and value.value is not None]
     most = max((abs(value.value or 0.0) for value in known), default=0.0)
     best = _best(one, known)
-    cells = [_value_cell(t, value, most, value is best) for value in found]
+    cells = [
+        _value_cell(t, value, most, best=value is best, beside=len(known) > 1)
+        if value or not city.late
+        else Cell("…")
+        for city, value in zip(cities, found, strict=True)
+    ]
     about = next((city for city, value in zip(cities, found, strict=True) if value), cities[0])
     url = f"{about.url}/{one.id}?{query}"
     return Line(one.name[t.language], url, words.direction(t, one), cells)
@@ -105,15 +132,20 @@ def _best(one: Definition, known: Sequence[Value]) -> Value | None:
     return first if all(words.apart(first, value) for value in others) else None
 
 
-def _value_cell(t: Translator, value: Value | None, most: float, best: bool) -> Cell:
-    if value is None or not told(value):
+def _value_cell(
+    t: Translator, value: Value | None, most: float, *, best: bool, beside: bool
+) -> Cell:
+    if value is None:
         return Cell("–", t("no such things"))
+    if not told(value):
+        return Cell("–", t("Nothing was observed in this time."))
     observed = t("observed: %(share)s", share=words.coverage(t, value))
     if value.value is None:
-        return Cell(t("not enough data"), observed)
+        return Cell(t("not enough data"), words.missing(t, value))
     reach = words.interval(t, value)
     more = f"{reach} · {observed}" if reach else observed
-    share = max(value.value, 0.0) / most if most > 0 else None
+    # A bar tells of others: alone it would be as long as any.
+    share = max(value.value, 0.0) / most if most > 0 and beside else None
     return Cell(words.figure(t, value.value, value.definition.unit), more, share, best, value.value)
 
 
@@ -163,7 +195,8 @@ def _line(t: Translator, sheet: Sheet, column: Mapping[str, Any], units: Sequenc
         for value in (per if any(one is not None for one in per) else values)
     ]
     most = max((number for number in plain if number is not None), default=0.0)
-    number = column.get("kind") != "flag" and column.get("kind") != "text"
+    compared_with = sum(number is not None for number in plain) > 1
+    number = column.get("kind") not in ("flag", "text") and compared_with
     direction = str(column.get("direction") or "")
     best = _best_number(plain, direction)
     cells = []
@@ -224,10 +257,11 @@ def table_csv(blocks: Sequence[Block]) -> str:
     """Everything as CSV, one row for each pair of a value and who has it."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(["part", "what", "of", "value", "number", "note"])
+    writer.writerow(["part", "what", "of", "value", "number", "note", "time"])
     for block in blocks:
         for line in block.lines:
-            for (name, _), cell in zip(block.heads, line.cells, strict=True):
-                row = [block.title, line.name, name, cell.text, cell.number, cell.more]
+            spans = block.spans or [""] * len(block.heads)
+            for (name, _), cell, span in zip(block.heads, line.cells, spans, strict=True):
+                row = [block.title, line.name, name, cell.text, cell.number, cell.more, span]
                 writer.writerow([safe_cell(one) for one in row])
     return out.getvalue()

@@ -14,12 +14,13 @@ from rynek.base.errors import Problem
 from rynek.web.contract import said
 from rynek.web.indicators import words
 from rynek.web.indicators.among import among
-from rynek.web.indicators.beside import Block, measured, table_csv, tables
+from rynek.web.indicators.beside import Block, measured, span_of, table_csv, tables
 from rynek.web.indicators.chosen import MOST, City, Unit, address, chosen, read_keys, search
 from rynek.web.indicators.computing import Computing
 from rynek.web.indicators.drawing import bars_figure
 from rynek.web.indicators.gathering import choose_period, computable
 from rynek.web.indicators.periods import read_period
+from rynek.web.indicators.profile import later
 from rynek.web.indicators.tables import Reader
 from rynek.web.pages.shell import NotFound, Page, Site
 
@@ -171,6 +172,8 @@ def _named(told: _Chosen, one: City | Unit) -> dict[str, str]:
 
 async def _csv(page: Page, computing: Computing, reader: Reader) -> Response:
     told = await _chosen(page, computing, reader)
+    if told.late:
+        return later(page)
     body = table_csv(_blocks(page, told))
     return _file(body, "text/csv; charset=utf-8", "cities.csv")
 
@@ -178,9 +181,17 @@ async def _csv(page: Page, computing: Computing, reader: Reader) -> Response:
 async def _svg(page: Page, computing: Computing, reader: Reader) -> Response:
     """Bars for every line, as one picture."""
     told = await _chosen(page, computing, reader)
-    names = ", ".join(one.name for one in told.every)
+    if told.late:
+        return later(page)
+    names = ", ".join(_timed(page, one) for one in told.every)
     body = bars_figure(page.t("Side by side"), names, _bars(_blocks(page, told)), "rynek")
     return _file(body, "image/svg+xml", "cities.svg")
+
+
+def _timed(page: Page, one: City | Unit) -> str:
+    """A name, and the time that its values are of."""
+    span = span_of(page.t, one) if isinstance(one, City) else ""
+    return f"{one.name} ({span})" if span else one.name
 
 
 def _bars(
@@ -207,13 +218,16 @@ def _bars(
 async def _embed(page: Page, computing: Computing, reader: Reader) -> Response:
     told = await _chosen(page, computing, reader)
     query = address(told.keys, period=page.param("period"))
-    return page.render(
+    answer = page.render(
         "cities_embed.html",
         allow={"frame-ancestors": ["*"]},
         title=", ".join(one.name for one in told.every),
         blocks=_blocks(page, told),
         url=f"{page.root}/cities?{query}",
     )
+    if told.late:
+        answer.headers["Refresh"] = str(_AGAIN_S)
+    return answer
 
 
 async def _unit(page: Page, computing: Computing, reader: Reader) -> Response:

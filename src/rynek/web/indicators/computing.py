@@ -54,13 +54,15 @@ Key = tuple[str, str, int, str]
 
 class Found(NamedTuple):
     """What there is of a city's values for a period: `done` of `total` parts are computed. `at` is
-    the oldest time (epoch µs, the city's clock) that one was computed at; None without any."""
+    the oldest time (epoch µs, the city's clock) that one was computed at, and `period` what was
+    asked for then: what ends now has moved on since. None without any."""
 
     values: list[Value]
     done: int
     total: int
     at: int | None
     problem: Problem | None = None
+    period: Period | None = None
 
     @property
     def complete(self) -> bool:
@@ -81,6 +83,7 @@ class _Part(msgspec.Struct, eq=False):
     problem: Problem | None = None
     computed: float = 0.0
     at: int | None = None
+    computed_for: Period | None = None
     waiting: int | None = None
     """How urgently it is waited for; None while it is not in the queue."""
 
@@ -140,9 +143,10 @@ class Computing:
         values = [value for part in parts for value in part.values if value.definition.id in ids]
         values.sort(key=lambda one: (one.definition.theme, one.definition.id))
         done = [part for part in parts if part.ready.is_set()]
-        times = [part.at for part in done if part.at is not None]
+        oldest = min((part for part in done if part.at is not None), key=_time, default=None)
+        at, of = (None, None) if oldest is None else (oldest.at, oldest.computed_for)
         problem = next((part.problem for part in done if part.problem is not None), None)
-        return Found(values, len(done), len(parts), min(times, default=None), problem)
+        return Found(values, len(done), len(parts), at, problem, of)
 
     def _sources(self, tenant: Any) -> Sources:
         # Surveys ask many communities: what they answered is no figure of one city.
@@ -235,7 +239,8 @@ class Computing:
             self._things -= part.things
             part.values, part.problem = own, problem
             self._things += part.things
-            part.waiting, part.computed, part.at = None, time.monotonic(), part.now
+            part.waiting, part.computed = None, time.monotonic()
+            part.at, part.computed_for = part.now, part.period
             part.ready.set()
         self._forget()
 
@@ -246,6 +251,10 @@ class Computing:
                 return
             if self._parts[key].waiting is None:
                 self._things -= self._parts.pop(key).things
+
+
+def _time(part: _Part) -> int:
+    return part.at or 0
 
 
 def _computed(parts: list[_Part]) -> list[tuple[Value, ...]]:

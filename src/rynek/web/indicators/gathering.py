@@ -78,6 +78,8 @@ async def gather(
     found = await computing.find(tenant, period, wanted, patience=_PATIENCE_S)
     if not found.complete:
         return Gathered(period, found, [], {}, pending=True)
+    # What ends now was computed a moment ago: the page tells of the time that its values are of.
+    period = found.period or period
     peers, late = await _peers(computing, tenant, others, asked, wanted)
     steps = []
     for one in trend(steps_of(period), period.start, zone):

@@ -17,7 +17,7 @@ MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 60 * MINUTE_US
 DAY_US: Final = 24 * HOUR_US
 EVERY: Final = ("hour", "day", "week", "month", "year")
-_ROLLING: Final = re.compile(r"P(?:\d{1,3}D|T\d{1,3}H)\Z")
+_ROLLING: Final = re.compile(r"P(?:\d{1,3}D|T\d{1,3}H)\Z", re.ASCII)
 _LONGEST_US: Final = 400 * DAY_US
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS: Final = ("today", "yesterday", "last-month")

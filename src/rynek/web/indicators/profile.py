@@ -23,7 +23,7 @@ from rynek.web.indicators.periods import fixed
 from rynek.web.indicators.view import View, spots_of
 from rynek.web.pages.shell import NotFound, Page, Site
 
-__all__ = ["routes"]
+__all__ = ["later", "routes"]
 
 _AGAIN_S: Final = 3
 _MOVED: Final = 3
@@ -155,7 +155,7 @@ async def _explain(page: Page, computing: Computing) -> Response:
 async def _csv(page: Page, computing: Computing) -> Response:
     gathered = await gathered_for(page, computing)
     if gathered is None:
-        return _later(page)
+        return later(page)
     body = values_csv(page.tenant.name, gathered.found.values, page.language)
     return _file(page, body, "text/csv; charset=utf-8", "indicators.csv")
 
@@ -164,7 +164,7 @@ async def _svg(page: Page, computing: Computing) -> Response:
     """The whole profile as one picture."""
     gathered = await gathered_for(page, computing)
     if gathered is None:
-        return _later(page)
+        return later(page)
     view, t = View(page.t, gathered, names_of(page)), page.t
     lines = []
     for one in sorted(view.values, key=lambda v: words.theme_name(t, v.definition.theme)):
@@ -191,7 +191,7 @@ async def _embed(page: Page, computing: Computing) -> Response:
     """The values alone, for a frame in another site's page."""
     gathered = await gathered_for(page, computing)
     if gathered is None:
-        answer = _later(page)
+        answer = later(page)
         answer.headers["Refresh"] = str(_AGAIN_S)
         return answer
     view = View(page.t, gathered, names_of(page))
@@ -205,7 +205,8 @@ async def _embed(page: Page, computing: Computing) -> Response:
     )
 
 
-def _later(page: Page) -> Response:
+def later(page: Page) -> Response:
+    """What a file is answered with whose values are still being computed."""
     told = {"Retry-After": str(_AGAIN_S), "Content-Language": page.language}
     text = page.t("The indicators are being computed: ask again in a few seconds.")
     return Response(text, 503, told, "text/plain; charset=utf-8")

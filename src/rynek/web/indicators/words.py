@@ -158,16 +158,17 @@ def missing(t: Translator, value: Value) -> str:
         return t("There is no figure for this city.")
     if asked.measure == "silent" and not value.coverage:
         return t("No whole day lies in this time.")
-    if value.definition.per is not None and value.per is None and not value.coverage:
+    enough = value.coverage >= value.definition.least_coverage
+    if value.definition.per is not None and value.per is None and (enough or not value.coverage):
         return t("How many people live here, or on what area, is not known.")
     if not any(one.coverage > 0 for one in value.things):
         return t("Nothing was observed in this time.")
-    least = value.definition.least_coverage
-    if value.coverage < least:
+    if not enough:
+        # Rounded down: "75 % was observed, 75 % is needed" would explain nothing.
         return t(
             "%(share)s of the time was observed; %(needed)s is needed.",
-            share=t.percent(value.coverage),
-            needed=t.percent(least),
+            share=t.percent(math.floor(100 * value.coverage) / 100),
+            needed=t.percent(value.definition.least_coverage),
         )
     return t("What it is counted from did not happen in this time.")
 

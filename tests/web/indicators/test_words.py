@@ -1,0 +1,26 @@
+"""Why there is no number, in words."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.web.indicators.test_peers import valued
+
+from rynek.web.i18n import translator
+from rynek.web.indicators.words import missing
+
+
+@pytest.mark.parametrize(
+    ("name", "coverage", "told"),
+    [
+        ("bikes-available", 0.746, "74% of the time was observed; 75% is needed."),
+        ("bikes-available", 0.7499, "74% of the time was observed; 75% is needed."),
+        ("bikes-per-100000", 1.0, "How many people live here, or on what area, is not known."),
+        ("bikes-per-100000", 0.0, "How many people live here, or on what area, is not known."),
+        ("bikes-per-100000", 0.5, "50% of the time was observed; 75% is needed."),
+        ("bike-rebalanced", 1.0, "What it is counted from did not happen in this time."),
+    ],
+)
+def test_the_reason_is_the_one_that_holds(name: str, coverage: float, told: str) -> None:
+    value = msgspec.structs.replace(valued(None, name=name), coverage=coverage)
+    assert missing(translator("en"), value) == told
