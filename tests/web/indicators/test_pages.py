@@ -258,3 +258,20 @@ def test_what_moved_an_indicator_elsewhere_stands_on_its_page_and_has_its_own(
             assert (await visitor.get(f"{ROOT}/practices?{wrong}")).status_code == 400
 
     serve(test)
+
+
+def test_what_is_weak_links_to_what_moved_it_elsewhere(serve: Serve, tmp_path: Path) -> None:
+    cities = ("hradec", "jihlava", "opava", "tabor")
+    for name in cities:
+        name_city(tmp_path, name, name.title())
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        for name in cities:
+            await observe(engine, name, bikes=1 if name == "hradec" else 9, hours=3)
+        page = await ready(visitor, "/c/hradec/indicators?period=PT1H", "moved it elsewhere")
+        text = html.unescape(page.text)
+        assert "/c/hradec/practices?indicator=bikes-available" in text
+        page = await visitor.get(f"{ROOT}/c/hradec/practices?indicator=bikes-available")
+        assert "seattle-fremont-bridge-counter" in page.text
+
+    serve(test)

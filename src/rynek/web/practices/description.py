@@ -83,6 +83,7 @@ def description(url: str) -> Document:
         owner=_TEXT,
         card=_CARD,
         answers={"type": "object"},
+        moved={"type": "object", "description": "of `/moved`: what the card says of the indicator"},
         costs_compared={"type": ["array", "null"], "items": {"type": "object"}},
     )
     components["ProblemDetails"] = _object(
