@@ -11,8 +11,8 @@ from tests.practices.cards.support import card
 
 from rynek.base.errors import BadRequestData
 from rynek.indicators import find_definition
-from rynek.practices.cards import EVERYBODY, Cards, Viewer, seed, specification_digest
-from rynek.practices.search import Like, Mover, mover_document, movers
+from rynek.practices.cards import EVERYBODY, Cards, Viewer, Wanted, seed, specification_digest
+from rynek.practices.search import Like, Mover, cards_like, mover_document, movers
 
 NO2 = find_definition("no2-mean")
 BIKES = find_definition("bikes-taken")
@@ -153,3 +153,23 @@ def test_an_indicator_that_is_none_is_refused() -> None:
         card(questions=[question | {"indicators": ["no2-mean", "noo"]}])
     with pytest.raises(BadRequestData, match=r"questions\[0\]\.indicators: at most 10"):
         card(questions=[question | {"indicators": ["no2-mean"] * 11}])
+
+
+def test_cards_are_put_in_order_by_the_size_of_their_cities(cards: Cards) -> None:
+    city = {"name": {"en": "Town"}, "country": "BG"}
+    for name, people in (("large", 2_000_000), ("middle", 150_000), ("small", 9_000)):
+        put(cards, name, city={**city, "population": people})
+    put(cards, "unknown", city=city)
+    # Its people are 123,134, which others are told as 100,000: the order may not tell more.
+    put(cards, "hidden", city_shown=False)
+    put(cards, "closed", door="owner")
+
+    def order(people: float, theme: str = "") -> list[str]:
+        found = cards_like(cards, Wanted(theme=theme), EVERYBODY, Like(people))
+        return [each.id for each in found]
+
+    assert order(160_000) == ["middle", "hidden", "large", "small", "unknown"]
+    assert order(121_000) == ["hidden", "middle", "small", "large", "unknown"]
+    assert order(123_000) == ["middle", "hidden", "small", "large", "unknown"]
+    assert order(5_000)[0] == "small"
+    assert order(5_000, theme="waste") == []

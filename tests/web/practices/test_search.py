@@ -166,3 +166,27 @@ def test_what_moved_an_indicator_elsewhere_is_asked_by_its_id(serve: Callable[..
             assert (await client.get(f"{API}/moved", params=wrong)).status_code == 400, wrong
 
     serve(test)
+
+
+def test_cards_of_cities_like_ones_own_come_first_where_people_are_given(
+    serve: Callable[..., None],
+) -> None:
+    async def test(client: httpx.AsyncClient, heads: Heads) -> None:
+        asked = {"population": "300000", "limit": "2"}
+        found = (await client.get(f"{API}/cards", params=asked)).json()
+        assert [each["id"] for each in found["cards"]] == [
+            "wyndham-smart-bins",
+            "grenoble-low-emission-zone",
+        ]
+        assert found["total"] == 6
+        rest = (await client.get(f"{API}/cards", params=asked | {"offset": "5"})).json()
+        assert [each["id"] for each in rest["cards"]] == ["london-congestion-charge"]
+        page = (await client.get("/practices", params={"population": "300000"})).text
+        assert page.index("/practices/wyndham") < page.index("/practices/grenoble")
+        assert "inhabitants: 270,478" in page
+        for wrong in ("0", "many", "-1", "1.5"):
+            for path in (f"{API}/cards", "/practices"):
+                answer = await client.get(path, params={"population": wrong})
+                assert answer.status_code == 400, (path, wrong)
+
+    serve(test)

@@ -15,7 +15,15 @@ from rynek.practices.search.finding import (
     hit_document,
 )
 from rynek.practices.search.index import Entry
-from rynek.practices.search.moving import Like, Moved, Mover, mover_document, movers
+from rynek.practices.search.moving import (
+    Like,
+    Moved,
+    Mover,
+    cards_like,
+    mover_document,
+    movers,
+    read_people,
+)
 from rynek.practices.search.query import MAX_QUERY
 from rynek.practices.search.snippets import Piece, Snippet
 from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concepts
@@ -36,9 +44,11 @@ __all__ = [
     "Piece",
     "SearchIndex",
     "Snippet",
+    "cards_like",
     "found_document",
     "hit_document",
     "mover_document",
     "movers",
+    "read_people",
     "search_concepts",
 ]

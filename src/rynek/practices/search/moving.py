@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from rynek.base.errors import ResourceNotFound
+from rynek.base.errors import InvalidRequest, ResourceNotFound
 from rynek.base.messages import Message
 from rynek.indicators import Definition
 from rynek.practices.cards import (
@@ -24,12 +24,22 @@ from rynek.practices.cards import (
 )
 from rynek.practices.saying import say
 
-__all__ = ["SIMILAR", "Like", "Moved", "Mover", "mover_document", "movers"]
+__all__ = [
+    "SIMILAR",
+    "Like",
+    "Moved",
+    "Mover",
+    "cards_like",
+    "mover_document",
+    "movers",
+    "read_people",
+]
 
 Direction = Literal["better", "worse", "changed", "unclear", "mixed", "unmeasured"]
 SIMILAR: Final = 3.0
 """A city of similar size has at most so many times, and at least that part, of the people."""
 _MOST: Final = 500
+_MOST_PEOPLE: Final = 999_999_999
 _HIGHEST: Final = 5
 # What cards call the themes that indicators have; where they are called alike nothing stands here.
 _THEMES: Final = {
@@ -115,6 +125,21 @@ def movers(
         if seen.id not in known
     ]
     return sorted(measured, key=_rank)
+
+
+def read_people(text: str) -> float:
+    """A number of people from outside; InvalidRequest names the parameter."""
+    text = text.strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
+        raise InvalidRequest(f"population: a number of people from 1 to {_MOST_PEOPLE}")
+    return float(text)
+
+
+def cards_like(cards: Cards, wanted: Wanted, viewer: Viewer, like: Like) -> list[Seen]:
+    """Cards that `viewer` may see, those of cities of the most similar size first, those of unknown
+    size last; of many the newest 500."""
+    found, _ = cards.listed(viewer, wanted, limit=_MOST)
+    return sorted(found, key=lambda seen: _apart(_likeness(seen, like)[0]))
 
 
 def mover_document(mover: Mover) -> dict[str, Any]:
@@ -208,12 +233,15 @@ def _likeness(seen: Seen, like: Like) -> tuple[float | None, bool]:
 
 
 def _rank(mover: Mover) -> tuple[Any, ...]:
-    apart = math.inf if mover.times is None else abs(math.log(mover.times))
     return (
         mover.direction == "unmeasured",
         -mover.level,
         mover.direction != "better",
-        apart,
+        _apart(mover.times),
         not mover.same_country,
         -mover.seen.seq,
     )
+
+
+def _apart(times: float | None) -> float:
+    return math.inf if times is None else abs(math.log(times))

@@ -11,8 +11,9 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rynek.base.errors import BadRequestData
-from rynek.practices.cards import Result, Seen, Wanted, refuse_unknown
+from rynek.base.errors import BadRequestData, InvalidRequest
+from rynek.practices.cards import Card, Result, Seen, Wanted, refuse_unknown
+from rynek.practices.search import Like, cards_like, read_people
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.practice import show as show_card
@@ -56,15 +57,15 @@ async def show(page: Page) -> Response:
     try:
         await asyncio.to_thread(refuse_unknown, cards, page.viewer, wanted.theme, wanted.cluster)
         search = await searched(page, wanted, (number - 1) * PAGE_SIZE, PAGE_SIZE)
-    except BadRequestData as problem:
+        if page.param("population"):
+            read_people(page.param("population"))
+    except (BadRequestData, InvalidRequest) as problem:
         return page.problem(400, problem.detail)
     if search is not None:
         found, total, counts = search.seen, search.found.total, search.found.facets
     else:
         counts = await asyncio.to_thread(cards.counts, page.viewer)
-        found, total = await asyncio.to_thread(
-            cards.listed, page.viewer, wanted, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
-        )
+        found, total = await _in_order(page, wanted, (number - 1) * PAGE_SIZE)
     pages = max(1, math.ceil(total / PAGE_SIZE))
     answers = [await asyncio.to_thread(cards.answered, seen) for seen in found]
     return page.render(
@@ -79,8 +80,24 @@ async def show(page: Page) -> Response:
         query=page.param("q").strip(),
         search=search,
         search_choices=choices(page),
+        people="" if search else page.param("population").strip(),
         writes=page.viewer.admin or bool(page.viewer.owners),
     )
+
+
+async def _in_order(page: Page, wanted: Wanted, offset: int) -> tuple[list[Seen], int]:
+    """A page of the cards and how many there are: the last changed first, or where `population`
+    says how large the asking city is, cities of such a size."""
+    cards = page.site.engine.cards  # type: ignore[attr-defined]
+    people = page.param("population").strip()
+    if not people:
+        listed: tuple[list[Seen], int] = await asyncio.to_thread(
+            cards.listed, page.viewer, wanted, offset=offset, limit=PAGE_SIZE
+        )
+        return listed
+    like = Like(read_people(people))
+    found = await asyncio.to_thread(cards_like, cards, wanted, page.viewer, like)
+    return found[offset : offset + PAGE_SIZE], len(found)
 
 
 def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
@@ -92,7 +109,7 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
         title=said(_text(card.title), page.language),
         url=f"{page.base or page.root}/practices/{seen.id}",
         theme=words.theme_word(t, card.theme),
-        city=words.city_of(t, card),
+        city=_city(page, card),
         status=t(words.STATUSES[card.status]),
         verdict=words.VERDICTS[card.verdict.outcome],
         summary=summary
@@ -102,6 +119,14 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
         estimates=len(answers),
         level=t("evidence level %(level)s of 5", level=max(levels)) if levels else "",
     )
+
+
+def _city(page: Page, card: Card) -> str:
+    """Whose practice it is; how large it is where one asks for such as are alike."""
+    told, people = words.city_of(page.t, card), card.city.population if card.city else None
+    if people is None or not page.param("population"):
+        return told
+    return f"{told}, {page.t('inhabitants: %(people)s', people=page.t.number(people, 0))}"
 
 
 def _filters(page: Page, counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from rynek.practices.cards import (
     refuse_unknown,
 )
 from rynek.practices.cards import entities as as_entities
+from rynek.practices.search import Like, cards_like, read_people
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import Text
 from rynek.web.practices.description import description
@@ -148,16 +149,21 @@ async def _list(asked: _Asked) -> Response:
         query = asked.request.query_params
         await _refuse_filters(asked)
         return _answer(await asyncio.to_thread(answer, asked.engine, asked.viewer, query))
-    asked.refuse_unknown(*_FILTERS, "limit", "offset")
+    asked.refuse_unknown(*_FILTERS, "population", "limit", "offset")
     query = asked.request.query_params
     wanted = Wanted(**{name: query.get(name, "")[:200] for name in _FILTERS})
     await _refuse_filters(asked)
-    limit = asked.number("limit", 20, _MOST)
+    limit, offset = asked.number("limit", 20, _MOST), asked.number("offset", 0, 10**9)
+    if query.get("population"):
+        like = Like(read_people(query["population"]))
+        near = await asyncio.to_thread(cards_like, asked.cards, wanted, asked.viewer, like)
+        some = near[offset : offset + limit]
+        return _answer({"total": len(near), "cards": [_shown(each) for each in some]})
     listed, total = await asyncio.to_thread(
         asked.cards.listed,
         asked.viewer,
         wanted,
-        offset=asked.number("offset", 0, 10**9),
+        offset=offset,
         limit=limit,
     )
     return _answer({"total": total, "cards": [_shown(each) for each in listed]})

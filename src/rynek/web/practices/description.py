@@ -128,7 +128,8 @@ def _paths() -> Document:
         _query("limit", {"type": "integer", "minimum": 0, "maximum": 100}, "how many; 20 without"),
         _query("offset", {"type": "integer", "minimum": 0}, "how many to leave out before"),
     ]
-    pages += _search_parameters()
+    people = "people of the city that asks: cities of such a size first, of the newest 500 cards"
+    pages += [_query("population", _NUMBER, people), *_search_parameters()]
     listed = _object(
         ["total", "cards"], total={"type": "integer"}, cards={"type": "array", "items": _SEEN}
     )

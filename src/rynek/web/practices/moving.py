@@ -10,12 +10,11 @@ from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from rynek.indicators import Definition, find_definition
 from rynek.practices.cards import Cards, Viewer
-from rynek.practices.search import Like, mover_document, movers
+from rynek.practices.search import Like, mover_document, movers, read_people
 
 __all__ = ["PARAMETERS", "find_indicator", "moved", "read_like"]
 
 PARAMETERS: Final = ("indicator", "population", "country", "limit", "offset")
-_MOST_PEOPLE: Final = 10**8
 
 
 def moved(
@@ -52,10 +51,6 @@ def find_indicator(name: str) -> Definition:
 def read_like(asked: Mapping[str, str]) -> Like:
     """The city that `population` and `country` tell of; InvalidRequest."""
     people, country = asked.get("population", ""), asked.get("country", "")
-    if people and not (
-        people.isascii() and people.isdecimal() and len(people) < 10 and int(people)
-    ):
-        raise InvalidRequest(f"population: a number of people from 1 to {_MOST_PEOPLE}")
     if country and not re.fullmatch(r"[A-Z]{2}", country):
         raise InvalidRequest("country: two capital letters (ISO 3166-1)")
-    return Like(float(people) if people else None, country)
+    return Like(read_people(people) if people else None, country)
