@@ -172,7 +172,7 @@ def measure(wave: str, period: str | None, data: Path | None, config: Path | Non
         tables = open_indicators(Path(settings.data.path))
         try:
             found = measured_figures(
-                asked, people, References(tables).find, _computing(settings, period)
+                asked, people, References(tables).find, _computing(settings, period), _lacking
             )
         finally:
             tables.close()
@@ -181,6 +181,14 @@ def measure(wave: str, period: str | None, data: Path | None, config: Path | Non
     click.echo(f"{figures} figures for {len(found)} of {len(people)} respondents")
     if not figures:
         click.echo("no respondent's id is a key of such a table, or a city here with enough data")
+
+
+def _lacking(table: str) -> None:
+    click.echo(
+        f"no reference table {table!r} was imported (rynek reference import): its questions are"
+        " asked without a figure",
+        err=True,
+    )
 
 
 def _computing(settings: Settings, period: str | None) -> Any:

@@ -176,6 +176,15 @@ def test_what_has_no_indicator_says_so(tmp_path: Path, row: tuple[Any, ...], tol
         asked(tmp_path, row)
 
 
+def test_a_table_that_is_not_there_is_told_and_asked_without_a_figure(tmp_path: Path) -> None:
+    def none(name: str) -> Any:
+        raise ResourceNotFound(f"no reference {name!r}")
+
+    told: list[str] = []
+    found = measured_figures(asked(tmp_path), ["ruse"], none, lambda *_: (), told.append)
+    assert (found, told) == ({}, ["towns"])
+
+
 def test_measuring_refuses_what_does_not_fit(tmp_path: Path) -> None:
     about: dict[str, Any] = {"title": "Towns", "columns": []}
     tables_of: Callable[[str], Any] = lambda _: (  # noqa: E731

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from tests.web.indicators.test_peers import valued
 
-from rynek.web.i18n import translator
-from rynek.web.indicators.words import missing
+from rynek.indicators import find_definition
+from rynek.web.i18n import LANGUAGES, translator
+from rynek.web.indicators.words import figure, goodness, missing
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,14 @@ from rynek.web.indicators.words import missing
 def test_the_reason_is_the_one_that_holds(name: str, coverage: float, told: str) -> None:
     value = msgspec.structs.replace(valued(None, name=name), coverage=coverage)
     assert missing(translator("en"), value) == told
+
+
+def test_buses_that_leave_early_are_not_better_than_punctual_ones() -> None:
+    median = find_definition("pt-delay-median")
+    assert goodness(median, -180) < goodness(median, 10)
+
+
+def test_per_cent_is_written_alike_throughout_a_language() -> None:
+    for language in LANGUAGES:
+        t = translator(language)
+        assert figure(t, 50, "%") == t.percent(0.5)

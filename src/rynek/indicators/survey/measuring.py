@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from rynek.base.errors import BadRequestData
+from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.indicators.definition import Definition, find_definition
 from rynek.indicators.kpi.value import Value
 from rynek.indicators.reference.importing import Imported
@@ -21,13 +21,17 @@ Computed = Callable[[str, Sequence[Definition]], Iterable[Value]]
 
 
 def measured_figures(
-    survey: Survey, respondents: Sequence[str], tables: Tables, computed: Computed
+    survey: Survey,
+    respondents: Sequence[str],
+    tables: Tables,
+    computed: Computed,
+    lacking: Callable[[str], None] = lambda _: None,
 ) -> Figures:
     """The figures of those respondents whose ids are keys of a reference table (`tables` finds it by
     name), or cities with a history, of which `computed` gives the values of indicators.
 
-    Nothing is kept of a figure that is not there or has too little data. BadRequestData for an
-    indicator or a column that does not exist, and for a fraction where a whole number is asked.
+    Nothing is kept of a figure that is not there or has too little data; `lacking` is told of each
+    table that was not imported, and its questions are asked plainly. BadRequestData for an indicator or a column that does not exist, and for a fraction where a whole number is asked.
     """
     asked = {each.indicator: each for each in survey.questions if each.indicator}
     if not asked:
@@ -37,7 +41,10 @@ def measured_figures(
     found: Figures = {one: {} for one in respondents}
     for name, element in asked.items():
         if name.startswith(REFERENCE_PREFIX):
-            _from_table(element, tables, found)
+            try:
+                _from_table(element, tables, found)
+            except ResourceNotFound:
+                lacking(name.removeprefix(REFERENCE_PREFIX).partition("/")[0])
     wanted = [find_definition(name) for name in asked if not name.startswith(REFERENCE_PREFIX)]
     for one in respondents if wanted else ():
         for value in computed(one, wanted):
