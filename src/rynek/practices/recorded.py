@@ -40,7 +40,7 @@ def panel_of_record(record: Record, question: Question, zone: ZoneInfo) -> Panel
 def _query(question: Question, zone: ZoneInfo) -> AggregateQuery:
     start, end = (_micros(one, zone) for one in (question.first, question.last))
     if start >= end:
-        raise BadRequestData("panel: first has to be before last")
+        raise BadRequestData(say("history-order"))
     select = Selection(
         types=(_iri(question.entity_type),),
         attrs=(_iri(question.attribute),),
@@ -64,8 +64,13 @@ def _panel(answer: Any, question: Question, zone: ZoneInfo) -> Panel:
     rows = [row for row in rows if row[method] is not None]
     if not rows:
         raise BadRequestData(
-            f"panel: history has no number of {question.attribute!r} of {question.entity_type!r}"
-            f" from {question.first} to before {question.last}"
+            say(
+                "history-none",
+                attribute=question.attribute,
+                kind=question.entity_type,
+                first=question.first,
+                last=question.last,
+            )
         )
     return _arranged(rows, method, question, zone)
 
