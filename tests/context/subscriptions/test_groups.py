@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from rynek.context import Context, Txn, operations, parse_entity, parse_fragment
 from rynek.context.store import writer
 from rynek.context.store.txn import GroupTxn
 from rynek.context.store.written import Written
+from rynek.context.subscriptions import Subscriptions, kept
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.index import SubscriptionIndex
 from rynek.context.subscriptions.match import concerns
+from rynek.context.subscriptions.senders import Senders
 from rynek.context.subscriptions.throttle import Throttle
 
 TYPES = [{"type": "Vehicle"}]
@@ -61,11 +63,12 @@ class Failing:
     """Commits that fail where it is wanted."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.fails = False
+        self.fails = self.once = False
         commit = writer._committed
 
         def committed(connection: Any) -> float:
-            if self.fails:
+            if self.fails or self.once:
+                self.once = False
                 raise OSError("the disk is gone")
             return commit(connection)
 
@@ -127,7 +130,7 @@ def test_what_is_known_of_entities_changes_nothing_of_whom_writes_concern(
     async def test(context: Context) -> None:
         await create(context, *[bus(n, speed=1, stop="s1", location=at(0, 50.025)) for n in (1, 2)])
         context.store.outbox.watch = checked
-        context.store.outbox.on_failure.append(index.forget)
+        context.store.outbox.on_failure.append(lambda _: index.forget())
         for steps, fails in groups:
             failing.fails = fails
             jobs = [context.write(_job(step)) for step in steps]
@@ -139,6 +142,41 @@ def test_what_is_known_of_entities_changes_nothing_of_whom_writes_concern(
         run(Path(folder), test)
     if errors:
         raise errors[0]
+
+
+def test_a_change_of_a_subscription_that_failed_is_not_part_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(monkeypatch)
+
+    async def test(context: Context) -> None:
+        subscriptions = Subscriptions(context, Senders(allow_private=True), "here")
+        document = {
+            "id": "urn:s:1", "type": "Subscription", "entities": TYPES,
+            "notification": {"endpoint": {"uri": "http://192.0.2.1/"}},
+        }  # fmt: skip
+        await subscriptions.create(document, LD, link="", tenant=None)
+        failing.once = True
+        refused, _ = await asyncio.gather(
+            subscriptions.update("urn:s:1", {"description": "refused"}, LD),
+            _after_a_turn(subscriptions.update, "urn:s:1", {"throttling": 5}, LD),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, Problem)
+        stored = context.store.documents.find(kept.KIND, "urn:s:1")
+        assert stored is not None
+        there = kept.load(stored, context.store.context_by_id)
+        held = subscriptions.find("urn:s:1")
+        assert held is not None
+        assert held.members.keys() == there.members.keys()
+        assert set(there.members) == {"entities", "notification", "throttling"}
+
+    run(tmp_path, test)
+
+
+async def _after_a_turn(work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    await asyncio.sleep(0)
+    return await work(*args)
 
 
 def test_what_a_failed_group_began_to_hold_is_held_and_written_by_the_next(
@@ -179,6 +217,10 @@ def test_what_a_failed_group_began_to_hold_is_held_and_written_by_the_next(
         failing.fails = False
         assert await context.write(hold("was"))
         assert outbox.held() == [("t", "urn:e", b"was")]
+        failing.fails = True
+        with pytest.raises(Problem):
+            await context.write(_job((1, {"speed": {"value": 3}})))  # a group that held nothing
+        assert throttle.targets == ["t"]
         failing.fails = True
         with pytest.raises(Problem):
             await context.write(lambda txn: throttle.take(txn, "t", 20_000_000))

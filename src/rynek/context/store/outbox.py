@@ -63,8 +63,9 @@ class Outbox:
         self.head = int(row[0]) if row else 0
         self.watch: Callable[[GroupTxn, list[list[Written]]], None] | None = None
         self.receive: Callable[[list[Message]], None] | None = None
-        # Called when nothing of a group came to pass: what its jobs seemed to do is not so.
-        self.on_failure: list[Callable[[], None]] = []
+        # Called when nothing of a group came to pass: what its jobs seemed to do is not so. None for
+        # one that did not even begin.
+        self.on_failure: list[Callable[[GroupTxn | None], None]] = []
         # So many messages that were taken wait for each other: rows that go together leave whole
         # pages behind, others pages that have to be written.
         self.together = 1
@@ -123,10 +124,14 @@ class Outbox:
             # Whoever waits for the write is told that it is durable, whatever is wrong with this.
             _logger.exception("%d messages could not be handed on for now", len(messages))
 
-    def failed(self) -> None:
+    def failed(self, txn: GroupTxn | None) -> None:
         """Nothing of a group is in the file."""
         for told in self.on_failure:
-            told()
+            try:
+                told(txn)
+            except Exception:
+                # Whoever waits for the write has to hear of it, and the next ones to run.
+                _logger.exception("a write that failed could not be taken back in memory")
 
     def backlog(self) -> list[Backlog]:
         """What waits and what was given up, by target."""

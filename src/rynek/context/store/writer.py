@@ -161,7 +161,7 @@ class Writer:
         except Exception as error:
             outbox.untaken(settled)
             self._log.untaken(moved)
-            self._failed(ran, error)
+            self._failed(ran, error, txn)
             return
         if self.trouble.error:
             self.trouble.over()
@@ -240,7 +240,7 @@ class Writer:
             took = _committed(connection)
         self._commit_seconds += (took - self._commit_seconds) / 8
 
-    def _failed(self, jobs: list[_Job], error: Exception) -> None:
+    def _failed(self, jobs: list[_Job], error: Exception, txn: GroupTxn | None = None) -> None:
         """Nothing of the group is in the file: say so to everyone who waited for it."""
         self.commits.failed += 1
         with contextlib.suppress(Exception):
@@ -248,7 +248,7 @@ class Writer:
         # One that is damaged may not even say what it holds.
         with contextlib.suppress(Exception):
             self._reload()
-        self._outbox.failed()
+        self._outbox.failed(txn)
         problem = storage_problem(error, self._path)
         self.trouble.note(error)
         if problem is None:

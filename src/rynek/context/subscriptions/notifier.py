@@ -79,7 +79,7 @@ class Notifier:
         self._clock = clock
         self._index = SubscriptionIndex()
         self._throttle = Throttle(self._release_later, _encode, _decode)
-        outbox.on_failure += [self._index.forget, self._throttle.failed]
+        outbox.on_failure += [lambda _: self._index.forget(), self._throttle.failed]
         self._intervals = Intervals(self._fire)
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -70,6 +71,10 @@ class Subscriptions:
         )
         # Called with the id of a subscription that came, changed or went, after its commit.
         self.listeners: list[Callable[[str], None]] = []
+        # What the newest group of writes changed in memory, and how it was before.
+        self._group: weakref.ref[Txn] | None = None
+        self._were: list[tuple[str, Subscription | None]] = []
+        context.store.outbox.on_failure.append(self._failed)
         self._load()
 
     def __len__(self) -> int:
@@ -141,9 +146,10 @@ class Subscriptions:
                     f"there are {len(self._notifier.all)} subscriptions, no more are allowed"
                 )
             self._keep(txn, made)
+            self._changing(txn, made.id)
             self._notifier.put(made)
 
-        await self._write(job, made.id, None)
+        await self._context.write(job)
         self._notifier.begin(made)
         self._told(made.id)
         return made
@@ -164,9 +170,10 @@ class Subscriptions:
             current = self._get(subscription_id)
             made[:] = [changed_subscription(current, changes, context, self._clock())]
             self._keep(txn, made[0])
+            self._changing(txn, subscription_id)
             self._notifier.put(made[0])
 
-        await self._write(job, subscription_id, self._notifier.all[subscription_id])
+        await self._context.write(job)
         self._notifier.begin(made[0])
         self._told(subscription_id)
         return made[0]
@@ -179,9 +186,10 @@ class Subscriptions:
             self._get(subscription_id)
             txn.forget(kept.KIND, subscription_id)
             forget(txn, target)
+            self._changing(txn, subscription_id)
             self._notifier.take(subscription_id)
 
-        await self._write(job, subscription_id, self._notifier.all.get(subscription_id))
+        await self._context.write(job)
         await self._notifier.remove(subscription_id)
         self._told(subscription_id)
 
@@ -207,25 +215,23 @@ class Subscriptions:
             txn.keep_context(ld)
         txn.keep(kept.KIND, made.id, kept.dump(made))
 
-    async def _write(
-        self, job: Callable[[Txn], None], subscription_id: str, before: Subscription | None
-    ) -> None:
-        """Run a job that changes what is in memory; what is not in the file leaves memory too."""
-        changed = False
+    def _changing(self, txn: Txn, subscription_id: str) -> None:
+        """A job is about to change one in memory: it is as the file will have it."""
+        if self._group is None or self._group() is not txn:
+            self._group, self._were = weakref.ref(txn), []
+        self._were.append((subscription_id, self._notifier.all.get(subscription_id)))
 
-        def noting(txn: Txn) -> None:
-            nonlocal changed
-            job(txn)
-            changed = True
-
-        try:
-            await self._context.write(noting)
-        except Exception:
-            if changed:
+    def _failed(self, txn: Txn | None) -> None:
+        """Nothing of a group is in the file: memory is as it was before any other group runs, or
+        the next change would bring along what was refused."""
+        if txn is None or self._group is None or self._group() is not txn:
+            return
+        for subscription_id, before in reversed(self._were):
+            if before is None:
                 self._notifier.take(subscription_id)
-                if before is not None:
-                    self._notifier.put(before)
-            raise
+            else:
+                self._notifier.put(before)
+        self._were = []
 
 
 def _now() -> int:

@@ -51,8 +51,10 @@ class Throttle(Generic[T]):
         """The targets for which something is held."""
         return list(self._held)
 
-    def failed(self) -> None:
-        """Nothing of the newest group of writes came to pass."""
+    def failed(self, txn: Txn | None) -> None:
+        """Nothing of a group of writes came to pass."""
+        if txn is None or self._group is None or self._group() is not txn:
+            return  # it held nothing and let nothing go
         for target, entity_id in self._new:
             held = self._held.get(target, {})
             held.pop(entity_id, None)
