@@ -174,6 +174,23 @@ def test_a_change_of_a_subscription_that_failed_is_not_part_of_the_next(
     run(tmp_path, test)
 
 
+def test_what_waits_for_a_subscription_that_cannot_be_read_stays(tmp_path: Path) -> None:
+    def job(txn: Txn) -> None:
+        txn.keep(kept.KIND, "urn:s:1", b"{}")
+        for one in ("urn:s:1", "urn:s:2"):
+            txn.send(f"subscription:{one}", b"", b"{}", lambda _: b"x")
+
+    async def test(context: Context) -> None:
+        await context.write(job)
+        subscriptions = Subscriptions(context, Senders(allow_private=True), "here")
+        await subscriptions.start()
+        assert len(context.store.outbox.read("subscription:urn:s:1", 0, 9)) == 1
+        assert context.store.outbox.read("subscription:urn:s:2", 0, 9) == []
+        await subscriptions.stop()
+
+    run(tmp_path, test)
+
+
 async def _after_a_turn(work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
     await asyncio.sleep(0)
     return await work(*args)

@@ -62,6 +62,8 @@ class SourceNotifier:
         clock: Callable[[], int],
     ) -> None:
         self.all: dict[str, Subscription] = {}
+        # Ids of those that are kept and cannot be read: what waits for them stays.
+        self.unread: set[str] = set()
         self.selectors: dict[str, SourceSelector] = {}
         self.deliveries = deliveries
         self._context = context
@@ -85,7 +87,7 @@ class SourceNotifier:
         self._throttle.load([row for row in outbox.held() if row[0].startswith(_PREFIX)])
         for one in self.all.values():
             self.begin(one)
-        known = {target_of(one) for one in self.all}
+        known = {target_of(one) for one in (*self.all, *self.unread)}
         there = {*self._throttle.targets, *(one.target for one in outbox.backlog())}
         for target in there - known:
             if target.startswith(_PREFIX):

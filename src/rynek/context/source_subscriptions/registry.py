@@ -180,6 +180,7 @@ class SourceSubscriptions:
                 made = kept.load(body, self._context.store.context_by_id)
                 self._notifier.put(made, selector_of(made))
             except Exception:
+                self._notifier.unread.add(one)
                 _logger.exception("subscription %s cannot be read, it is not notified", one)
 
     def _get(self, subscription_id: str) -> Subscription:

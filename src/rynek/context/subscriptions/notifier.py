@@ -72,6 +72,8 @@ class Notifier:
     ) -> None:
         self._snapshot = snapshot
         self.all: dict[str, Subscription] = {}
+        # Ids of those that are kept and cannot be read: what waits for them stays.
+        self.unread: set[str] = set()
         self.deliveries = Deliveries(context, outbox, senders, clock, limits)
         self._context = context
         self._outbox = outbox
@@ -96,7 +98,7 @@ class Notifier:
         self._throttle.load([row for row in self._outbox.held() if row[0].startswith(_PREFIX)])
         for one in self.all.values():
             self.begin(one)
-        known = {target_of(one) for one in self.all}
+        known = {target_of(one) for one in (*self.all, *self.unread)}
         there = {*self._throttle.targets, *(one.target for one in self._outbox.backlog())}
         for target in there - known:
             if target.startswith(_PREFIX):

@@ -202,6 +202,7 @@ class Subscriptions:
             try:
                 self._notifier.put(kept.load(body, self._context.store.context_by_id))
             except Exception:
+                self._notifier.unread.add(one)
                 _logger.exception("subscription %s cannot be read, it is not notified", one)
 
     def _get(self, subscription_id: str) -> Subscription:
