@@ -101,12 +101,16 @@ def test_the_access_log_has_a_line_for_each_answer(
         await client.post(ROOT + "/notified/default/my-secret", json={})
         await client.get(ROOT + "/c/default/about")
         await client.get("types?x=" + "y" * 9)
-        first, second, third, _ = lines(caplog)
+        await client.get(ROOT + "/survey/my-secret")
+        await client.get(ROOT + "/api/indicators/v1/cities/brno/values")
+        first, second, third, _, survey, city = lines(caplog)
         assert (first["method"], first["path"], first["status"], first["tenant"]) == (
             "GET", "/ngsi-ld/v1/types", 400, "default",
         )  # fmt: skip
         assert first["ms"] > 0
         assert second["path"] == "/notified/***"
+        assert survey["path"] == "/survey/***"
+        assert city["tenant"] == "brno"
         assert (third["tenant"], third["bytes"] > 1000) == ("default", True)
         assert not any("my-secret" in str(line) for line in lines(caplog))
 

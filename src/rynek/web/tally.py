@@ -22,7 +22,9 @@ BOUNDS: Final = (
 
 _FIRST: Final = BOUNDS[0]
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-_SECRET_PATHS: Final = ("/notified/",)
+# What follows them opens something to whoever knows it.
+_SECRET_PATHS: Final = ("/notified/", "/survey/")
+_CITIES: Final = "/api/indicators/v1/cities/"
 _access: Final = logging.getLogger("rynek.access")
 
 
@@ -108,5 +110,8 @@ def _tenant(scope: Any) -> str:
     parts = str(scope["path"]).split("/")
     if "c" in parts[1:-1]:
         return parts[parts.index("c", 1) + 1]
+    city = str(scope["path"]).partition(_CITIES)[2].partition("/")[0]
+    if city:
+        return city
     named = (value for name, value in scope["headers"] if name == b"ngsild-tenant")
     return str(next(named, b""), "latin-1")

@@ -126,6 +126,21 @@ def test_who_does_not_wait_is_told_that_it_is_being_computed(serve: Serve) -> No
     serve(test)
 
 
+def test_what_nobody_asks_for_any_more_is_not_computed(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "default", hours=4)
+        address = f"{API}/cities/default/values?period=PT3H&indicator=bikes-available"
+        monkeypatch.setattr("rynek.web.indicators.computing._FORGOTTEN_S", -1.0)
+        assert (await visitor.get(f"{address}&wait=1")).status_code == 202
+        monkeypatch.undo()
+        again = await visitor.get(f"{address}&wait=30")
+        assert again.json()["periods"][0]["values"][0]["status"] == "ok"
+
+    serve(test)
+
+
 def test_values_that_are_kept_tell_of_the_time_they_are_of(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,8 @@ _OVER_S: Final = 600.0
 _FAILED_S: Final = 10.0
 _STALE_S: Final = 900.0
 _TYPES_S: Final = 30.0
+# Pages and programs ask again every few seconds for what they still want.
+_FORGOTTEN_S: Final = 120.0
 _SETTLED_US: Final = 3_600_000_000
 _MOST_WAITING: Final = 400
 _MOST_KEPT: Final = 2_000
@@ -84,6 +86,8 @@ class _Part(msgspec.Struct, eq=False):
     computed: float = 0.0
     at: int | None = None
     computed_for: Period | None = None
+    asked: float = 0.0
+    """When somebody asked for it last."""
     waiting: int | None = None
     """How urgently it is waited for; None while it is not in the queue."""
 
@@ -179,6 +183,7 @@ class Computing:
             self._parts[key] = part
             self._forget()
         self._parts.move_to_end(key)
+        part.asked = now
         if part.fresh(now):
             return part
         if now - part.computed > _STALE_S:
@@ -211,6 +216,10 @@ class Computing:
             urgency, _, part = await queue.get()
             if part.waiting != urgency:
                 continue  # it was asked for more urgently, and is done
+            if time.monotonic() - part.asked > _FORGOTTEN_S:
+                # Who asked for very much and left must not hold up the others.
+                part.waiting = None
+                continue
             await self._compute([part, *self._alike(part)])
 
     def _alike(self, part: _Part) -> list[_Part]:
