@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,19 @@ def test_help_names_every_command_and_teaches() -> None:
     assert all(f"\n  {command} " in told for command in COMMANDS)
     for command in COMMANDS:
         assert f"Usage: rynek {command}" in run_well(command, "--help").replace("cli", "rynek", 1)
-    for command in ("demo", "feed", "import", "export", "backup", "restore"):
-        assert "Examples:" in run_well(command, "--help")
+    shown = (
+        "demo",
+        "feed",
+        "import",
+        "export",
+        "backup",
+        "restore",
+        "indicator",
+        "index",
+        "survey",
+    )
+    for command in shown:
+        assert re.search(r"^ *Examples:\n", run_well(command, "--help"), re.MULTILINE)
 
 
 def test_every_command_is_documented() -> None:

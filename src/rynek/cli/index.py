@@ -10,17 +10,17 @@ import click
 
 from rynek.cli.options import config_option, data_option, settings_of
 
+EPILOG = """\b
+Examples:
+  rynek index run smart.toml             who leads, and who cannot be told apart
+  rynek index run smart.toml --json      every figure
+  rynek index publish smart.toml         on the pages under /compare
+"""
 
-@click.group()
+
+@click.group(epilog=EPILOG)
 def index() -> None:
-    r"""Compare cities and regions, and how sure that is.
-
-    \b
-    Examples:
-      rynek index run smart.toml             who leads, and who cannot be told apart
-      rynek index run smart.toml --json      every figure
-      rynek index publish smart.toml         on the pages under /compare
-    """
+    """Compare cities and regions, and how sure that is."""
 
 
 @index.command()

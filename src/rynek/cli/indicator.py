@@ -29,18 +29,19 @@ _known_as = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, with every figure.")
 
 
-@click.group()
-def indicator() -> None:
-    r"""Indicators of a city, computed from its history.
+EPILOG = """\b
+Examples:
+  rynek indicator list
+  rynek indicator compute --tenant pardubice --period 2022-11
+  rynek indicator compute bins-over-80 bin-emptyings --json --things
+  rynek indicator compute --entities --tenant praha > kpi.jsonl
+  rynek indicator explain bike-stations-empty --tenant pardubice --period 2022-11
+"""
 
-    \b
-    Examples:
-      rynek indicator list
-      rynek indicator compute --tenant pardubice --period 2022-11
-      rynek indicator compute bins-over-80 bin-emptyings --json --things
-      rynek indicator compute --entities --tenant praha > kpi.jsonl
-      rynek indicator explain bike-stations-empty --tenant pardubice --period 2022-11
-    """
+
+@click.group(epilog=EPILOG)
+def indicator() -> None:
+    """Indicators of a city, computed from its history."""
 
 
 @indicator.command("list")

@@ -11,18 +11,18 @@ import click
 from rynek.base.clock import to_iso
 from rynek.cli.options import config_option, data_option, lacking, settings_of
 
+EPILOG = """\b
+Examples:
+  rynek reference import ua-hromadas full_dataset.csv.gz
+  rynek reference import eurostat-urb-cpop1 urb_cpop1.csv
+  rynek reference list
+  rynek reference export ua-hromadas --output hromadas.csv
+"""
 
-@click.group()
+
+@click.group(epilog=EPILOG)
 def reference() -> None:
-    r"""Reference tables: populations, regions, city statistics; every version is kept.
-
-    \b
-    Examples:
-      rynek reference import ua-hromadas full_dataset.csv.gz
-      rynek reference import eurostat-urb-cpop1 urb_cpop1.csv
-      rynek reference list
-      rynek reference export ua-hromadas --output hromadas.csv
-    """
+    """Reference tables: populations, regions, city statistics; every version is kept."""
 
 
 @reference.command("import")

@@ -29,20 +29,21 @@ _MAX_LIST = 1 << 26
 _ADDRESS = re.compile(r"https?://[^/?#\s]+(/[^?#\s]*)?", re.IGNORECASE)
 
 
-@click.group()
-def survey() -> None:
-    r"""Ask cities: a survey is an XLSForm, and answered by link without an account.
+EPILOG = """\b
+Examples:
+  rynek survey template strategy.xlsx                   the survey that comes with rynek
+  rynek survey import strategy.xlsx
+  rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
+  rynek survey measure smart-strategy                   figures to confirm or contest
+  rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
+  rynek survey results smart-strategy
+  rynek survey export smart-strategy answers --format xlsx
+"""
 
-    \b
-    Examples:
-      rynek survey template strategy.xlsx                   the survey that comes with rynek
-      rynek survey import strategy.xlsx
-      rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
-      rynek survey measure smart-strategy                   figures to confirm or contest
-      rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
-      rynek survey results smart-strategy
-      rynek survey export smart-strategy answers --format xlsx
-    """
+
+@click.group(epilog=EPILOG)
+def survey() -> None:
+    """Ask cities: a survey is an XLSForm, and answered by link without an account."""
 
 
 @contextmanager
