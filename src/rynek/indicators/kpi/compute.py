@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -159,7 +158,7 @@ def _sums_of(
         units = [rows.column(name).to_pylist() for name in ("unit_low", "unit_high")]
         found.units = {one for column in units for one in column if one}
     if asked.hours is not None:
-        _keep_hours(found, asked.hours, marks, period, gone)
+        _keep_hours(found, asked.hours, marks, gone)
     return _exceedances(found, asked, marks) if asked.measure == "exceedances" else found
 
 
@@ -171,16 +170,9 @@ def _factor(asked: Computation) -> float:
     return 1.0 if asked.measure in _COUNTS else asked.scale
 
 
-def _keep_hours(
-    found: _Sums, hours: tuple[int, int], marks: Marks, period: Period, gone: Any
-) -> None:
+def _keep_hours(found: _Sums, hours: tuple[int, int], marks: Marks, gone: Any) -> None:
     """Nothing but the buckets (hours) that begin in those hours of the city's day."""
-    zone = ZoneInfo(period.zone)
-    kept = {
-        key: high - low
-        for key, low, high in marks.bounds
-        if hours[0] <= (_EPOCH + timedelta(microseconds=low)).astimezone(zone).hour < hours[1]
-    }
+    kept = {key: high - low for key, low, high in marks.within(hours)}
     inside = np.isin(found.bucket, list(kept))
     for name in ("above", "below", "observed", "readings"):
         setattr(found, name, np.where(inside, getattr(found, name), 0.0))

@@ -166,6 +166,9 @@ def _of_days(tables: Mapping[str, pa.Table], days: Sequence[int]) -> dict[str, A
     import pyarrow.compute as pc
 
     wanted = pa.array(days, pa.int64())
-    return {
-        name: table.filter(pc.is_in(table.column("day"), wanted)) for name, table in tables.items()
-    }
+    found = {}
+    for name, table in tables.items():
+        inside = pc.is_in(table.column("day"), wanted)
+        # A copy of a month is large, and mostly all of it is wanted.
+        found[name] = table if pc.all(inside).as_py() else table.filter(inside)
+    return found

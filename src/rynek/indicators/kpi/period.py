@@ -110,7 +110,7 @@ class Marks:
 
     def __init__(self, bucket: str, period: Period) -> None:
         span = (period.start, max(period.end, period.start + 1))
-        zone = ZoneInfo(period.zone)
+        zone = self._zone = ZoneInfo(period.zone)
         self._buckets = Buckets(parse_duration(bucket), zone, span)
         if bucket == "PT1H":
             first = period.start // HOUR_US * HOUR_US
@@ -128,6 +128,14 @@ class Marks:
         ]
         """Those that lie in the period from beginning to end."""
         self.shape = (bucket, self._buckets.shape())
+
+    def within(self, hours: tuple[int, int]) -> list[tuple[int, int, int]]:
+        """The bounds of those that begin in these hours of the city's day."""
+        return [
+            (key, low, high)
+            for key, low, high in self.bounds
+            if hours[0] <= (_EPOCH + low * _MICRO).astimezone(self._zone).hour < hours[1]
+        ]
 
     def key(self, us: Any) -> Any:
         """The bucket of a time, as an Ibis expression."""

@@ -13,7 +13,7 @@ from rynek.indicators.kpi.period import Marks, Period
 from rynek.indicators.kpi.scan import day_statements
 from rynek.indicators.kpi.segments import Segment
 from rynek.indicators.kpi.sightings import ages, heard
-from rynek.indicators.kpi.states import BUCKETS
+from rynek.indicators.kpi.states import BUCKETS, Variant
 from rynek.indicators.kpi.value import Provenance
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["TABLE", "Span"]
 
 TABLE: Final = "history/readings"
+_MOST_ROWS: Final = 1_000_000
+"""Sums of things in buckets that are joined at once."""
 
 _KEYS: Final = ["entity_id", "attr", "dataset_id"]
 Tables = Mapping[str, Any]
@@ -79,13 +81,16 @@ def _state_sums(
 ) -> tuple[pa.Table, str]:
     """The sums by thing and bucket for a variant of a family (see `joined`), and the SQL."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     asked = family.variants[variant]
-    marks = Marks(asked.bucket, period)
-    bounds = list(zip(*marks.bounds, strict=True))
-    every = _marked(_plain(tables[f"inner{variant}"]), segments)
-    inner = every.filter(every.column("inside"))
-    if asked.bucket == "P1D":
+    every = _marked(tables[f"inner{variant}"].unify_dictionaries(), segments)
+    buckets = _wanted(asked, period)
+    if asked.bucket == "PT1H":
+        kept = pa.array([key for key, _, _ in buckets], pa.int64())
+        inner = every.filter(pc.is_in(every.column("bucket"), kept))
+    else:
+        inner = every.filter(every.column("inside"))
         place = inner.schema.get_field_index("bucket")
         inner = inner.set_column(place, "bucket", _numbers(inner.column("day"), segments))
     runs = days.runs(family).select(["entity_id", "until"])
@@ -93,22 +98,52 @@ def _state_sums(
         "inner_days": inner.select(list(inner_days(asked))),
         "ends": _plain(tables["ends"]),
         "period": _one_row(period),
-        BUCKETS: pa.table(
-            [pa.array(column, pa.int64()) for column in bounds], names=["bucket", "first", "last"]
-        ),
         "open_runs": runs.rename_columns(["series", "until"]),
     }
     if asked.follow:
         long = _marked(_plain(tables[f"long{variant}"]), segments)
         given["long_gaps"] = long.filter(long.column("inside")).drop_columns(["day", "inside"])
         given["gaps"] = _plain(tables[f"gaps{variant}"]).drop_columns(["day"])
-        given["shorts"] = _shorts(every)
+        given["shorts"] = _plain(_shorts(every))
+    most = max(24, _MOST_ROWS // max(len(pc.unique(given["ends"].column("series"))), 1))
+    parts, sql = [], ""
+    for first in range(0, max(len(buckets), 1), most):
+        part, sql = _of_buckets(days, given, asked, buckets[first : first + most])
+        parts.append(part)
+    return pa.concat_tables(parts), _told(day_statements(days.record, family, variant), sql)
+
+
+def _wanted(asked: Variant, period: Period) -> Sequence[tuple[int, int, int]]:
+    """The bounds of the buckets of a period; only those of the hours that are asked for, where
+    none are asked for that are not."""
+    marks = Marks(asked.bucket, period)
+    hours = [one.hours for one in asked.asked]
+    if not all(hours):
+        return marks.bounds
+    return sorted({bound for one in hours if one is not None for bound in marks.within(one)})
+
+
+def _of_buckets(
+    days: Days,
+    given: Mapping[str, pa.Table],
+    asked: Variant,
+    bounds: Sequence[tuple[int, int, int]],
+) -> tuple[pa.Table, str]:
+    """The sums by thing and bucket in some buckets, and the SQL."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = [pa.array([bound[place] for bound in bounds], pa.int64()) for place in range(3)]
+    inner = given["inner_days"]
+    tables = dict(given) | {
+        BUCKETS: pa.table(columns, names=["bucket", "first", "last"]),
+        "inner_days": _plain(inner.filter(pc.is_in(inner.column("bucket"), columns[0]))),
+    }
     shape = ("pieces", asked.micros, asked.follow)
-    held = days.record.over(given, shape, lambda: pieces(asked))
-    given["pieces"] = held.rows
-    found = days.record.over(given, ("joined", asked.asked), lambda: joined(asked))
-    sql = [*day_statements(days.record, family, variant), held.sql]
-    return found.rows, _told(sql, found.sql)
+    held = days.record.over(tables, shape, lambda: pieces(asked))
+    tables["pieces"] = held.rows
+    found = days.record.over(tables, ("joined", asked.asked), lambda: joined(asked))
+    return found.rows, _told([held.sql], found.sql)
 
 
 def _shorts(inner: pa.Table) -> pa.Table:
