@@ -141,6 +141,21 @@ def test_what_nobody_asks_for_any_more_is_not_computed(
     serve(test)
 
 
+def test_who_asks_for_very_many_periods_takes_no_page_from_others(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rynek.web.indicators.computing._MOST_OTHERS", 3)
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "default", hours=4)
+        address = f"{API}/cities/default/values?indicator=bikes-available"
+        many = [await visitor.get(f"{address}&wait=0&period=PT{n}H") for n in range(2, 14)]
+        assert {one.status_code for one in many} == {202, 503}
+        assert (await visitor.get(f"{address}&wait=30&period=PT1H")).status_code == 200
+
+    serve(test)
+
+
 def test_values_that_are_kept_tell_of_the_time_they_are_of(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

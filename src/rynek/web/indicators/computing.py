@@ -28,11 +28,15 @@ from rynek.indicators import (
     definitions,
 )
 
-__all__ = ["GIVEN", "LATER", "NOW", "SOON", "Computing", "Found", "types_of"]
+__all__ = ["COMMON", "GIVEN", "LATER", "NOW", "SOON", "Computing", "Found", "types_of"]
 
 _logger = logging.getLogger(__name__)
 NOW, SOON, LATER = 0, 1, 2
 """What is computed first: what somebody waits for, what a page shows beside it, trends."""
+
+COMMON: Final = ("PT1H", "PT24H", "P7D", "P30D", "P365D", "today")
+"""The periods that pages offer: they come before any other, and a quarter of the queue is theirs,
+so that who asks for very many periods does not take the pages from everybody."""
 
 GIVEN: Final = ""
 """In the place of a type: indicators that are asked of people or imported."""
@@ -46,6 +50,7 @@ _TYPES_S: Final = 30.0
 _FORGOTTEN_S: Final = 120.0
 _SETTLED_US: Final = 3_600_000_000
 _MOST_WAITING: Final = 400
+_MOST_OTHERS: Final = 300
 _MOST_KEPT: Final = 2_000
 _MOST_THINGS: Final = 200_000
 _MOST_TOGETHER: Final = 64
@@ -117,7 +122,7 @@ class Computing:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
         self._parts: OrderedDict[Key, _Part] = OrderedDict()
-        self._queue: asyncio.PriorityQueue[tuple[int, int, _Part]] | None = None
+        self._queue: asyncio.PriorityQueue[tuple[int, bool, int, _Part]] | None = None
         self._worker: asyncio.Task[None] | None = None
         self._number = itertools.count()
         self._things = 0
@@ -192,16 +197,19 @@ class Computing:
             # Nobody waits for what is there already: what was never computed comes first.
             urgency = max(urgency, SOON)
         if part.waiting is None or part.waiting > urgency:
-            if part.waiting is None and self._waiting() >= _MOST_WAITING:
+            other = period.label not in COMMON
+            if part.waiting is None and self._waiting() >= (
+                _MOST_OTHERS if other else _MOST_WAITING
+            ):
                 raise Unavailable("too many indicators are being computed; ask again in a minute")
             part.waiting, part.period, part.now = urgency, period, tenant.clock.now()
-            self._start().put_nowait((urgency, next(self._number), part))
+            self._start().put_nowait((urgency, other, next(self._number), part))
         return part
 
     def _waiting(self) -> int:
         return 0 if self._queue is None else self._queue.qsize()
 
-    def _start(self) -> asyncio.PriorityQueue[tuple[int, int, _Part]]:
+    def _start(self) -> asyncio.PriorityQueue[tuple[int, bool, int, _Part]]:
         if self._queue is None:
             self._queue = asyncio.PriorityQueue()
         if self._worker is None or self._worker.done():
@@ -210,10 +218,10 @@ class Computing:
             )
         return self._queue
 
-    async def _work(self, queue: asyncio.PriorityQueue[tuple[int, int, _Part]]) -> None:
+    async def _work(self, queue: asyncio.PriorityQueue[tuple[int, bool, int, _Part]]) -> None:
         """One part after the other, the most urgent first."""
         while not self._engine.stopping.is_set():
-            urgency, _, part = await queue.get()
+            urgency, _, _, part = await queue.get()
             if part.waiting != urgency:
                 continue  # it was asked for more urgently, and is done
             if time.monotonic() - part.asked > _FORGOTTEN_S:

@@ -13,7 +13,7 @@ from rynek.base.errors import Problem
 from rynek.indicators import Definition, find_definition
 from rynek.web.contract import said
 from rynek.web.indicators import words
-from rynek.web.indicators.computing import Computing, types_of
+from rynek.web.indicators.computing import COMMON, Computing, types_of
 from rynek.web.indicators.downloads import values_csv
 from rynek.web.indicators.drawing import Line, figure
 from rynek.web.indicators.explaining import explain
@@ -27,7 +27,6 @@ __all__ = ["later", "routes"]
 
 _AGAIN_S: Final = 3
 _MOVED: Final = 3
-_PERIODS: Final = ("PT1H", "PT24H", "P7D", "P30D", "P365D", "today")
 
 Handler = Callable[[Page, Computing], Awaitable[Response]]
 
@@ -113,8 +112,8 @@ async def _show(page: Page, computing: Computing) -> Response:
 def period_form(page: Page, gathered: Gathered) -> dict[str, Any]:
     """The period in words, what can be chosen, and what was."""
     t, period = page.t, gathered.period
-    labels = [(one, t(words.NAMED[one])) for one in _PERIODS]
-    known = period.label in _PERIODS
+    labels = [(one, t(words.NAMED[one])) for one in COMMON]
+    known = period.label in COMMON
     span = f"{t.minute(period.start, period.zone)} – {t.minute(period.end, period.zone)}"
     return {
         "period_words": words.period_name(t, period),
