@@ -249,6 +249,28 @@ def test_a_full_tail_fails_rather_than_answer_with_less(tmp_path: Path) -> None:
     with_history(tmp_path, test, log, tight)
 
 
+def test_a_log_longer_than_what_may_wait_is_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rynek.history.follow._PAGE", 2)
+    log = ListLog()
+    tight = HistorySettings(
+        follower=FollowerSettings(flush_seconds=3600, flush_rows=10_000, max_rows=3)
+    )
+
+    async def test(history: History) -> None:
+        await history.ready()
+        for i in range(9):
+            log.write(change("update", BUS, {"speed": number(i, T0 + i * MINUTE)}))
+        assert await numbers(history) == list(range(9))
+        for i in range(9, 18):
+            log.write(change("update", BUS, {"speed": number(i, T0 + i * MINUTE)}))
+
+    with_history(tmp_path, test, log, tight)
+    # The end of the first one read what was left, though more than may wait.
+    assert log.cursors["history"] == 18
+
+
 def test_an_older_log_under_a_newer_table_goes_on(tmp_path: Path) -> None:
     log = ListLog()
 

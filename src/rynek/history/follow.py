@@ -192,7 +192,7 @@ class Follower:
         target = self._changes.head()
         async with self._drain_lock:
             while self._tail.seq < target:
-                self._check_room()
+                await self._make_room()
                 changes = self._changes.read(self._tail.seq, _PAGE)
                 if not changes:
                     # Numbers that no row has: a log that began above them, or is all trimmed.
@@ -222,10 +222,17 @@ class Follower:
             rows = []
         self._tail.add(change.entity_id, rows, change.seq)
 
-    def _check_room(self) -> None:
+    async def _make_room(self) -> None:
+        """Write where so many rows wait that no more may be read; NoRoom when that fails."""
         held = len(self._tail.rows) + (len(self._flushing.rows) if self._flushing else 0)
-        if held >= self._settings.max_rows:
+        if held < self._settings.max_rows:
+            return
+        if self._writing.error:
             raise NoRoom(f"The history cannot be written: {self._writing.error}")
+        try:
+            await self.flush()
+        except Exception as error:
+            raise NoRoom(f"The history cannot be written: {error}") from error
 
     def _note_gap(self, first: int) -> None:
         if first == self._tail.seq + 1:
