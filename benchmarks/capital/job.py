@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import multiprocessing
+import re
 import shutil
 import time
+import urllib.request
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +25,7 @@ _ENV: Final = {
     "RYNEK_NETWORK_ALLOW_PRIVATE": "true",
     # So that the whole run can be compared with the log afterwards.
     "RYNEK_CHANGES_KEEP_ROWS": "100000000",
+    "RYNEK_METRICS_ANONYMOUS": "loopback",
 }
 _ZERO: Final = "zero"
 
@@ -150,6 +153,21 @@ def _filled() -> Path:
     return kept.kept("capital", [repr(FEEDS)], _fill)
 
 
+def _wait_for_history(port: int) -> None:
+    """Until the history has read what was written: what it has not, the run would begin with."""
+    unread = re.compile(
+        rb'^rynek_history_unread_changes\{tenant="default"\} ([0-9.]+)', re.MULTILINE
+    )
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            found = unread.search(answer.read())
+        if found is not None and float(found[1]) == 0:
+            return
+        time.sleep(0.5)
+    raise RuntimeError("the history does not catch up with what was written")
+
+
 def _fill(folder: Path) -> None:
     zero = int(time.time()) * MICRO
     with _city() as (pipe, base):
@@ -159,6 +177,7 @@ def _fill(folder: Path) -> None:
             for _ in range(2):
                 pipe.recv()
             played: Played = pipe.recv()
+            _wait_for_history(port)
     if played.failed:
         raise RuntimeError(f"{played.failed} bodies were refused")
     (folder / _ZERO).write_text(str(zero))
