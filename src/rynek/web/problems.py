@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.responses import JSONResponse, Response
 
 from rynek.base.errors import Problem, Unauthorized
 from rynek.base.request import request_id
+from rynek.base.storage import storage_problem
 
-__all__ = ["document_of", "problem_answer"]
+__all__ = ["answered", "document_of", "problem_answer"]
 
 
 def document_of(problem: Problem) -> dict[str, object]:
@@ -27,3 +30,16 @@ def problem_answer(problem: Problem) -> Response:
     return JSONResponse(
         document_of(problem), problem.status, headers, media_type="application/problem+json"
     )
+
+
+async def answered(work: Awaitable[Response]) -> Response:
+    """What an endpoint answers; its problems, and those of the storage, as problem details."""
+    try:
+        return await work
+    except Problem as problem:
+        return problem_answer(problem)
+    except Exception as error:
+        known = storage_problem(error)
+        if known is None:
+            raise
+        return problem_answer(known)

@@ -14,8 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rynek.base.clock import to_iso
-from rynek.base.errors import InvalidRequest, Problem
-from rynek.base.storage import storage_problem
+from rynek.base.errors import InvalidRequest
 from rynek.indicators import (
     LANGUAGES,
     Definition,
@@ -31,7 +30,7 @@ from rynek.web.indicators.description import PREFIX, description
 from rynek.web.indicators.downloads import values_csv
 from rynek.web.indicators.periods import EVERY, fixed, read_period, trend
 from rynek.web.indicators.tables import Reader, table_about, table_csv, table_rows, tables_list
-from rynek.web.problems import problem_answer
+from rynek.web.problems import answered
 
 __all__ = ["routes"]
 
@@ -66,15 +65,7 @@ def routes(engine: Any, computing: Computing, reader: Reader) -> list[Route]:
 
 
 async def _guarded(work: _Work, rooms: tuple[Any, Computing, Reader], request: Request) -> Response:
-    try:
-        return await work(Asked(*rooms, request))
-    except Problem as problem:
-        return problem_answer(problem)
-    except Exception as error:
-        known = storage_problem(error)
-        if known is None:
-            raise
-        return problem_answer(known)
+    return await answered(work(Asked(*rooms, request)))
 
 
 async def _definitions(asked: Asked) -> Response:

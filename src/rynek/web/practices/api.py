@@ -13,8 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rynek.base.clock import to_iso
-from rynek.base.errors import BadRequestData, Forbidden, InvalidRequest, Problem, ResourceNotFound
-from rynek.base.storage import storage_problem
+from rynek.base.errors import BadRequestData, Forbidden, InvalidRequest, ResourceNotFound
 from rynek.practices.cards import (
     Card,
     Cards,
@@ -37,7 +36,7 @@ from rynek.web.practices.description import description
 from rynek.web.practices.moving import PARAMETERS as MOVED
 from rynek.web.practices.moving import moved
 from rynek.web.practices.searching import answer
-from rynek.web.problems import problem_answer
+from rynek.web.problems import answered
 
 __all__ = ["PREFIX", "names_of_owner", "routes"]
 
@@ -132,15 +131,7 @@ def routes(engine: Any, bodies: Bodies) -> list[Route]:
 
 
 async def _guarded(engine: Any, bodies: Bodies, work: _Work, request: Request) -> Response:
-    try:
-        return await work(_Asked(engine, bodies, request))
-    except Problem as problem:
-        return problem_answer(problem)
-    except Exception as error:
-        known = storage_problem(error)
-        if known is None:
-            raise
-        return problem_answer(known)
+    return await answered(work(_Asked(engine, bodies, request)))
 
 
 async def _list(asked: _Asked) -> Response:
