@@ -26,6 +26,7 @@ _DESCRIPTORS: Final = "/proc/self/fd"
 # struct tcp_info (linux/tcp.h): milliseconds since data were last sent and last received.
 _TCP_INFO: Final = struct.Struct("=44xI4xI")
 _SPARE_FILES: Final = 256
+_FEW_FILES: Final = 16
 _UNKNOWN: Final = -1
 _SLICE: Final = 250
 _LOOK_EVERY: Final = 30
@@ -96,14 +97,16 @@ class Doorkeeper:
 
     def _due(self, files: int) -> bool:
         self._waited += 1
-        if files < _LOOK_FROM:
+        full = _bound() - _FEW_FILES
+        if files < min(_LOOK_FROM, full):
             self.open = 0
             self._tell(crowded=False)
             return False
         if self._waited >= _LOOK_EVERY:
             return True
         near = min(self._most, self._each, _allowed(files, self.open))
-        return files >= near and (self._told or files > self._calm_until)
+        # With hardly a descriptor left there cannot be noticeably more: no waiting for that.
+        return files >= near and (self._told or files > min(self._calm_until, full))
 
     def _tell(self, *, crowded: bool) -> None:
         if crowded != self._told:
@@ -179,8 +182,7 @@ def _numbers() -> list[int]:
     try:
         return [int(name) for name in os.listdir(_DESCRIPTORS)]  # noqa: PTH208
     except OSError:
-        bound, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return [number for number in range(bound) if _is_open(number)]
+        return [number for number in range(_bound()) if _is_open(number)]
 
 
 def _is_open(number: int) -> bool:
@@ -198,9 +200,12 @@ def room(bound: int) -> int:
 
 def _allowed(files: int, connections: int) -> int:
     """How many connections the bound on open files leaves room for."""
-    bound, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = max(0, files - connections)
-    return max(1, room(bound) - others)
+    return max(1, room(_bound()) - others)
+
+
+def _bound() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _look(number: int, port: int) -> Seen | None:
