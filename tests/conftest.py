@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.demo.service import end_all
 from tests.recorded import COMPLETE, DATA
 
 MISSING = "not among the recordings that ship with the demo"
@@ -35,6 +36,11 @@ def _is_missing(error: BaseException) -> bool:
         re.escape(str(DATA)) + r"[^'\"\s]*", f"{error} {getattr(error, 'filename', '')}"
     )
     return named is not None and not Path(named.group()).exists()
+
+
+def pytest_sessionfinish() -> None:
+    """No service outlives the tests."""
+    end_all()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

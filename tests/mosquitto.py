@@ -61,7 +61,7 @@ def _passwd(program: str) -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(200):
+    for _ in range(4_000):
         if process.poll() is not None:
             said = process.stderr.read().decode() if process.stderr else ""
             raise RuntimeError(f"mosquitto ended at once: {said[-500:]}")

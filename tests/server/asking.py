@@ -116,7 +116,7 @@ async def said(port: int, *parts: bytes, end: bool = True) -> bytes:
             await asyncio.sleep(0.001)
         if end:
             writer.write_eof()
-        return await asyncio.wait_for(reader.read(-1), 10)
+        return await asyncio.wait_for(reader.read(-1), 60)
     finally:
         writer.close()
 

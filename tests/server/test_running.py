@@ -72,7 +72,7 @@ def test_a_port_of_the_systems_choice_is_known_as_its_own(tmp_path: Path) -> Non
 
 def test_an_end_that_waits_for_a_client_is_no_fault(tmp_path: Path) -> None:
     service = Service("serve", tmp_path / "data", RYNEK_ACCESS_ANONYMOUS="write")
-    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as made:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as made:
         made.sendall(
             b"POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\n"
             b"Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{"

@@ -146,7 +146,7 @@ OTHER_SITES = (
 
 async def until_taken(ask: Ask, head: dict[str, str]) -> None:
     """Wait until the feed has started and takes posts."""
-    for _ in range(200):
+    for _ in range(4_000):
         answer = await ask("POST", POST_TO, json=POLL, headers=head)
         if answer.status_code == 200:
             return

@@ -104,7 +104,7 @@ async def broker(folder: Path, **overrides: object) -> AsyncIterator[Broker]:
 
 
 async def answering(port: int) -> None:
-    for _ in range(500):
+    for _ in range(10_000):
         with contextlib.suppress(OSError):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()

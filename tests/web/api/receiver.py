@@ -38,7 +38,7 @@ class Receiver:
         """The URI to subscribe with."""
         return f"http://127.0.0.1:{self.port}{path}"
 
-    async def wait(self, count: int, timeout: float = 5.0) -> list[Received]:
+    async def wait(self, count: int, timeout: float = 60.0) -> list[Received]:
         """The first `count` notifications, once they are there."""
         until = time.monotonic() + timeout
         while len(self.received) < count:

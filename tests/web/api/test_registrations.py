@@ -525,7 +525,7 @@ def test_a_registration_ends_when_its_time_is_over(serve: Serve) -> None:
 async def _until(done: Callable[[], bool]) -> None:
     import asyncio
 
-    for _ in range(200):
+    for _ in range(4_000):
         if done():
             return
         await asyncio.sleep(0.01)

@@ -47,7 +47,7 @@ async def fill(client: httpx.AsyncClient) -> None:
 
 async def ready(client: httpx.AsyncClient, where: str) -> dict[str, Any]:
     host = str(client.base_url).partition("/ngsi-ld")[0]
-    for _ in range(500):
+    for _ in range(10_000):
         found: dict[str, Any] = (await client.get(host + where)).json()
         if found["snapshotStatus"] != "preparing":
             return found
@@ -336,14 +336,14 @@ def test_snapshots_end_are_closed_and_survive_a_restart(serve: Serve) -> None:
         _id, short = await made(client, id="urn:snapshot:short", snapshotLifetime="PT0.5S")
         await made(client, id="urn:snapshot:kept")
         snapshots = engine.tenant("default").snapshots
-        for _ in range(100):
+        for _ in range(2_000):
             if len(list((engine.folder.tenants / "default" / "snapshots").iterdir())) == 1:
                 break
             await asyncio.sleep(0.02)
         assert [one.id for one in snapshots.all()] == ["urn:snapshot:kept"]
         missing = await client.get("entities?type=Lamp", headers={IN: short})
         assert missing.status_code == 404
-        for _ in range(100):
+        for _ in range(2_000):
             if not snapshots._rooms._opened:
                 break
             await asyncio.sleep(0.02)
@@ -418,7 +418,7 @@ def test_what_is_deleted_while_it_is_filled_is_gone(
         assert found["snapshotStatus"] in ("success", "failure")
         # The clone is whole, or it came too late for its original and has nothing.
         files = int(found["snapshotStatus"] == "success")
-        for _ in range(200):
+        for _ in range(4_000):
             if len(list(folder.iterdir())) == files:
                 break
             await asyncio.sleep(0.01)

@@ -28,7 +28,7 @@ VINNYTSIA = "ua-hromadas:UA05020030000031457"
 
 async def ready(visitor: httpx.AsyncClient, path: str, word: str = "") -> httpx.Response:
     """The page once the values it is about are computed, and a word stands in it."""
-    for _ in range(200):
+    for _ in range(4_000):
         page = await visitor.get(ROOT + path)
         late = "Refresh" in page.headers or page.status_code == 503
         if not late and word in page.text:

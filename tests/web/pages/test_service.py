@@ -142,7 +142,7 @@ def test_the_recorder_goes_on_after_a_failure(
 
         own = engine.tenant(SERVICE_TENANT)
         monkeypatch.setattr(type(own.context), "ingest", failing)
-        await asyncio.wait_for(seen.wait(), 10)
+        await asyncio.wait_for(seen.wait(), 60)
         monkeypatch.undo()
         async with asyncio.timeout(10):
             while own.context.get(service_id(engine.folder.identity)) is None:  # noqa: ASYNC110 - nobody tells
