@@ -141,8 +141,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter("datasetId", "4.5.5", _SHOWS, _NAMES,
               "instances that are shown; `@none` is the default one"),
     Parameter("geometryProperty", "6.3.15", ENTITY + ENTITIES, _TEXT,
-              "which GeoProperty is the geometry of a GeoJSON feature; location. Without effect in "
-              "other answers"),
+              "which GeoProperty is the geometry of a GeoJSON feature; location. BadRequestData where "
+              "the answer is no GeoJSON"),
     Parameter("geometryProperty", "6.4.3.3", PURGE + SOURCES + MAPPING, _TEXT, "as for a query",
               "taken, and without effect: no answer here is GeoJSON"),
     Parameter("join", "4.5.23", ENTITY + _QUERIES, _one_of("flat", "inline", "@none"),
