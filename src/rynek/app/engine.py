@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rynek.app.card_entities import CardEntities
+from rynek.app.indicator_entities import IndicatorEntities
 from rynek.app.recorder import Recorder
 from rynek.app.tenant import Tenant
 from rynek.base.client import Client
@@ -28,7 +29,7 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
-from rynek.indicators import Comparisons, References, Surveys, open_indicators
+from rynek.indicators import Comparisons, Publications, References, Surveys, open_indicators
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
 from rynek.practices.search import INDEX_FILE, SearchIndex
@@ -61,6 +62,8 @@ class Engine:
         self.loop_delay = LoopDelay()
         self.client = Client(allow_private=settings.network.allow_private)
         self.places = asyncio.Semaphore(settings.federation.max_parallel)
+        self.publishing: tuple[str, str, int, int] | None = None
+        """The city whose indicators are being published, the period, how many of how many."""
         self._tenants: dict[str, Tenant] = {}
         self._own: Tenant | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,6 +118,7 @@ class Engine:
         )
         indicators = open_indicators(self.folder.path)
         self.comparisons, self.references = Comparisons(indicators), References(indicators)
+        self.publications = Publications(indicators)
         self.surveys = Surveys(self.folder.path)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
@@ -144,6 +148,8 @@ class Engine:
             self._later(Recorder(self).run())
         if self.settings.practices.entities:
             self._later(CardEntities(self).run())
+        if self.settings.indicators.publish != "off":
+            self._later(IndicatorEntities(self).run())
 
     async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
         for tenant in tenants:

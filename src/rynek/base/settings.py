@@ -167,6 +167,12 @@ class Practices(msgspec.Struct, frozen=True, kw_only=True):
     entities: bool = True
 
 
+class Indicators(msgspec.Struct, frozen=True, kw_only=True):
+    """Indicators: whether (and when) a city's values are entities of its live picture too."""
+
+    publish: Literal["off", "daily"] = "off"
+
+
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the change log stays; rows that history still needs are never dropped."""
 
@@ -230,6 +236,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: Log = Log()
     metrics: Metrics = Metrics()
     practices: Practices = Practices()
+    indicators: Indicators = Indicators()
     changes: Changes = Changes()
     notifications: Notifications = Notifications()
     history: History = History()

@@ -25,8 +25,14 @@ from rynek.indicators.kpi.compute import compute as compute_indicators
 from rynek.indicators.kpi.compute import compute_trend as compute_indicator_trend
 from rynek.indicators.kpi.given import Sources, inhabitants
 from rynek.indicators.kpi.kept import KEPT_FILE, KeptDays
-from rynek.indicators.kpi.ngsi_ld import value_entity
+from rynek.indicators.kpi.ngsi_ld import entity_id, value_entity
 from rynek.indicators.kpi.period import Period, last_month, parse_period
+from rynek.indicators.kpi.publication import (
+    Publication,
+    Publications,
+    due_periods,
+    published_values,
+)
 from rynek.indicators.kpi.value import Value
 from rynek.indicators.kpi.value import to_document as value_document
 from rynek.indicators.reference.definition import load_definition
@@ -65,6 +71,8 @@ __all__ = [
     "Measured",
     "Opened",
     "Period",
+    "Publication",
+    "Publications",
     "Published",
     "References",
     "Reranked",
@@ -81,6 +89,8 @@ __all__ = [
     "compute_indicators",
     "definitions",
     "document",
+    "due_periods",
+    "entity_id",
     "evaluate_index",
     "find_definition",
     "inhabitants",
@@ -91,6 +101,7 @@ __all__ = [
     "open_indicators",
     "parse_period",
     "parse_specification",
+    "published_values",
     "read_answers",
     "read_frame",
     "read_message",

@@ -1,4 +1,5 @@
-"""The file that holds reference tables and published indexes, every version of each."""
+"""The file that holds reference tables and published indexes, every version of each, and when
+indicators were published last."""
 
 from __future__ import annotations
 
@@ -20,6 +21,13 @@ CREATE TABLE reference(
 CREATE TABLE comparison(
   id TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL, digest TEXT NOT NULL,
   about BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY(id, version)
+) STRICT, WITHOUT ROWID;
+""",
+    """
+CREATE TABLE publication(
+  city TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT NULL, at INTEGER NOT NULL,
+  published INTEGER NOT NULL, without INTEGER NOT NULL, problem TEXT NOT NULL,
+  PRIMARY KEY(city, kind)
 ) STRICT, WITHOUT ROWID;
 """,
 )

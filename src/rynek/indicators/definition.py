@@ -114,6 +114,11 @@ class Computation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             if not 0 <= self.hours[0] < self.hours[1] <= 24:
                 raise ValueError("hours are two of 0 … 24, the earlier first")
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of things that it is made of."""
+        return ("Vehicle", "ArrivalEstimation") if self.measure in DEPARTURES else (self.type,)
+
 
 class Per(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a computed total is divided by: `many` inhabitants or km², from a reference table."""

@@ -196,6 +196,16 @@ class Engine(Protocol):
         ...
 
     @property
+    def publications(self) -> Any:
+        """When indicators were published last (rynek.indicators.Publications)."""
+        ...
+
+    @property
+    def publishing(self) -> tuple[str, str, int, int] | None:
+        """The city whose indicators are being published, the period, how many of how many."""
+        ...
+
+    @property
     def public_url(self) -> str:
         """How others reach the service, without a slash at the end."""
         ...

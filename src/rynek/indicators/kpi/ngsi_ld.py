@@ -10,15 +10,22 @@ import msgspec
 
 from rynek.base.clock import to_iso
 from rynek.base.ids import urn
+from rynek.indicators.definition import Definition
+from rynek.indicators.kpi.period import Period
 from rynek.indicators.kpi.value import LEVEL, Value
 
-__all__ = ["KPI", "value_entity"]
+__all__ = ["KPI", "entity_id", "value_entity"]
 
 KPI: Final = "KeyPerformanceIndicator"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FREQUENCIES: Final = {
     "day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly",
 }  # fmt: skip
+
+
+def entity_id(city: str, one: Definition, period: Period) -> str:
+    """The URN of the entity that holds a city's values of an indicator for periods so long."""
+    return urn(KPI, city, one.id, _FREQUENCIES.get(period.kind, "once"))
 
 
 def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
@@ -31,7 +38,7 @@ def value_entity(value: Value, city: str, now: int) -> dict[str, Any]:
     one, period = value.definition, value.period
     frequency = _FREQUENCIES.get(period.kind, "once")
     made: dict[str, Any] = {
-        "id": urn(KPI, city, one.id, frequency),
+        "id": entity_id(city, one, period),
         "type": KPI,
         "name": {"type": "LanguageProperty", "languageMap": one.name},
         "description": {"type": "LanguageProperty", "languageMap": one.description},

@@ -97,6 +97,7 @@ async def _cities(asked: Asked) -> Response:
     """The cities that the client may read."""
     asked.refuse_unknown("language")
     language, readable = asked.language, asked.request.state.readable
+    runs = await asyncio.to_thread(asked.engine.publications.all)
     found = [
         {
             "id": name,
@@ -105,6 +106,17 @@ async def _cities(asked: Asked) -> Response:
             "zone": tenant.city.zone,
             "now": to_iso(tenant.clock.now()),
             "recording": tenant.city.recording is not None,
+            "published": [
+                {
+                    "period": run.period,
+                    "at": to_iso(run.at),
+                    "entities": run.published,
+                    "without_value": run.without,
+                    "failed": bool(run.problem),
+                }
+                for run in runs
+                if run.city == name and (run.published or run.problem)
+            ],
         }
         for name, tenant in asked.engine.tenants.items()
         if readable(name)

@@ -18,6 +18,7 @@ from rynek.base.clock import MICRO
 from rynek.base.ids import SERVICE_TENANT
 from rynek.base.log import redact
 from rynek.base.units import PER_MINUTE, symbol
+from rynek.web.contract import said
 from rynek.web.pages import plot
 from rynek.web.pages.series import HOUR, Series, in_table, thin
 from rynek.web.pages.shell import Page, Site
@@ -39,6 +40,7 @@ _DAY: Final = 24 * HOUR
 _POINTS: Final = 288
 # Twice the recorder's minute and some patience: nobody was there to write.
 _GAP: Final = 150 * MICRO
+_MOST_CITIES: Final = 100
 _NO_BREAK: Final = "\u00a0"
 
 
@@ -144,6 +146,7 @@ async def show(page: Page) -> Response:
         state=(icon, page.t(word)),
         checks=[_told(page, check) for check in checks if check.status != "pass"],
         facts=_facts(page, engine),
+        published=_published(page, engine, zone),
         groups=[(title, cards) for title, cards in groups if cards],
         zone=zone,
         recording=engine.settings.metrics.history,
@@ -164,6 +167,31 @@ def _facts(page: Page, engine: Any) -> list[tuple[str, str]]:
         (t("Up for"), t.duration(time.monotonic() - engine.started)),
         (t("Cities"), t.number(len(engine.tenants))),
     ]
+
+
+def _published(page: Page, engine: Any, zone: str) -> list[tuple[str, str, str, str]]:
+    """Cities whose indicators are published: name, period, when, and what became of it."""
+    if engine.settings.indicators.publish == "off":
+        return []
+    t, now = page.t, engine.publishing
+    rows = []
+    if now is not None and now[0] in engine.tenants:
+        name = said(engine.tenants[now[0]].city.name, t.language)
+        told = t("%(done)s of %(total)s", done=t.number(now[2], 0), total=t.number(now[3], 0))
+        rows.append((name, now[1], t("being computed"), told))
+    for run in engine.publications.all():
+        if run.city not in engine.tenants or not (run.published or run.problem):
+            continue
+        name = said(engine.tenants[run.city].city.name, t.language)
+        told = redact(run.problem) or t(
+            "%(published)s entities, %(without)s of them without enough data",
+            published=t.number(run.published, 0),
+            without=t.number(run.without, 0),
+        )
+        rows.append(
+            (name, run.period, f"{t.date(run.at, zone, 'medium')}, {t.time(run.at, zone)}", told)
+        )
+    return rows[:_MOST_CITIES]
 
 
 async def _day(engine: Any) -> Day | None:

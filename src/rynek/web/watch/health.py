@@ -67,6 +67,7 @@ def ready(engine: Any) -> list[Check]:
             )  # fmt: skip
         elif tenant.begun:
             checks += _of_tenant(tenant)
+    checks += _publications(engine)
     return checks
 
 
@@ -144,6 +145,19 @@ def _of_tenant(tenant: Any) -> Iterator[Check]:
             "feeds:sources", "warn", tenant=name, value=len(feeds), unit="feed",
             output=f"failing or out of date: {', '.join(feeds[:20])}. The page Feeds says why",
         )  # fmt: skip
+
+
+def _publications(engine: Any) -> Iterator[Check]:
+    """Cities whose indicators could not be published when they were last to be."""
+    if engine.settings.indicators.publish == "off":
+        return
+    for run in engine.publications.all():
+        if run.problem and run.city in engine.tenants:
+            yield Check(
+                "indicators:publish", "warn", tenant=run.city,
+                output=f"the indicators of {run.period} could not be published: {run.problem}."
+                " It is tried again, within an hour",
+            )  # fmt: skip
 
 
 def _history(tenant: Any) -> Check:
