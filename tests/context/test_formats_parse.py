@@ -175,7 +175,7 @@ def test_several_instances_in_simplified_form() -> None:
         ({"id": URN, "type": "X", "a b": 1}, "legal"),
         ({"id": URN, "type": "X", "@value": 1}, "@value"),
         ({"id": URN, "type": "X", "a": 1, DEFAULT_VOCAB + "a": 2}, "twice"),
-        ({"id": URN, "type": "X", NGSI_LD + "createdAt": 2}, "not the name"),
+        ({"id": URN, "type": "X", NGSI_LD + "observedAt": 2}, "not the name"),
     ],
 )  # fmt: skip
 def test_entities_that_are_none(document: Any, says: str) -> None:
@@ -213,7 +213,7 @@ def test_entities_that_are_none(document: Any, says: str) -> None:
         ({"object": URN, "objectType": 5}, "objectType"),
         ({"value": 1, "b": {"c": {"value": None}, "value": 2}}, r"^a\.b\.c: null"),
         ({"value": 1, "b c": 1}, r"^a\.b c: "),
-        ({"value": 1, NGSI_LD + "hasValue": 1}, "not the name"),
+        ({"value": 1, NGSI_LD + "hasValue": 1}, "value: stands twice"),
         ({"value": 1, "b": 1, DEFAULT_VOCAB + "b": 1}, "twice"),
         ([{"value": 1}, {"value": 2}], "same datasetId"),
         ([{"value": 1, "datasetId": "urn:d:1"}, {"value": 2, "datasetId": "urn:d:1"}], "same"),

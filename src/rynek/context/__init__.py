@@ -27,6 +27,7 @@ from rynek.context.formats import (
     render_collection,
     render_entity,
     render_feature,
+    short_members,
 )
 from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext, core_context, link_header, parse_link_header
@@ -261,6 +262,7 @@ __all__ = [
     "render_registration",
     "render_snapshot",
     "render_subscription",
+    "short_members",
     "snapshot_test",
     "sort_entities",
     "status_of",

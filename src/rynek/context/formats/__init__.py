@@ -30,6 +30,7 @@ from rynek.context.formats.parse import (
 from rynek.context.formats.peek import peek, peek_attributes, peek_point
 from rynek.context.formats.render import View, render_attribute, render_entity
 from rynek.context.formats.sheet import PLAIN, Sheet, Times, open_sheet, packed, packed_instance
+from rynek.context.formats.short import short_members
 from rynek.context.formats.temporal import (
     SERIES_MEMBER,
     TemporalFragment,
@@ -80,4 +81,5 @@ __all__ = [
     "render_collection",
     "render_entity",
     "render_feature",
+    "short_members",
 ]

@@ -23,6 +23,7 @@ from rynek.context.formats.members import (
     is_geometry,
     is_instance,
 )
+from rynek.context.formats.short import has_whole_names
 from rynek.context.formats.values import (
     NONE,
     NOT_HERE,
@@ -125,8 +126,15 @@ class Reader:
         if raw == NULL and not self.nulls:
             raise Invalid(NOT_HERE)
         if type(raw) is list:
+            if not self.simplified:
+                self._no_whole_names(*(item for item in raw if type(item) is dict))
             raw = check_value("Property", raw, self.ctx, False, self.deep_nulls)
         return Instance("Property", raw, created_at=self.now, modified_at=self.now)
+
+    def _no_whole_names(self, *raw: dict[str, Any]) -> None:
+        """What would be a value is read again where it has members by their IRIs."""
+        if any(has_whole_names(one, self.ctx) for one in raw):
+            raise Invalid("has members of the standard by their whole names")
 
     def instance(
         self, iri: str, raw: dict[str, Any], depth: int, before: Instance | None = None
@@ -264,6 +272,8 @@ class Reader:
     def _bare(self, kind: str, raw: dict[str, Any]) -> Instance:
         if "@context" in raw:
             raise Invalid(_CONTEXT_INSIDE)
+        if not self.simplified:
+            self._no_whole_names(raw)
         value = check_value(kind, raw, self.ctx, False, self.deep_nulls)
         return Instance(kind, value, created_at=self.now, modified_at=self.now)
 

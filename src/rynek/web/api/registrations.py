@@ -16,6 +16,7 @@ from rynek.context import (
     parse_projection,
     parse_q,
     render_registration,
+    short_members,
 )
 from rynek.web.api.bodies import document_reply, list_reply, read_document
 from rynek.web.api.call import Call, Reply
@@ -31,6 +32,7 @@ _TEMPORAL: Final = ("timerel", "timeAt", "endTimeAt")
 async def create_registration(call: Call) -> Reply:
     """Register Context Source (§5.9.2): POST /csourceRegistrations."""
     document, ld = await read_document(call)
+    document = short_members(document, ld)
     made = await call.tenant.registrations.create(document, ld)
     location = f"{call.base_path}/ngsi-ld/v1/csourceRegistrations/{quote(made.id, safe=':')}"
     return Reply(201, headers=[(b"location", location.encode())])
@@ -42,6 +44,7 @@ async def update_registration(call: Call) -> Reply:
     known = _registrations(call)
     _find(known, registration_id)
     document, ld = await read_document(call)
+    document = short_members(document, ld)
     await known.update(registration_id, document, ld)
     return Reply(204)
 

@@ -14,6 +14,7 @@ from rynek.context import (
     Subscriptions,
     distribution,
     render_subscription,
+    short_members,
 )
 from rynek.web.api.bodies import (
     document_reply,
@@ -43,6 +44,7 @@ class Kind(NamedTuple):
 async def create(call: Call, kind: Kind) -> Reply:
     """Make one; a tenant that is not there yet comes into being when the document is right."""
     document, ld = await read_document(call)
+    document = short_members(document, ld)
     via = distribution.passed(call.headers)
     if call.tenant.alias in via or distribution.is_endless(call.headers):
         raise LoopDetected("the request has come through here before: registrations form a loop")
@@ -64,6 +66,7 @@ async def update(call: Call, kind: Kind) -> Reply:
     known = kind.of(call.tenant)
     _find(known, subscription_id)
     document, ld = await read_document(call)
+    document = short_members(document, ld)
     await known.update(subscription_id, document, ld)
     return Reply(204)
 
