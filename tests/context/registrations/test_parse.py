@@ -185,3 +185,4 @@ def test_default_operations_and_groups() -> None:
     assert auxiliary.supports("retrieveEntity")
     assert not auxiliary.supports("createSubscription")
     assert auxiliary.info_value("accept") is None
+    assert read(base | {"contextSourceInfo": []}).context_source_info == ()

@@ -254,7 +254,27 @@ def test_the_failure_of_a_single_source_has_its_status(tmp_path: Path) -> None:
 
 def test_a_redirect_to_ourselves_is_a_loop(tmp_path: Path) -> None:
     async def test(here: Broker) -> None:
-        await here.register(here.url, mode="redirect", operations=REDIRECTION)
+        document = {
+            "type": "ContextSourceRegistration",
+            "endpoint": here.url,
+            "mode": "redirect",
+            "information": [{"entities": [{"type": "Room"}]}],
+            "operations": REDIRECTION,
+        }
+        for url in (here.url, f"{here.url.replace('127.0.0.1', 'localhost')}/ngsi-ld/v1/"):
+            own = await here.client.post("csourceRegistrations", json=document | {"endpoint": url})
+            assert own.status_code == 400
+            assert "is this service itself" in own.json()["detail"]
+        one = await here.register(here.url)
+        own = await here.client.patch(f"csourceRegistrations/{one}", json={"mode": "redirect"})
+        assert own.status_code == 400
+        # Another tenant is another source; and by another name it shows when it is asked.
+        other = {"tenant": "elsewhere", "information": [{"entities": [{"type": "Hall"}]}]}
+        made = await here.client.post("csourceRegistrations", json=document | other)
+        assert made.status_code == 201
+        named = {"Host": "city.example"}
+        made = await here.client.post("csourceRegistrations", json=document, headers=named)
+        assert made.status_code == 201
         assert (await here.client.post("entities", json=room(1))).status_code == 508
         assert await here.local(R1) is None
         assert (await here.client.delete(f"entities/{R1}")).status_code == 508

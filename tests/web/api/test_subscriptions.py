@@ -111,6 +111,8 @@ def test_an_id_is_made_where_there_is_none_and_none_is_taken_twice(serve: Serve)
         (subscription(q=3), ["q"]),
         (subscription(q="a{b}>3"), ["q", "join"]),
         (subscription(csf="x=="), ["csf"]),
+        (subscription(expandValues=["a"]), ["expandValues"]),
+        (subscription(jsonKeys=["a"]), ["jsonKeys"]),
         (subscription(scopeQ="//"), ["scopeQ"]),
         (subscription(geoQ="near"), ["geoQ"]),
         (subscription(geoQ={"georel": "near"}), ["geoQ", "geometry"]),

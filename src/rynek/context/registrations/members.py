@@ -199,7 +199,7 @@ def _above_zero(given: dict[str, Any], member: str) -> int | float | None:
 def context_source_info(value: Any, _ld: CompiledContext) -> tuple[KeyValue, ...]:
     """Key and value pairs; four keys have a meaning and so a form (§4.3.6.6)."""
     found = []
-    for position, one in enumerate(_array(value)):
+    for position, one in enumerate([] if value == [] else _array(value)):
         if (
             type(one) is not dict
             or set(one) != {"key", "value"}

@@ -227,7 +227,13 @@ class _Reader:
 
     def others(self) -> None:
         """Members that are only checked and shown."""
-        for name in ("subscriptionName", "description", "jsonKeys", "jsonldContext"):
+        for name in (
+            "subscriptionName",
+            "description",
+            "expandValues",
+            "jsonKeys",
+            "jsonldContext",
+        ):
             self.value(name, members.plain)
         for name in ("localOnly", "splitEntities"):
             self.value(name, members.flag)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -34,6 +36,7 @@ from rynek.web.api.params import PLAIN, geometry_property, wants_geojson
 
 _loads: Final = msgspec.json.Decoder().decode
 dumps: Final = msgspec.json.Encoder().encode
+_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _PLAIN_JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
@@ -172,6 +175,28 @@ def own_url(call: Call, path: str) -> str:
     if _HOST.fullmatch(host) is None:
         host = "localhost"
     return f"{call.scheme}://{host}{path}"
+
+
+def is_own_url(call: Call, url: str) -> bool:
+    """Whether a URL is that of this API, by the name the client knows it by; all names of the
+    loopback interface are one."""
+    try:
+        own, other = urlsplit(own_url(call, "")), urlsplit(url)
+        same_port = (own.port or _PORTS.get(own.scheme)) == (other.port or _PORTS.get(other.scheme))
+    except ValueError:
+        return False
+    paths = (call.base_path, f"{call.base_path}/ngsi-ld/v1")
+    names = {"loopback" if _is_loopback(one.hostname) else one.hostname for one in (own, other)}
+    return same_port and len(names) == 1 and other.path.rstrip("/") in paths
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def entity_reply(call: Call, row: Row, view: View) -> Reply:

@@ -18,7 +18,7 @@ from rynek.context import (
     render_registration,
     short_members,
 )
-from rynek.web.api.bodies import document_reply, list_reply, read_document
+from rynek.web.api.bodies import document_reply, is_own_url, list_reply, read_document
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, entity_query, paging
@@ -26,6 +26,7 @@ from rynek.web.api.route import Route
 from rynek.web.api.temporal_params import temporal_query
 
 _OPTIONS: Final = frozenset(("sysAttrs", "count"))
+_PROXIED: Final = ("redirect", "exclusive")
 _TEMPORAL: Final = ("timerel", "timeAt", "endTimeAt")
 
 
@@ -33,6 +34,7 @@ async def create_registration(call: Call) -> Reply:
     """Register Context Source (§5.9.2): POST /csourceRegistrations."""
     document, ld = await read_document(call)
     document = short_members(document, ld)
+    _refuse_own_endpoint(call, document)
     made = await call.tenant.registrations.create(document, ld)
     location = f"{call.base_path}/ngsi-ld/v1/csourceRegistrations/{quote(made.id, safe=':')}"
     return Reply(201, headers=[(b"location", location.encode())])
@@ -42,9 +44,11 @@ async def update_registration(call: Call) -> Reply:
     """Update Context Source Registration (§5.9.3): PATCH /csourceRegistrations/{id}."""
     registration_id = entity_id_of(call)
     known = _registrations(call)
-    _find(known, registration_id)
+    current = _find(known, registration_id)
     document, ld = await read_document(call)
     document = short_members(document, ld)
+    kept = {"endpoint": current.endpoint, "mode": current.mode, "tenant": current.tenant}
+    _refuse_own_endpoint(call, kept | document)
     await known.update(registration_id, document, ld)
     return Reply(204)
 
@@ -130,6 +134,20 @@ def _span(call: Call) -> TemporalSpan | None:
         return None
     asked = temporal_query(params, call.ld, required=True)
     return TemporalSpan(asked.start, asked.end, observed=asked.time_property == "observedAt")
+
+
+def _refuse_own_endpoint(call: Call, document: dict[str, Any]) -> None:
+    """BadRequestData where entities are to be held elsewhere, and elsewhere is this very tenant:
+    proxied data are in a location external to the broker (§4.3.6.3), and no request could be
+    answered. Other names of this service are found out by the Via header of requests (§4.3.6.4)."""
+    endpoint, tenant = document.get("endpoint"), document.get("tenant")
+    if document.get("mode") not in _PROXIED or type(endpoint) is not str:
+        return
+    if (tenant or None) == call.headers.get("ngsild-tenant") and is_own_url(call, endpoint):
+        raise BadRequestData(
+            f"endpoint: {endpoint[:200]} is this service itself; with mode {document['mode']} the "
+            "entities are held elsewhere"
+        )
 
 
 def _secrets(call: Call) -> bool:
