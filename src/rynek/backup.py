@@ -27,7 +27,7 @@ from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
 from rynek.base.sqlite import connect, database_fault, is_set_aside
 from rynek.base.typed import decode
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
-from rynek.indicators import INDICATORS_FILE, KEPT_FILE, SURVEYS_FILE
+from rynek.indicators import INDICATORS_FILE, KEPT_FILE, PROFILES_FILE, SURVEYS_FILE
 from rynek.practices.cards import FILE
 from rynek.practices.search import INDEX_FILE
 
@@ -39,9 +39,9 @@ _MOUNTED: Final = (
     "{} is a mount point, which cannot be replaced: choose a folder inside it as --data"
 )
 _SHARED: Final = ("system.db", FILE, INDICATORS_FILE, SURVEYS_FILE)
-# The index of the cards is made of them, and the sums of days of the history: they are neither kept
-# nor brought back.
-_DATABASES: Final = ("state.db", *_SHARED, INDEX_FILE, KEPT_FILE)
+# The index of the cards is made of them, sums of days and the values of cities of the history: they
+# are neither kept nor brought back.
+_DATABASES: Final = ("state.db", *_SHARED, INDEX_FILE, KEPT_FILE, PROFILES_FILE)
 _LEFT_OUT: Final = frozenset(
     ["lock", *(name + end for name in _DATABASES for end in ("", "-wal", "-shm", "-journal"))]
 )

@@ -14,6 +14,7 @@ from rynek.app.card_entities import CardEntities
 from rynek.app.indicator_entities import IndicatorEntities
 from rynek.app.recorder import Recorder
 from rynek.app.tenant import Tenant
+from rynek.app.upkeep import Upkeep
 from rynek.base.client import Client
 from rynek.base.clock import SystemClock
 from rynek.base.errors import BadRequestData, Forbidden, NonexistentTenant, Problem
@@ -29,7 +30,14 @@ from rynek.context import (
     refuse_newer,
 )
 from rynek.feeds import ReplayOptions, list_feeds
-from rynek.indicators import Comparisons, Publications, References, Surveys, open_indicators
+from rynek.indicators import (
+    Comparisons,
+    Profiles,
+    Publications,
+    References,
+    Surveys,
+    open_indicators,
+)
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
 from rynek.practices.search import INDEX_FILE, SearchIndex
@@ -120,6 +128,7 @@ class Engine:
         self.comparisons, self.references = Comparisons(indicators), References(indicators)
         self.publications = Publications(indicators)
         self.surveys = Surveys(self.folder.path)
+        self.profiles = Profiles(self.folder.path)
         for path in sorted(self.folder.tenants.iterdir()):
             known = path.name != SERVICE_TENANT and TENANT_NAME.fullmatch(path.name)
             if path.is_dir() and known:
@@ -150,6 +159,8 @@ class Engine:
             self._later(CardEntities(self).run())
         if self.settings.indicators.publish != "off":
             self._later(IndicatorEntities(self).run())
+        if self.settings.practices.recompute:
+            self._later(Upkeep(self).run())
 
     async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
         for tenant in tenants:
@@ -235,6 +246,7 @@ class Engine:
             self.card_index.close()
         self.comparisons.close()
         self.surveys.close()
+        self.profiles.close()
         self.folder.close()
 
 

@@ -162,9 +162,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Practices(msgspec.Struct, frozen=True, kw_only=True):
-    """Practice cards: whether a city's public cards are entities of its live picture too."""
+    """Practice cards: whether a city's public cards are entities of its live picture too, and
+    whether and how often what is computed for them is computed again as histories grow."""
 
     entities: bool = True
+    recompute: bool = True
+    recompute_hours: Span = 24.0
 
 
 class Indicators(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.folder import make_private
 from rynek.cli.options import config_option, data_option, existing_folder, settings_of
-from rynek.cli.practice_moved import list_moved
+from rynek.cli.practice_moved import cities_like, list_moved
 from rynek.practices.cards import DOORS, FILE, LANGUAGES, VERDICTS, Cards, Stored, Viewer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,6 +78,9 @@ def _stored(cards: Cards, card_id: str, version: int | None = None) -> Stored:
     "--population", type=click.IntRange(1, 10**8), help="With --indicator: of the city that asks."
 )
 @click.option("--country", default="", help="With --indicator: of the city that asks, such as CZ.")
+@click.option(
+    "--like", metavar="TENANT", help="Cards of cities like this one first, by what is measured."
+)
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", help="Of the titles.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, the whole cards.")
 @data_option
@@ -88,6 +91,7 @@ def list_cards(
     indicator: str,
     population: int | None,
     country: str,
+    like: str | None,
     language: str,
     as_json: bool,
     data: Path | None,
@@ -104,7 +108,8 @@ def list_cards(
         if theme or verdict:
             raise click.UsageError("--indicator is not taken together with --theme and --verdict")
         with _cards(config, data) as cards:
-            list_moved(cards, indicator, population, country, language, as_json=as_json)
+            cities = cities_like(existing_folder(config, data), like)
+            list_moved(cards, indicator, population, country, cities, language, as_json=as_json)
         return
     if population or country:
         raise click.UsageError("--population and --country are for --indicator")
@@ -112,6 +117,11 @@ def list_cards(
     with _cards(config, data) as cards:
         refuse_unknown(cards, _ALL, theme)
         found = [seen for seen, _ in _every(cards, wanted)]
+    cities = cities_like(existing_folder(config, data), like)
+    if cities is not None:
+        from rynek.practices.search import unlike
+
+        found.sort(key=lambda seen: unlike(cities.alike(seen)))
     if as_json:
         _print([seen.document() for seen in found])
         return
@@ -120,9 +130,18 @@ def list_cards(
         verdict = seen.card.verdict.outcome
         click.echo(
             f"{seen.id}\t{seen.written.version}\t{verdict}\t{seen.card.status}\t{seen.door}\t{title}"
+            + _alike(cities, seen, language)
         )
     if not found:
         click.echo("no cards")
+
+
+def _alike(cities: Any, seen: Any, language: str) -> str:
+    if cities is None:
+        return ""
+    from rynek.practices.search import alike_message
+
+    return "\t" + alike_message(cities.alike(seen)).text(language)
 
 
 def _every(cards: Cards, wanted: Any = None) -> Iterator[tuple[Any, int]]:

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rynek.practices.cards import Cards, Viewer
 
-__all__ = ["list_moved"]
+if TYPE_CHECKING:
+    from rynek.practices.search import Cities
+
+__all__ = ["cities_like", "list_moved"]
+
+
+def cities_like(folder: Path, tenant: str | None) -> Cities | None:
+    """What the service measured last of the cities of a data folder, as `tenant` asks; None where
+    none does."""
+    if tenant is None:
+        return None
+    from rynek.indicators import Profiles
+    from rynek.practices.search import Cities
+
+    profiles = Profiles(folder)
+    try:
+        known = profiles.all()
+    finally:
+        profiles.close()
+    if tenant not in known:
+        some = ", ".join(sorted(known)[:20]) or "none yet: a running service computes them"
+        raise click.ClickException(f"--like: nothing is measured of {tenant!r}; there are {some}")
+    return Cities(known, tenant)
 
 
 def list_moved(
@@ -16,15 +40,16 @@ def list_moved(
     indicator: str,
     population: int | None,
     country: str,
+    cities: Cities | None,
     language: str,
     *,
     as_json: bool,
 ) -> None:
     """Print cards about an indicator, the best first, with what their answers say of it."""
     from rynek.indicators import find_definition
-    from rynek.practices.search import Like, mover_document, movers
+    from rynek.practices.search import Like, alike_message, mover_document, movers
 
-    like = Like(population, country.upper())
+    like = Like(population, country.upper(), cities)
     found = movers(cards, find_definition(indicator), Viewer(member=True, admin=True), like)
     if as_json:
         told = [one.seen.document() | {"moved": mover_document(one)} for one in found]
@@ -34,6 +59,7 @@ def list_moved(
         title = one.seen.card.title.get(language) or next(iter(one.seen.card.title.values()))  # type: ignore[call-overload]
         level = str(one.level) if one.level else "-"
         reason = one.reason.text(language)
-        click.echo(f"{one.seen.id}\t{level}\t{one.direction}\t{title}\t{reason}")
+        alike = "" if one.alike is None else "\t" + alike_message(one.alike).text(language)
+        click.echo(f"{one.seen.id}\t{level}\t{one.direction}\t{title}\t{reason}{alike}")
     if not found:
         click.echo("no cards")

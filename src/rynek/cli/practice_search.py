@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rynek.cli.options import config_option, data_option, existing_folder
+from rynek.cli.practice_moved import cities_like
 from rynek.practices.cards import (
     EVERYBODY,
     FILE,
@@ -20,7 +21,16 @@ from rynek.practices.cards import (
     Viewer,
     refuse_unknown,
 )
-from rynek.practices.search import INDEX_FILE, SIZES, Filters, SearchIndex, Snippet, found_document
+from rynek.practices.search import (
+    INDEX_FILE,
+    SIZES,
+    Filters,
+    SearchIndex,
+    Snippet,
+    alike_document,
+    alike_message,
+    found_document,
+)
 
 
 @click.command()
@@ -31,6 +41,9 @@ from rynek.practices.search import INDEX_FILE, SIZES, Filters, SearchIndex, Snip
 @click.option("--level", type=click.IntRange(1, 5), help="The least level of evidence.")
 @click.option("--size", type=click.Choice(tuple(SIZES)), help="Of the city.")
 @click.option("--told-in", type=click.Choice(LANGUAGES), help="Only cards told in this language.")
+@click.option(
+    "--like", metavar="TENANT", help="Of the best hundred those of cities like this one first."
+)
 @click.option("--limit", type=click.IntRange(1, 100), default=10, help="How many are shown.")
 @click.option("--public", is_flag=True, help="As everybody sees it.")
 @click.option("--rebuild", is_flag=True, help="Make the index anew before.")
@@ -45,6 +58,7 @@ def search(
     level: int | None,
     size: str | None,
     told_in: str | None,
+    like: str | None,
     limit: int,
     public: bool,
     rebuild: bool,
@@ -66,11 +80,18 @@ def search(
     viewer = EVERYBODY if public else Viewer(member=True, admin=True)
     with _index(existing_folder(config, data), rebuild=rebuild) as (index, cards):
         refuse_unknown(cards, viewer, theme)
-        found = index.find(query, viewer, filters, languages=(language,), limit=limit)
+        cities = cities_like(existing_folder(config, data), like)
+        found, seen = index.ask(
+            cards, query, viewer, filters, languages=(language,), limit=limit, cities=cities
+        )
+        alike = {} if cities is None else {one.id: cities.alike(one) for one in seen}
     if as_json:
-        click.echo(json.dumps(found_document(found), ensure_ascii=False, indent=2))
+        told = found_document(found)
+        for hit in told["hits"]:
+            hit |= {"alike": alike_document(alike[hit["id"]])} if alike else {}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    _print(found)
+    _print(found, {card: alike_message(one).text(language) for card, one in alike.items()})
 
 
 @contextmanager
@@ -91,11 +112,13 @@ def _index(folder: Path, *, rebuild: bool) -> Iterator[tuple[SearchIndex, Cards]
         cards.close()
 
 
-def _print(found: Any) -> None:
+def _print(found: Any, alike: dict[str, str]) -> None:
     for hit in found.hits:
         click.echo(f"{hit.id}\t{_marked(hit.title)}")
         if hit.snippet is not None:
             click.echo(f"\t{_marked(hit.snippet)}")
+        if hit.id in alike:
+            click.echo(f"\t{alike[hit.id]}")
     for word in found.mended:
         click.echo(f"no card has {word!r}: words like it were looked for")
     click.echo(f"{'more than ' if found.more else ''}{found.total} found")

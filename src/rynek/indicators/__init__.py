@@ -35,6 +35,9 @@ from rynek.indicators.kpi.publication import (
 )
 from rynek.indicators.kpi.value import Value
 from rynek.indicators.kpi.value import to_document as value_document
+from rynek.indicators.likeness import FEWEST_SHARED, LABELS, Alike, Likeness, Shared
+from rynek.indicators.likeness import Measured as MeasuredCity
+from rynek.indicators.profiles import PROFILES_FILE, Profile, Profiles
 from rynek.indicators.reference.definition import load_definition
 from rynek.indicators.reference.definition import shipped as shipped_definitions
 from rynek.indicators.reference.importing import to_csv
@@ -54,10 +57,14 @@ from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = [
     "CONFIRMED",
+    "FEWEST_SHARED",
     "INDICATORS_FILE",
     "KEPT_FILE",
+    "LABELS",
     "LANGUAGES",
+    "PROFILES_FILE",
     "SURVEYS_FILE",
+    "Alike",
     "Answers",
     "Choice",
     "Comparisons",
@@ -68,15 +75,20 @@ __all__ = [
     "Frame",
     "Index",
     "KeptDays",
+    "Likeness",
     "Measured",
+    "MeasuredCity",
     "Opened",
     "Period",
+    "Profile",
+    "Profiles",
     "Publication",
     "Publications",
     "Published",
     "References",
     "Reranked",
     "Respondent",
+    "Shared",
     "Sources",
     "Specification",
     "State",

@@ -166,7 +166,7 @@ def test_cards_are_put_in_order_by_the_size_of_their_cities(cards: Cards) -> Non
 
     def order(people: float, theme: str = "") -> list[str]:
         found = cards_like(cards, Wanted(theme=theme), EVERYBODY, Like(people))
-        return [each.id for each in found]
+        return [each.id for each, _ in found]
 
     assert order(160_000) == ["middle", "hidden", "large", "small", "unknown"]
     assert order(121_000) == ["hidden", "middle", "small", "large", "unknown"]

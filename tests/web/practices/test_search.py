@@ -190,3 +190,31 @@ def test_cards_of_cities_like_ones_own_come_first_where_people_are_given(
                 assert answer.status_code == 400, (path, wrong)
 
     serve(test)
+
+
+def test_a_city_asks_for_cards_of_cities_like_it(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, heads: Heads) -> None:
+        card = document(title={"en": "Quokka enclosure"})
+        told = {"id": "quokkas", "card": card, "owner": "ruse", "door": "public"}
+        await client.post(f"{API}/cards", json=told, headers=heads["editor"])
+        for path, query in (
+            ("/cards", {"q": "quokka"}),
+            ("/cards", {}),
+            ("/moved", {"indicator": "bins-over-80"}),
+        ):
+            answer = await client.get(f"{API}{path}", params={**query, "like": "ruse"})
+            assert answer.status_code == 200, answer.text
+            for each in answer.json()["cards"]:
+                alike = each["moved"]["alike"] if path == "/moved" else each["alike"]
+                assert alike["share"] is None
+                assert alike["message"]["id"] == "alike-own"
+            unknown = await client.get(f"{API}{path}", params={**query, "like": "nowhere"})
+            assert unknown.status_code == 400
+            assert unknown.json()["detail"].startswith("like: no city 'nowhere'")
+        page = await client.get(
+            "/practices", params={"like": "nowhere"}, headers={"Accept-Language": "uk"}
+        )
+        assert page.status_code == 400
+        assert "тут немає міста" in page.text
+
+    serve(test)

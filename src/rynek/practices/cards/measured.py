@@ -10,7 +10,7 @@ __all__ = ["Measured"]
 
 
 class Measured:
-    """Cards by the indicators that the outcomes of their questions measure. Whoever may see a card
+    """Cards by the indicators that they name or that the outcomes of their questions measure. Whoever may see a card
     is asked of `Cards.get`: this says nothing of doors."""
 
     def __init__(self, database: Database) -> None:
@@ -19,7 +19,8 @@ class Measured:
     def keep(self, database: Connection, card_id: str, card: Card) -> None:
         """Note the newest version of a card; the caller's transaction."""
         database.execute("DELETE FROM measured WHERE id = ?", (card_id,))
-        found = dict.fromkeys(name for each in card.questions for name in each.indicators)
+        asked = (name for each in card.questions for name in each.indicators)
+        found = dict.fromkeys([*card.indicators, *asked])
         database.executemany(
             "INSERT INTO measured VALUES(?, ?)", [(name, card_id) for name in found]
         )

@@ -71,11 +71,13 @@ class Source(_Part, frozen=True):
 
 
 class City(_Part, frozen=True):
-    """Whose practice it is; `country` is an ISO 3166-1 alpha-2 code."""
+    """Whose practice it is; `country` is an ISO 3166-1 alpha-2 code, `known_as` the keys under which
+    tables and other cities' files know it (a code of LAU, KATOTTH or Eurostat, its name there)."""
 
     name: Text
     country: str
     population: int | None = None
+    known_as: list[str] = []
 
 
 class Place(_Part, frozen=True):
@@ -190,7 +192,8 @@ class Question(_Part, frozen=True):
 class Card(_Part, frozen=True):
     """A practice as one version of its card tells it.
 
-    With `city_shown` false the card is shared without the city's name: whoever may not write for
+    `indicators` are the ids of those that it was meant to move, measured or not. With `city_shown`
+    false the card is shared without the city's name: whoever may not write for
     its owner sees neither the city nor what gives it away.
     """
 
@@ -220,4 +223,5 @@ class Card(_Part, frozen=True):
     limits: Text = {}
     to_know: Text = {}
     questions: list[Question] = []
+    indicators: list[str] = []
     sources: list[Source] = []

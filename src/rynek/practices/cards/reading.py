@@ -284,11 +284,14 @@ def _check_keys(card: Card) -> None:
 
 
 def _check_indicators(card: Card) -> None:
-    for index, question in enumerate(card.questions):
-        path = f"questions[{index}].indicators"
-        if len(question.indicators) > _MAX_INDICATORS:
+    every = [("indicators", card.indicators)]
+    every += [
+        (f"questions[{n}].indicators", one.indicators) for n, one in enumerate(card.questions)
+    ]
+    for path, names in every:
+        if len(names) > _MAX_INDICATORS:
             raise BadRequestData(say("card-items", path=path, most=_MAX_INDICATORS))
-        known = {one.id for one in definitions()} if question.indicators else set()
-        for n, name in enumerate(question.indicators):
+        known = {one.id for one in definitions()} if names else set()
+        for n, name in enumerate(names):
             if name not in known:
                 raise BadRequestData(say("card-indicator", path=f"{path}[{n}]", name=name[:60]))

@@ -25,6 +25,7 @@ from rynek.practices.search.moving import (
     read_people,
 )
 from rynek.practices.search.query import MAX_QUERY
+from rynek.practices.search.similar import Cities, alike_document, alike_message, unlike
 from rynek.practices.search.snippets import Piece, Snippet
 from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concepts
 
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_OFFSET",
     "MAX_QUERY",
     "SIZES",
+    "Cities",
     "Entry",
     "Filters",
     "Found",
@@ -44,6 +46,8 @@ __all__ = [
     "Piece",
     "SearchIndex",
     "Snippet",
+    "alike_document",
+    "alike_message",
     "cards_like",
     "found_document",
     "hit_document",
@@ -51,4 +55,5 @@ __all__ = [
     "movers",
     "read_people",
     "search_concepts",
+    "unlike",
 ]

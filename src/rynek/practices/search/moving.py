@@ -11,7 +11,7 @@ import msgspec
 
 from rynek.base.errors import InvalidRequest, ResourceNotFound
 from rynek.base.messages import Message
-from rynek.indicators import Definition
+from rynek.indicators import Alike, Definition
 from rynek.practices.cards import (
     EVERYBODY,
     Cards,
@@ -23,6 +23,7 @@ from rynek.practices.cards import (
     specification_digest,
 )
 from rynek.practices.saying import say
+from rynek.practices.search.similar import Cities, alike_document, unlike
 
 __all__ = [
     "SIMILAR",
@@ -59,10 +60,16 @@ _SAID: Final = {
 
 
 class Like(msgspec.Struct, frozen=True):
-    """The city that asks: its people and ISO 3166-1 country, as far as they are known."""
+    """The city that asks: its people and ISO 3166-1 country, as far as they are known, and what is
+    measured of it and of others."""
 
     population: float | None = None
     country: str = ""
+    cities: Cities | None = None
+
+    def alike(self, seen: Seen) -> Alike | None:
+        """How alike a card's city is in what is measured; None where nobody asks for that."""
+        return None if self.cities is None else self.cities.alike(seen)
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -77,7 +84,8 @@ class Moved(msgspec.Struct, frozen=True):
 class Mover(msgspec.Struct, frozen=True):
     """A card: what its strongest answers say together, and how like its city is.
 
-    `times` as many people live there as in the city that asks; None where one is not known.
+    `times` as many people live there as in the city that asks; None where one is not known. `alike`
+    says how alike both are in what is measured.
     """
 
     seen: Seen
@@ -86,6 +94,7 @@ class Mover(msgspec.Struct, frozen=True):
     answers: tuple[Moved, ...]
     times: float | None
     same_country: bool
+    alike: Alike | None = None
 
     @property
     def similar(self) -> bool | None:
@@ -112,16 +121,20 @@ def movers(
     """Cards that `viewer` may see and that are about an indicator.
 
     First those with an answer: by the level of evidence, then those whose effect can be told from
-    zero and is for the better, then by how like the city's size is to that of `like` (the ratio of
-    people), then those of its country. After them cards of the indicator's theme without one.
+    zero and is for the better, then by how alike the city is to `like` in what is measured, then by
+    its size (the ratio of people), then those of its country. After them cards that name the
+    indicator or are of its theme without an answer.
     """
     like = like or Like()
-    found = [_mover(seen, indicator, cards, like) for seen in _asked(cards, indicator.id, viewer)]
+    asked = list(_asked(cards, indicator.id, viewer))
+    found = [_mover(seen, indicator, cards, like) for seen in asked]
     measured = [one for one in found if one is not None]
     known = {one.seen.id for one in measured}
+    named = {one.id: one for one in asked if indicator.id in one.card.indicators}
+    themed = {one.id: one for one in _of_theme(cards, indicator.theme, viewer)}
     measured += [
-        Mover(seen, "unmeasured", 0, (), *_likeness(seen, like))
-        for seen in _of_theme(cards, indicator.theme, viewer)
+        Mover(seen, "unmeasured", 0, (), *_likeness(seen, like), like.alike(seen))
+        for seen in (named | themed).values()
         if seen.id not in known
     ]
     return sorted(measured, key=_rank)
@@ -131,15 +144,18 @@ def read_people(text: str) -> float:
     """A number of people from outside; InvalidRequest names the parameter."""
     text = text.strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
-        raise InvalidRequest(f"population: a number of people from 1 to {_MOST_PEOPLE}")
+        raise InvalidRequest(say("like-people", most=_MOST_PEOPLE))
     return float(text)
 
 
-def cards_like(cards: Cards, wanted: Wanted, viewer: Viewer, like: Like) -> list[Seen]:
-    """Cards that `viewer` may see, those of cities of the most similar size first, those of unknown
-    size last; of many the newest 500."""
+def cards_like(
+    cards: Cards, wanted: Wanted, viewer: Viewer, like: Like
+) -> list[tuple[Seen, Alike | None]]:
+    """Cards that `viewer` may see: those of cities that are most alike in what is measured first,
+    then by how similar their size is, those of unknown size last; of many the newest 500."""
     found, _ = cards.listed(viewer, wanted, limit=_MOST)
-    return sorted(found, key=lambda seen: _apart(_likeness(seen, like)[0]))
+    told = [(seen, like.alike(seen)) for seen in found]
+    return sorted(told, key=lambda one: (unlike(one[1]), _apart(_likeness(one[0], like)[0])))
 
 
 def mover_document(mover: Mover) -> dict[str, Any]:
@@ -152,6 +168,7 @@ def mover_document(mover: Mover) -> dict[str, Any]:
         "population_ratio": mover.times,
         "similar_size": mover.similar,
         "same_country": mover.same_country,
+        "alike": alike_document(mover.alike),
         "answers": [_answer_document(each) for each in mover.answers],
     }
 
@@ -170,8 +187,8 @@ def _answer_document(moved: Moved) -> dict[str, Any]:
 
 
 def _asked(cards: Cards, indicator: str, viewer: Viewer) -> Iterator[Seen]:
-    """Cards that ask for an effect on an indicator, as far as the viewer sees that they do: one
-    that hides its city hides its questions too."""
+    """Cards that name an indicator or ask for an effect on it, as far as the viewer sees that they
+    do: one that hides its city hides its questions too."""
     for card_id in cards.measured.ids(indicator, _MOST):
         try:
             yield cards.get(card_id, viewer)
@@ -200,7 +217,10 @@ def _mover(seen: Seen, indicator: Definition, cards: Cards, like: Like) -> Mover
     answers.sort(key=lambda one: -one.level)
     said = {one.direction for one in _strongest(answers)}
     direction: Direction = said.pop() if len(said) == 1 else "mixed"
-    return Mover(seen, direction, answers[0].level, tuple(answers), *_likeness(seen, like))
+    likeness = _likeness(seen, like)
+    return Mover(
+        seen, direction, answers[0].level, tuple(answers), *likeness, alike=like.alike(seen)
+    )
 
 
 def _strongest(answers: Any) -> list[Moved]:
@@ -237,6 +257,7 @@ def _rank(mover: Mover) -> tuple[Any, ...]:
         mover.direction == "unmeasured",
         -mover.level,
         mover.direction != "better",
+        unlike(mover.alike),
         _apart(mover.times),
         not mover.same_country,
         -mover.seen.seq,

@@ -20,7 +20,7 @@ from rynek.base.database import Database
 from rynek.base.errors import Problem, ResourceNotFound
 from rynek.base.sqlite import Connection, database_fault
 from rynek.practices.cards import EVERYBODY, Cards, Change, Seen, Viewer, spoken
-from rynek.practices.search.finding import Filters, Found, find
+from rynek.practices.search.finding import MAX_LIMIT, Filters, Found, find
 from rynek.practices.search.glossary import glossary
 from rynek.practices.search.index import (
     FORMAT,
@@ -32,6 +32,7 @@ from rynek.practices.search.index import (
     set_state,
     state,
 )
+from rynek.practices.search.similar import Cities, unlike
 
 __all__ = ["INDEX_FILE", "SearchIndex", "search_concepts"]
 
@@ -78,11 +79,23 @@ class SearchIndex:
         languages: Sequence[str] = (),
         offset: int = 0,
         limit: int = 20,
+        cities: Cities | None = None,
     ) -> tuple[Found, list[Seen]]:
         """Follow the cards, then `find`: with what was found, the cards as the viewer sees them.
 
-        Where nothing can be written the answer is that of the index as it is.
+        With `cities` the best hundred are put in order by how alike their cities are to the one
+        that asks, and there are no more pages than theirs. Where nothing can be written the answer
+        is that of the index as it is.
         """
+        if cities is not None:
+            best, known = self.ask(
+                cards, text, viewer, filters, languages=languages, limit=MAX_LIMIT
+            )
+            pairs = sorted(
+                zip(best.hits, known, strict=True), key=lambda one: unlike(cities.alike(one[1]))
+            )[offset : offset + limit]
+            near = tuple(hit for hit, _ in pairs)
+            return msgspec.structs.replace(best, hits=near), [card for _, card in pairs]
         try:
             self.follow(cards)
         except Problem as problem:

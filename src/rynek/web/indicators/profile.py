@@ -18,10 +18,10 @@ from rynek.web.indicators.downloads import values_csv
 from rynek.web.indicators.drawing import Line, figure
 from rynek.web.indicators.explaining import explain
 from rynek.web.indicators.gathering import Gathered, choose_period, computable, gather
-from rynek.web.indicators.moved import moved_cards
 from rynek.web.indicators.periods import fixed
 from rynek.web.indicators.view import View, spots_of
 from rynek.web.pages.shell import NotFound, Page, Site
+from rynek.web.practices.movers import moved_cards
 
 __all__ = ["later", "routes"]
 

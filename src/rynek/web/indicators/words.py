@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from rynek.base.clock import MICRO
 from rynek.indicators import Definition, Period, Value
 from rynek.web.i18n import Translator
-from rynek.web.pages.labels import attribute, humanised, type_name
+from rynek.web.indicator_names import theme_name
+from rynek.web.pages.labels import attribute, type_name
 
 __all__ = [
     "NAMED",
@@ -39,22 +40,6 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark,
     return message
 
 
-_THEMES: Final = {
-    "air": N_("Air"),
-    "buildings": N_("Buildings"),
-    "charging": N_("Charging"),
-    "cycling": N_("Cycling"),
-    "digital services": N_("Digital services"),
-    "energy": N_("Energy"),
-    "governance": N_("Governance"),
-    "lighting": N_("Lighting"),
-    "mobility": N_("Mobility"),
-    "open data": N_("Open data"),
-    "parking": N_("Parking"),
-    "participation": N_("Participation"),
-    "public transport": N_("Public transport"),
-    "waste": N_("Waste"),
-}
 _UNITS: Final = {
     "1 = yes": N_("1 = yes"),
     "UAH per inhabitant": N_("UAH per inhabitant"),
@@ -94,11 +79,6 @@ _DIRECTIONS: Final = {
 _SAME_SHARE: Final = 0.02
 _SAME_POINTS: Final = 0.5
 _HUNDRED: Final = 100.0
-
-
-def theme_name(t: Translator, theme: str) -> str:
-    """What a theme is called."""
-    return t(_THEMES[theme]) if theme in _THEMES else humanised(theme)
 
 
 def unit_name(t: Translator, unit: str) -> str:

@@ -13,12 +13,15 @@ from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, InvalidRequest
 from rynek.practices.cards import Card, Result, Seen, Wanted, refuse_unknown
-from rynek.practices.search import Like, cards_like, read_people
+from rynek.practices.search import MAX_LIMIT, Like, alike_message, cards_like
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.practice import show as show_card
 from rynek.web.pages.practices_search import choices, searched
 from rynek.web.pages.shell import Page, Site
+from rynek.web.practices.likes import like_choices
+from rynek.web.practices.moved import show_moved
+from rynek.web.practices.movers import asked
 
 __all__ = ["routes"]
 
@@ -41,14 +44,12 @@ class Listed(msgspec.Struct):
     accounts: int
     estimates: int
     level: str
+    alike: str
 
 
 async def show(page: Page) -> Response:
     """The catalogue, or what of it is about an indicator."""
     if page.param("indicator"):
-        # Those pages are made of these: only here is one of them needed here.
-        from rynek.web.indicators.moved import show_moved
-
         return await show_moved(page)
     wanted = Wanted(**{name: page.param(name)[:60] for name in _FILTERS})
     text = page.param("page", "1")
@@ -56,22 +57,24 @@ async def show(page: Page) -> Response:
     cards = page.site.engine.cards  # type: ignore[attr-defined]
     try:
         await asyncio.to_thread(refuse_unknown, cards, page.viewer, wanted.theme, wanted.cluster)
-        search = await searched(page, wanted, (number - 1) * PAGE_SIZE, PAGE_SIZE)
-        if page.param("population"):
-            read_people(page.param("population"))
+        like = await asyncio.to_thread(asked, page)
+        search = await searched(page, wanted, (number - 1) * PAGE_SIZE, PAGE_SIZE, like.cities)
     except (BadRequestData, InvalidRequest) as problem:
-        return page.problem(400, problem.detail)
+        told = problem.message.text(page.language) if problem.message else problem.detail
+        return page.problem(400, told)
     if search is not None:
         found, total, counts = search.seen, search.found.total, search.found.facets
+        reach = min(total, MAX_LIMIT) if like.cities else total
     else:
         counts = await asyncio.to_thread(cards.counts, page.viewer)
-        found, total = await _in_order(page, wanted, (number - 1) * PAGE_SIZE)
-    pages = max(1, math.ceil(total / PAGE_SIZE))
+        found, total = await _in_order(page, wanted, (number - 1) * PAGE_SIZE, like)
+        reach = total
+    pages = max(1, math.ceil(reach / PAGE_SIZE))
     answers = [await asyncio.to_thread(cards.answered, seen) for seen in found]
     return page.render(
         "practices.html",
         nav="practices",
-        listed=[_listed(page, *pair) for pair in zip(found, answers, strict=True)],
+        listed=[_listed(page, *pair, like) for pair in zip(found, answers, strict=True)],
         total=total,
         number=min(number, pages),
         pages=pages,
@@ -81,35 +84,36 @@ async def show(page: Page) -> Response:
         search=search,
         search_choices=choices(page),
         people="" if search else page.param("population").strip(),
+        likes=await asyncio.to_thread(like_choices, page),
+        like=page.param("like"),
         writes=page.viewer.admin or bool(page.viewer.owners),
     )
 
 
-async def _in_order(page: Page, wanted: Wanted, offset: int) -> tuple[list[Seen], int]:
-    """A page of the cards and how many there are: the last changed first, or where `population`
-    says how large the asking city is, cities of such a size."""
+async def _in_order(page: Page, wanted: Wanted, offset: int, like: Like) -> tuple[list[Seen], int]:
+    """A page of the cards and how many there are: the last changed first, or where a city asks,
+    those of cities like it."""
     cards = page.site.engine.cards  # type: ignore[attr-defined]
-    people = page.param("population").strip()
-    if not people:
+    if like == Like():
         listed: tuple[list[Seen], int] = await asyncio.to_thread(
             cards.listed, page.viewer, wanted, offset=offset, limit=PAGE_SIZE
         )
         return listed
-    like = Like(read_people(people))
     found = await asyncio.to_thread(cards_like, cards, wanted, page.viewer, like)
-    return found[offset : offset + PAGE_SIZE], len(found)
+    return [seen for seen, _ in found[offset : offset + PAGE_SIZE]], len(found)
 
 
-def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
+def _listed(page: Page, seen: Seen, answers: dict[str, Result], like: Like) -> Listed:
     card, t = seen.card, page.t
     summary = said(_text(card.summary), page.language)
+    alike = like.alike(seen)
     levels = [int(each.document.get("level") or 0) for each in answers.values()]
     return Listed(
         id=seen.id,
         title=said(_text(card.title), page.language),
         url=f"{page.base or page.root}/practices/{seen.id}",
         theme=words.theme_word(t, card.theme),
-        city=_city(page, card),
+        city=_city(page, card, like),
         status=t(words.STATUSES[card.status]),
         verdict=words.VERDICTS[card.verdict.outcome],
         summary=summary
@@ -118,13 +122,14 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result]) -> Listed:
         accounts=len(card.accounts),
         estimates=len(answers),
         level=t("evidence level %(level)s of 5", level=max(levels)) if levels else "",
+        alike="" if alike is None else alike_message(alike).text(page.language),
     )
 
 
-def _city(page: Page, card: Card) -> str:
+def _city(page: Page, card: Card, like: Like) -> str:
     """Whose practice it is; how large it is where one asks for such as are alike."""
     told, people = words.city_of(page.t, card), card.city.population if card.city else None
-    if people is None or not page.param("population"):
+    if people is None or like == Like():
         return told
     return f"{told}, {page.t('inhabitants: %(people)s', people=page.t.number(people, 0))}"
 

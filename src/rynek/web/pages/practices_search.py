@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Final, NamedTuple
 
 from rynek.practices.cards import Seen, Wanted
-from rynek.practices.search import MAX_OFFSET, Filters, Found, Hit
+from rynek.practices.search import MAX_OFFSET, Cities, Filters, Found, Hit
 from rynek.web.i18n import LANGUAGES
 from rynek.web.pages.shell import Page
 
@@ -23,7 +23,9 @@ class Searched(NamedTuple):
     hits: dict[str, Hit]
 
 
-async def searched(page: Page, wanted: Wanted, offset: int, limit: int) -> Searched | None:
+async def searched(
+    page: Page, wanted: Wanted, offset: int, limit: int, cities: Cities | None
+) -> Searched | None:
     """What the page's `q` finds; None without one. BadRequestData for a query that is too long."""
     text = page.param("q").strip()
     if not text:
@@ -48,6 +50,7 @@ async def searched(page: Page, wanted: Wanted, offset: int, limit: int) -> Searc
         languages=(page.language,),
         offset=min(offset, MAX_OFFSET),
         limit=limit,
+        cities=cities,
     )
     return Searched(found, seen, {hit.id: hit for hit in found.hits})
 

@@ -29,12 +29,12 @@ from rynek.practices.cards import (
     refuse_unknown,
 )
 from rynek.practices.cards import entities as as_entities
-from rynek.practices.search import Like, cards_like, read_people
+from rynek.practices.search import alike_document, cards_like
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import Text
 from rynek.web.practices.description import description
 from rynek.web.practices.moving import PARAMETERS as MOVED
-from rynek.web.practices.moving import moved
+from rynek.web.practices.moving import moved, read_like
 from rynek.web.practices.searching import answer
 from rynek.web.problems import answered
 
@@ -137,19 +137,18 @@ async def _guarded(engine: Any, bodies: Bodies, work: _Work, request: Request) -
 async def _list(asked: _Asked) -> Response:
     """Cards that the client may see: the last changed first, or those that `q` finds, best first."""
     if "q" in asked.request.query_params:
-        query = asked.request.query_params
+        query, readable = asked.request.query_params, asked.request.state.readable
         await _refuse_filters(asked)
-        return _answer(await asyncio.to_thread(answer, asked.engine, asked.viewer, query))
-    asked.refuse_unknown(*_FILTERS, "population", "limit", "offset")
+        return _answer(await asyncio.to_thread(answer, asked.engine, asked.viewer, readable, query))
+    asked.refuse_unknown(*_FILTERS, "like", "population", "limit", "offset")
     query = asked.request.query_params
     wanted = Wanted(**{name: query.get(name, "")[:200] for name in _FILTERS})
     await _refuse_filters(asked)
     limit, offset = asked.number("limit", 20, _MOST), asked.number("offset", 0, 10**9)
-    if query.get("population"):
-        like = Like(read_people(query["population"]))
-        near = await asyncio.to_thread(cards_like, asked.cards, wanted, asked.viewer, like)
-        some = near[offset : offset + limit]
-        return _answer({"total": len(near), "cards": [_shown(each) for each in some]})
+    if query.get("population") or query.get("like"):
+        near = await asyncio.to_thread(_near, asked, wanted)
+        some = [_shown(seen) | told for seen, told in near[offset : offset + limit]]
+        return _answer({"total": len(near), "cards": some})
     listed, total = await asyncio.to_thread(
         asked.cards.listed,
         asked.viewer,
@@ -158,6 +157,16 @@ async def _list(asked: _Asked) -> Response:
         limit=limit,
     )
     return _answer({"total": total, "cards": [_shown(each) for each in listed]})
+
+
+def _near(asked: _Asked, wanted: Wanted) -> list[tuple[Seen, dict[str, Any]]]:
+    """Cards by how like their cities are to the one that asks, each with what is said of that."""
+    told = {name: asked.request.query_params.get(name, "") for name in ("like", "population")}
+    like = read_like(told, asked.engine, asked.request.state.readable)
+    found = cards_like(asked.cards, wanted, asked.viewer, like)
+    return [
+        (seen, {} if alike is None else {"alike": alike_document(alike)}) for seen, alike in found
+    ]
 
 
 async def _refuse_filters(asked: _Asked) -> None:
@@ -170,8 +179,10 @@ async def _moved(asked: _Asked) -> Response:
     """What moved an indicator elsewhere: cards with an answer about it, then those of its theme."""
     asked.refuse_unknown(*MOVED)
     offset, limit = asked.number("offset", 0, 10**6), asked.number("limit", 20, _MOST)
-    query = asked.request.query_params
-    return _answer(await asyncio.to_thread(moved, asked.cards, asked.viewer, query, offset, limit))
+    query, readable = asked.request.query_params, asked.request.state.readable
+    return _answer(
+        await asyncio.to_thread(moved, asked.engine, asked.viewer, readable, query, offset, limit)
+    )
 
 
 async def _show(asked: _Asked) -> Response:

@@ -25,6 +25,7 @@ _ID: Final[Document] = {
 }
 _CARD: Final[Document] = {"$ref": "#/components/schemas/Card"}
 _SEEN: Final[Document] = {"$ref": "#/components/schemas/Seen"}
+_LIKE: Final = "a tenant: cities most like it in what is measured come first"
 _DOOR: Final[Document] = {"type": "string", "enum": list(DOORS)}
 
 
@@ -129,7 +130,11 @@ def _paths() -> Document:
         _query("offset", {"type": "integer", "minimum": 0}, "how many to leave out before"),
     ]
     people = "people of the city that asks: cities of such a size first, of the newest 500 cards"
-    pages += [_query("population", _NUMBER, people), *_search_parameters()]
+    pages += [
+        _query("like", _TEXT, _LIKE),
+        _query("population", _NUMBER, people),
+        *_search_parameters(),
+    ]
     listed = _object(
         ["total", "cards"], total={"type": "integer"}, cards={"type": "array", "items": _SEEN}
     )
@@ -243,6 +248,7 @@ def _moved_parameters() -> list[Document]:
     count = {"type": "integer", "minimum": 0, "maximum": 100}
     return [
         _query("indicator", _TEXT, "the id of an indicator", required=True),
+        _query("like", _TEXT, _LIKE),
         _query("population", _NUMBER, "people of the city that asks"),
         _query("country", {"type": "string", "pattern": "^[A-Z]{2}$"}, "its country"),
         _query("limit", count, "how many; 20 without"),

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from rynek.indicators import Definition, find_definition
+from rynek.practices import say
 from rynek.practices.cards import Cards, Viewer
-from rynek.practices.search import Like, mover_document, movers, read_people
+from rynek.practices.search import Cities, Like, mover_document, movers, read_people
 
-__all__ = ["PARAMETERS", "find_indicator", "moved", "read_like"]
+__all__ = ["PARAMETERS", "cities_for", "find_indicator", "moved", "read_like"]
 
-PARAMETERS: Final = ("indicator", "population", "country", "limit", "offset")
+PARAMETERS: Final = ("indicator", "like", "population", "country", "limit", "offset")
+Readable = Callable[[str], bool]
 
 
 def moved(
-    cards: Cards, viewer: Viewer, asked: Mapping[str, str], offset: int, limit: int
+    engine: Any,
+    viewer: Viewer,
+    readable: Readable,
+    asked: Mapping[str, str],
+    offset: int,
+    limit: int,
 ) -> dict[str, Any]:
     """Cards about an indicator, best first, each with `moved`: what its answers say of it.
 
     BadRequestData and InvalidRequest name the parameter that is wrong.
     """
     indicator = find_indicator(asked.get("indicator", ""))
-    like = read_like(asked)
+    like = read_like(asked, engine, readable)
+    cards: Cards = engine.cards
     found = movers(cards, indicator, viewer, like)
     return {
         "indicator": indicator.id,
@@ -48,9 +56,23 @@ def find_indicator(name: str) -> Definition:
         raise BadRequestData(f"indicator: {problem.detail}") from None
 
 
-def read_like(asked: Mapping[str, str]) -> Like:
-    """The city that `population` and `country` tell of; InvalidRequest."""
+def read_like(asked: Mapping[str, str], engine: Any, readable: Readable) -> Like:
+    """The city that `like` (a tenant), `population` and `country` tell of; InvalidRequest."""
     people, country = asked.get("population", ""), asked.get("country", "")
     if country and not re.fullmatch(r"[A-Z]{2}", country):
-        raise InvalidRequest("country: two capital letters (ISO 3166-1)")
-    return Like(read_people(people) if people else None, country)
+        raise InvalidRequest(say("like-country"))
+    cities = cities_for(engine, readable, asked.get("like", ""))
+    many = read_people(people) if people else None
+    if cities is not None and cities.own is not None:
+        many, country = many or cities.own.population, country or cities.own.country
+    return Like(many, country, cities)
+
+
+def cities_for(engine: Any, readable: Readable, name: str) -> Cities | None:
+    """What is measured of the cities that a client may read, as a city `name` of them asks; None
+    where no city does. InvalidRequest. Reads files: not for the event loop."""
+    if not name:
+        return None
+    if name not in engine.tenants or not readable(name):
+        raise InvalidRequest(say("like-city", name=name[:80]))
+    return Cities({key: one for key, one in engine.profiles.all().items() if readable(key)}, name)

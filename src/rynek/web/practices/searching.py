@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import InvalidRequest
 from rynek.practices.cards import LANGUAGES, Viewer
-from rynek.practices.search import MAX_LIMIT, MAX_OFFSET, Filters, found_document, hit_document
+from rynek.practices.search import (
+    MAX_LIMIT,
+    MAX_OFFSET,
+    Filters,
+    alike_document,
+    found_document,
+    hit_document,
+)
+from rynek.web.practices.moving import cities_for
 
 __all__ = ["PARAMETERS", "answer"]
 
@@ -17,6 +25,7 @@ _TEXTS: Final = ("theme", "cluster", "verdict", "status", "country", "size")
 PARAMETERS: Final = (
     "q",
     *_TEXTS,
+    "like",
     "told_in",
     "level",
     "cost_from",
@@ -27,7 +36,9 @@ PARAMETERS: Final = (
 )
 
 
-def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, Any]:
+def answer(
+    engine: Any, viewer: Viewer, readable: Callable[[str], bool], asked: Mapping[str, str]
+) -> dict[str, Any]:
     """What a search gives: cards with `found` (title and snippet, marked), counts and facets.
 
     InvalidRequest and BadRequestData name the parameter that is wrong.
@@ -50,6 +61,7 @@ def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, A
         cost_to=_amount(asked, "cost_to"),
         **texts,
     )
+    cities = cities_for(engine, readable, asked.get("like", ""))
     found, seen = engine.card_index.ask(
         engine.cards,
         asked["q"],
@@ -58,11 +70,14 @@ def answer(engine: Any, viewer: Viewer, asked: Mapping[str, str]) -> dict[str, A
         languages=(language,),
         offset=_number(asked, "offset", 0, 0, MAX_OFFSET),
         limit=_number(asked, "limit", 20, 1, MAX_LIMIT),
+        cities=cities,
     )
     told = found_document(found)
     del told["hits"]
     told["cards"] = [
-        each.document() | {"changed": to_iso(each.written.at), "found": hit_document(hit)}
+        each.document()
+        | {"changed": to_iso(each.written.at), "found": hit_document(hit)}
+        | ({} if cities is None else {"alike": alike_document(cities.alike(each))})
         for hit, each in zip(found.hits, seen, strict=True)
     ]
     return told

@@ -1,5 +1,4 @@
-"""What moved an indicator elsewhere: the page of one indicator's cards, and the few of them that
-other pages show."""
+"""Cards that are about an indicator, in words: for their own page and the few that others show."""
 
 from __future__ import annotations
 
@@ -7,24 +6,17 @@ import asyncio
 from typing import Any, Final
 
 import msgspec
-from starlette.responses import Response
 
-from rynek.base.errors import Problem
-from rynek.indicators import Definition, definitions
-from rynek.practices.cards import Cards
-from rynek.practices.search import Like, Moved, Mover, movers
+from rynek.indicators import Definition
+from rynek.practices.search import Like, Moved, Mover, alike_message, movers
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
-from rynek.web.indicators.people import people_of
-from rynek.web.indicators.words import theme_name
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.shell import Page
-from rynek.web.practices.moving import find_indicator, read_like
+from rynek.web.people import people_of
+from rynek.web.practices.moving import read_like
 
-__all__ = ["MovedCard", "moved_cards", "show_moved"]
-
-_SHOWN: Final = 60
-_LEVELS: Final = 5
+__all__ = ["MovedCard", "asked", "asking", "card_of", "moved_cards"]
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark, don't translate"
@@ -56,63 +48,41 @@ class MovedCard(msgspec.Struct):
     reason: str
     level: str
     answers: list[tuple[str, str, str]]
-
-
-async def show_moved(page: Page) -> Response:
-    """`/practices?indicator=`: every card about it, those with an answer first."""
-    try:
-        indicator = find_indicator(page.param("indicator"))
-        like = await asyncio.to_thread(_like, page)
-    except Problem as problem:
-        return page.problem(problem.status, problem.detail)
-    found = await asyncio.to_thread(movers, _cards(page), indicator, page.viewer, like)
-    measured = [one for one in found if one.direction != "unmeasured"]
-    others = [one for one in found if one.direction == "unmeasured"]
-    t = page.t
-    return page.render(
-        "practices_moved.html",
-        nav="practices",
-        indicator=indicator,
-        name=indicator.name[page.language],
-        about=indicator.description[page.language],
-        measured=[_card(page, one) for one in measured[:_SHOWN]],
-        others=[_card(page, one) for one in others[:_SHOWN]],
-        more=max(len(measured), len(others)) > _SHOWN,
-        people="" if like.population is None else str(round(like.population)),
-        choices=_choices(t),
-        best=t.number(_LEVELS, 0),
-    )
+    alike: str = ""
 
 
 async def moved_cards(page: Page, indicator: Definition, most: int) -> tuple[list[MovedCard], int]:
     """The first cards with an answer about an indicator that are not the city's own, and how many
     more there are with or without one."""
-    like = await asyncio.to_thread(_like, page)
-    found = await asyncio.to_thread(movers, _cards(page), indicator, page.viewer, like)
+    like = await asyncio.to_thread(asking, page)
+    engine: Any = page.site.engine
+    found = await asyncio.to_thread(movers, engine.cards, indicator, page.viewer, like)
     own = page.tenant.name if page.tenant else ""
     found = [one for one in found if not own or one.seen.owner != own]
     first = [one for one in found if one.direction != "unmeasured"][:most]
-    return [_card(page, one) for one in first], len(found) - len(first)
+    return [card_of(page, one) for one in first], len(found) - len(first)
 
 
-def _cards(page: Page) -> Cards:
+def asked(page: Page) -> Like:
+    """The city that the address says: `like` (a tenant), `population`. InvalidRequest. Reads files."""
+    told = {name: page.param(name).strip() for name in ("like", "population")}
+    return read_like(told, page.site.engine, page.tenants.__contains__)
+
+
+def asking(page: Page) -> Like:
+    """The city that asks: the one that the address says, or the page's. Errors as `asked`."""
     engine: Any = page.site.engine
-    found: Cards = engine.cards
-    return found
+    own, given = page.tenant, page.param("like")
+    if own is None or (given and given != own.name):
+        return asked(page)
+    told = {"population": page.param("population").strip(), "like": own.name}
+    like = read_like(told, engine, page.tenants.__contains__)
+    people = like.population or people_of(engine.references, own)
+    return Like(people, own.city.country, like.cities)
 
 
-def _like(page: Page) -> Like:
-    """The city that asks: the page's, or one of as many people as the address says."""
-    given = {"population": page.param("population").strip()}
-    country = page.tenant.city.country if page.tenant else ""
-    if given["population"]:
-        return Like(read_like(given).population, country)
-    engine: Any = page.site.engine
-    people = people_of(engine.references, page.tenant) if page.tenant else None
-    return Like(people, country)
-
-
-def _card(page: Page, one: Mover) -> MovedCard:
+def card_of(page: Page, one: Mover) -> MovedCard:
+    """A card in the page's language."""
     card, t = one.seen.card, page.t
     return MovedCard(
         title=said(_text(card.title), page.language),
@@ -125,6 +95,7 @@ def _card(page: Page, one: Mover) -> MovedCard:
         reason=one.reason.text(page.language),
         level=_level(t, one.level),
         answers=[_answer(page, one, each) for each in one.answers],
+        alike="" if one.alike is None else alike_message(one.alike).text(page.language),
     )
 
 
@@ -158,14 +129,6 @@ def _size(t: Translator, one: Mover) -> str:
 
 def _times(t: Translator, times: float) -> str:
     return t.number(times, 0 if times >= 10 else 1)
-
-
-def _choices(t: Translator) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every indicator by its theme."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for one in definitions():
-        found.setdefault(theme_name(t, one.theme), []).append((one.id, one.name[t.language]))
-    return sorted((theme, sorted(some, key=lambda pair: pair[1])) for theme, some in found.items())
 
 
 def _text(text: Any) -> dict[str, str]:

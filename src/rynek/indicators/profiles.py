@@ -1,0 +1,112 @@
+"""What is measured of each city of an installation, as it was computed last.
+
+A file of its own, made of the cities' histories: it is in no backup, and is made again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from rynek.base.clock import Clock, SystemClock
+from rynek.base.database import Database
+from rynek.base.typed import decode
+from rynek.indicators.definition import definitions
+from rynek.indicators.kpi.value import Value
+from rynek.indicators.likeness import Measured
+
+__all__ = ["PROFILES_FILE", "Profile", "Profiles"]
+
+PROFILES_FILE: Final = "city-values.db"
+_V1: Final = """
+CREATE TABLE city(
+  name TEXT PRIMARY KEY, at INTEGER NOT NULL, country TEXT NOT NULL, known_as TEXT NOT NULL,
+  population REAL, body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A city (`name` of its tenant): when it was looked at (epoch µs), its ISO 3166-1 country, the
+    keys under which tables know it, its people, and what is measured of it."""
+
+    name: str
+    at: int
+    country: str
+    known_as: tuple[str, ...]
+    population: float | None
+    measured: Measured
+
+
+class Profiles:
+    """What is measured of the cities of a data folder; safe from several threads."""
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        self._database = Database(folder / PROFILES_FILE, (_V1,))
+        self._clock = clock or SystemClock()
+
+    def keep(
+        self,
+        name: str,
+        values: Mapping[str, Iterable[Value]],
+        *,
+        country: str = "",
+        known_as: Sequence[str] = (),
+        population: float | None = None,
+    ) -> None:
+        """Keep a city's values, by the label of their period, in place of what was known of it."""
+        found: dict[str, dict[str, float]] = {}
+        for label, every in values.items():
+            for one in every:
+                if one.status == "ok" and one.value is not None and math.isfinite(one.value):
+                    found.setdefault(one.definition.id, {})[label] = one.value
+        with self._database.writing() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO city VALUES(?, ?, ?, ?, ?, ?)",
+                (
+                    name,
+                    self._clock.now(),
+                    country,
+                    msgspec.json.encode(list(known_as)).decode(),
+                    population,
+                    msgspec.json.encode(found),
+                ),
+            )
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop cities that are none any more."""
+        with self._database.writing() as database:
+            database.executemany("DELETE FROM city WHERE name = ?", [(name,) for name in names])
+
+    def all(self) -> dict[str, Profile]:
+        """Every city by name."""
+        themes = {one.id: one.theme for one in definitions()}
+        with self._database.reading() as database:
+            rows = database.execute(
+                "SELECT name, at, country, known_as, population, body FROM city ORDER BY name"
+            ).fetchall()
+        found = {}
+        for name, at, country, known_as, population, body in rows:
+            values = {
+                indicator: by_label
+                for indicator, by_label in decode(body, dict[str, dict[str, float]]).items()
+                if indicator in themes
+            }
+            keys = tuple(decode(known_as.encode(), list[str]))
+            told = Measured(values, themes)
+            found[name] = Profile(name, at, country, keys, population, told)
+        return found
+
+    def last(self) -> int | None:
+        """When a city was looked at that was looked at longest ago (epoch µs); None without one."""
+        with self._database.reading() as database:
+            row = database.execute("SELECT min(at) FROM city").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
