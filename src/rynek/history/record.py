@@ -24,6 +24,7 @@ from .files import to_parts
 from .lake import FOLLOWER, OVERLAY, Snapshot, grouped
 from .overlay import Overlay
 from .query import Questions
+from .reference import ParquetReference
 from .schema import ENTITY
 from .select import Selection, make_scan, parts_of
 from .tail import View
@@ -90,6 +91,11 @@ class Record:
             table.transaction_version(OVERLAY) or 0,
         )
         return View(snapshot, (), overlay.frozen()), overlay
+
+    @property
+    def reference(self) -> ParquetReference:
+        """The reference tables of the tenant's feeds (timetables), which stand beside its history."""
+        return ParquetReference(self._history.parent / "reference")
 
     @property
     def version(self) -> int:

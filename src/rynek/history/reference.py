@@ -73,6 +73,15 @@ class ParquetReference:
             elif old.name.startswith(f".{_CURRENT}-"):
                 old.unlink(missing_ok=True)
 
+    def groups(self) -> list[str]:
+        """The groups that have a version."""
+        if not self._root.is_dir():
+            return []
+        found = (
+            unquote(one.name[1:]) for one in self._root.iterdir() if (one / _CURRENT).is_file()
+        )
+        return sorted(found)
+
     def version(self, group: str) -> str | None:
         """The newest version of `group`; None when there is none."""
         current = self._current(group)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 __all__ = [
-    "FACTS", "FREQUENT_US", "HEARD_US", "TOLD", "delays", "estimated", "facts", "headways", "heard",
-    "served",
+    "COLUMNS", "FACTS", "FREQUENT_US", "HEARD_US", "TOLD", "delays", "estimated", "facts", "headways", "heard",
+    "known_facts", "runs_of", "seen_until", "served", "told_visits", "visits_of",
 ]  # fmt: skip
 
 FACTS: Final = "known_facts"
@@ -31,13 +31,13 @@ _HOLDS_US: Final = HOUR_US // 6
 _APART_US: Final = 3 * HOUR_US
 """The same trip and stop after such a pause is another departure."""
 _FIRST: Final = 1
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "entity_id", "attr", "us", "seq", "number", "text", "deleted", "previous_us",
     "previous_count",
 )  # fmt: skip
 
 
-def _seen(rows: ir.Table) -> ir.Table:
+def seen_until(rows: ir.Table) -> ir.Table:
     """Readings with `seen`: when their value was told last, and `times`: how often after the first."""
     import ibis
 
@@ -68,51 +68,69 @@ def estimated(readings: ir.Table, names: dict[str, str]) -> ir.Table:
 
     `names`: the IRIs of the attributes by their short names.
     """
+    readings = readings.select(*COLUMNS)
+    told = seen_until(
+        readings.filter((readings.attr == names["delay"]) & readings.number.notnull())
+    )
+    runs = runs_of(told)
+    runs = runs.group_by("entity_id", "run").aggregate(
+        at=runs.seen.max(), delay=runs.number.argmax(runs.us)
+    )
+    return runs.left_join(known_facts(), "entity_id").select(
+        "line", "stop", "at", "delay", "vehicle"
+    )
+
+
+def runs_of(told: ir.Table) -> ir.Table:
+    """Readings with `run`: which time it is that a trip serves a stop."""
     import ibis
 
-    readings = readings.select(*_COLUMNS)
-    told = _seen(readings.filter((readings.attr == names["delay"]) & readings.number.notnull()))
     series = ibis.window(group_by="entity_id", order_by=["us", "seq"])
     told = told.mutate(pause=told.us - told.seen.lag().over(series))
-    told = told.mutate(
+    return told.mutate(
         run=(told.pause.isnull() | (told.pause > _APART_US))
         .cast("int64")
         .sum()
         .over(ibis.cumulative_window(group_by="entity_id", order_by=["us", "seq"]))
     )
-    runs = told.group_by("entity_id", "run").aggregate(
-        at=told.seen.max(), delay=told.number.argmax(told.us)
-    )
-
-    return runs.left_join(_facts(), "entity_id").select("line", "stop", "at", "delay", "vehicle")
 
 
 def facts(readings: ir.Table, names: dict[str, str]) -> ir.Table:
-    """Of each thing the newest `line`, `stop` and `vehicle`."""
-    rows = readings.select(*_COLUMNS)
+    """Of each thing the newest `line`, `stop`, `vehicle` and `trip`."""
+    rows = readings.select(*COLUMNS)
 
     def text(name: str) -> Any:
         return rows.text.argmax(rows.us, where=rows.attr == names[name])
 
-    found = {"line": "lineName", "stop": "hasStop", "vehicle": "hasVehicle"}
+    found = {"line": "lineName", "stop": "hasStop", "vehicle": "hasVehicle", "trip": "hasTrip"}
     return rows.group_by("entity_id").aggregate(**{key: text(name) for key, name in found.items()})
 
 
-def _facts() -> ir.Table:
+def known_facts() -> ir.Table:
+    """The table FACTS: what `facts` found."""
     import ibis
 
-    return ibis.table(dict.fromkeys(("entity_id", "line", "stop", "vehicle"), "string"), name=FACTS)
+    columns = ("entity_id", "line", "stop", "vehicle", "trip")
+    return ibis.table(dict.fromkeys(columns, "string"), name=FACTS)
 
 
 def served(readings: ir.Table, names: dict[str, str]) -> ir.Table:
     """Departures of vehicles that no arrival estimation tells of: `line`, `stop` (null where it
     does not say which), `at`, `delay`, `vehicle`."""
+    visits = told_visits(visits_of(readings, names))
+    return visits.select("line", "stop", "at", "delay", "vehicle")
+
+
+def visits_of(readings: ir.Table, names: dict[str, str], *, followed: bool = False) -> ir.Table:
+    """While a vehicle names the same trip and stop: `first` and `at` (when it told so first and last,
+    µs), `trip`, `stop`, `place`, `line`, `delay` and when that was `seen`, `vehicle`, and of the next
+    visit `later` (its first) and `trip_later`. `followed`: also when it was last seen `here`."""
     import ibis
 
-    readings = readings.select(*_COLUMNS)
+    readings = readings.select(*COLUMNS)
     others = ibis.table({"vehicle": "string"}, name=TOLD)
     readings = readings.anti_join(others, readings.entity_id == others.vehicle)
-    delay = _seen(readings.filter(readings.attr == names["delay"]))
+    delay = seen_until(readings.filter(readings.attr == names["delay"]))
 
     def value(rows: ir.Table, column: Any, name: str) -> Any:
         return column.argmax(rows.seq, where=rows.attr == names[name])
@@ -129,6 +147,12 @@ def served(readings: ir.Table, names: dict[str, str]) -> ir.Table:
     )
     polls = polls.left_join(late, ["entity_id", "us"])
     polls = polls.drop([name for name in polls.columns if name.endswith("_right")])
+    if followed:
+        where = readings.attr.isin([names["currentStopSequence"], names["hasStop"]])
+        here = seen_until(readings.filter(where))
+        here = here.group_by("entity_id", "us").aggregate(here=here.seen.max())
+        polls = polls.left_join(here, ["entity_id", "us"])
+        polls = polls.drop([name for name in polls.columns if name.endswith("_right")])
     return _visits(_filled(polls, ("trip", "stop", "place", "line", "delay", "seen")))
 
 
@@ -166,22 +190,29 @@ def _visits(polls: ir.Table) -> ir.Table:
         at=polls.us.max(),
         **{
             name: polls[name].argmax(polls.us)
-            for name in ("stop", "place", "line", "delay", "seen")
+            for name in ("trip", "stop", "place", "line", "delay", "seen")
         },
+        **({"here": polls.here.max()} if "here" in polls.columns else {}),
     )
-    # It has left where the next is told of; without one nobody knows when.
-    later = visits.first.lead().over(ibis.window(group_by="entity_id", order_by="visit"))
+    order = ibis.window(group_by="entity_id", order_by="visit")
     visits = visits.mutate(
-        left=ibis.cases((later - visits.at <= _HOLDS_US, later), else_=visits.at)
+        later=visits["first"].lead().over(order), trip_later=visits.trip.lead().over(order)
     )
-    known = visits.delay.notnull() & (visits.seen + _HOLDS_US >= visits.first)
-    waits = (visits.place.coalesce(_FIRST + 1) <= _FIRST) & (visits.delay < 0)
-    visits = visits.filter(known & ~waits)
     # A vehicle that keeps to its line may have told of it long ago.
-    before = _facts().select("entity_id", line_before="line")
+    before = known_facts().select("entity_id", line_before="line")
     visits = visits.left_join(before, "entity_id")
-    visits = visits.mutate(line=visits.line.coalesce(visits.line_before))
-    return visits.select("line", "stop", "delay", at=visits.left, vehicle=visits.entity_id)
+    return visits.mutate(line=visits.line.coalesce(visits.line_before), vehicle=visits.entity_id)
+
+
+def told_visits(visits: ir.Table) -> ir.Table:
+    """The visits whose delay was told, with `at` when the vehicle left."""
+    import ibis
+
+    # It has left where the next is told of; without one nobody knows when.
+    left = ibis.cases((visits.later - visits.at <= _HOLDS_US, visits.later), else_=visits.at)
+    known = visits.delay.notnull() & (visits.seen + _HOLDS_US >= visits["first"])
+    waits = (visits.place.coalesce(_FIRST + 1) <= _FIRST) & (visits.delay < 0)
+    return visits.mutate(at=left).filter(known & ~waits)
 
 
 def delays(departures: ir.Table, marks: Marks, period: Period) -> ir.Table:
@@ -217,8 +248,8 @@ def heard(readings: ir.Table, period: Period) -> ir.Table:
     """From which quarter of an hour to which (`low`, `high`, since 1970) anything was told."""
     import ibis
 
-    readings = readings.select(*_COLUMNS)
-    told = _seen(readings.filter(~readings.deleted))
+    readings = readings.select(*COLUMNS)
+    told = seen_until(readings.filter(~readings.deleted))
     told = told.filter((told.us < period.end) & (told.seen >= period.start))
     low = (ibis.greatest(told.us, period.start) // HEARD_US).cast("int64")
     high = (ibis.least(told.seen, period.end - 1) // HEARD_US).cast("int64")

@@ -20,7 +20,6 @@ from rynek.history import Answer, Record, Selection
 from rynek.indicators.definition import Computation, Condition, Definition
 from rynek.indicators.kpi.departures import (
     FACTS,
-    FREQUENT_US,
     HEARD_US,
     TOLD,
     delays,
@@ -30,9 +29,12 @@ from rynek.indicators.kpi.departures import (
     heard,
     served,
 )
+from rynek.indicators.kpi.evenness import even_value, quantile_of_t
+from rynek.indicators.kpi.expected import estimated_or_due, served_or_due
 from rynek.indicators.kpi.period import HOUR_US, Marks, Period
-from rynek.indicators.kpi.states import LOOK_US
-from rynek.indicators.kpi.value import LEVEL, Provenance, Thing, Value, sampling_error
+from rynek.indicators.kpi.states import DAY_US, LOOK_US
+from rynek.indicators.kpi.timetable import DAYS, TIMES, Planned, Timetable
+from rynek.indicators.kpi.value import Provenance, Thing, Value, sampling_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,15 +44,17 @@ __all__ = ["departure_values"]
 _TABLE: Final = "history/readings"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SERVICE: Final = range(5, 23)
-_MINUTE_US: Final = 60_000_000
 _LIMIT: Final = 7200
 """Further off (s) is a wrong trip rather than a delay."""
-_FEWEST: Final = 30
 _UNNAMED: Final = "?"
-_ESTIMATED: Final = ("delay", "lineName", "hasStop", "hasVehicle")
+_ESTIMATED: Final = ("delay", "arrivalTime", "lineName", "hasStop", "hasVehicle", "hasTrip")
 _SERVED: Final = (
     "delay", "lineName", "hasStop", "nextStopName", "tripId", "currentStopSequence",
 )  # fmt: skip
+_TELLING: Final = {
+    "ArrivalEstimation": ("arrivalTime",), "Vehicle": ("currentStopSequence", "hasStop"),
+}  # fmt: skip
+"""What tells of departures beside delays, where there is a timetable."""
 _LOOK_US: Final = 3 * HOUR_US
 _PERCENT: Final = 100.0
 
@@ -63,6 +67,7 @@ class _Found(msgspec.Struct, kw_only=True):
     late: Any
     many: Any
     hours: list[dict[str, Any]]
+    planned: dict[tuple[str, str, int], Planned]
     quarters: set[int]
     first: int | None
     last: int | None
@@ -85,19 +90,22 @@ def departure_values(
 
 
 def _found(record: Record, period: Period) -> _Found:
-    """What arrival estimations tell, and vehicles besides."""
-    marks = Marks("P1D", period)
+    """What arrival estimations tell, and vehicles besides; by the timetable what neither does."""
+    marks, timetable = Marks("P1D", period), Timetable(record.reference, period)
+    planned = {TIMES: timetable.times, DAYS: timetable.days} if timetable else {}
+    around = Marks("P1D", _around_days(period))
     names = {name: DEFAULT_VOCAB + name for name in {*_ESTIMATED, *_SERVED}}
     late: list[Answer] = []
     hours: list[Answer] = []
     quarters: set[int] = set()
     told: pa.Table | None = None
-    for kind, attrs, source in (
-        ("ArrivalEstimation", _ESTIMATED, estimated), ("Vehicle", _SERVED, served),
-    ):  # fmt: skip
+    for kind, attrs, plain, due in (
+        ("ArrivalEstimation", _ESTIMATED, estimated, estimated_or_due),
+        ("Vehicle", _SERVED, served, served_or_due),
+    ):
         select = _selection(kind, attrs, period)
         tables = {FACTS: _known(record, kind, names, period)} | (
-            {} if told is None else {TOLD: told}
+            planned if told is None else planned | {TOLD: told}
         )
 
         def ask(
@@ -105,24 +113,38 @@ def _found(record: Record, period: Period) -> _Found:
             tables: dict[str, pa.Table] = tables,
         ) -> Answer:  # fmt: skip
             return record.ask(
-                select, ("departures", kind, name, period, marks.shape), question, tables
+                select,
+                ("departures", kind, name, period, around.shape, bool(planned)),
+                question,
+                tables,
             )
 
-        make = partial(source, names=names)
+        make = partial(due, names=names, marks=around) if planned else partial(plain, names=names)
         if told is None:
             told = ask("vehicles", lambda rows, make=make: _vehicles(make(rows))).rows
         late.append(ask("delays", lambda rows, make=make: delays(make(rows), marks, period)))
         hours.append(ask("headways", lambda rows, make=make: headways(make(rows), marks, period)))
-        rows = ask("heard", lambda rows: heard(rows.filter(rows.attr == names["delay"]), period))
+        wanted = [names[one] for one in ("delay", *(_TELLING[kind] if planned else ()))]
+        rows = ask(
+            "heard", lambda rows, wanted=wanted: heard(rows.filter(rows.attr.isin(wanted)), period)
+        )
         quarters |= _quarters(rows.rows)
-    return _put_together(late, hours, quarters, _origin(late, period))
+    found = _put_together(late, hours, quarters, _origin(late, period, timetable))
+    if timetable:
+        found.planned = timetable.headways({(row["line"], row["stop"]) for row in found.hours})
+    return found
+
+
+def _around_days(period: Period) -> Period:
+    """The period with the days beside it: a departure at night may be of the service day before."""
+    return msgspec.structs.replace(period, start=period.start - DAY_US, end=period.end + DAY_US)
 
 
 def _known(record: Record, kind: str, names: dict[str, str], period: Period) -> pa.Table:
     """What may have been told long before: of arrival estimations ever, of vehicles before."""
     select = Selection(
         types=(DEFAULT_VOCAB + kind,),
-        attrs=tuple(names[name] for name in ("lineName", "hasStop", "hasVehicle")),
+        attrs=tuple(names[name] for name in ("lineName", "hasStop", "hasVehicle", "hasTrip")),
         dataset_ids=(None,),
         start=None if kind == "ArrivalEstimation" else period.start - LOOK_US,
         end=None if kind == "ArrivalEstimation" else period.start,
@@ -144,7 +166,9 @@ def _selection(kind: str, attrs: Sequence[str], period: Period) -> Selection:
     )
 
 
-def _origin(answers: list[Answer], period: Period) -> Provenance:
+def _origin(
+    answers: list[Answer], period: Period, timetable: Timetable | None = None
+) -> Provenance:
     first = answers[0]
     return Provenance(
         table=_TABLE,
@@ -154,8 +178,16 @@ def _origin(answers: list[Answer], period: Period) -> Provenance:
         attribute="delay",
         since=period.start - _LOOK_US,
         before=period.end + _LOOK_US,
-        query=";\n".join(one.sql for one in answers),
+        query=";\n".join([*(one.sql for one in answers), *_comments(timetable)]),
     )
+
+
+def _comments(timetable: Timetable | None) -> list[str]:
+    """Which timetables a query was asked with."""
+    if timetable is None:
+        return []
+    told = timetable.versions if timetable else []
+    return [f"-- timetable {one}" for one in (*told, timetable.problem) if one]
 
 
 def _quarters(rows: pa.Table) -> set[int]:
@@ -176,6 +208,7 @@ def _put_together(
         late=rows.column("late").to_numpy(),
         many=rows.column("many").to_numpy().astype(float),
         hours=[row for one in hours for row in one.rows.to_pylist()],
+        planned={},
         quarters=quarters,
         first=pc.min(rows.column("first")).as_py(),
         last=pc.max(rows.column("last")).as_py(),
@@ -201,7 +234,7 @@ def _value(one: Definition, asked: Computation, found: _Found, period: Period) -
     if not number:
         return msgspec.structs.replace(made, why="nothing was observed in the period")
     if asked.measure in {"headway_variation", "excess_wait"}:
-        made = _even(made, asked, found)
+        made = even_value(made, asked.measure, found.hours, found.quarters, found.planned)
     else:
         made = _late(made, asked, found, kept)
     if coverage < one.least_coverage:
@@ -270,7 +303,7 @@ def _of_share(above: Any, below: Any, coverage: float) -> tuple[Any, Any]:
     if error is None:
         return None, None
     value = float(above.sum() / below.sum())
-    reach = _quantile_of_t(error[1]) * error[0]
+    reach = quantile_of_t(error[1]) * error[0]
     low, high = max(value - reach, 0.0), min(value + reach, 1.0)
     return _PERCENT * error[0], (_PERCENT * low, _PERCENT * high)
 
@@ -283,78 +316,10 @@ def _around(late: Any, many: Any, day: Any, share: float, coverage: float) -> tu
     error = sampling_error(np.bincount(day, met), np.bincount(day, many), coverage)
     if error is None:
         return None, None
-    times = _quantile_of_t(error[1])
+    times = quantile_of_t(error[1])
     ends = (max(share - times * error[0], 1e-9), min(share + times * error[0], 1.0))
     low, high = (_quantile(late, many, end) for end in ends)
     return (high - low) / 2 / times, (low, high)
-
-
-def _quantile_of_t(days: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf((1 + LEVEL) / 2, days - 1))
-
-
-def _even(made: Value, asked: Computation, found: _Found) -> Value:
-    """Of frequent lines at each stop and hour: how uneven headways are, and how much longer those
-    wait who come at any time than if they were even."""
-    whole = _whole_hours(found.quarters)
-    rows = [
-        row
-        for row in found.hours
-        if row["hour"] in whole and row["many"] >= 2 and row["time"] / row["many"] <= FREQUENT_US
-        and row["longest"] <= 4 * FREQUENT_US
-    ]  # fmt: skip
-    number = int(sum(row["many"] for row in rows))
-    if number < _FEWEST:
-        return msgspec.structs.replace(
-            made, readings=number,
-            why=f"{number} headways of frequent lines are known at stops, {_FEWEST} are needed",
-        )  # fmt: skip
-    lines, place = np.unique([row["line"] for row in rows], return_inverse=True)
-    _, day = np.unique([row["day"] for row in rows], return_inverse=True)
-    many, time, squares = (
-        np.array([row[name] for row in rows], dtype=float) for name in ("many", "time", "squares")
-    )
-    even = time * time / many
-    above = np.maximum(squares - even, 0.0)
-    if asked.measure == "excess_wait":
-        parts, below, power = above / 2 / _MINUTE_US, time, 1.0
-    else:
-        parts, below, power = above, even, 0.5
-    sums = (np.bincount(place, parts) / np.bincount(place, below)) ** power
-    value = float(parts.sum() / below.sum()) ** power
-    error = sampling_error(np.bincount(day, parts), np.bincount(day, below), made.coverage)
-    made = msgspec.structs.replace(
-        made,
-        status="ok",
-        value=value,
-        readings=number,
-        things=tuple(
-            Thing(id=str(name), value=float(each), coverage=made.coverage, readings=int(count))
-            for name, each, count in zip(lines, sums, np.bincount(place, many), strict=True)
-        ),
-    )
-    return _with_error(made, value, power, error)
-
-
-def _with_error(made: Value, value: float, power: float, error: tuple[float, int] | None) -> Value:
-    """The value with the standard error and interval of what was raised to `power` for it."""
-    if error is None:
-        return made
-    # Of a root by the delta method.
-    standard = error[0] if power == 1.0 else error[0] / (2 * value or 1.0)
-    reach = _quantile_of_t(error[1]) * standard
-    return msgspec.structs.replace(
-        made, standard_error=standard, interval=(max(value - reach, 0.0), value + reach)
-    )
-
-
-def _whole_hours(quarters: set[int]) -> set[int]:
-    """The hours (since 1970) of which all four quarters were told."""
-    return {
-        quarter // 4 for quarter in quarters if {quarter // 4 * 4 + n for n in range(4)} <= quarters
-    }
 
 
 def _service(period: Period) -> set[int]:
