@@ -8,18 +8,17 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import click
 
-from rynek.base.clock import MICRO, SystemClock, to_iso
+from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData
 from rynek.base.folder import make_private
-from rynek.base.ids import TENANT_NAME
 from rynek.cli.options import config_option, data_option, existing_folder, settings_of
+from rynek.cli.survey_measuring import computing, lacking
 
 if TYPE_CHECKING:
     from rynek.base.settings import Settings
@@ -33,7 +32,7 @@ EPILOG = """\b
 Examples:
   rynek survey template strategy.xlsx                   the survey that comes with rynek
   rynek survey import strategy.xlsx
-  rynek survey publish smart-strategy --deadline 2026-12-31T23:59+01:00
+  rynek survey publish smart-strategy --deadline 2026-12-31T23:59 --zone Europe/Warsaw
   rynek survey measure smart-strategy                   figures to confirm or contest
   rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
   rynek survey results smart-strategy
@@ -104,6 +103,7 @@ def import_survey(file: Path, survey_id: str, data: Path | None, config: Path | 
 @survey.command()
 @click.argument("survey_id", metavar="SURVEY")
 @click.option("--deadline", required=True, help="Until when, such as 2026-12-31T23:59+01:00.")
+@click.option("--zone", default="", help="On whose clocks, such as Europe/Warsaw: pages name it.")
 @click.option("--wave", default="", help="A name for this time that it is asked; default: SURVEY.")
 @click.option(
     "--results",
@@ -118,34 +118,37 @@ def import_survey(file: Path, survey_id: str, data: Path | None, config: Path | 
 def publish(
     survey_id: str,
     deadline: str,
+    zone: str,
     wave: str,
     results: Literal["closed", "public"],
     example: bool,
     data: Path | None,
     config: Path | None,
 ) -> None:
-    """Ask SURVEY until the deadline; again: change the deadline or who sees the results."""
+    """Ask SURVEY until the deadline; again: change the deadline or who sees the results.
+
+    With --zone the deadline may leave out its distance from UTC: it is on the clocks of that place.
+    """
+    from rynek.indicators import read_deadline
+
+    try:
+        at, east = read_deadline(deadline, zone)
+    except BadRequestData as problem:
+        raise click.UsageError(f"--{problem.detail}") from None
     with _surveys(config, data) as surveys:
-        at, zone = _moment(deadline)
         made = surveys.publish(
-            survey_id, at, wave_id=wave, results=results, example=example, zone=zone
+            survey_id,
+            at,
+            wave_id=wave,
+            results=results,
+            example=example,
+            zone=east,
+            place=zone,
         )
     click.echo(
         f"{made.id}: {made.survey} version {made.version}, until {to_iso(made.deadline)},"
         f" results {made.results}"
     )
-
-
-def _moment(text: str) -> tuple[int, int]:
-    """A time in epoch microseconds, and the minutes that its clock is east of UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--deadline {text!r}: such as 2026-12-31T23:59+01:00") from None
-    east = at.utcoffset()
-    if east is None:
-        raise click.UsageError(f"--deadline {text!r}: with its distance from UTC, such as +01:00")
-    return int(at.timestamp()) * MICRO, round(east.total_seconds() / 60)
 
 
 @survey.command()
@@ -173,7 +176,7 @@ def measure(wave: str, period: str | None, data: Path | None, config: Path | Non
         tables = open_indicators(Path(settings.data.path))
         try:
             found = measured_figures(
-                asked, people, References(tables).find, _computing(settings, period), _lacking
+                asked, people, References(tables).find, computing(settings, period), lacking
             )
         finally:
             tables.close()
@@ -182,42 +185,6 @@ def measure(wave: str, period: str | None, data: Path | None, config: Path | Non
     click.echo(f"{figures} figures for {len(found)} of {len(people)} respondents")
     if not figures:
         click.echo("no respondent's id is a key of such a table, or a city here with enough data")
-
-
-def _lacking(table: str) -> None:
-    click.echo(
-        f"no reference table {table!r} was imported (rynek reference import): its questions are"
-        " asked without a figure",
-        err=True,
-    )
-
-
-def _computing(settings: Settings, period: str | None) -> Any:
-    """What gives the values of indicators for a city: none where there is no such city."""
-    from rynek.history import Record
-    from rynek.indicators import (
-        References,
-        Sources,
-        compute_indicators,
-        last_month,
-        open_indicators,
-        parse_period,
-    )
-    from rynek.web import read_city
-
-    folder = Path(settings.data.path)
-
-    def computed(city: str, wanted: Any) -> Any:
-        home = folder / "tenants" / city
-        if not TENANT_NAME.fullmatch(city) or not (home / "history").is_dir():
-            return
-        now, told = SystemClock().now(), read_city(home, city)
-        asked = last_month(now, told.zone) if period is None else parse_period(period, told.zone)
-        sources = Sources(References(open_indicators(folder)), tuple(told.known_as))
-        with Record(home / "history") as record:
-            yield from compute_indicators(record, wanted, asked, now, sources)
-
-    return computed
 
 
 @survey.command()
@@ -305,10 +272,22 @@ def _respondents(file: Path) -> list[Respondent]:
 @survey.command("list")
 @click.argument("wave", required=False)
 @click.option("--missing", is_flag=True, help="Only who has not sent answers: for reminders.")
+@click.option(
+    "--links",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file of links that `invite` wrote: each respondent with its link, ready to send.",
+)
 @data_option
 @config_option
-def list_surveys(wave: str | None, missing: bool, data: Path | None, config: Path | None) -> None:
+def list_surveys(
+    wave: str | None,
+    missing: bool,
+    links: Path | None,
+    data: Path | None,
+    config: Path | None,
+) -> None:
     """Show the surveys and waves, or as CSV the respondents of WAVE and how far they are."""
+    known = _links(links) if links else {}
     with _surveys(config, data) as surveys:
         if wave is None:
             for name, version in surveys.surveys():
@@ -321,13 +300,24 @@ def list_surveys(wave: str | None, missing: bool, data: Path | None, config: Pat
             return
         surveys.wave(wave)
         writer = csv.writer(sys.stdout)
-        writer.writerow(["id", "name", "region", "state", "saved"])
+        head = ["id", "name", "region", "state", "saved"]
+        writer.writerow([*head, "link"] if links else head)
         for each in surveys.responses(wave):
             state = "sent" if each.submitted else "begun" if each.revision else "not begun"
             if not (missing and each.submitted):
                 who = each.respondent
                 saved = to_iso(each.saved) if each.saved else ""
-                writer.writerow([who.id, who.name, who.region, state, saved])
+                row = [who.id, who.name, who.region, state, saved]
+                writer.writerow([*row, known.get(who.id, "")] if links else row)
+
+
+def _links(file: Path) -> dict[str, str]:
+    """The links of a file that `invite` wrote, by id."""
+    from rynek.indicators import Form, read_frame
+
+    frame = read_frame(file, Form(missing=("",)))
+    pairs = zip(frame.text("id"), frame.text("link"), strict=True)
+    return {name: link for name, link in pairs if name and link}
 
 
 @survey.command()

@@ -45,13 +45,14 @@ from rynek.indicators.reference.store import References, seed_references
 from rynek.indicators.saying import read_message, say
 from rynek.indicators.survey.answering import Answers, Fault, State, read_answers
 from rynek.indicators.survey.database import FILE as SURVEYS_FILE
+from rynek.indicators.survey.deadline import read_deadline
 from rynek.indicators.survey.export import write_export
 from rynek.indicators.survey.measured import CONFIRMED, Measured, text_of
 from rynek.indicators.survey.measuring import measured_figures
 from rynek.indicators.survey.model import Choice, Element, Survey
-from rynek.indicators.survey.reading import read_survey
+from rynek.indicators.survey.reading import read_survey, read_workbook
 from rynek.indicators.survey.results import results
-from rynek.indicators.survey.store import Opened, Respondent, Surveys, Wave
+from rynek.indicators.survey.store import Opened, Respondent, Response, Surveys, Wave
 from rynek.indicators.survey.template import write_template
 from rynek.indicators.table import Form, Frame, read_frame
 
@@ -88,6 +89,7 @@ __all__ = [
     "References",
     "Reranked",
     "Respondent",
+    "Response",
     "Shared",
     "Sources",
     "Specification",
@@ -115,9 +117,11 @@ __all__ = [
     "parse_specification",
     "published_values",
     "read_answers",
+    "read_deadline",
     "read_frame",
     "read_message",
     "read_survey",
+    "read_workbook",
     "rerank",
     "results",
     "say",

@@ -85,6 +85,23 @@ class Access:
             return False
         return True
 
+    def check_surveyor(self, authorization: str | None) -> None:
+        """Pass who runs surveys: publishes, invites, and sees every cell. That is an admin of the
+        whole service, also where everybody may write: what was answered is nobody else's."""
+        if authorization is None:
+            raise Unauthorized("to run surveys, send a token with the scope admin")
+        token = self._token(authorization)
+        if not token.allows("admin", SERVICE_TENANT):
+            raise Forbidden(f"the token {token.name!r} may not run surveys: that takes admin")
+
+    def runs_surveys(self, authorization: str | None) -> bool:
+        """Whether a client passes `check_surveyor`."""
+        try:
+            self.check_surveyor(authorization)
+        except Problem:
+            return False
+        return True
+
     def readable(self, authorization: str | None, tenant: str) -> bool:
         """Whether a client with that header may read in `tenant`."""
         return self.may(authorization, "read", tenant)

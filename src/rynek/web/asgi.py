@@ -53,7 +53,14 @@ _CARDS: Final = re.compile(r"(/c/[^/]+)?/practices(/|$)|/api/practices/")
 # These compute from a city's history: of the default one where the path names none.
 _HISTORY: Final = re.compile(r"/practices/(estimate|plan)/?$")
 _FORMS: Final = re.compile(r"/practices/(new|[^/]+/edit)$")
-_NETWORK_PREFIXES: Final = ("/map/base/", "/compare", "/surveys", "/cities", indicators.PREFIX)
+_NETWORK_PREFIXES: Final = (
+    "/map/base/",
+    "/compare",
+    "/surveys",
+    "/cities",
+    indicators.PREFIX,
+    surveys.PREFIX,
+)
 
 _OTHER_SITE: Final = (
     "a page of another site may not write here with a browser's sign-in or without a token;"
@@ -161,7 +168,8 @@ _UNROUTED: Final[dict[int, Problem]] = {
 
 def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Response]:
     base = engine.settings.server.base_path
-    interfaces = tuple(f"{base}{prefix}/" for prefix in (practices.PREFIX, indicators.PREFIX))
+    rooms = (practices, indicators, surveys)
+    interfaces = tuple(f"{base}{room.PREFIX}/" for room in rooms)
 
     def page(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, Problem) else storage_problem(error)
@@ -216,10 +224,16 @@ class _Rights:
         # The service's own figures, and the way to them, are shown to who may see them.
         local = is_local(request.scope)
         request.state.watching = partial(self._engine.access.may_watch, authorization, local=local)
+        request.state.surveyor = partial(self._engine.access.runs_surveys, authorization)
         if not path.startswith(_OPEN_PATHS):
             try:
                 if _CARDS.match(path):
                     self._check_cards(request, path, authorization)
+                    return None
+                if surveys.for_surveyors(request, path):
+                    self._engine.access.check_surveyor(authorization)
+                    if request.method != "GET" and _from_another_site(request):
+                        raise Forbidden(_OTHER_SITE)
                     return None
                 if path == _SERVICE:
                     self._engine.access.check_watcher(authorization, local=local)

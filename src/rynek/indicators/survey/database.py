@@ -37,6 +37,9 @@ CREATE TABLE measured(
   PRIMARY KEY(wave, respondent)
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+ALTER TABLE wave ADD COLUMN place TEXT NOT NULL DEFAULT '';
+""",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from rynek.base.errors import BadRequestData
 from rynek.indicators.survey.checking import check_survey
 from rynek.indicators.survey.model import Choice, Element, Kind, Survey, Text
 
-__all__ = ["read_survey", "survey_of"]
+__all__ = ["read_survey", "read_workbook", "survey_of"]
 
 _MAX_FILE: Final = 8 << 20
 _MAX_UNPACKED: Final = 64 << 20
@@ -60,11 +61,18 @@ def read_survey(path: Path, survey_id: str = "") -> Survey:
         raise BadRequestData(f"{path.name}: an XLSForm is an .xlsx file: save it as one")
     if path.stat().st_size > _MAX_FILE:
         raise BadRequestData(f"{path.name}: over {_MAX_FILE >> 20} MiB")
+    return read_workbook(path.read_bytes(), survey_id, path.name)
+
+
+def read_workbook(body: bytes, survey_id: str = "", source: str = "form") -> Survey:
+    """The survey of the bytes of an .xlsx file, whose unpacked size is looked at before."""
+    if len(body) > _MAX_FILE:
+        raise BadRequestData(f"{source}: over {_MAX_FILE >> 20} MiB")
     try:
-        _check_size(path)
+        _check_size(body, source)
     except _UNREADABLE as error:
-        raise BadRequestData(f"{path.name}: this is no .xlsx file: {error}"[:300]) from None
-    return survey_of(path.read_bytes(), survey_id, path.name)
+        raise BadRequestData(f"{source}: this is no .xlsx file: {error}"[:300]) from None
+    return survey_of(body, survey_id, source)
 
 
 def survey_of(
@@ -102,12 +110,12 @@ def _plain(text: str) -> str:
     return " ".join(text.split())[:600]
 
 
-def _check_size(path: Path) -> None:
+def _check_size(body: bytes, source: str) -> None:
     """Refuse what would unpack to more than a survey needs, before anything is parsed."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
         if sum(each.file_size for each in archive.infolist()) > _MAX_UNPACKED:
             raise BadRequestData(
-                f"{path.name}: it unpacks to over {_MAX_UNPACKED >> 20} MiB:"
+                f"{source}: it unpacks to over {_MAX_UNPACKED >> 20} MiB:"
                 " keep only the sheets survey, choices and settings, and no empty formatted rows"
             )
         for each in archive.infolist():
@@ -120,7 +128,7 @@ def _check_size(path: Path) -> None:
                     tail = chunk[-4:]
                     if rows > _MAX_ROWS:
                         raise BadRequestData(
-                            f"{path.name}: a sheet ({each.filename.rsplit('/', 1)[-1]}) has over"
+                            f"{source}: a sheet ({each.filename.rsplit('/', 1)[-1]}) has over"
                             f" {_MAX_ROWS} rows: delete those that hold nothing, or split the survey"
                         )
 

@@ -18,6 +18,7 @@ from rynek.base.sqlite import Connection
 from rynek.base.typed import decoder
 from rynek.indicators.survey.answering import Answers, State
 from rynek.indicators.survey.database import opened
+from rynek.indicators.survey.deadline import zone_of
 from rynek.indicators.survey.measured import Measured
 from rynek.indicators.survey.model import Survey
 
@@ -33,8 +34,8 @@ _figures: Final = decoder(dict[str, Measured]).decode
 
 class Wave(msgspec.Struct, frozen=True):
     """A survey that is asked: which version, until when (microseconds since 1970), and whether its
-    results are public. `example`: its answers are made up to show what it looks like. `zone`: minutes
-    east of UTC, in which times are told to those who answer."""
+    results are public. `example`: its answers are made up to show what it looks like. Times are told
+    in the time zone `place` (of the IANA database), or without one `zone` minutes east of UTC."""
 
     id: str
     survey: str
@@ -44,6 +45,7 @@ class Wave(msgspec.Struct, frozen=True):
     results: Results
     example: bool
     zone: int = 0
+    place: str = ""
 
 
 class Respondent(msgspec.Struct, frozen=True):
@@ -138,10 +140,13 @@ class Surveys:
         results: Results = "closed",
         example: bool = False,
         zone: int = 0,
+        place: str = "",
     ) -> Wave:
         """Ask a survey's newest version until `deadline`, or change a wave's deadline and who sees
         its results. Once somebody has answered, its version stays. ResourceNotFound, Conflict."""
         _, version = self.survey(survey_id)
+        if place:
+            zone_of(place)
         wave_id, now = wave_id or survey_id, self._clock.now()
         if not _ID.fullmatch(wave_id):
             raise BadRequestData(f"wave {wave_id[:80]!r}: small letters, digits and hyphens")
@@ -158,12 +163,12 @@ class Surveys:
                 ).fetchone()
                 version, now = (before.version if answered else version), before.opened
                 example = before.example
-            wave = Wave(wave_id, survey_id, version, now, deadline, results, example, zone)
+            wave = Wave(wave_id, survey_id, version, now, deadline, results, example, zone, place)
             database.execute(
-                "INSERT INTO wave VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+                "INSERT INTO wave VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
                 " version = excluded.version, deadline = excluded.deadline,"
-                " results = excluded.results, zone = excluded.zone",
-                (*msgspec.structs.astuple(wave)[:6], int(example), zone),
+                " results = excluded.results, zone = excluded.zone, place = excluded.place",
+                (*msgspec.structs.astuple(wave)[:6], int(example), zone, place),
             )
         return wave
 
@@ -303,7 +308,9 @@ class Surveys:
             return database.execute(statement, values).fetchall()
 
 
-_WAVE: Final = "SELECT id, survey, version, opened, deadline, results, example, zone FROM wave"
+_WAVE: Final = (
+    "SELECT id, survey, version, opened, deadline, results, example, zone, place FROM wave"
+)
 _RESPONSE: Final = (
     "SELECT i.wave, i.respondent, i.name, i.region, r.revision, r.saved, r.submitted, r.body"
     " FROM invitation i LEFT JOIN response r ON r.wave = i.wave AND r.respondent = i.respondent"
@@ -335,8 +342,8 @@ def _invited(database: Connection, wave_id: str, respondent: str) -> bool:
 
 
 def _wave(row: Any) -> Wave:
-    name, survey, version, at, deadline, results, example, zone = row
-    return Wave(name, survey, version, at, deadline, results, bool(example), zone)
+    name, survey, version, at, deadline, results, example, zone, place = row
+    return Wave(name, survey, version, at, deadline, results, bool(example), zone, place)
 
 
 def _response(row: Any) -> Response:

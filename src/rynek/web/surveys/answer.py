@@ -17,23 +17,20 @@ from rynek.indicators import Answers, Element, Opened, State, read_answers
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import said
 from rynek.web.pages.shell import Page, Site
-from rynek.web.surveys.results import results_routes
 from rynek.web.surveys.view import View, moment
 
-__all__ = ["routes"]
+__all__ = ["answer_routes"]
 
 _MAX_FORM: Final = 2 << 20
 _MAX_FIELDS: Final = 20_000
 _Fields = dict[str, list[str]]
 
 
-def routes(engine: Any, bodies: Bodies) -> list[Route]:
-    """`/survey/<token>`, to see and to send; `/surveys/<wave>`, the results."""
-    site = Site(engine)
+def answer_routes(site: Site, bodies: Bodies) -> list[Route]:
+    """`/survey/<token>`, to see and to send."""
     return [
         Route("/survey/{token}", _endpoint(site, _show), methods=["GET"]),
         Route("/survey/{token}", _endpoint(site, _sent(bodies)), methods=["POST"]),
-        *results_routes(site),
     ]
 
 
@@ -68,6 +65,12 @@ def _token(page: Page) -> str:
 
 def _state(page: Page, opened: Opened, answers: Answers) -> State:
     return State(opened.survey, answers, to_iso(_store(page).now())[:10], opened.measured)
+
+
+def _place(page: Page, opened: Opened) -> str:
+    """The time zone of a respondent that is a city here; "" for others."""
+    tenant = page.site.engine.tenants.get(opened.response.respondent.id)
+    return "" if tenant is None else str(tenant.city.zone)
 
 
 def _address(page: Page, **query: str) -> str:
@@ -233,7 +236,7 @@ def _form(
         problems=view.problems((seen if checked else []) if section else faults),
         answered=[] if section else view.answered(),
         told=told,
-        until=moment(page.t, opened.wave.deadline, opened.wave.zone),
+        until=moment(page.t, opened.wave.deadline, opened.wave, _place(page, opened)),
         address=_address,
     )
 
@@ -249,7 +252,9 @@ def _closed(
         title=said(opened.survey.title, page.language),
         opened=opened,
         late=late,
-        sent=moment(page.t, response.submitted, opened.wave.zone) if response.submitted else "",
-        until=moment(page.t, opened.wave.deadline, opened.wave.zone),
+        sent=moment(page.t, response.submitted, opened.wave, _place(page, opened))
+        if response.submitted
+        else "",
+        until=moment(page.t, opened.wave.deadline, opened.wave, _place(page, opened)),
         answered=View(state, page.t, []).answered(),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from rynek.base.clock import MICRO
-from rynek.indicators import CONFIRMED, Element, Fault, State, text_of
+from rynek.indicators import CONFIRMED, Element, Fault, State, Wave, text_of
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
 
@@ -16,12 +16,15 @@ __all__ = ["Field", "View", "moment"]
 _LONG_LIST = 12
 
 
-def moment(t: Translator, at: int, zone: int) -> str:
-    """Epoch microseconds in words, in a zone so many minutes east of UTC, which is named: the same
-    for cities in several zones."""
-    hours, minutes = divmod(abs(zone), 60)
-    name = f"UTC{'+' if zone > 0 else '-'}{hours:02}:{minutes:02}" if zone else "UTC"
-    return f"{t.minute(at + zone * 60 * MICRO, 'UTC')} {name}"
+def moment(t: Translator, at: int, wave: Wave, place: str = "") -> str:
+    """Epoch microseconds in words, on the clocks of `place` or of the wave's own, which are named:
+    the same time reads alike for who is in another zone."""
+    if place := place or wave.place:
+        return f"{t.minute(at, place)} ({place.replace('_', ' ')})"
+    hours, minutes = divmod(abs(wave.zone), 60)
+    sign = "+" if wave.zone > 0 else "-"
+    name = f"UTC{sign}{hours:02}:{minutes:02}" if wave.zone else "UTC"
+    return f"{t.minute(at + wave.zone * 60 * MICRO, 'UTC')} {name}"
 
 
 class Field(msgspec.Struct):
