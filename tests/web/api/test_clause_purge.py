@@ -7,7 +7,7 @@ import httpx
 from rynek.app import Engine
 
 from .conftest import Serve
-from .test_clause_5_6 import AT, ID, parking, read
+from .parking import AT, ID, parking, read
 
 
 def test_purge(serve: Serve) -> None:

@@ -123,6 +123,16 @@ def test_create_retrieve_list_update_and_delete(serve: Serve) -> None:
         ({"temporalQ": "now"}, "temporalQ"),
         ({"temporalQ": {"timerel": "at", "timeAt": "2020-01-01T00:00:00Z"}}, "timerel"),
         ({"temporalQ": {"timerel": "before"}}, "timeAt"),
+        (
+            {
+                "temporalQ": {
+                    "timerel": "before",
+                    "timeAt": "2020-01-01T00:00:00Z",
+                    "timeproperty": ["observedAt"],
+                }
+            },
+            "timeproperty",
+        ),
         ({"temporalQ": {"timerel": "before", "timeAt": "yesterday"}}, "timeAt"),
         ({"temporalQ": {"timerel": "between", "timeAt": "2020-01-01T00:00:00Z"}}, "endTimeAt"),
         (

@@ -145,6 +145,9 @@ def test_maps_by_post_and_of_one_entity(serve: Serve) -> None:
         body = {"type": "Query", "entities": [{"type": "Lamp"}], "q": "power>0"}
         made = await client.post("entityMaps", json=body)
         assert (made.status_code, len(made.json()["entityMap"])) == (201, 3)
+        geometry = await client.get("entityMaps?type=Lamp&geometryProperty=location")
+        assert geometry.status_code == 400
+        assert "geometryProperty" in geometry.json()["detail"]
         asked = {**body, "entityMap": True, "entityMapLifetime": "PT1H"}
         page = await client.post("entityOperations/query?limit=2", json=asked)
         assert (page.status_code, len(page.json())) == (201, 2)

@@ -326,6 +326,10 @@ def test_queries_by_post(serve: Serve) -> None:
             {"entities": everything, "attrs": []},
             {"entities": everything, "q": 5},
             {"entities": everything, "geoQ": []},
+            {"entities": everything, "geoQ": {}},
+            {"entities": everything, "geoQ": {"georel": "within", "geometry": "Point"}},
+            {"entities": [{"type": "urn:ngsi-ld:null"}]},
+            {"entities": everything, "lang": None},
             {"entities": everything, "temporalQ": {}},
         )
         for wrong in wrongs:

@@ -37,7 +37,7 @@ from rynek.context.formats.temporal import (
     parse_temporal,
     parse_temporal_instance,
 )
-from rynek.context.formats.values import Invalid
+from rynek.context.formats.values import Invalid, null_inside
 
 __all__ = [
     "GEO_ATTRIBUTES",
@@ -63,6 +63,7 @@ __all__ = [
     "expiries",
     "is_null",
     "join_bodies",
+    "null_inside",
     "open_sheet",
     "packed",
     "packed_instance",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -116,6 +116,25 @@ def refuse_nulls(value: Any, depth: int = 0) -> None:
             if depth >= MAX_VALUE_DEPTH:
                 raise Invalid(_TOO_DEEP)
             refuse_nulls(item, depth + 1)
+
+
+def null_inside(value: Any, depth: int = 0) -> str | None:
+    """Where an object or array of a data type of the standard has null or the NGSI-LD Null inside,
+    as a path such as `[0].id`; None where it has none. No member admits one (§5.2.1)."""
+    steps: Iterable[tuple[str, Any]]
+    if type(value) is dict:
+        steps = ((f".{name[:80]}", item) for name, item in value.items())
+    elif type(value) is list:
+        steps = ((f"[{position}]", item) for position, item in enumerate(value))
+    else:
+        return None
+    for step, item in steps:
+        if item is None or item == NULL:
+            return step
+        found = null_inside(item, depth + 1) if depth < MAX_VALUE_DEPTH else None
+        if found is not None:
+            return step + found
+    return None
 
 
 def bound_depth(value: Any, depth: int = 0) -> None:

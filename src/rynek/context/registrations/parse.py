@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.context.formats.values import Invalid, name_iri, refuse_nulls, shown
+from rynek.context.formats.values import Invalid, name_iri, null_inside, refuse_nulls, shown
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NGSI_LD, NULL
 from rynek.context.registrations import members
@@ -64,8 +64,8 @@ def parse_registration(
 
     `now` is in epoch µs. BadRequestData says which member breaks which rule.
     """
-    registration_id = document.get("id", document.get("@id"))
-    if registration_id is None:
+    registration_id: Any = document.get("id", document.get("@id"))
+    if not {"id", "@id"} & document.keys():
         registration_id = make_id()
     elif not members.is_identifier(registration_id):
         raise BadRequestData(f"id is not a URI: {shown(registration_id)}")
@@ -135,6 +135,9 @@ def _take(fields: _Fields, member: str, value: Any, ld: CompiledContext, *, null
     else:
         if value is None:
             raise Invalid("null is not a value")
+        found = null_inside(value)
+        if found is not None:
+            raise Invalid(f"null is not a value (§5.2.1), and {found.lstrip('.')} is one")
         taken = check(value, ld)
     fields[field] = taken
     if member == "expiresAt":

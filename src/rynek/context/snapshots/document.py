@@ -11,7 +11,7 @@ import msgspec
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, Problem
 from rynek.base.ids import is_uri
-from rynek.context.formats.values import Invalid
+from rynek.context.formats.values import Invalid, null_inside
 from rynek.context.model import NULL, Entity, Instance
 from rynek.context.query import Query, parse_q
 from rynek.context.subscriptions.members import endpoint
@@ -29,6 +29,11 @@ MEMBERS: Final = frozenset(
     ("id", "type", _QUERIES, _TEMPORAL, "snapshotLifetime", "snapshotPriority", "endpoint",
      "receiverInfo", "snapshotStatus", "snapshotQueriesDetails", "snapshotTemporalQueriesDetails",
      "createdAt", "modifiedAt", "expiresAt", "lastUsedAt")
+)  # fmt: skip
+
+
+_GIVEN: Final = (
+    "id", _QUERIES, _TEMPORAL, "snapshotLifetime", "snapshotPriority", "endpoint", "receiverInfo",
 )  # fmt: skip
 
 
@@ -79,6 +84,9 @@ def new_snapshot(
     """
     if document.get("type") != "Snapshot":
         raise BadRequestData('the body must be of type "Snapshot"')
+    null = null_inside({name: document[name] for name in _GIVEN if name in document})
+    if null is not None:
+        raise BadRequestData(f"{null[1:]}: null is not a value (§5.2.1)")
     if clone:
         _refuse_queries(document, "a clone has the queries of its original")
     queries, temporal = _queries(document, _QUERIES), _queries(document, _TEMPORAL)

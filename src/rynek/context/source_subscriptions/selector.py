@@ -80,7 +80,7 @@ def _read_span(given: Any) -> TemporalSpan:
         raise Invalid("has no timeAt")
     at = parse_iso(moment("timeAt", given["timeAt"]))
     name = given.get("timeproperty", _OBSERVED)
-    if name != _OBSERVED and name not in _MANAGED:
+    if type(name) is not str or (name != _OBSERVED and name not in _MANAGED):
         raise Invalid(f"timeproperty is none of the standard's: {shown(name)}")
     observed = name == _OBSERVED
     if relation == "between":

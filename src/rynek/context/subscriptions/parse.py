@@ -9,7 +9,7 @@ import msgspec
 
 from rynek.base.errors import BadRequestData, Problem
 from rynek.context.formats import View
-from rynek.context.formats.values import Invalid, shown
+from rynek.context.formats.values import Invalid, null_inside, shown
 from rynek.context.jsonld import CompiledContext
 from rynek.context.jsonld.names import is_uri
 from rynek.context.model import NULL
@@ -70,7 +70,9 @@ def read(
                 raise BadRequestData(f"{name}: cannot be deleted")
             given[name] = None
         else:
-            given[name] = Member(_without_output(name, value), ld)
+            kept = _without_output(name, value)
+            _refuse_nulls(name, kept, fragment=fragment)
+            given[name] = Member(kept, ld)
     if not sources and document.get(_TEMPORAL) is not None:
         raise BadRequestData(f"{_TEMPORAL}: is only for subscriptions to registrations (§5.2.12)")
     return given
@@ -79,8 +81,9 @@ def read(
 def check_identity(document: Mapping[str, Any], *, expected: str | None) -> str | None:
     """The id of a document, if it has one. BadRequestData when its type is no Subscription's, or
     id or type is wrong; `expected` is the id of the subscription that a fragment changes."""
-    found = document.get("id", document.get("@id"))
-    if found is not None and (type(found) is not str or not is_uri(found) or found == NULL):
+    found: str | None = document.get("id", document.get("@id"))
+    there = "id" in document or "@id" in document
+    if there and (type(found) is not str or not is_uri(found) or found == NULL):
         raise BadRequestData(f"id is not a URI: {shown(found)}")
     if expected is not None and found not in (None, expected):
         raise BadRequestData("the id of a subscription cannot be changed")
@@ -88,6 +91,18 @@ def check_identity(document: Mapping[str, Any], *, expected: str | None) -> str 
     if kind != SUBSCRIPTION and not (kind is None and expected is not None):
         raise BadRequestData(f'type must be "{SUBSCRIPTION}", it is {shown(kind)}')
     return found
+
+
+def _refuse_nulls(name: str, value: Any, *, fragment: bool) -> None:
+    """BadRequestData for a null inside of a member (§5.2.1); a fragment may take members of the
+    notification away."""
+    parts = {"": value}
+    if fragment and name == "notification" and type(value) is dict:
+        parts = {f".{key}": item for key, item in value.items()}
+    for step, part in parts.items():
+        found = null_inside(part)
+        if found is not None:
+            raise BadRequestData(f"{name}{step}{found}: null is not a value (§5.2.1)")
 
 
 def _without_output(name: str, value: Any) -> Any:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from rynek.base.errors import BadRequestData, ResourceNotFound
+from rynek.base.errors import ResourceNotFound
 from rynek.context import Entity, Query, View
 from rynek.web.api import entity_maps, selecting, sources
 from rynek.web.api.bodies import bodies_reply, context_headers, entities_reply, entity_reply
@@ -20,11 +20,11 @@ from rynek.web.api.params import (
     Params,
     entity_id_of,
     entity_query,
+    entity_view,
     is_beyond,
     paging,
     require_filter,
     types_wanted,
-    view_of,
 )
 from rynek.web.api.query_body import take_query
 from rynek.web.api.reading import check_sources, join_of, map_wish, order_of
@@ -42,7 +42,7 @@ async def retrieve_entity(call: Call) -> Reply:
         if body is None:
             raise ResourceNotFound(f"no entity {entity_id}")
         return Reply(200, body, JSON, context_headers(call))
-    view = _view(call)
+    view = entity_view(call)
     row = call.tenant.context.row(entity_id)
     if row is None:
         raise ResourceNotFound(f"no entity {entity_id}")
@@ -55,7 +55,7 @@ async def _retrieve_beyond(call: Call, entity_id: str) -> Reply:
     """Retrieval that needs the decoded entity: from other sources, with linked entities."""
     check_sources(call)
     join = join_of(call.params)
-    view = _view(call, join.level if join else 0)
+    view = entity_view(call, join.level if join else 0)
     wish = map_wish(call)
     found = entity_maps.find(call, wish, temporal=False)
     entity, headers = await sources.retrieve(call, entity_id, found)
@@ -67,14 +67,6 @@ async def _retrieve_beyond(call: Call, entity_id: str) -> Reply:
     if wish.given:
         headers = headers + await entity_maps.of_entity(call, entity_id, wish, found)
     return await entity_answer(call, entity, view, join, headers)
-
-
-def _view(call: Call, links: int = 0) -> View:
-    """How entities are shown; BadRequestData for `geometryProperty` where the answer is no GeoJSON
-    (§5.7.1.4, §5.7.2.4)."""
-    if "geometryProperty" in call.params and call.accept != GEO_JSON:
-        raise BadRequestData("geometryProperty: is only for answers in application/geo+json")
-    return view_of(call, links)
 
 
 def _check_shown(
@@ -128,7 +120,7 @@ def _asked(call: Call) -> _Asked:
     kept = params.asked.get(key) if type(params) is Params else None
     if kept is None:
         limits = call.limits
-        view = _view(call)
+        view = entity_view(call)
         page = paging(params, limits.default_limit, limits.max_limit)
         query = entity_query(params, call.ld)
         require_filter(params, query)
@@ -163,7 +155,7 @@ async def _query_beyond(call: Call) -> Reply:
     check_sources(call)
     join = join_of(params)
     links = join.level if join else 0
-    view = _view(call, links)
+    view = entity_view(call, links)
     page = paging(params, limits.default_limit, limits.max_limit)
     query = entity_query(params, call.ld, links)
     require_filter(params, query)

@@ -12,7 +12,7 @@ from rynek.context import Entity, EntityMap, Ordering, Query, parse_moment
 from rynek.web.api import selecting
 from rynek.web.api.bodies import document_reply, read_document
 from rynek.web.api.call import Call, Header, Reply
-from rynek.web.api.params import Paging, entity_query, require_filter, view_of
+from rynek.web.api.params import Paging, entity_query, entity_view, require_filter
 from rynek.web.api.query_body import take_query
 from rynek.web.api.reading import MapWish, check_sources, join_of, map_id, map_wish, order_of
 from rynek.web.api.route import Route
@@ -139,7 +139,7 @@ async def create_map(call: Call) -> Reply:
     check_sources(call)
     join = join_of(params)
     links = join.level if join else 0
-    view_of(call, links)
+    entity_view(call, links)
     query = entity_query(params, call.ld, links)
     require_filter(params, query)
     ordering = order_of(call)

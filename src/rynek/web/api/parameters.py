@@ -140,10 +140,10 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter("lang", "4.15", _SHOWS, _TEXT, "the language in which language maps are shown"),
     Parameter("datasetId", "4.5.5", _SHOWS, _NAMES,
               "instances that are shown; `@none` is the default one"),
-    Parameter("geometryProperty", "6.3.15", ENTITY + ENTITIES, _TEXT,
+    Parameter("geometryProperty", "6.3.15", ENTITY + _QUERIES, _TEXT,
               "which GeoProperty is the geometry of a GeoJSON feature; location. BadRequestData where "
               "the answer is no GeoJSON"),
-    Parameter("geometryProperty", "6.4.3.3", PURGE + SOURCES + MAPPING, _TEXT, "as for a query",
+    Parameter("geometryProperty", "6.4.3.3", PURGE + SOURCES, _TEXT, "as for a query",
               "taken, and without effect: no answer here is GeoJSON"),
     Parameter("join", "4.5.23", ENTITY + _QUERIES, _one_of("flat", "inline", "@none"),
               "linked entities, in the list or inside their relationships"),

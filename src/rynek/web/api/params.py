@@ -309,6 +309,14 @@ def view_of(call: Call, links: int = 0) -> View:
     )
 
 
+def entity_view(call: Call, links: int = 0) -> View:
+    """The same for what may be GeoJSON, but for no other answer with `geometryProperty`
+    (§5.7.1.4, §5.7.2.4, §5.14.4.4)."""
+    if "geometryProperty" in call.params and call.accept != GEO_JSON:
+        raise BadRequestData("geometryProperty: is only for answers in application/geo+json")
+    return view_of(call, links)
+
+
 PLAIN: Final = View()
 
 

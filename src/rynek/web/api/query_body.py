@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rynek.base.errors import BadRequestData, TooComplexQuery
+from rynek.context import null_inside
 from rynek.web.api.bodies import dumps, read_document
 from rynek.web.api.call import Call
 from rynek.web.api.parameters import PARAMETERS
@@ -50,6 +51,9 @@ async def take_query(call: Call, *, temporal: bool) -> None:
 
 def query_params(document: dict[str, Any]) -> dict[str, str]:
     """The members of a Query as the parameters that say the same."""
+    null = null_inside({name: document[name] for name in document.keys() & _MEMBERS - {"@context"}})
+    if null is not None:
+        raise BadRequestData(f"{null[1:]}: null is not a value (§5.2.1)")
     for name in document.keys() - _MEMBERS:
         _refuse_parameter(name)
     params: dict[str, str] = {}
@@ -122,6 +126,9 @@ def _geo(geo: Any) -> dict[str, str]:
     """GeoQuery (§5.2.13)."""
     if not isinstance(geo, dict):
         raise BadRequestData("geoQ must be an object")
+    for name in ("georel", "geometry", "coordinates"):
+        if name not in geo:
+            raise BadRequestData(f"geoQ has no {name}")
     params = {
         name: _text(name, geo[name])
         for name in ("georel", "geometry", "geoproperty")
