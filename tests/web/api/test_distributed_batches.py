@@ -178,6 +178,22 @@ def test_a_purge_reaches_the_sources(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_a_purge_over_a_map_reaches_only_what_it_has_of_each_source(tmp_path: Path) -> None:
+    async def test(here: Broker, there: Broker) -> None:
+        await here.create(room(1))
+        await there.create(room(2), room(3))
+        await here.register(there.url, operations=REDIRECTION)
+        found = await here.client.get(f"entityMaps?type=Room&id={R1},{R2}")
+        where = {"NGSILD-EntityMap": found.headers["ngsild-entitymap"]}
+        assert sorted(found.json()["entityMap"]) == [R1, R2]
+        purged = await here.client.delete("entities?type=Room", headers=where)
+        assert purged.status_code == 204, purged.text
+        assert [await here.local(R1), await there.local(R2)] == [None, None]
+        assert await there.local(room(3)["id"]) == room(3)
+
+    run(tmp_path, test)
+
+
 def test_a_purge_that_a_source_cannot_do_is_told(tmp_path: Path) -> None:
     async def test(here: Broker) -> None:
         async with odd(says({"title": "no"}, 403)) as source:

@@ -245,3 +245,26 @@ def test_what_is_deleted_while_it_is_used_does_not_come_back(serve: Serve) -> No
         assert kept == {one.id for one in made[-5:]}
 
     serve(test, limits__max_entity_maps=5)
+
+
+def test_a_purge_over_a_map_spares_what_is_not_in_it(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client, 3)
+        where = (await client.get("entities?type=Lamp&entityMap=true")).headers[MAP]
+        await client.post("entities", json=lamp(3))
+        await client.patch("entities/urn:Lamp:01/attrs", json={"power": 9})
+        bright = "entities?type=Lamp&q=power==1"
+        purged = await client.delete(bright, headers={MAP: where})
+        assert (purged.status_code, purged.content) == (204, b"")
+        assert purged.headers[MAP] == where
+        assert numbers(await client.get("entities?type=Lamp")) == [1, 3]
+        await client.delete(HOST + where)
+        gone = await client.delete("entities?type=Lamp", headers={MAP: where})
+        assert kind(gone) == (404, "ResourceNotFound")
+        before = "timerel=before&timeAt=2999-01-01T00:00:00Z"
+        past = await client.get(f"temporal/entityMaps?type=Lamp&{before}")
+        wrong = await client.delete("entities?type=Lamp", headers={MAP: past.headers[MAP]})
+        assert kind(wrong) == (400, "BadRequestData")
+        assert numbers(await client.get("entities?type=Lamp")) == [1, 3]
+
+    serve(test)

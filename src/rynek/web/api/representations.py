@@ -79,7 +79,7 @@ HEADERS: Final[tuple[HeaderRow, ...]] = (
               "needed with a body, unless that comes in chunks, 411 without; never in a 204"),
     HeaderRow("Link", "6.3.5, 6.3.6, 6.3.10", "the @context in and out; pages `next` and `prev`"),
     HeaderRow("NGSILD-Tenant", "6.3.14", "the tenant, sent back as it came"),
-    HeaderRow("NGSILD-EntityMap", "6.4.3.2", "an entity map to read by; which one was used"),
+    HeaderRow("NGSILD-EntityMap", "6.4.3.2", "an entity map to read or purge by; which one was used"),
     HeaderRow("NGSILD-Snapshot", "6.3.22", "the snapshot that is worked in, sent back as it came"),
     HeaderRow("NGSILD-Results-Count", "6.3.13", "the total"),
     HeaderRow("NGSILD-Warning", "6.3.17", "sources that could not answer"),

@@ -90,7 +90,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "PUT entities/*": Shape(ref("Entity"), (_DONE, _SOME_OR_OTHER)),
     "PATCH entities/*": Shape(ref("EntityFragment"), (_DONE, _SOME_OR_OTHER)),
     "DELETE entities/*": Shape(None, (_DONE, _SOME)),
-    "DELETE entities": Shape(None, (_DONE, _SOME)),
+    "DELETE entities": Shape(None, (_DONE._replace(headers=("NGSILD-EntityMap",)), _SOME)),
     "POST entities/*/attrs": Shape(ref("EntityFragment"), (_DONE, _SOME_ATTRIBUTES)),
     "PATCH entities/*/attrs": Shape(ref("EntityFragment"), (_DONE, _SOME_OR_OTHER)),
     "PATCH entities/*/attrs/*": Shape(ref("AttributeFragment"), (_DONE, _SOME_ATTRIBUTES)),
