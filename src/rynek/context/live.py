@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +49,7 @@ class Context:
             self.contexts = parent.contexts
         self.changes: ChangeLog = store.changes
         self.expiry = Expiry(store, clock)
+        store.on_expiring(self.expiry.watch)
         self.entity_maps = EntityMaps(store, clock, maps or MapLimits())
 
     def get(self, entity_id: str) -> Entity | None:
@@ -113,14 +114,15 @@ class Context:
         """The ids of all entities that match, in order."""
         return await self.store.ids(query, ordering, most=most, compact=compact)
 
-    async def write(self, job: Callable[[Txn], T]) -> T:
-        """Run verbs of `operations` in the next group; returns after the durable commit."""
-        if self.store.soonest is not None:
-            await self.expiry.settle()
-        done = await self.store.write(job)
-        if self.store.soonest is not None:
-            self.expiry.watch()
-        return done
+    def write(self, job: Callable[[Txn], T]) -> Awaitable[T]:
+        """Run verbs of `operations` in the next group; what is awaited is the durable commit."""
+        # No coroutine of its own where there is nothing to wait for: each costs memory that is
+        # cold again when the commit wakes it.
+        return self.store.write(job) if self.store.soonest is None else self._settled(job)
+
+    async def _settled(self, job: Callable[[Txn], T]) -> T:
+        await self.expiry.settle()
+        return await self.store.write(job)
 
     async def default_ld(self) -> CompiledContext:
         """The tenant's default user @context."""

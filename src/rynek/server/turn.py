@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -161,7 +162,13 @@ class Turn:
         """The answer at once: what two messages to `send` would say."""
         if self.is_over:
             return
-        self._begin(status, headers, body, more=False)
+        head = b""
+        if status == 204 and type(headers) is list and len(headers) == 1 and not self._expects:
+            head = _head_without_body(self.scope["http_version"], *headers[0])
+        if head:
+            self._connection.write(head + self._connection.last_lines(self))
+        else:
+            self._begin(status, headers, body, more=False)
         self.is_over = True
         if self._left > 0:
             self.keep_alive = False
@@ -234,6 +241,15 @@ class Turn:
 
 
 _SENT: Final[Message] = {}
+
+
+@lru_cache(maxsize=64)
+def _head_without_body(version: str, name: bytes, value: bytes) -> bytes:
+    """The head of a 204 with one header, which most writes are answered by, but for its last lines;
+    nothing where it is not as simple as that."""
+    if version != "1.1" or name == b"connection" or b"\n" in name + value or b"\r" in name + value:
+        return b""
+    return b"%b%b: %b\r\n" % (_LINES[204], name, value)
 
 
 def _chunk(body: bytes, *, more: bool) -> bytes:

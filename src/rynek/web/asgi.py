@@ -93,22 +93,22 @@ class Application:
         self._proxies = Proxies(server.trusted_proxies) if server.trusted_proxies else None
         self._crowded = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if self._proxies is not None:
             scope = self._proxies.heard(scope)
-        if self._crowded and scope["type"] == "http" and scope["path"] != self._live:
-            await self._refused(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(self._prefix):
-            await self._api(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] + "/" == self._prefix:
+        is_http, path = scope["type"] == "http", scope["path"]
+        if self._crowded and is_http and path != self._live:
+            return self._refused(scope, receive, send)
+        if is_http and path.startswith(self._prefix):
+            return self._api(scope, receive, send)
+        if is_http and path + "/" == self._prefix:
             # The root without its slash: the API's own 404, as with one.
             root = {"path": self._prefix, "raw_path": self._prefix.encode()}
-            await self._api({**scope, **root}, receive, send)
-        elif scope["path"].endswith("/deliver") and scope["path"].startswith(self._cities):
-            await self._posts(scope, receive, send)
-        else:
-            await self._site(scope, receive, send)
+            return self._api({**scope, **root}, receive, send)
+        if path.endswith("/deliver") and path.startswith(self._cities):
+            return self._posts(scope, receive, send)
+        return self._site(scope, receive, send)
 
     def refuse(self, crowded: bool) -> None:
         """Answer every request with 503 and the end of its connection, until told otherwise; but

@@ -164,7 +164,7 @@ def test_an_index_that_a_failed_write_brings_back_is_not_built_beside_itself(
         store = context.store
         with monkeypatch.context() as broken:
             broken.setattr(writer, "_committed", full)
-            dropping = asyncio.create_task(store.write(store._builder._drop_least_used))
+            dropping = asyncio.ensure_future(store.write(store._builder._drop_least_used))
             while store.figures().indexes:  # noqa: ASYNC110 - nothing says so
                 await asyncio.sleep(0)
             asking = asyncio.create_task(context.select(query, limit=10))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -256,8 +256,12 @@ class Store(Protocol):
         """How many entities there are, and of how many types."""
         ...
 
-    async def write(self, job: Callable[[Txn], T]) -> T:
-        """Run `job` in the next group and return its result after the durable commit."""
+    def write(self, job: Callable[[Txn], T]) -> Awaitable[T]:
+        """Run `job` in the next group; its result is awaited until the durable commit."""
+        ...
+
+    def on_expiring(self, watch: Callable[[], None]) -> None:
+        """Call `watch` after each group while something is to expire (`soonest`)."""
         ...
 
     async def close(self) -> None:

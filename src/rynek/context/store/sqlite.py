@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -230,10 +230,15 @@ class SqliteStore:
             ).fetchone()[0]
         return int(entities), int(types)
 
-    async def write(self, job: Callable[[GroupTxn], T]) -> T:
+    def write(self, job: Callable[[GroupTxn], T]) -> Awaitable[T]:
         """Run `job` in the next group; its result after the durable commit."""
-        self._begin_upkeep()
-        return await self._writer.submit(job)
+        if self._upkeep is None:
+            self._begin_upkeep()
+        return self._writer.submit(job)
+
+    def on_expiring(self, watch: Callable[[], None]) -> None:
+        """Call `watch` after each group while something is to expire."""
+        self._writer.on_expiring = watch
 
     def _begin_upkeep(self) -> None:
         if self._upkeep is None:

@@ -141,18 +141,24 @@ class GroupTxn:
         """Store an entity of which only attributes in `moved` differ (see Txn.alter)."""
         pending = self._pending(entity_id)
         self._undo.append((entity_id, pending.after, pending.moved, pending.dirty))
-        held = pending.moved or {}
-        pending.moved = held | {
-            attr: (held[attr][0] if attr in held else was, one)
-            for attr, (was, one) in moved.items()
-        }
+        held = pending.moved
+        pending.moved = (
+            moved
+            if not held
+            else held
+            | {
+                attr: (held[attr][0] if attr in held else was, one)
+                for attr, (was, one) in moved.items()
+            }
+        )
         was_state = pending.after
         # One step back and no further: a long row of changes in one group is decoded instead.
         base = was_state if was_state.base is None or was_state.known is not None else None
         pending.after = State(ctx, parts=sheet, base=base, moved=moved)
         pending.dirty = True
         change = Change(0, self.now, "update", entity_id, sheet.types, said, source=source)
-        self.log.append((self.head + 1, self.now, encode_change(change)))
+        log = self.log
+        log.append((self._head + len(log) + 1, self.now, encode_change(change)))
 
     def put(
         self,

@@ -75,6 +75,7 @@ class Writer:
         # Whether what is known of the file could not be read again after a write that failed.
         self._stale = False
         self.closed = False
+        self.on_expiring: Callable[[], None] | None = None
 
     def submit(self, job: Callable[[GroupTxn], T]) -> asyncio.Future[T]:
         """Run `job` in the next group; its result once it is durable, or what it raised."""
@@ -169,6 +170,8 @@ class Writer:
         self._log.committed(txn.head)
         if txn.messages:
             outbox.committed(txn.messages)
+        if self._indexes.soonest is not None and self.on_expiring is not None:
+            self.on_expiring()
         for answered, job in enumerate(ran, 1):
             if not job.done.done():
                 job.done.set_result(job.result)

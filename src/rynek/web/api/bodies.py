@@ -80,6 +80,17 @@ def load_json(body: bytes) -> Any:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
 
 
+def plain_document(call: Call) -> dict[str, Any] | None:
+    """An object body that is just JSON, as most are; None for all that `read_document` has to look
+    at."""
+    if call.headers.get("content-type") != _PLAIN_JSON:
+        return None
+    document = load_json(call.body)
+    if type(document) is not dict or "@context" in document or "via" in call.headers:
+        return None
+    return document
+
+
 async def read_document(call: Call) -> tuple[dict[str, Any], CompiledContext]:
     """An object body and the @context that holds for it (§6.3.5)."""
     media = media_type(call)

@@ -60,6 +60,9 @@ _NOWHERE: Final = Leaf("other")
 _WHOLE: Final = "rynek.whole"
 _BODY: Final = "rynek.body"
 _NONE: Final[dict[str, Any]] = {}
+# Headers of a request that an answer says something about, and those of most answers without a body.
+_ECHOED: Final = frozenset(("ngsild-tenant", scoping.HEADER, "origin"))
+_BARE: Final = [_VARY]
 
 
 class Api:
@@ -182,6 +185,10 @@ class Api:
     ) -> int:
         """Send the answer; how many bytes its body has."""
         body = reply.body
+        whole = scope.get("extensions", _NONE).get(_WHOLE)
+        if reply.status == 204 and whole and not reply.headers and _ECHOED.isdisjoint(headers):
+            whole(204, _BARE, b"")
+            return 0
         out: list[Header] = [_VARY]
         if len(body) > _COMPRESS_FROM and takes_gzip(headers.get("accept-encoding", "")):
             body = await _compressed(body)
@@ -199,7 +206,6 @@ class Api:
         if "origin" in headers:
             out += self._cors(headers["origin"])
         body = b"" if method == "HEAD" else body
-        whole = scope.get("extensions", _NONE).get(_WHOLE)
         if whole is not None:
             whole(reply.status, out, body)
             return len(body)

@@ -25,7 +25,7 @@ from rynek.context import (
     parse_moment,
     parse_partial,
 )
-from rynek.web.api.bodies import dumps, read_document
+from rynek.web.api.bodies import dumps, plain_document, read_document
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.forwarding import Job, Write, is_local, spread
 from rynek.web.api.params import entity_id_of, flag, types_wanted
@@ -39,7 +39,9 @@ _SCOPE: Final = NGSI_LD + "scope"
 
 async def create_entity(call: Call) -> Reply:
     """Create Entity (§5.6.1): POST /entities."""
-    document, ld = await read_document(call)
+    document, ld = plain_document(call), call.ld
+    if document is None:
+        document, ld = await read_document(call)
     entity = parse_entity(document, ld, now=0)
     if not is_local(call):
         attrs = tuple(entity.attrs)
@@ -229,7 +231,9 @@ async def _read(
     §5.6.17.4 - §5.6.19.4); it is only looked up where something is wrong.
     """
     try:
-        document, ld = await read_document(call)
+        document, ld = plain_document(call), call.ld
+        if document is None:
+            document, ld = await read_document(call)
     except InvalidRequest:
         _check_known(call, entity_id, call.ld)
         raise
@@ -258,27 +262,29 @@ async def _carried_out(call: Call, write: Write) -> Reply:
         reply = await spread(call, write)
         if reply is not None:
             return reply
-    result = await _write(call, write.entity_id, write.ld, write.job(write.content))
+    job = write.job(write.content)
+    context = call.tenant.context
+    if "type" in call.params:
+        job = _of_type(call, write, job)
+    result = await context.write(job)
     if isinstance(result, operations.UpdateResult) and result.not_updated:
         return Reply(207, dumps(result.body()))
     return Reply(_NO_CONTENT)
 
 
-async def _write(call: Call, entity_id: str, ld: CompiledContext, job: Callable[[Txn], T]) -> T:
-    """Run a write on one entity; where the call names types, only if the entity has them."""
-    wanted = types_wanted(call.params, ld)
+def _of_type(call: Call, write: Write, job: Job) -> Job:
+    """The job, where the call names types only for an entity that has them."""
+    wanted = types_wanted(call.params, write.ld)
     if wanted is None:
-        done: T = await call.tenant.context.write(job)
-        return done
+        return job
 
-    def guarded(txn: Txn) -> T:
-        entity = txn.get(entity_id)
+    def guarded(txn: Txn) -> Any:
+        entity = txn.get(write.entity_id)
         if entity is not None and not wanted.matches(entity.types):
-            raise ResourceNotFound(f"no entity {entity_id} of that type")
+            raise ResourceNotFound(f"no entity {write.entity_id} of that type")
         return job(txn)
 
-    kept: T = await call.tenant.context.write(guarded)
-    return kept
+    return guarded
 
 
 def _observed_at(call: Call) -> str | None:
