@@ -159,19 +159,19 @@ def service(folder: Path, data: Path) -> Iterator[str]:
     )
     try:
         address = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=address, timeout=30) as client:
+        with httpx.Client(base_url=address, timeout=PATIENCE) as client:
             _until_ready(running, client, folder)
             fill_oslo(client, data)
             _until_vehicles(client)
         yield address
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(PATIENCE)
         log.close()
 
 
 def _until_ready(running: subprocess.Popen[bytes], client: httpx.Client, folder: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert running.poll() is None, (folder / "log").read_text()
         with contextlib.suppress(httpx.TransportError):
@@ -183,7 +183,7 @@ def _until_ready(running: subprocess.Popen[bytes], client: httpx.Client, folder:
 
 def _until_vehicles(client: httpx.Client) -> None:
     """Wait until the feed has brought its vehicles and the live picture shows them."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if client.get("/c/poznan/map/legend").json()["themes"].get("transport"):
             return
