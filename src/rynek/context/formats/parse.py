@@ -9,7 +9,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.context.formats.instances import MAX_ATTRIBUTES, MAX_DEPTH, Reader, Stored
 from rynek.context.formats.members import GEO_ATTRIBUTES
-from rynek.context.formats.short import read_again, short_entity, short_instances
+from rynek.context.formats.short import short_entity, short_instances
 from rynek.context.formats.values import Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
@@ -106,17 +106,16 @@ def parse_attribute(
     doc: Any, ctx: CompiledContext, *, now: int, name: str = "", iri: str = ""
 ) -> list[Instance]:
     """All instances of one attribute given as a complete value (PUT of an attribute)."""
-
-    def plain(given: Any) -> list[Instance]:
-        try:
-            instances = Reader(ctx, now).attribute(iri, given, 0)
-            if iri in GEO_ATTRIBUTES:
-                check_place(instances)
-        except Invalid as error:
+    try:
+        instances = Reader(ctx, now).attribute(iri, doc, 0)
+        if iri in GEO_ATTRIBUTES:
+            check_place(instances)
+    except Invalid as error:
+        short = short_instances(doc, ctx)
+        if short is doc:
             raise _named(error, name) from None
-        return instances
-
-    return read_again(plain, doc, short_instances, ctx)
+        return parse_attribute(short, ctx, now=now, name=name, iri=iri)
+    return instances
 
 
 def parse_partial(
@@ -136,14 +135,13 @@ def parse_partial(
     reader = Reader(ctx, now, nulls=True, partial=True)
     if type(doc) is not dict:
         raise BadRequestData("a partial update is about one instance")
-
-    def plain(given: Any) -> Instance:
-        try:
-            return reader.instance(iri, given, 0, before)
-        except Invalid as error:
+    try:
+        return reader.instance(iri, doc, 0, before)
+    except Invalid as error:
+        short = short_instances(doc, ctx)
+        if short is doc:
             raise _named(error, name) from None
-
-    return read_again(plain, doc, short_instances, ctx)
+    return parse_partial(short, ctx, now=now, name=name, iri=iri, before=before)
 
 
 def parse_moment(member: str, value: Any) -> str:
@@ -166,10 +164,6 @@ def _named(error: Invalid, name: str) -> BadRequestData:
 
 
 def _read(doc: Any, reader: Reader) -> Fragment:
-    return read_again(lambda given: _read_plain(given, reader), doc, short_entity, reader.ctx)
-
-
-def _read_plain(doc: Any, reader: Reader) -> Fragment:
     if type(doc) is not dict:
         raise BadRequestData("not a JSON object")
     if len(doc) > MAX_ATTRIBUTES:
@@ -197,7 +191,10 @@ def _read_plain(doc: Any, reader: Reader) -> Fragment:
             if kind != "GeoProperty" and iri in GEO_ATTRIBUTES and not reader.lenient:
                 check_place(attrs[iri])
     except Invalid as error:
-        raise _named(error, name) from None
+        short = short_entity(doc, reader.ctx)
+        if short is doc:
+            raise _named(error, name) from None
+        return _read(short, reader)
     return fragment
 
 

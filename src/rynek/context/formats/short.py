@@ -3,14 +3,14 @@
 The core @context gives each member an IRI (CIM 009 §4.4, §5.2.1), so that JSON-LD takes
 `https://uri.etsi.org/ngsi-ld/observedAt`, `ngsi-ld:observedAt` and what a user @context maps to it
 for `observedAt`. Clients hardly ever write so: bodies are looked through only where they could not
-be read as they are. Each function gives back the very object where nothing is to be renamed.
+be read as they are, and then read again. Each function gives back the very object where nothing is to be renamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from rynek.base.errors import BadRequestData
 from rynek.context.formats.members import KIND_IRIS, KIND_OF, KNOWN
@@ -18,29 +18,14 @@ from rynek.context.jsonld import CompiledContext, core_context
 from rynek.context.jsonld.compiled import RESERVED_IRIS, VALUE_IRIS
 from rynek.context.model import NGSI_LD
 
-__all__ = ["has_whole_names", "read_again", "short_entity", "short_instances", "short_members"]
+__all__ = ["has_whole_names", "short_entity", "short_instances", "short_members"]
 
-T = TypeVar("T")
 _ENTITY: Final = {
     NGSI_LD + name: name for name in ("scope", "expiresAt", "createdAt", "modifiedAt", "deletedAt")
 }
 # What a member of an attribute holds is no attribute; "dataset" has values by dataset id.
 _AS_THEY_ARE: Final = KNOWN | {"type", "@type", "@context"}
 _MAX_DEPTH: Final = 20
-
-
-def read_again(
-    read: Callable[[Any], T], given: Any, shorten: Callable[[Any, CompiledContext], Any],
-    ctx: CompiledContext,
-) -> T:  # fmt: skip
-    """What `read` makes of a body, or where it cannot, of the body with short names."""
-    try:
-        return read(given)
-    except BadRequestData:
-        short = shorten(given, ctx)
-        if short is given:
-            raise
-    return read(short)
 
 
 def short_entity(document: Any, ctx: CompiledContext) -> Any:

@@ -11,7 +11,7 @@ from rynek.base.geo import GEOMETRY_TYPES
 from rynek.context.formats.instances import MAX_INSTANCES, Reader
 from rynek.context.formats.members import GEO_ATTRIBUTES, KIND_OF, are_instances
 from rynek.context.formats.parse import check_place, read_scopes, read_types
-from rynek.context.formats.short import read_again, short_entity
+from rynek.context.formats.short import short_entity
 from rynek.context.formats.values import NONE, Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import NULL, SCOPE, VALUE_MEMBER, Instance
@@ -57,10 +57,6 @@ def parse_temporal(doc: Any, ctx: CompiledContext) -> TemporalFragment:
 
     BadRequestData names the attribute's path. "@context" is the caller's to resolve.
     """
-    return read_again(lambda given: _temporal(given, ctx), doc, short_entity, ctx)
-
-
-def _temporal(doc: Any, ctx: CompiledContext) -> TemporalFragment:
     if type(doc) is not dict:
         raise BadRequestData("not a JSON object")
     reader = Reader(ctx, 0)
@@ -70,8 +66,11 @@ def _temporal(doc: Any, ctx: CompiledContext) -> TemporalFragment:
         for name, raw in doc.items():
             _member(fragment, name, raw, reader)
     except Invalid as error:
-        error.path.append(name[:80])
-        raise error.problem() from None
+        short = short_entity(doc, ctx)
+        if short is doc:
+            error.path.append(name[:80])
+            raise error.problem() from None
+        return parse_temporal(short, ctx)
     return fragment
 
 
