@@ -66,6 +66,10 @@ source = "{data}/gtfs_rt/poznan/no_such_file.pb"
 }
 
 
+# Seconds that a service may take where many tests run at once.
+PATIENCE = 120.0
+
+
 def write_folder(folder: Path, data: Path) -> None:
     """The data folder's cities and feeds."""
     for name, text in CITY.items():
