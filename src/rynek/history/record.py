@@ -18,6 +18,7 @@ from rynek.base.storage import storage_problem
 
 from . import runs
 from .aggregate import AggregateQuery
+from .bulk import as_bulk, bulk, bulk_columns
 from .damage import Damage
 from .engine import Engine, EngineSettings
 from .files import to_parts
@@ -125,6 +126,15 @@ class Record:
         rows = self._damage.guarded(lambda: self._engine.ask(scan, shape, question), lambda: parts)
         sql = self._engine.sql(shape, question)
         return Answer(rows, sql, self.version, len(parts))
+
+    def bulk(self, select: Selection) -> pa.Table:
+        """BULK of the readings of a selection by types, attributes and time (`deleted` too), more or
+        less in order: straight from the files, where clients corrected nothing."""
+        also = self._also.having(select.types)
+        if also or self._view.amended:
+            return as_bulk(self.ask(select, ("bulk",), bulk_columns).rows)
+        parts = parts_of(self._view, select)
+        return self._damage.guarded(lambda: bulk(self._folder, parts, select), lambda: parts)
 
     def aggregate(self, query: AggregateQuery, zone: ZoneInfo) -> pa.Table:
         """Numbers by group and time bucket of the city's zone; see AggregateQuery."""

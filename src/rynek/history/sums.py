@@ -109,7 +109,7 @@ def _of_file(path: Path, part: Part, wanted: Sums) -> _Groups | None:
     metadata = pq.read_metadata(path)
     groups, mixed = _row_groups(metadata, wanted)
     columns = ["entity_id", "time", "number", *(["attr"] if mixed else [])]
-    coded = [name for name in ("entity_id", "attr") if _is_coded(metadata, name)]
+    coded = [name for name in ("entity_id", "attr") if is_coded(metadata, name)]
     with pq.ParquetFile(path, metadata=metadata, read_dictionary=coded) as file:
         table = file.read_row_groups(groups, columns=columns, use_threads=False)
     if mixed:
@@ -157,7 +157,7 @@ def _places(metadata: Any) -> dict[str, int]:
     return {metadata.schema.column(i).name: i for i in range(metadata.num_columns)}
 
 
-def _is_coded(metadata: Any, column: str) -> bool:
+def is_coded(metadata: Any, column: str) -> bool:
     """Whether a column stands as a dictionary: Arrow makes none of names that stand as what they
     add to the one before."""
     place = _places(metadata)[column]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.history.support import MINUTE, ListLog, change, iri, number
 from tests.indicators.kpi.support import FAR, made_history
 
 from rynek.base.sqlite import connect
 from rynek.context import Instance
-from rynek.history import Answer, History, Record, Selection
+from rynek.history import History, Record, Selection
 from rynek.indicators import (
     KEPT_FILE,
     KeptDays,
@@ -28,7 +26,6 @@ from rynek.indicators import (
     find_definition,
     parse_period,
 )
-from rynek.indicators.kpi.pairs import PAIRS, READINGS, paired, paired_rows
 
 Given = dict[str, Instance | list[Instance]]
 ZONE = "Europe/Prague"
@@ -54,15 +51,9 @@ class Counting(Record):
 
     spans: list[tuple[int, int]]
 
-    def ask(
-        self,
-        select: Selection,
-        shape: Hashable,
-        question: Any,
-        tables: Mapping[str, pa.Table] | None = None,
-    ) -> Answer:
+    def bulk(self, select: Selection) -> pa.Table:
         self.spans.append((select.start or 0, select.end or 0))
-        return super().ask(select, shape, question, tables)
+        return super().bulk(select)
 
 
 def asked(
@@ -218,41 +209,6 @@ def test_the_age_is_that_of_the_attribute_seen_most(tmp_path: Path) -> None:
         period = parse_period("2026-03-27", ZONE)
         (found,) = compute_indicators(record, wanted, period, FAR)
     assert found.value == pytest.approx(5, abs=0.1)
-
-
-ROWS = st.lists(
-    st.tuples(
-        st.integers(0, 2), st.integers(0, 1), st.integers(0, 9),
-        st.none() | st.floats(-5, 5), st.booleans(), st.none() | st.integers(-9, 12),
-    ),
-    max_size=25,
-)  # fmt: skip
-
-
-@settings(max_examples=60, deadline=None)
-@given(ROWS, st.randoms(use_true_random=False))
-def test_readings_are_paired_alike_by_a_database(rows: list[Any], mix: Any) -> None:
-    import duckdb
-    import ibis
-
-    mix.shuffle(rows)
-    kinds = {"int64": pa.int64(), "int32": pa.int32(), "float64": pa.float64(),
-             "string": pa.string(), "boolean": pa.bool_()}  # fmt: skip
-    columns: dict[str, list[Any]] = {name: [] for name in READINGS}
-    for seq, (series, day, us, value, deleted, previous) in enumerate(rows):
-        row = (series, day * 100, day * 100 + us, seq, value, None, None, deleted,
-               None if previous is None else day * 100 + previous, seq)  # fmt: skip
-        for name, one in zip(READINGS, row, strict=True):
-            columns[name].append(one)
-    table = pa.table(
-        {name: pa.array(columns[name], kinds[kind]) for name, kind in READINGS.items()}
-    )
-    sql = str(ibis.to_sql(paired(ibis.table(READINGS, name="readings")), dialect="duckdb"))
-    connection = duckdb.connect()
-    connection.register("readings", table)
-    told = connection.execute(sql).to_arrow_table().select(list(PAIRS)).to_pylist()
-    ours = paired_rows(table).select(list(PAIRS)).to_pylist()
-    assert sorted(told, key=lambda row: row["seq"]) == sorted(ours, key=lambda row: row["seq"])
 
 
 def test_two_at_once_keep_the_same(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from rynek.indicators.kpi.families import family_of
 from rynek.indicators.kpi.measures import STATE_MEASURES
 from rynek.indicators.kpi.pairs import READINGS, paired
 from rynek.indicators.kpi.sightings import sighted
-from rynek.indicators.kpi.states import ends, gaps, inner, long_gaps
+from rynek.indicators.kpi.states import ends, gaps, inner, long_gaps, shorts
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
@@ -101,6 +101,7 @@ def expressions() -> dict[str, Any]:
                 made[f"long {variant.micros}"] = lambda rows, of=variant: long_gaps(
                     paired(rows), of
                 )
+                made[f"shorts {variant.micros}"] = lambda rows, of=variant: shorts(paired(rows), of)
                 made[f"gaps {variant.micros}"] = lambda rows, of=variant: gaps(paired(rows), of)
     assert measures == STATE_MEASURES
     return made

@@ -84,7 +84,7 @@ class Days:
             left = left[len(chunk) :]
             families = list(dict.fromkeys(one for each in chunk for one in missing[each]))
             spans = [Day(one.start, one.end) for one in chunk]
-            count, found = scanned(self.record, families, spans)
+            count, found = scanned(self.record, families, spans, self._zone)
             share = max(count / max(rows, 1), share / _FASTER)
             for family in families:
                 self._take(family, chunk, stamps, found)
@@ -152,7 +152,7 @@ class Days:
         if not found:
             # No day has readings: what a scan of one gives, with no rows.
             first = Day(wanted[0].start, wanted[0].end)
-            return scanned(self.record, [family], [first])[1][family]
+            return scanned(self.record, [family], [first], self._zone)[1][family]
         return {name: pa.concat_tables(tables) for name, tables in found.items()}
 
     def runs(self, family: Family) -> pa.Table:

@@ -16,7 +16,7 @@ from rynek.indicators.kpi.states import DAY_US, Variant
 __all__ = ["SIGHTING_MEASURES", "Family", "family_of"]
 
 SIGHTING_MEASURES: Final = frozenset({"age", "silent", "count"})
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """Of the sums of days: to be raised with every change of what they hold or mean."""
 
 

@@ -11,12 +11,12 @@ from rynek.indicators.kpi.moves import STEPS, step_ratio
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["STATE_MEASURES", "figures", "has_steps", "kinds", "stepped"]
+__all__ = ["STATE_MEASURES", "UNTIL", "WEIGHED", "figures", "has_steps", "kinds", "stepped"]
 
-_WEIGHED: Final = frozenset({"share", "mean", "total", "exceedances"})
-STATE_MEASURES: Final = _WEIGHED | frozenset(STEPS)
+WEIGHED: Final = frozenset({"share", "mean", "total", "exceedances"})
+STATE_MEASURES: Final = WEIGHED | frozenset(STEPS)
 _DAY_US: Final = 86_400_000_000
-_UNTIL: Final = {"falls": 7 * _DAY_US, "jumps": 7 * _DAY_US, "taken": _DAY_US}
+UNTIL: Final = {"falls": 7 * _DAY_US, "jumps": 7 * _DAY_US, "taken": _DAY_US}
 """What the time observed is divided by, of measures that are so many in a week or day."""
 
 
@@ -77,11 +77,11 @@ def _weights(rows: ir.Table, one: Computation) -> tuple[Any, Any]:
         valid = rows.text.notnull() & ~rows.deleted if one.condition.equals else numbers
         met = valid & _meets(rows, one.condition)
         return rows.weight.sum(where=met), rows.weight.sum(where=valid)
-    if one.measure in _WEIGHED:
+    if one.measure in WEIGHED:
         product = (rows.number * rows.weight.cast("float64")).sum(where=numbers)
         return product, rows.weight.sum(where=numbers)
-    if one.measure in _UNTIL:
-        return None, rows.weight.sum(where=numbers) / _UNTIL[one.measure]
+    if one.measure in UNTIL:
+        return None, rows.weight.sum(where=numbers) / UNTIL[one.measure]
     return None, None
 
 

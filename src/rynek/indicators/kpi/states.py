@@ -2,7 +2,8 @@
 
 A value holds until the next reading, at most so long after it was last seen. Between a reading and
 the last time that its value was seen again unchanged it is taken to have held. What lies between
-two readings of one day is told from that day alone (`inner`, `long_gaps`, `gaps`); what lies
+two readings of one day is told from that day alone (`inner`, `long_gaps`, `gaps`,
+`shorts`); what lies
 between the last reading of a day and the first of a later one is told from their `ends`.
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "gaps",
     "inner",
     "long_gaps",
+    "shorts",
 ]
 
 DAY_US: Final = 86_400_000_000
@@ -37,7 +39,7 @@ LOOK_US: Final = 35 * DAY_US
 reading that says how long its last value was seen."""
 BUCKETS: Final = "buckets"
 STRETCH: Final = 1.1
-COUNTED: Final = ("readings", "first", "last", "short_count", "short_longest")
+COUNTED: Final = ("readings", "first", "last")
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -57,14 +59,12 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 def inner(pairs: ir.Table, variant: Variant) -> ir.Table:
-    """The sums of what lies between two readings of a day, by series, day and bucket; with how many
-    intervals were short, and the longest of those. What is in `long_gaps` has no weight here."""
+    """The sums of what lies between two readings of a day, by series, day and bucket. What is in
+    `long_gaps` has no weight here."""
     import ibis
 
     rows = _held(pairs, variant)
     every = _by_hours(rows) if variant.bucket == "PT1H" else rows.mutate(began=ibis.literal(True))
-    gap = every.next - every.seen
-    short = every.began & ~every.deleted & (gap > 0) & (gap <= variant.short)
     told: dict[str, Any] = {
         # Of readings of one moment only the last one counts.
         "readings": (every.began & ~every.deleted)
@@ -72,8 +72,6 @@ def inner(pairs: ir.Table, variant: Variant) -> ir.Table:
         .sum(),
         "first": every.us.min(where=every.began),
         "last": every.us.max(where=every.began),
-        "short_count": short.sum(),
-        "short_longest": gap.max(where=short),
     }
     told |= figures(every, variant.asked, steps=True)
     grouped = every.group_by("series", "day", "bucket").aggregate(**told)
@@ -130,6 +128,14 @@ def gaps(pairs: ir.Table, variant: Variant) -> ir.Table:
     rows = pairs.filter(~pairs.deleted & (gap > variant.short)).mutate(gap=gap)
     counted = rows.group_by("series", "day", "gap").aggregate(count=rows.count())
     return counted.cast({"count": "int64", "gap": "int64"})
+
+
+def shorts(pairs: ir.Table, variant: Variant) -> ir.Table:
+    """The number of intervals that are short, and the longest of those."""
+    gap = pairs.next - pairs.seen
+    rows = pairs.filter(~pairs.deleted & (gap > 0) & (gap <= variant.short)).mutate(gap=gap)
+    told = rows.group_by("series", "day").aggregate(number=rows.count(), longest=rows.gap.max())
+    return told.cast({"number": "int64", "longest": "int64"})
 
 
 def ends(pairs: ir.Table) -> ir.Table:

@@ -84,7 +84,7 @@ def _state_sums(
     import pyarrow.compute as pc
 
     asked = family.variants[variant]
-    every = _marked(tables[f"inner{variant}"].unify_dictionaries(), segments)
+    every = _marked(_plain(tables[f"inner{variant}"]), segments)
     buckets = _wanted(asked, period)
     if asked.bucket == "PT1H":
         kept = pa.array([key for key, _, _ in buckets], pa.int64())
@@ -104,7 +104,7 @@ def _state_sums(
         long = _marked(_plain(tables[f"long{variant}"]), segments)
         given["long_gaps"] = long.filter(long.column("inside")).drop_columns(["day", "inside"])
         given["gaps"] = _plain(tables[f"gaps{variant}"]).drop_columns(["day"])
-        given["shorts"] = _plain(_shorts(every))
+        given["shorts"] = _shorts(_plain(tables[f"shorts{variant}"]))
     most = max(24, _MOST_ROWS // max(len(pc.unique(given["ends"].column("series"))), 1))
     parts, sql = [], ""
     for first in range(0, max(len(buckets), 1), most):
@@ -146,11 +146,11 @@ def _of_buckets(
     return found.rows, _told([held.sql], found.sql)
 
 
-def _shorts(inner: pa.Table) -> pa.Table:
+def _shorts(days: pa.Table) -> pa.Table:
     """How many short intervals each thing had, and the longest of them."""
-    told = inner.group_by("series", use_threads=False)
-    found = told.aggregate([("short_count", "sum"), ("short_longest", "max")])
-    return found.select(["series", "short_count_sum", "short_longest_max"]).rename_columns(
+    told = days.group_by("series", use_threads=False)
+    found = told.aggregate([("number", "sum"), ("longest", "max")])
+    return found.select(["series", "number_sum", "longest_max"]).rename_columns(
         ["series", "number", "longest"]
     )
 
