@@ -11,16 +11,21 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rynek.indicators import definitions
 from rynek.indicators.kpi import summing
 from rynek.indicators.kpi.families import family_of
+from rynek.indicators.kpi.joined import joined, pieces
+from rynek.indicators.kpi.joining import joined_rows
 from rynek.indicators.kpi.measures import STATE_MEASURES
 from rynek.indicators.kpi.pairs import PAIRS, READINGS, paired
+from rynek.indicators.kpi.period import Marks, Period
 from rynek.indicators.kpi.readings import Readings, coded, pair
-from rynek.indicators.kpi.sightings import sighted
+from rynek.indicators.kpi.sighting import ages_of, heard_of, sighted_days
+from rynek.indicators.kpi.sightings import ages, heard, sighted
 from rynek.indicators.kpi.states import (
     BUCKETS,
     DAY_US,
@@ -199,3 +204,133 @@ def test_readings_are_paired_alike_by_a_database(rows: list[Any]) -> None:
         assert row["next"] in {None, int(found.next[place])}
         assert row["seen"] == int(found.seen[place])
     assert set(PAIRS) >= {"next", "seen"}
+
+
+PERIOD = Period("x", DAYS[0] + 7 * HOUR_US // 2, DAYS[2] + 9 * HOUR_US // 2, ZONE)
+
+
+@settings(max_examples=25, deadline=None)
+@given(ROWS, st.sampled_from(VARIANTS), st.none() | st.integers(0, 4 * 24 * 60))
+def test_days_are_joined_alike_by_a_database(
+    rows: list[Any], variant: Variant, run: int | None
+) -> None:
+    found, _ = readings(rows)
+    bounds = Marks(variant.bucket, PERIOD).bounds
+    day = pa.compute.cast(pa.array([bound[0] for bound in bounds]), pa.int64())
+    inner_days = summing.inner_of(found, variant, ZONE)
+    if variant.bucket == "P1D":
+        place = np.searchsorted(DAYS, inner_days.column("day").to_numpy())
+        inner_days = inner_days.drop_columns(["bucket"]).append_column("bucket", day.take(place))
+    until = [] if run is None else [DAYS[0] + run * 60_000_000]
+    given = {
+        "inner_days": inner_days.drop_columns(["day"]),
+        "ends": summing.ends_of(found),
+        "open_runs": pa.table({"series": pa.array(["b"][: len(until)], pa.string()),
+                               "until": pa.array(until, pa.int64())}),
+        "long_gaps": summing.long_gaps_of(found, variant).drop_columns(["day"]),
+        "gaps": summing.gaps_of(found, variant).drop_columns(["day"]),
+        "shorts": summing.shorts_of(found, variant).drop_columns(["day"]),
+    }  # fmt: skip
+    keys = pa.array([bound[0] for bound in bounds], pa.int64())
+    inside = pa.compute.is_in(given["inner_days"].column("bucket"), keys)
+    given["inner_days"] = given["inner_days"].filter(inside)
+    ours = joined_rows(given, variant, PERIOD, bounds)
+    connection = CONNECTION.cursor()
+    columns = inner_days.column_names
+    order = [
+        "series",
+        "bucket",
+        *(one for one in columns if one not in {"series", "bucket", "day"}),
+    ]
+    plain = dict(given) | {"inner_days": given["inner_days"].select(order)}
+    for name, table in plain.items():
+        texts = [one.cast(pa.string()) if pa.types.is_dictionary(one.type) else one
+                 for one in table.columns]  # fmt: skip
+        connection.register(name, pa.table(texts, names=table.column_names))
+    connection.execute("CREATE TABLE shorts2 AS SELECT series, sum(number)::BIGINT number,"
+                       " max(longest) longest FROM shorts GROUP BY series")  # fmt: skip
+    connection.unregister("shorts")
+    connection.execute("ALTER TABLE shorts2 RENAME TO shorts")
+    bucket, first, last = (pa.array([one[n] for one in bounds], pa.int64()) for n in range(3))
+    connection.register(BUCKETS, pa.table({"bucket": bucket, "first": first, "last": last}))
+    connection.register("period", pa.table({"start": [PERIOD.start], "stop": [PERIOD.end]}))
+    connection.execute(f"CREATE TABLE pieces AS {joining_statement(pieces, variant)}")
+    theirs = connection.execute(joining_statement(joined, variant)).to_arrow_table()
+    connection.execute("DROP TABLE shorts; DROP TABLE pieces")
+    assert told_joined(ours) == told_joined(theirs)
+
+
+@cache
+def joining_statement(expression: Expression, variant: Variant) -> str:
+    return str(ibis.to_sql(expression(variant), dialect="duckdb"))
+
+
+def told_joined(table: pa.Table) -> list[list[Any]]:
+    names = sorted(table.column_names)
+    columns = [
+        [
+            (one or "") if name in {"unit_low", "unit_high"}
+            else rounded(one, summed=name not in {"first", "last", "entity_id"})
+            for one in table.column(name).to_pylist()
+        ]
+        for name in names
+    ]  # fmt: skip
+    return sorted(map(list, zip(*columns, strict=True)), key=repr)
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROWS, st.none() | st.integers(0, 4 * 24 * 60), st.booleans())
+def test_sightings_are_joined_alike_by_a_database(
+    rows: list[Any], run: int | None, of_one: bool
+) -> None:
+    found, _ = readings(rows)
+    days = summing.sighted_of(found)
+    series = days.column("entity_id").chunk(0).indices.cast(pa.int64())
+    count = len(found.names["entity_id"])
+    days = days.drop_columns(["entity_id", "attr", "dataset_id"]).append_column("series", series)
+    inside = pa.array([one != DAYS[0] for one in days.column("day").to_pylist()], pa.bool_())
+    names = found.names["entity_id"] if not of_one else pa.array(["all"] * count, pa.string())
+    here = 0 if run is None or not count else 1
+    given = {
+        "sighted": days.append_column("inside", inside),
+        "names": pa.table({"series": pa.array(range(count), pa.int64()), "entity_id": names}),
+        "open_runs": pa.table({
+            "series": pa.array([0][:here], pa.int64()),
+            "until": pa.array([DAYS[0] + (run or 0) * 60_000_000][:here], pa.int64()),
+            "count": pa.array([5][:here], pa.int64()),
+        }),
+    }  # fmt: skip
+    period = Period("x", DAYS[1], DAYS[2] + DAY_US, ZONE)
+    whole = [(day, day + DAY_US) for day in DAYS[1:]]
+    told_days, things = sighted_days(given)
+    connection = CONNECTION.cursor()
+    for name, table in given.items():
+        columns = {"sighted": ["series", "day", "readings", "first_us", "first_previous",
+                               "first_times", "last_us", "area", "inside"]}  # fmt: skip
+        connection.register(name, table.select(columns.get(name, table.column_names)))
+    nothing = {"entity_id": pa.array([], pa.string()), "us": pa.array([], pa.int64())}
+    connection.register("marks", pa.table(nothing))
+    connection.register("period", pa.table({"start": [period.start], "stop": [period.end]}))
+    bounds = {"first": [low for low, _ in whole], "last": [high for _, high in whole]}
+    connection.register("days", pa.table(bounds))
+    for ours, expression in (
+        (ages_of(told_days, things, period), ages),
+        (heard_of(told_days, things, whole), heard),
+    ):
+        theirs = connection.execute(sighting_statement(expression)).to_arrow_table()
+        assert told_sighted(ours) == told_sighted(theirs)
+
+
+@cache
+def sighting_statement(expression: Expression) -> str:
+    return str(ibis.to_sql(expression(), dialect="duckdb"))
+
+
+def told_sighted(table: pa.Table) -> list[list[Any]]:
+    names = sorted(table.column_names)
+    columns = [
+        [rounded(one, summed=name not in {"first", "last", "entity_id"})
+         for one in table.column(name).to_pylist()]
+        for name in names
+    ]  # fmt: skip
+    return sorted(map(list, zip(*columns, strict=True)), key=repr)

@@ -13,6 +13,7 @@ import numpy as np
 
 from rynek.history import Record
 from rynek.indicators.definition import DEPARTURES, Computation, Condition, Definition
+from rynek.indicators.kpi.coding import names_of
 from rynek.indicators.kpi.days import Days
 from rynek.indicators.kpi.families import Family, family_of
 from rynek.indicators.kpi.given import Sources, given_value, per_head
@@ -155,8 +156,8 @@ def _sums_of(
         factor=_factor(asked),
     )
     if asked.measure != "age":
-        units = [rows.column(name).to_pylist() for name in ("unit_low", "unit_high")]
-        found.units = {one for column in units for one in column if one}
+        units = names_of(rows.column(name) for name in ("unit_low", "unit_high"))
+        found.units = {one for one in units.to_pylist() if one}
     if asked.hours is not None:
         _keep_hours(found, asked.hours, marks, gone)
     return _exceedances(found, asked, marks) if asked.measure == "exceedances" else found

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from rynek.indicators.definition import Computation
 from rynek.indicators.kpi.days import Days
 from rynek.indicators.kpi.families import Family
-from rynek.indicators.kpi.joined import inner_days, joined, pieces
+from rynek.indicators.kpi.joined import joined, pieces
+from rynek.indicators.kpi.joining import joined_rows
 from rynek.indicators.kpi.period import Marks, Period
 from rynek.indicators.kpi.scan import day_statements
 from rynek.indicators.kpi.segments import Segment
+from rynek.indicators.kpi.sighting import ages_of, heard_of, sighted_days
 from rynek.indicators.kpi.sightings import ages, heard
-from rynek.indicators.kpi.states import BUCKETS, Variant
+from rynek.indicators.kpi.states import Variant
 from rynek.indicators.kpi.value import Provenance
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["TABLE", "Span"]
 
 TABLE: Final = "history/readings"
-_MOST_ROWS: Final = 1_000_000
-"""Sums of things in buckets that are joined at once."""
+_MOST_CELLS: Final = 20_000_000
+"""Days of series that are held at once as arrays; the database need not hold them."""
 
 _KEYS: Final = ["entity_id", "attr", "dataset_id"]
 Tables = Mapping[str, Any]
@@ -80,37 +82,25 @@ def _state_sums(
     variant: int,
 ) -> tuple[pa.Table, str]:
     """The sums by thing and bucket for a variant of a family (see `joined`), and the SQL."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     asked = family.variants[variant]
-    every = _marked(_plain(tables[f"inner{variant}"]), segments)
-    buckets = _wanted(asked, period)
-    if asked.bucket == "PT1H":
-        kept = pa.array([key for key, _, _ in buckets], pa.int64())
-        inner = every.filter(pc.is_in(every.column("bucket"), kept))
-    else:
-        inner = every.filter(every.column("inside"))
+    every = _marked(tables[f"inner{variant}"], segments)
+    inner = every.filter(every.column("inside")).drop_columns(["inside"])
+    if asked.bucket == "P1D":
         place = inner.schema.get_field_index("bucket")
         inner = inner.set_column(place, "bucket", _numbers(inner.column("day"), segments))
     runs = days.runs(family).select(["entity_id", "until"])
     given = {
-        "inner_days": inner.select(list(inner_days(asked))),
-        "ends": _plain(tables["ends"]),
-        "period": _one_row(period),
+        "inner_days": inner.drop_columns(["day"]),
+        "ends": tables["ends"],
         "open_runs": runs.rename_columns(["series", "until"]),
     }
     if asked.follow:
-        long = _marked(_plain(tables[f"long{variant}"]), segments)
-        given["long_gaps"] = long.filter(long.column("inside")).drop_columns(["day", "inside"])
-        given["gaps"] = _plain(tables[f"gaps{variant}"]).drop_columns(["day"])
-        given["shorts"] = _shorts(_plain(tables[f"shorts{variant}"]))
-    most = max(24, _MOST_ROWS // max(len(pc.unique(given["ends"].column("series"))), 1))
-    parts, sql = [], ""
-    for first in range(0, max(len(buckets), 1), most):
-        part, sql = _of_buckets(days, given, asked, buckets[first : first + most])
-        parts.append(part)
-    return pa.concat_tables(parts), _told(day_statements(days.record, family, variant), sql)
+        long = _marked(tables[f"long{variant}"], segments)
+        given["long_gaps"] = long.filter(long.column("inside"))
+        given |= {name: tables[f"{name}{variant}"] for name in ("gaps", "shorts")}
+    rows = joined_rows(given, asked, period, _wanted(asked, period))
+    return rows, _told(day_statements(days.record, family, variant), _statements(days, asked))
 
 
 def _wanted(asked: Variant, period: Period) -> Sequence[tuple[int, int, int]]:
@@ -123,36 +113,11 @@ def _wanted(asked: Variant, period: Period) -> Sequence[tuple[int, int, int]]:
     return sorted({bound for one in hours if one is not None for bound in marks.within(one)})
 
 
-def _of_buckets(
-    days: Days,
-    given: Mapping[str, pa.Table],
-    asked: Variant,
-    bounds: Sequence[tuple[int, int, int]],
-) -> tuple[pa.Table, str]:
-    """The sums by thing and bucket in some buckets, and the SQL."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    columns = [pa.array([bound[place] for bound in bounds], pa.int64()) for place in range(3)]
-    inner = given["inner_days"]
-    tables = dict(given) | {
-        BUCKETS: pa.table(columns, names=["bucket", "first", "last"]),
-        "inner_days": _plain(inner.filter(pc.is_in(inner.column("bucket"), columns[0]))),
-    }
-    shape = ("pieces", asked.micros, asked.follow)
-    held = days.record.over(tables, shape, lambda: pieces(asked))
-    tables["pieces"] = held.rows
-    found = days.record.over(tables, ("joined", asked.asked), lambda: joined(asked))
-    return found.rows, _told([held.sql], found.sql)
-
-
-def _shorts(days: pa.Table) -> pa.Table:
-    """How many short intervals each thing had, and the longest of them."""
-    told = days.group_by("series", use_threads=False)
-    found = told.aggregate([("number", "sum"), ("longest", "max")])
-    return found.select(["series", "number_sum", "longest_max"]).rename_columns(
-        ["series", "number", "longest"]
-    )
+def _statements(days: Days, asked: Variant) -> str:
+    """The SQL of `joined_rows`."""
+    record = days.record
+    held = record.statement(("pieces", asked.micros, asked.follow), lambda: pieces(asked))
+    return _told([held], record.statement(("joined", asked.asked), lambda: joined(asked)))
 
 
 def _told(before: Sequence[str], last: str) -> str:
@@ -172,23 +137,26 @@ def _sighting_sums(
     import pyarrow as pa
 
     rows, names = _numbered(_marked(tables["sighted"], segments))
-    marks = tables["marks"]
     given = {
         "sighted": rows,
         "names": names.select(["series", "entity_id"]),
-        "marks": _plain(marks.select(["entity_id", "us"])),
         "open_runs": _runs(days.runs(family), names),
     }
-    if measure == "age":
-        given["period"] = _one_row(period)
-        found = days.record.over(given, ("ages",), ages)
-    else:
-        whole = Marks("P1D", period)
-        kept = [(low, high) for key, low, high in whole.bounds if key in set(whole.whole)]
-        columns = [pa.array([bound[place] for bound in kept], pa.int64()) for place in (0, 1)]
-        given["days"] = pa.table(columns, names=["first", "last"])
-        found = days.record.over(given, ("heard",), heard)
-    return found.rows, _told(day_statements(days.record, family, 0), found.sql)
+    whole = Marks("P1D", period)
+    kept = [(low, high) for key, low, high in whole.bounds if key in set(whole.whole)]
+    expression = ages if measure == "age" else heard
+    sql = days.record.statement((expression.__name__,), expression)
+    told = _told(day_statements(days.record, family, 0), sql)
+    if not len(tables["marks"]) and len(names) * len(kept) <= _MOST_CELLS:
+        found, things = sighted_days(given)
+        if measure == "age":
+            return ages_of(found, things, period), told
+        return heard_of(found, things, kept), told
+    given["marks"] = _plain(tables["marks"].select(["entity_id", "us"]))
+    given["period"] = _one_row(period)
+    columns = [pa.array([day[place] for day in kept], pa.int64()) for place in (0, 1)]
+    given["days"] = pa.table(columns, names=["first", "last"])
+    return days.record.over(given, (expression.__name__,), expression).rows, told
 
 
 def _one_row(period: Period) -> pa.Table:
