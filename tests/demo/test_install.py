@@ -10,7 +10,8 @@ import rynek
 from rynek.base.folder import DataFolder, FolderError
 from rynek.demo import CITIES, DEFAULT_CITY, install
 from rynek.feeds import list_feeds, load_feed, open_recording
-from rynek.web import parse_city
+from rynek.indicators import References, Sources, inhabitants, open_indicators, parse_period
+from rynek.web import parse_city, read_city
 
 PACKAGE = Path(rynek.__file__).parent
 DEMO = PACKAGE / "demo"
@@ -146,3 +147,26 @@ def test_fresh_forgets_everything(tmp_path: Path) -> None:
     (folder / "tenants" / "kyiv" / "replay.json").write_text("{}")
     install(folder, fresh=True)
     assert not (folder / "tenants" / "kyiv" / "replay.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("city", "period", "people", "table"),
+    [
+        ("oslo", "2023-06-07", 709_037, "demo-cities"),
+        ("pardubice", "2022-12", 89_619, "demo-cities"),
+        ("kyiv", "2026-02", 2_952_301, "demo-cities"),
+        ("praha", "2019-05", 1_267_449, "eurostat-urb-cpop1"),
+        ("krakow", "2024-08", 761_873, "eurostat-urb-cpop1"),
+    ],
+)
+def test_inhabitants_are_known_with_their_source(
+    folder: Path, city: str, period: str, people: int, table: str
+) -> None:
+    home = read_city(folder / "tenants" / city, city)
+    references = References(open_indicators(folder))
+    found = inhabitants(parse_period(period, home.zone), Sources(references, tuple(home.known_as)))
+    assert found is not None
+    assert (found.amount, found.table) == (people, table)
+    kept, rows = references.find("demo-cities")
+    assert "source named" in kept.about["licence"]
+    assert all(rows.columns["source"])

@@ -14,7 +14,7 @@ from rynek.indicators.definition import DEPARTURES
 
 PAGE = Path(__file__).parents[2] / "docs" / "indicators.md"
 BEGIN, END = "<!-- indicators -->\n", "<!-- /indicators -->\n"
-BETTER = {"more": "more", "less": "less"}
+BETTER = {"more": "more", "less": "less", "none": "–"}
 THEMES = {
     "mobility", "public transport", "cycling", "parking", "waste", "lighting", "energy", "air",
     "charging", "open data", "digital services", "participation", "governance",

@@ -370,3 +370,10 @@ def test_a_constant_row_is_the_middle_and_keeps_its_gaps() -> None:
     assert normalise(values, "zscore")[0].tolist()[:2] == [0, 0]
     assert normalise(values, "minmax")[0].tolist()[:2] == [0.5, 0.5]
     assert all(np.isnan(normalise(values, how)[0, 2]) for how in ("zscore", "minmax"))
+
+
+def test_an_indicator_without_a_direction_needs_one_here() -> None:
+    indicator = {"id": "moved", "column": "bike-rebalancing"}
+    with pytest.raises(BadRequestData, match="bike-rebalancing: neither more nor less"):
+        parse_specification(BASE | {"indicators": [indicator]})
+    parse_specification(BASE | {"indicators": [indicator | {"direction": "more"}]})

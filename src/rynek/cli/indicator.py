@@ -181,9 +181,11 @@ def forget(tenant: str | None, data: Path | None, config: Path | None) -> None:
 def _print_definition(one: Any, language: str) -> None:
     click.echo(f"{one.name[language]} ({one.unit})")
     click.echo(textwrap.fill(one.description[language], 100))
-    better = {"more": "more is better", "less": "less is better"}.get(
-        one.direction, f"{one.target or 0:g} is aimed at"
-    )
+    better = {
+        "more": "more is better",
+        "less": "less is better",
+        "none": "neither more nor less is better in itself",
+    }.get(one.direction, f"{one.target or 0:g} is aimed at")
     click.echo(f"{better}; theme {one.theme}; usual period {one.period}")
     if one.standard:
         click.echo(f"standard: {one.standard}")

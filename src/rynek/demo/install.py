@@ -15,6 +15,11 @@ from rynek.indicators import INDICATORS_FILE, SURVEYS_FILE, seed_comparisons, se
 _HERE: Final = Path(__file__).parent
 CITIES: Final = tuple(sorted(path.name for path in (_HERE / "cities").iterdir() if path.is_dir()))
 DEFAULT_CITY: Final = "kyiv"
+_TABLES: Final = (
+    ("eurostat-urb-cpop1", _HERE / "reference" / "eurostat_urb_cpop1.csv"),
+    (str(_HERE / "reference" / "demo-cities.toml"), _HERE / "reference" / "cities.csv"),
+)
+"""What values for so many inhabitants or km² are divided by: definition and file."""
 _MARK: Final = "demo"
 _PAST: Final = "past.toml"
 
@@ -48,7 +53,7 @@ def install(folder: Path, *, fresh: bool = False) -> None:
         for city in CITIES:
             _install_city(city, folder / "tenants" / city)
         seed_comparisons(folder)
-        seed_references(folder)
+        seed_references(folder, _TABLES)
         write_atomically(mark, digest.encode())
     except OSError as error:
         raise FolderError(f"{folder}: {error.strerror}: choose another with --data") from error

@@ -157,6 +157,9 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One indicator; `id` is the name of its file. Below `least_coverage` there is no value.
 
+    `direction`: whether more or less is better, a target is aimed at, or neither can be defended
+    (none): such a figure is told, and nobody is called strong or weak for it.
+
     `source`: computed from readings, asked of people, or imported as a reference table (of the
     parts in `imported` the first whose table knows the city).
     """
@@ -164,7 +167,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     theme: str
     unit: str
     unit_code: str
-    direction: Literal["more", "less", "target"]
+    direction: Literal["more", "less", "target", "none"]
     name: dict[str, str]
     description: dict[str, str]
     id: str = ""

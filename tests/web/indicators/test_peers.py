@@ -14,7 +14,7 @@ _ORIGIN = Provenance(
 
 
 def valued(
-    number: float | None, things: int = 10, name: str = "bikes-available", reach: float = 0.0
+    number: float | None, things: int = 10, name: str = "bikes-taken", reach: float = 0.0
 ) -> Value:
     return Value(
         definition=find_definition(name),
@@ -62,3 +62,10 @@ def test_values_within_their_intervals_are_not_told_apart() -> None:
     others = {f"c{n}": [valued(8.0, reach=1.0)] for n in range(3)}
     found = place(valued(9.0, reach=1.0), others)
     assert (found.better, found.worse, found.verdict) == (0, 0, "middle")
+
+
+def test_nobody_is_strong_or_weak_where_neither_more_nor_less_is_better() -> None:
+    name = "bike-rebalancing"
+    others = {f"c{n}": [valued(30.0 + n, name=name)] for n in range(3)}
+    found = place(valued(5.0, name=name), others)
+    assert (found.verdict, found.similar, len(found.peers)) == ("none", 0, 3)

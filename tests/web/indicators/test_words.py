@@ -8,7 +8,7 @@ from tests.web.indicators.test_peers import valued
 
 from rynek.indicators import find_definition
 from rynek.web.i18n import LANGUAGES, translator
-from rynek.web.indicators.words import figure, goodness, missing
+from rynek.web.indicators.words import change, figure, goodness, missing
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,14 @@ def test_per_cent_is_written_alike_throughout_a_language() -> None:
     for language in LANGUAGES:
         t = translator(language)
         assert figure(t, 50, "%") == t.percent(0.5)
+
+
+def test_a_figure_without_a_direction_is_more_or_less_and_never_better() -> None:
+    t = translator("en")
+    told = [
+        change(t, valued(now, name="traffic-speed"), valued(30.0, name="traffic-speed"))
+        for now in (40.0, 20.0, 30.1)
+    ]
+    assert [one.kind for one in told if one is not None] == ["more", "less", "same"]
+    assert told[0] is not None
+    assert told[0].words == "more than before (30 km/h)"

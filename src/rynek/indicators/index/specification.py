@@ -13,6 +13,7 @@ from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
 from rynek.base.typed import convert
+from rynek.indicators.definition import definitions
 
 __all__ = [
     "Aggregation",
@@ -230,6 +231,7 @@ def parse_specification(
     document: Mapping[str, Any], where: str = "the specification"
 ) -> Specification:
     """A specification from a document, which errors call `where`. BadRequestData."""
+    _refuse_undirected(document)
     try:
         found = convert(dict(document), Specification)
     except (msgspec.ValidationError, RecursionError) as error:
@@ -252,6 +254,21 @@ def parse_specification(
     if len(found.table.separator or ",") != 1:
         raise BadRequestData("table.separator: one character")
     return found
+
+
+def _refuse_undirected(document: Mapping[str, Any]) -> None:
+    """BadRequestData for indicators of rynek that neither more nor less of is better in itself, where
+    the specification does not say which way it means."""
+    every = document.get("indicators")
+    free = {one.id for one in definitions() if one.direction == "none"}
+    for one in every if isinstance(every, list) else ():
+        if isinstance(one, Mapping) and "direction" not in one:
+            for name in (one.get("id"), one.get("column")):
+                if isinstance(name, str) and name in free:
+                    raise BadRequestData(
+                        f"indicators: {name}: neither more nor less of it is better in itself; set"
+                        " its direction, and say why in note"
+                    )
 
 
 def _check_indicators(spec: Specification) -> None:

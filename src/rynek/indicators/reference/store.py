@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,19 @@ class References:
         return kept, Imported(body["keys"], columns, kept.about["told"], kept.about["left_out"])
 
 
-def seed_references(folder: Path) -> None:
+def seed_references(folder: Path, also: Sequence[tuple[str, Path]] = ()) -> None:
     """Put the table that comes with rynek (of its index of hromadas, as `reference export` wrote
-    it) into the reference tables of a data folder: nothing has to be fetched."""
+    it) into the reference tables of a data folder: nothing has to be fetched. `also`: further
+    files, each with its definition (an id or a path)."""
     source = load_definition("ua-hromadas")
     columns = [msgspec.structs.replace(one, column=one.name) for one in source.columns]
     as_exported = msgspec.structs.replace(source, columns=columns)
     database = open_indicators(folder)
     try:
-        References(database).import_file(as_exported, EXAMPLE / "hromadas.csv.gz")
+        references = References(database)
+        references.import_file(as_exported, EXAMPLE / "hromadas.csv.gz")
+        for definition, path in also:
+            references.import_file(load_definition(definition), path)
     finally:
         database.close()
 

@@ -235,7 +235,7 @@ def _direction(indicator: Definition, document: dict[str, Any]) -> Direction:
     effect, interval = document.get("effect"), document.get("interval")
     if not isinstance(effect, int | float) or not interval or interval[0] <= 0 <= interval[1]:
         return "unclear"
-    if indicator.direction == "target":
+    if indicator.direction in {"target", "none"}:
         return "changed"
     return "better" if (effect > 0) == (indicator.direction == "more") else "worse"
 

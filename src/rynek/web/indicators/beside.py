@@ -125,7 +125,7 @@ def _measured(
 
 def _best(one: Definition, known: Sequence[Value]) -> Value | None:
     """The value that is better than every other, and told apart from each; None without one."""
-    if len(known) < 2:
+    if len(known) < 2 or one.direction == "none":
         return None
     first = max(known, key=lambda value: words.goodness(one, value.value or 0.0))
     others = (value for value in known if value is not first)

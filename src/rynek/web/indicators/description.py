@@ -186,7 +186,7 @@ def _value_schemas() -> Document:
         ["id", "name", "theme", "period", "status", "value", "unit", "coverage", "provenance"],
         id=_TEXT, name=_TEXT, theme=_TEXT, period={"type": "object"}, status=status, value=_MAYBE,
         unit=_TEXT, unitCode={"type": "string", "description": "UN/CEFACT Recommendation 20"},
-        direction={"enum": ["more", "less", "target"]},
+        direction={"enum": ["more", "less", "target", "none"]},
         coverage={"type": "number", "minimum": 0, "maximum": 1}, least_coverage=_NUMBER,
         standard_error=_MAYBE, interval={"type": ["array", "null"], "items": _NUMBER},
         interval_level=_MAYBE, things=_COUNT, readings=_COUNT, why=_TEXT,

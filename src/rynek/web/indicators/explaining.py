@@ -133,10 +133,11 @@ def _told(page: Page, value: Value | None) -> dict[str, Any]:
 
 
 def _things(page: Page, value: Value) -> list[dict[str, str]]:
-    """The things whose values are furthest on the bad side, with what was observed of each."""
+    """The things whose values are furthest on the bad side (the largest, where none is worse), with
+    what was observed of each."""
     t, about = page.t, value.definition
     known = [one for one in value.things if one.value is not None]
-    known.sort(key=lambda one: words.goodness(about, one.value or 0.0))
+    known.sort(key=lambda one: (words.goodness(about, one.value or 0.0), -(one.value or 0.0)))
     rest = [one for one in value.things if one.value is None]
     return [
         {

@@ -44,7 +44,7 @@ def place(own: Value, others: Mapping[str, Sequence[Value]]) -> Place:
         for value in values
         if value.definition.id == own.definition.id and value.value is not None
     ]
-    if own.value is None or not peers:
+    if own.value is None or not peers or own.definition.direction == "none":
         return Place("none", 0, 0, 0, peers)
     alike = [one.value for one in peers if one.similar]
     better = sum(_beats(own, one) for one in alike)

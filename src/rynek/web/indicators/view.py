@@ -189,10 +189,13 @@ def standing(t: Translator, stands: Place) -> str:
 
 
 def peers_table(t: Translator, stands: Place, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The values of other cities, the best first."""
+    """The values of other cities, the best first, or the largest where none is better."""
     rows = sorted(
         stands.peers,
-        key=lambda one: -words.goodness(one.value.definition, one.value.value or 0.0),
+        key=lambda one: (
+            -words.goodness(one.value.definition, one.value.value or 0.0),
+            -(one.value.value or 0.0),
+        ),
     )
     return [
         {

@@ -75,6 +75,7 @@ NAMED: Final = {
 _DIRECTIONS: Final = {
     "more": N_("more is better"),
     "less": N_("less is better"),
+    "none": N_("neither more nor less is better in itself"),
 }
 _SAME_SHARE: Final = 0.02
 _SAME_POINTS: Final = 0.5
@@ -162,19 +163,20 @@ def direction(t: Translator, one: Definition) -> str:
 
 
 def way(one: Definition) -> int:
-    """1 where more is better, -1 where less is, 0 where a value is aimed at."""
+    """1 where more is better, -1 where less is, 0 where a value is aimed at or neither is better."""
     return {"more": 1, "less": -1}.get(one.direction, 0)
 
 
 class Change(NamedTuple):
-    """How a value stands to an earlier one: `kind` is better, worse or same; the words say it."""
+    """How a value stands to an earlier one: `kind` is better, worse or same, or more or less where
+    neither is better; the words say it."""
 
     kind: str
     words: str
 
 
 def goodness(one: Definition, value: float) -> float:
-    """A number that is larger where a value is better."""
+    """A number that is larger where a value is better; the same for all where neither is."""
     if one.target is not None:
         return -abs(value - one.target)
     return way(one) * value
@@ -192,6 +194,10 @@ def change(t: Translator, now: Value, before: Value) -> Change | None:
     gap = now.value - before.value
     if abs(gap) <= _noise(now, before):
         return Change("same", t("about the same as before (%(value)s)", value=was))
+    if now.definition.direction == "none":
+        if gap > 0:
+            return Change("more", t("more than before (%(value)s)", value=was))
+        return Change("less", t("less than before (%(value)s)", value=was))
     better = goodness(now.definition, now.value) > goodness(now.definition, before.value)
     if better:
         return Change("better", t("better than before (%(value)s)", value=was))
