@@ -114,7 +114,8 @@ class Poster:
             else:
                 answer.set_exception(outcome)
 
-        under_way = Post(opening(target, head), body, timeout, done, None)
+        request = b"%b%d\r\n\r\n%b" % (opening(target, head), len(body), body)
+        under_way = Post(request, timeout, done, None)
         self.begin(target, (under_way,))
         try:
             return await answer
@@ -192,5 +193,6 @@ class Poster:
 
 
 def opening(target: Target, head: bytes) -> bytes:
-    """What every request to a target with these header lines begins with."""
+    """What every request to a target with these header lines begins with; the number of bytes of the
+    body, an empty line and the body follow."""
     return b"POST %b HTTP/1.1\r\n%bContent-Length: " % (target.path.encode("ascii"), head)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Final
+
+import msgspec
 
 from rynek.base.connection import Connection, Ended, Outcome, Stale, refused
 
@@ -22,36 +22,25 @@ _SLOW_SECONDS: Final = 0.05
 _ALONE_SECONDS: Final = 600.0
 Connect = Callable[[float, Ended], Awaitable[Connection]]
 """Makes a connection within so many seconds; OutgoingRefused when it cannot."""
+Done = Callable[[Sequence[Any], Outcome], None]
 
 
-class Post:
-    """A request under way. `opened` is what `opening` made; `done` is called with the `tag`, and
-    those of others that end in the same way at the same time.
+class Post(msgspec.Struct, eq=False):
+    """A request under way (see `opening`); `done` is called with the `tag`, and those of others
+    that end in the same way at the same time.
 
     It `follows` others that were sent together with it; `fresh` is what was sent first on a new
     connection."""
 
-    __slots__ = (
-        "alone", "cancelled", "connection", "done", "follows", "fresh", "request", "tag", "timeout",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        opened: bytes,
-        body: bytes,
-        timeout: float,
-        done: Callable[[Sequence[Any], Outcome], None],
-        tag: object,
-    ) -> None:
-        self.request = b"%b%d\r\n\r\n%b" % (opened, len(body), body)
-        self.timeout = timeout
-        self.done = done
-        self.tag = tag
-        self.connection: Connection | None = None
-        self.alone = True
-        self.follows = False
-        self.fresh = False
-        self.cancelled = False
+    request: bytes
+    timeout: float
+    done: Done
+    tag: object
+    connection: Connection | None = None
+    alone: bool = True
+    follows: bool = False
+    fresh: bool = False
+    cancelled: bool = False
 
     def cancel(self) -> None:
         """Nobody waits for it any more: what was not sent is not sent, the connection is freed
@@ -167,9 +156,9 @@ class Origin:
         else:
             ended = list(posts)
             self._free(connection)
-        for post in ended:
-            post.connection = None
         if not isinstance(outcome, int):
+            for post in ended:
+                post.connection = None
             stale = isinstance(outcome, Stale)
             again = [post for post in ended if post.follows or (stale and not post.fresh)]
             if again:
@@ -251,10 +240,18 @@ class Origin:
         await asyncio.gather(*opening, return_exceptions=True)
 
 
-_done_of: Final = attrgetter("done")
-
-
 def _finish(posts: Iterable[Post], outcome: Outcome) -> None:
     """Tell of an outcome, with one call to those who posted several in a row."""
-    for done, same in groupby((post for post in posts if not post.cancelled), _done_of):
-        done([post.tag for post in same], outcome)
+    done: Done | None = None
+    tags: list[Any] = []
+    for post in posts:
+        post.connection = None
+        if post.cancelled:
+            continue
+        if done is not None and post.done != done:
+            done(tags, outcome)
+            tags = []
+        done = post.done
+        tags.append(post.tag)
+    if done is not None:
+        done(tags, outcome)

@@ -31,7 +31,7 @@ _BURY: Final = "UPDATE outbox SET dead = 1 WHERE n = ?"
 Settled = list[tuple[str, list[tuple[object, ...]]]]
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """One message: its number (rises, is never used again), for whom, when it was made (epoch µs),
     hashes of the entities it tells of (4 bytes each; none: of any), what goes beside the body
     (JSON, the deliverer's own) and the body."""

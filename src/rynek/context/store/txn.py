@@ -94,8 +94,9 @@ class GroupTxn:
 
     def send(self, target: str, about: bytes, head: bytes, body: Callable[[int], bytes]) -> int:
         """Put a message in the outbox: it leaves after the commit. `body` gets its number."""
-        n = self.sent + 1
-        self.messages.append(Message(n, target, time.time_ns() // 1000, about, head, body(n)))
+        messages = self.messages
+        n = self._sent + len(messages) + 1
+        messages.append(Message(n, target, time.time_ns() // 1000, about, head, body(n)))
         return n
 
     @property

@@ -67,7 +67,8 @@ class Written:
 
     def body(self, ctx: CompiledContext) -> bytes | None:
         """The very bytes that are stored, where those are under `ctx`."""
-        stored = self._now.ctx
+        state = self._now
+        stored = state.ctx
         if stored is None or (stored is not ctx and stored.id != ctx.id):
             return None
-        return self._now.encoded() if self._now.there else None
+        return state.body or (state.encoded() if state.there else None)

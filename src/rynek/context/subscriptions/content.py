@@ -16,7 +16,7 @@ from rynek.context.formats.values import NONE
 from rynek.context.model import NULL, VALUE_MEMBER, Entity, Instance
 from rynek.context.query import object_ids
 from rynek.context.subscriptions.conform import conforming, conforming_instance
-from rynek.context.subscriptions.delta import Altered, Delta
+from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.model import Subscription
 
 __all__ = ["notification_body"]
@@ -55,8 +55,6 @@ def notification_body(
     head = b'{"id":"%b%b%b","data":' % (
         notification_id.encode(), one.told, to_iso(notified_at).encode()
     )  # fmt: skip
-    if one.plain and media == JSON and type(deltas[0]) is Altered and len(deltas) == 1:
-        return b"%b[%b]}" % (head, deltas[0].body(ld))
     if media == GEO_JSON:
         return head + _dumps(_collection(one, deltas, lookup, deleted_at)) + b"}"
     if one.plain:

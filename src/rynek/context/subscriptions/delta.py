@@ -8,7 +8,6 @@ from typing import Any
 from rynek.context.formats import encode_body
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance, same_value
-from rynek.context.store.contract import Moved
 from rynek.context.store.written import Written
 from rynek.context.subscriptions.model import (
     ATTRIBUTE_CREATED,
@@ -37,7 +36,7 @@ class Delta:
         subject = after if after is not None else before
         assert subject is not None
         self.id = subject.id
-        self.types = subject.types
+        self._types = subject.types
         self.came = before is None
         self.went = after is None
         self.created: Sequence[tuple[str, Instance]] = ()
@@ -45,6 +44,11 @@ class Delta:
         self.deleted: Sequence[tuple[str, Instance]] = ()
         if after is not None:
             self._compare(before.attrs if before is not None else {}, after.attrs)
+
+    @property
+    def types(self) -> list[str]:
+        """The types (IRIs) that it has, or had last."""
+        return self._types
 
     @property
     def before(self) -> Entity | None:
@@ -127,15 +131,18 @@ class Altered(Delta):
     """The same of an entity of which only known attributes were written, each with one instance of
     the kind that it had: nothing is decoded but what somebody asks for."""
 
-    def __init__(self, written: Written, moved: Moved) -> None:
+    came = went = False
+    created = deleted = ()
+
+    def __init__(self, written: Written, updated: Sequence[tuple[str, Instance, Instance]]) -> None:
         self._written = written
         self.id = written.id
-        self.types = written.types
-        self.came = self.went = False
-        self.created = self.deleted = ()
-        self.updated = [
-            (attr, was, one) for attr, (was, one) in moved.items() if not same(was, one)
-        ]
+        self.updated = updated
+
+    @property
+    def types(self) -> list[str]:
+        """The types (IRIs) that it has."""
+        return self._written.types
 
     @property
     def before(self) -> Entity | None:
@@ -175,7 +182,10 @@ class Altered(Delta):
 def delta_of(written: Written) -> Delta:
     """What a job changed of an entity that it wrote."""
     if written.moved is not None:
-        return Altered(written, written.moved)
+        moved = written.moved.items()
+        return Altered(
+            written, [(attr, was, one) for attr, (was, one) in moved if not same(was, one)]
+        )
     return Delta(written.before, written.after)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from rynek.context.store.written import Written
 from rynek.context.subscriptions.conditions import Conditions, plan_of
-from rynek.context.subscriptions.delta import Delta, delta_of
+from rynek.context.subscriptions.delta import Altered, Delta, delta_of, same
 from rynek.context.subscriptions.model import Selector, Subscription
 from rynek.context.subscriptions.plan import Known, Plan, Subscriptions
 
@@ -76,6 +76,34 @@ class SubscriptionIndex:
         else:
             for option in selector.types.alternatives():
                 yield self._by_type, min(option) if option else _ANY
+
+    def certain(self, written: Written) -> tuple[Delta, Sequence[Subscription]] | None:
+        """`candidates` of a change of one attribute, where each of them is to be told and nothing
+        has to be tested; None where one has to look."""
+        moved = written.moved
+        if moved is None or len(moved) != 1:
+            return None
+        ((attr, (was, one)),) = moved.items()
+        entry = self._known.found.get(written.id)
+        if entry is None:
+            types = written.types
+            kind = self._kinds.get(types[0] if len(types) == 1 else tuple(types))
+            plan = None if kind is None else kind.plans.get((attr,))
+            if plan is None or plan.rests:
+                return None
+        else:
+            plan, resting = entry
+            if resting:
+                return None
+        if plan.only != attr or written.id in self._by_id:
+            return None
+        met: Subscriptions = {}
+        for path, search in plan.searches:
+            search.find_in(one, path, met)
+        if met:
+            return None
+        changed = Altered(written, ((attr, was, one),))
+        return changed, () if same(was, one) else plan.certain
 
     def candidates(self, written: Written) -> tuple[Delta, Sequence[Subscription]] | None:
         """What changed, and whom it could concern; None when it concerns nobody. Has to be told of
@@ -141,6 +169,7 @@ class _Kind:
     def plan(self, names: tuple[str, ...]) -> Plan:
         """Where to look when these attributes changed."""
         plan = plan_of([one for place in self.places for one in place.of(names)], names)
+        plan.settle()
         self.plans[names] = plan
         return plan
 

@@ -14,7 +14,7 @@ import msgspec
 from rynek.base.errors import OutgoingRefused
 from rynek.context.store.outbox import Message, Outbox
 from rynek.context.subscriptions.counters import Counters
-from rynek.context.subscriptions.order import Item, Order, entity_keys
+from rynek.context.subscriptions.order import KEY_BYTES, Item, Order, entity_keys
 from rynek.context.subscriptions.sending import PARALLEL, Rejected, Sender
 
 __all__ = ["Line", "LineLimits", "Tally"]
@@ -190,9 +190,10 @@ class Line:
         self._tally.size += size
 
     def _push(self, message: Message) -> None:
-        item = Item(message, entity_keys(message.about))
-        self._loaded = message.n
-        self._items[message.n] = item
+        about = message.about
+        item = Item(message, (about,) if len(about) == KEY_BYTES else entity_keys(about))
+        self._loaded = n = message.n
+        self._items[n] = item
         size = len(message.body)
         self._bytes += size
         self._tally.loaded += size
@@ -250,12 +251,12 @@ class Line:
         if self._closed:
             return
         self._leaving -= len(items)
-        for item in items:
-            item.in_flight = False
-            item.under_way = None
         if outcome is None or (isinstance(outcome, int) and 200 <= outcome < 300):
             self._succeeded(items)
         else:
+            for item in items:
+                item.in_flight = False
+                item.under_way = None
             reason, answered = self._reason(outcome)
             for item in items:
                 self._failed(item, reason, answered=answered)
@@ -335,17 +336,23 @@ class Line:
         """Items are settled: count them out, let those behind them move up."""
         self._tally.moved.add(self.target)
         bodies = heads = 0
+        newest, there, done = self.newest, self._items, self._order.done
         for item in items:
             item.gone = True
+            item.in_flight = False
+            item.under_way = None
             message = item.message
-            del self._items[message.n]
+            n = message.n
+            del there[n]
             bodies += len(message.body)
             heads += len(message.head)
-            self.newest = max(self.newest, message.n)
+            if n > newest:  # noqa: PLR1730  a call of max costs as much as the rest
+                newest = n
             if item.waiting == 0:
-                following = self._order.done(item)
+                following = done(item)
                 if following:
                     self._advance(following)
+        self.newest = newest
         self.waiting -= len(items)
         self._bytes -= bodies
         self._tally.loaded -= bodies

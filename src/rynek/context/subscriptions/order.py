@@ -57,25 +57,36 @@ class Order:
     wait for it."""
 
     def __init__(self) -> None:
-        self._lines: dict[bytes, deque[Item]] = {}
+        # An item that is the only one about something stands there alone.
+        self._lines: dict[bytes, Item | deque[Item]] = {}
         self._inside = 0
         self._barriers: deque[Item] = deque()
 
     def push(self, item: Item) -> bool:
         """Add an item at the end; whether it may leave at once."""
-        if self._barriers or (self._inside and (not item.keys or self._alone)):
+        if self._barriers or (self._inside and (not item.keys or not self._lines)):
             item.waiting = 1
             self._barriers.append(item)
             return False
+        keys = item.keys
+        if len(keys) == 1 and keys[0] not in self._lines:
+            self._inside += 1
+            self._lines[keys[0]] = item
+            return True
         return self._enter(item)
 
     def done(self, item: Item) -> Sequence[Item]:
         """The item has left (or was given up): those that may leave now because of that."""
+        lines = self._lines
         ready: list[Item] = []
         for key in item.keys:
-            line = self._lines[key]
+            line = lines[key]
+            if line is item:
+                del lines[key]
+                continue
+            assert type(line) is deque
             if len(line) == 1:
-                del self._lines[key]
+                del lines[key]
                 continue
             line.popleft()
             following = line[0]
@@ -103,8 +114,11 @@ class Order:
         for key in item.keys:
             line = self._lines.get(key)
             if line is None:
-                self._lines[key] = deque((item,))
-            else:
-                line.append(item)
-                item.waiting += 1
+                self._lines[key] = item
+                continue
+            if type(line) is Item:
+                line = self._lines[key] = deque((line,))
+            assert type(line) is deque
+            line.append(item)
+            item.waiting += 1
         return item.waiting == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from rynek.context.model import Instance
@@ -34,9 +34,31 @@ class Plan:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.plain: Subscriptions = {}
+        # Where only one attribute changes: that one, those without a condition if each of them is
+        # told of whatever changes of its type, and what to compare the attribute with.
+        self.only = ""
+        self.certain: Sequence[Subscription] = ()
+        self.searches: Sequence[tuple[tuple[str, ...], Search]] = ()
         self._names = frozenset(names)
         self._changing: list[tuple[str, tuple[str, ...], Search]] = []
         self._resting: list[tuple[str, tuple[str, ...], Search]] = []
+
+    def settle(self) -> None:
+        """All that is to be compared was added, for entities of one kind."""
+        plain = self.plain.values()
+        if (
+            len(self._names) == 1
+            and self._names.issuperset(attr for attr, _, _ in self._changing)
+            and all(one.simple is not None and one.expires is None for one in plain)
+        ):
+            (self.only,) = self._names
+            self.certain = tuple(plain)
+            self.searches = tuple((path, search) for _, path, search in self._changing)
+
+    @property
+    def rests(self) -> bool:
+        """Whether some conditions are about what does not change."""
+        return bool(self._resting)
 
     def add(self, attr: str, path: tuple[str, ...], search: Search) -> None:
         """Compare what an attribute has under a path."""
@@ -78,12 +100,12 @@ class Known:
     concerns many is not kept at all."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[Plan, Subscriptions]] = {}
+        self.found: dict[str, tuple[Plan, Subscriptions]] = {}
         self._bytes = 0
 
     def find(self, entity_id: str, plan: Plan) -> Subscriptions | None:
         """Those whose conditions an entity meets, apart from what is changing; None if unknown."""
-        entry = self._found.get(entity_id)
+        entry = self.found.get(entity_id)
         return entry[1] if entry is not None and entry[0] is plan else None
 
     def note(self, entity_id: str, plan: Plan, found: Subscriptions) -> None:
@@ -95,15 +117,15 @@ class Known:
         if self._bytes > _MAX_BYTES:
             self.forget()
             self._bytes = _ENTRY_BYTES + _FOUND_BYTES * len(found)
-        self._found[entity_id] = plan, found or _NOBODY
+        self.found[entity_id] = plan, found or _NOBODY
 
     def drop(self, entity_id: str) -> None:
         """An entity changed in a way that nothing is known of."""
-        entry = self._found.pop(entity_id, None)
+        entry = self.found.pop(entity_id, None)
         if entry is not None:
             self._bytes -= _ENTRY_BYTES + _FOUND_BYTES * len(entry[1])
 
     def forget(self) -> None:
         """Forget everything."""
-        self._found.clear()
+        self.found.clear()
         self._bytes = 0

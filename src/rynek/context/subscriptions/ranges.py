@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from rynek.context.model import Instance
 from rynek.context.query import Key, KeyRange, index_keys
@@ -13,6 +13,9 @@ from rynek.context.subscriptions.model import Subscription
 from rynek.context.subscriptions.plan import Subscriptions
 
 __all__ = ["Values"]
+
+# Below that an integer is the same number as a float.
+_EXACT: Final = 1 << 53
 
 
 class Values:
@@ -52,8 +55,14 @@ class Values:
         value = instance.value
         if not path and instance.value_type is None:
             kind = type(value)
-            if kind is float:
-                self.find(value, found)
+            if kind is float or (kind is int and -_EXACT < value < _EXACT):
+                if self._points:
+                    there = self._points.get(value)
+                    if there is not None:
+                        found.update(there)
+                ranges = self._ranges.get(float)
+                if ranges is not None:
+                    ranges.find(value, found)
                 return
             if kind is str and not self._times:
                 self.find(value[:KEY_CHARACTERS], found)  # a text, read as nothing else

@@ -94,11 +94,13 @@ class HttpSender:
     def __call__(self, items: Sequence[Item], done: Done) -> None:
         """Post them."""
         posts: list[Post] = []
-        timeout = self._timeout
+        timeout, known = self._timeout, self._opened
         for item in items:
             message = item.message
-            opened = self._opened.get(message.head) or self._open(message.head)
-            item.under_way = post = Post(opened, message.body, timeout, done, item)
+            opened = known.get(message.head) or self._open(message.head)
+            body = message.body
+            request = b"%b%d\r\n\r\n%b" % (opened, len(body), body)
+            item.under_way = post = Post(request, timeout, done, item)
             posts.append(post)
         self._poster.begin(self._target, posts)
 
