@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -149,18 +150,21 @@ def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
         raise BadRequestData(f"the table {path} cannot be read: {error.strerror}") from None
     if size > _MAX_BYTES:
         raise BadRequestData(f"the table {path.name} is over {_MAX_BYTES >> 20} MiB")
+    uneven: list[str] = []
     try:
         if path.suffix == ".parquet":
             table = read_parquet(path, rows=_MAX_ROWS, columns=_MAX_COLUMNS, size=_MAX_BYTES)
         else:
             body = _utf8(path, form.encoding)
             parse = csv.ParseOptions(
-                delimiter=form.separator or _separator(body), newlines_in_values=True
+                delimiter=form.separator or _separator(body),
+                newlines_in_values=True,
+                invalid_row_handler=partial(_note_uneven, uneven),
             )
             names = _names(body, parse, path.name)
             table = csv.read_csv(
                 io.BytesIO(body),
-                read_options=csv.ReadOptions(block_size=1 << 24),
+                read_options=csv.ReadOptions(block_size=1 << 24, use_threads=False),
                 parse_options=parse,
                 convert_options=csv.ConvertOptions(
                     column_types=dict.fromkeys(names, "string"), strings_can_be_null=False
@@ -169,6 +173,8 @@ def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
     except (ArrowInvalid, ArrowException, OSError, EOFError, LookupError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise BadRequestData(f"{path.name} is no table: {reason}") from None
+    if uneven:
+        raise BadRequestData(f"{path.name} is no table: {uneven[0]}")
     if not table.num_rows:
         raise BadRequestData(f"{path.name} has no rows")
     if table.num_rows > _MAX_ROWS or table.num_columns > _MAX_COLUMNS:
@@ -240,6 +246,16 @@ def _separator(body: bytes) -> str:
     # Commas and other signs within quotes separate nothing.
     head = re.sub(r'"[^"]*"', "", head)
     return max(_SEPARATORS, key=head.count)
+
+
+def _note_uneven(found: list[str], row: Any) -> str:
+    """Keep what is wrong with the first line that has other columns than the heading."""
+    if not found:
+        found.append(
+            f"line {row.number} has {row.actual_columns} cells and the heading"
+            f" {row.expected_columns}: {row.text[:80]!r}"
+        )
+    return "skip"
 
 
 def _names(body: bytes, parse: Any, name: str) -> list[str]:

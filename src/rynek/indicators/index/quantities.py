@@ -271,9 +271,13 @@ def _refuse_useless(spec: Specification, values: Array) -> None:
             )
         # Values that differ by rounding alone are one value.
         if there.max() - there.min() <= max(1e-12 * np.abs(there).max(), 1 / _MOST):
+            same = there.max() == there.min()
             raise BadRequestData(
                 f"indicator {one.id!r}: the column {one.column!r} has the value {there[0]:g}"
                 " everywhere, so it tells nobody apart; leave it out"
+                if same
+                else f"indicator {one.id!r}: the values of the column {one.column!r} differ by less"
+                f" than {1 / _MOST:g} or by rounding alone; take a smaller unit by its per, or leave it out"
             )
 
 
