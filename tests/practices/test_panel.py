@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -237,3 +240,68 @@ def test_a_key_that_is_written_wrong_is_named_with_its_file(tmp_path: Path) -> N
         BadRequestData, match=r"waste\.toml: .*`desing` \(did you mean `design`\?\)"
     ):
         load_specification(file)
+
+
+def zoned(first: date, many: int) -> list[str]:
+    """Midnights of Prague, with the offset that was in force."""
+    zone = ZoneInfo("Europe/Prague")
+    days = (datetime(first.year, first.month, first.day, tzinfo=zone) + timedelta(days=n) for n in range(many))
+    return [one.isoformat() for one in days]
+
+
+def test_midnights_of_a_zone_are_days_also_over_the_change_of_clocks(tmp_path: Path) -> None:
+    days = zoned(date(2019, 3, 10), 40)
+    plain = ask(tmp_path, wide([one[:10] for one in days]), WIDE | {"start": "2019-04-07"})
+    for start in ("2019-04-07", days[28]):
+        found = ask(tmp_path, wide(days), WIDE | {"start": start})
+        assert found.task.panel.clock.kind == "day"
+        assert found.document()["effects"] == plain.document()["effects"]
+    hourly = [f"{one[:11]}{hour:02}{one[13:]}" for one in days for hour in (0, 12)]
+    daily = ask(
+        tmp_path, wide(hourly), WIDE | {"start": "2019-04-07", "every": "day"}
+    ).task.panel.labels
+    assert daily == tuple(one[:10] for one in days)
+
+
+def test_every_second_month_has_six_levels(tmp_path: Path) -> None:
+    months = [f"{2010 + n // 6}-{2 * (n % 6) + 1:02}" for n in range(48)]
+    rng = np.random.default_rng(3)
+    lines = ["month,y", *(f"{one},{rng.normal() + n % 6}" for n, one in enumerate(months))]
+    asked = {"outcome": "y", "time": "month", "start": months[36], "design": "its"}
+    found = ask(tmp_path, "\n".join(lines), asked).estimate
+    same = ask(tmp_path, "\n".join(lines), asked | {"season": 6}).estimate
+    assert found.effect == pytest.approx(same.effect)
+    assert found.interval == pytest.approx(same.interval)
+
+
+def test_names_are_the_same_however_their_accents_are_written(tmp_path: Path) -> None:
+    body = wide(MONTHS).replace("Město 0ř", normalize("NFD", "Město 0ř"))
+    rows = [one.split(";") for one in body.splitlines()]
+    long = ["place;month;y"]
+    for column, name in enumerate(rows[0][1:-1], 1):
+        long += [f"{name};{row[0]};{row[column]}" for row in rows[1:]]
+    asked = {"unit": "place", "time": "month", "outcome": "y", "start": "2020-05"}
+    found = ask(tmp_path, "\n".join(long), asked | {"treated": normalize("NFC", "Město 0ř")})
+    assert found.task.treated == (0,)
+    from pyarrow import csv, parquet
+
+    (tmp_path / "n.csv").write_text(
+        "place,month,y\n"
+        + "\n".join(f"{n}.0,{m},{n + k % 5}" for n in range(4) for k, m in enumerate(MONTHS))
+    )
+    parquet.write_table(csv.read_csv(tmp_path / "n.csv"), tmp_path / "n.parquet")
+    document = asked | {"panel": "n.parquet", "treated": [3]}
+    assert evaluate(parse_specification(document), tmp_path).task.panel.units == tuple("0123")
+
+
+def test_a_predictor_of_the_time_after_is_refused(tmp_path: Path) -> None:
+    lines = ["place,month,y,z"]
+    for n in range(6):
+        lines += [f"p{n},{m},{(n * k) % 7},{n + k % 3}" for k, m in enumerate(MONTHS)]
+    asked = {
+        "unit": "place", "time": "month", "outcome": "y", "treated": "p1", "start": "2020-05",
+        "design": "synthetic_control", "intercept": True,
+        "predictors": [{"column": "z", "periods": ["2020-01", "2020-06"]}],
+    }  # fmt: skip
+    with pytest.raises(BadRequestData, match="'z': 2020-06 is after the start"):
+        ask(tmp_path, "\n".join(lines), asked)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from rynek.practices.simplex import simplex_least_squares, simplex_quadratic
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.booleans())
 def test_no_better_weights_exist(seed: int, rows: int, count: int, ridge: bool) -> None:
     rng = np.random.default_rng(seed)

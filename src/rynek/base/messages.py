@@ -21,13 +21,15 @@ from typing import Any, Final
 
 from rynek.base.toml import read_toml
 
-__all__ = ["LANGUAGES", "Catalogue", "Message", "written_period"]
+__all__ = ["LANGUAGES", "Catalogue", "Message", "power_of_ten", "written_out", "written_period"]
 
 LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
 _DEEPEST: Final = 4
 _MOST: Final = 200
 _LONGEST: Final = 2000
 _WRITTEN_OUT: Final = 1e15
+_TINY: Final = 1e-6
+_RAISED: Final = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _QUOTES: Final = {"en": "“”", "uk": "«»", "cs": "„“", "pl": "„”", "bg": "„“", "sr": "„“"}
 _DAY: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d).*)?")
 _MONTH: Final = re.compile(r"(\d{4})-(\d\d)")
@@ -207,8 +209,10 @@ class _Voice:
         """With so many decimals; zeros at the end are left out unless `fixed`."""
         if not _counts(value):
             return str(value)
-        if not math.isfinite(value) or abs(value) >= _WRITTEN_OUT:
+        if not math.isfinite(value) or (self.is_plain and abs(value) >= _WRITTEN_OUT):
             return f"{value:.3g}"
+        if abs(value) >= _WRITTEN_OUT:
+            return power_of_ten(value, 3, self.locale)
         if self.is_plain:
             text = f"{value:.{digits}f}"
             return text if fixed or "." not in text else text.rstrip("0").rstrip(".")
@@ -226,6 +230,8 @@ class _Voice:
             return "0"
         if self.is_plain and 0 < abs(value) < 1e-4:
             return f"{value:.{figures}g}"
+        if abs(value) < _TINY:
+            return power_of_ten(value, figures, self.locale)
         digits = figures - 1 - math.floor(math.log10(abs(value)))
         return self.number(value, min(12, max(0, digits)))
 
@@ -234,13 +240,20 @@ class _Voice:
         if not _counts(value) or not math.isfinite(value):
             return str(value)
         if self.is_plain or abs(value) >= _WRITTEN_OUT:
-            return f"{value:.{digits}%}" if abs(value) < _WRITTEN_OUT else f"{value:.3g}"
+            return f"{value:.{digits}%}" if abs(value) < _WRITTEN_OUT else f"{100 * value:.3g}%"
         from babel.numbers import format_percent
 
         pattern = self.locale.percent_formats[None].pattern
         if digits:
             pattern = pattern.replace("0", "0." + "0" * digits)
         return str(format_percent(value, pattern, locale=self.locale)).replace("-", "−")
+
+    def degree(self, value: Any) -> str:
+        """Per cent with up to two decimals: of confidence, 97.5 % is neither 97 nor 98."""
+        digits = next(
+            (one for one in (0, 1) if abs(100 * value - round(100 * value, one)) < 1e-9), 2
+        )
+        return self.share(value, digits)
 
     def name(self, value: Any) -> str:
         """What something is called, in quotation marks."""
@@ -285,6 +298,20 @@ def _counts(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def written_out(value: float) -> bool:
+    """Whether a number is of a size that people write out."""
+    return value == 0 or _TINY <= abs(value) < _WRITTEN_OUT
+
+
+def power_of_ten(value: float, figures: int, locale: Any) -> str:
+    """A number that is too large or too small to be written out: 1.23 × 10⁻¹³."""
+    from babel.numbers import format_decimal
+
+    written, _, power = f"{value:.{figures - 1}e}".partition("e")
+    first = format_decimal(float(written), f"0.{'#' * (figures - 1)}", locale=locale)
+    return f"{first.replace('-', '−')} × 10{str(int(power)).translate(_RAISED)}"
+
+
 def written_period(label: str, language: str) -> str:
     """A day or a month ("2019-05") as a language writes it; what is neither as it is."""
     return _voice(language, {}).period(label)
@@ -311,6 +338,7 @@ _KINDS: Final[Mapping[str, Callable[[_Voice, Any], str]]] = {
     "f2": lambda voice, value: voice.number(value, 2, fixed=True),
     "%": lambda voice, value: voice.share(value),
     "%1": lambda voice, value: voice.share(value, 1),
+    "degree": lambda voice, value: voice.degree(value) if _counts(value) else str(value),
     "name": lambda voice, value: voice.name(value),
     "period": lambda voice, value: voice.period(value),
 }

@@ -5,14 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
 from rynek.base.messages import Message
 from rynek.practices.task import Task
 
-__all__ = ["Case", "Check", "Design", "Estimate", "Verdict", "first_treated", "percent"]
+__all__ = [
+    "Case",
+    "Check",
+    "Design",
+    "Estimate",
+    "Verdict",
+    "first_treated",
+    "percent",
+    "percents",
+    "share_of_logs",
+]
+
+# Of logarithms: e to this is as large as numbers go.
+_MOST_LOG: Final = 700.0
+_ROUNDING: Final = 1e-9
 
 Verdict = Literal["passed", "failed", "not applicable"]
 
@@ -93,11 +107,35 @@ def first_treated(task: Task, estimate: Estimate) -> int:
     return task.cohorts[0].start if estimate.start is None else estimate.start
 
 
+def share_of_logs(value: float) -> float:
+    """What a change of logarithms is as a share: 0.1 is 10.5 % more."""
+    return math.expm1(min(value, _MOST_LOG))
+
+
 def percent(task: Task, estimate: Estimate) -> float | None:
-    """The effect in per cent of what would have been; None where that is not above zero."""
+    """The effect in per cent of what would have been; None where that is not above zero, or the
+    outcome may lie below zero (a temperature): a share of such says nothing."""
+    return percents(task, estimate)[0]
+
+
+def percents(
+    task: Task, estimate: Estimate
+) -> tuple[float | None, tuple[float | None, float | None] | None]:
+    """The effect in per cent and, of an interval, its ends: each as a share of what would have been
+    if that were the effect. None at an end where nothing would have been, or less."""
+    ends = estimate.interval
     if task.spec.transform == "log":
-        return 100 * math.expm1(estimate.effect)
+        effect = 100 * share_of_logs(estimate.effect)
+        return effect, ends and (100 * share_of_logs(ends[0]), 100 * share_of_logs(ends[1]))
     start = first_treated(task, estimate)
     after = [n for n, one in enumerate(estimate.periods) if one >= start]
     base = float(np.mean([estimate.expected[n] for n in after]))
-    return 100 * estimate.effect / base if base > 0 else None
+    if base <= _ROUNDING * abs(estimate.effect) or min(estimate.observed) < 0:
+        return None, None
+    seen = base + estimate.effect
+
+    def share(one: float) -> float | None:
+        without = seen - one
+        return 100 * one / without if without > _ROUNDING * abs(one) else None
+
+    return 100 * estimate.effect / base, ends and (share(ends[0]), share(ends[1]))

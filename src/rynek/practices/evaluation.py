@@ -14,7 +14,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData, Problem
 from rynek.base.messages import Message
 from rynek.practices.checks import effect_alone, run_checks
-from rynek.practices.estimate import Case, Check, Design, Estimate, first_treated, percent
+from rynek.practices.estimate import Case, Check, Design, Estimate, first_treated, percents
 from rynek.practices.estimators.augmented import AugmentedSyntheticControl
 from rynek.practices.estimators.bsts import BayesianSeries
 from rynek.practices.estimators.did import FEWEST, DifferenceInDifferences
@@ -66,6 +66,7 @@ class Evaluation:
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
         estimate, spec = self.estimate, self.task.spec
+        share, shares = percents(self.task, estimate)
         return {
             "design": estimate.design,
             "why": str(self.why),
@@ -73,9 +74,10 @@ class Evaluation:
             "outcome": outcome_of(spec),
             "transform": spec.transform,
             "effect": estimate.effect,
-            "effect_percent": percent(self.task, estimate),
+            "effect_percent": share,
             "standard_error": estimate.standard_error,
             "interval": None if estimate.interval is None else list(estimate.interval),
+            "interval_percent": None if shares is None else list(shares),
             "confidence": spec.confidence,
             "p_value": estimate.p_value,
             "uncertainty": str(estimate.uncertainty or ""),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 
@@ -22,6 +23,7 @@ __all__ = ["ONE", "Panel", "Run", "longest_run", "panel_of", "read_panel"]
 ONE: Final = "the series"
 _MAX_CELLS: Final = 50_000_000
 _MAX_FILES: Final = 100
+_DAY: Final = len("2019-05-01")
 
 
 class Run(NamedTuple):
@@ -54,6 +56,11 @@ class Panel:
         try:
             return self.units.index(name)
         except ValueError:
+            # The same letters may be written with accents apart (Unicode NFC and NFD).
+            same = normalize("NFC", name)
+            for place, unit in enumerate(self.units):
+                if normalize("NFC", unit) == same:
+                    return place
             some = [*self.units[:8], *(["…"] if len(self.units) > 8 else [])]
             raise BadRequestData(say("no-unit", unit=name, some=some)) from None
 
@@ -162,7 +169,7 @@ def _long(table: Any, spec: Specification, called: str) -> Panel:
     values = {
         name: numbers_of(table[name], name, spec.decimal, spec.missing) for name in spec.columns()
     }
-    units = tuple(str(one).strip() for one in names)
+    units = tuple(_label(one).strip() for one in names)
     if len(set(units)) < len(units):
         raise BadRequestData(f"column {spec.unit}: units differ in nothing but spaces")
     return _placed(table, spec, called, units, row, values)
@@ -214,7 +221,9 @@ def _placed(
     labels = [clock.label(float(one)) for one in times]
     if spec.every is None:
         for at, stamp in zip(place, stamps, strict=True):
-            labels[at] = _label(stamp)
+            told = _label(stamp)
+            # A day that was written with its hour and zone is a day.
+            labels[at] = labels[at] if clock.kind == "day" and len(told) > _DAY else told
     where = np.tile(where, tiles)
     cell = row * len(times) + place[where]
     runs = None

@@ -19,9 +19,11 @@ from rynek.practices.estimate import Estimate
 from rynek.practices.saying import say
 from rynek.practices.task import Task
 
-__all__ = ["Placebos", "by_placebos", "run_placebos"]
+__all__ = ["ROUNDING", "Placebos", "by_placebos", "run_placebos"]
 
 _FEWEST = 3
+# Of the outcome: what varies by less does not vary.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,12 @@ class Placebos:
         reach = float(np.sort(np.abs(np.array(self.effects)))[::-1][beyond])
         return effect - reach, effect + reach
 
-    def why_no_interval(self, confidence: float) -> Message:
+    def why_no_interval(self, confidence: float, donors: int) -> Message:
         """The reason."""
         needed = math.ceil(1 / (1 - confidence) - 1e-9) - 1
         return say(
             "sure-too-few",
-            donors=len(self.effects),
+            donors=donors,
             least=self.smallest_p,
             confidence=confidence,
             needed=needed,
@@ -81,13 +83,23 @@ def run_placebos(
     return Placebos(tuple(found))
 
 
+def _is_still(task: Task, placebos: Placebos) -> bool:
+    """Whether donors are met up to rounding: nothing varies by which an effect could be judged."""
+    size = float(np.abs(task.outcome[list(task.donors)]).max())
+    return float(np.abs(placebos.effects).max()) <= ROUNDING * size
+
+
 def by_placebos(task: Task, estimate: Estimate, placebos: Placebos) -> Estimate:
     """The estimate with standard error, interval and p-value by placebos."""
     effect = estimate.effect
+    if len(placebos.effects) > 1 and _is_still(task, placebos):
+        return dataclasses.replace(
+            estimate, placebos=placebos.effects, uncertainty=say("sure-still")
+        )
     interval = placebos.interval(effect, task.spec.confidence)
     words = say("sure-placebos")
     if interval is None:
-        words = placebos.why_no_interval(task.spec.confidence)
+        words = placebos.why_no_interval(task.spec.confidence, len(task.donors))
     return dataclasses.replace(
         estimate,
         placebos=placebos.effects,

@@ -12,7 +12,8 @@ from babel import Locale
 from babel.numbers import format_decimal, format_percent
 from scipy.stats import norm, t
 
-from rynek.practices.estimate import Estimate, percent
+from rynek.base.messages import power_of_ten, written_out
+from rynek.practices.estimate import Estimate, percent, share_of_logs
 from rynek.practices.evidence import Level
 from rynek.practices.task import Task
 
@@ -45,8 +46,8 @@ def _sentence(language: str, task: Task, estimate: Estimate, level: Level, least
         "effect": _number(estimate.effect, task, locale, sign=True),
         "percent": "" if share is None or task.spec.transform == "log" else
         f" ({_signed(share / 100, locale)})",
-        "confidence": format_percent(task.spec.confidence, locale=locale),
-        "alpha": format_percent(1 - task.spec.confidence, locale=locale),
+        "confidence": _degree(task.spec.confidence, locale),
+        "alpha": _degree(1 - task.spec.confidence, locale),
         "level": level.number,
         "donors": len(estimate.placebos) or len(task.donors),
     }  # fmt: skip
@@ -64,7 +65,7 @@ def _sentence(language: str, task: Task, estimate: Estimate, level: Level, least
 
 def _judged(estimate: Estimate, least: float) -> str:
     if estimate.interval is None:
-        return "no_interval" if estimate.placebos else "no_error"
+        return "no_error" if estimate.p_value is None else "no_interval"
     if not estimate.interval[0] <= 0 <= estimate.interval[1]:
         return "clear"
     return "unclear" if least > 0 else "unsure"
@@ -100,15 +101,25 @@ def _freedom(quantile: float, share: float) -> float:
 def _number(value: float, task: Task, locale: Locale, *, sign: bool) -> str:
     """Three significant figures with sign and unit; a change of logarithms in per cent."""
     if task.spec.transform == "log":
-        share = math.expm1(value)
-        return _signed(share, locale) if sign else format_percent(share, "0.0 %", locale=locale)
+        text = _signed(share_of_logs(value), locale)
+        return text if sign else text.lstrip("+")
+    unit = f" {task.spec.outcome_unit}" if task.spec.outcome_unit else ""
+    mark = ("−" if value < 0 else "+") if sign and value else ""
+    if not written_out(value):
+        return f"{mark}{power_of_ten(abs(value), _FIGURES, locale)}{unit}"
     digits = 0 if value == 0 else max(0, _FIGURES - 1 - math.floor(math.log10(abs(value))))
     text = format_decimal(abs(round(value, digits)), f"#,##0.{'#' * digits}", locale=locale)
-    mark = ("−" if value < 0 else "+") if sign and value else ""
-    unit = f" {task.spec.outcome_unit}" if task.spec.outcome_unit else ""
     return f"{mark}{text}{unit}"
 
 
 def _signed(share: float, locale: Locale) -> str:
-    text = format_percent(abs(share), "#,##0.0 %", locale=locale)
+    text = f"{power_of_ten(abs(100 * share), _FIGURES, locale)} %"
+    if abs(share) < 1 or written_out(100 * share):
+        text = format_percent(abs(share), "#,##0.0 %", locale=locale)
     return ("−" if share < 0 else "+") + text
+
+
+def _degree(share: float, locale: Locale) -> str:
+    """A confidence in per cent: 97.5 % is neither 97 nor 98."""
+    pattern = locale.percent_formats[None].pattern.replace("0", "0.##")
+    return str(format_percent(round(share, 6), pattern, locale=locale))

@@ -106,7 +106,8 @@ def _solve(gram: Array, linear: Array, near: Array | None) -> Array:
     else:
         used = near.nonzero()[0].tolist()
     weights[used] = 1.0 / len(used)
-    limit = -_TOLERANCE * max(1.0, abs(float(linear.max())), abs(float(linear.min())))
+    # Of what the values are like: outcomes may be in any unit.
+    limit = -_TOLERANCE * max(float(np.abs(linear).max()), float(np.diag(gram).max()))
     for _ in range(50 * count):
         used = _settle(gram, linear, weights, used)
         slope = gram @ weights - linear

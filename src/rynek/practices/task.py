@@ -22,6 +22,9 @@ from rynek.practices.specification import Event, Predictor, Question, Specificat
 
 __all__ = ["Ask", "Cohort", "Task", "make_task", "outcome_of", "task_of"]
 
+# Of outcomes; the smallest is as far below one.
+_LARGEST: Final = 1e60
+
 Ask = Callable[[Question], Panel]
 
 _OPERATIONS: Final[dict[str, Callable[[Array], Array]]] = {
@@ -83,6 +86,7 @@ def task_of(spec: Specification, panel: Panel) -> Task:
         raise BadRequestData(say("one-period"))
     starts = {_named(panel, name): start for name, start in spec.starts().items()}
     values = panel.columns[outcome_of(spec)]
+    _refuse_extreme(values, spec)
     outcome = _transformed(values, spec)
     cohorts = _cohorts(panel, spec, starts, outcome)
     treated = {unit for cohort in cohorts for unit in cohort.units}
@@ -124,6 +128,13 @@ def _transformed(values: Array, spec: Specification) -> Array:
         return values
     logs: Array = np.log(np.where(values > 0, values, np.nan))
     return logs
+
+
+def _refuse_extreme(values: Array, spec: Specification) -> None:
+    """Products of what is much larger or smaller are no numbers any more."""
+    size = float(np.nanmax(np.abs(values), initial=0.0))
+    if size > _LARGEST or 0 < size < 1 / _LARGEST:
+        raise BadRequestData(say("extreme", outcome=spec.outcome, size=size))
 
 
 def _refuse_logs(values: Array, spec: Specification, used: list[int]) -> None:
@@ -203,6 +214,9 @@ def _predictors(panel: Panel, spec: Specification, cohort: Cohort) -> Array:
 
 def _predictor(panel: Panel, one: Predictor, cohort: Cohort, spec: Specification) -> Array:
     where = _periods(panel, one, cohort)
+    if max(where) >= cohort.start:
+        label = panel.labels[max(where)]
+        raise BadRequestData(say("predictor-late", predictor=one.column, period=label))
     values = panel.columns[one.column][:, where]
     if one.column == spec.outcome and spec.transform == "log":
         values = np.log(values)

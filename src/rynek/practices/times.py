@@ -45,7 +45,8 @@ class Clock:
         year among months). BadRequestData where it is no time of this kind."""
         if self.kind == "number":
             return moment(value, what)
-        return self.of_days(_day(value, what, last=last, dated=True))
+        wall = self.kind not in {"hour", "moment"}
+        return self.of_days(_day(value, what, last=last, dated=True, wall=wall))
 
     def of_days(self, days: float) -> float:
         """The number of the period of a day since 1970."""
@@ -91,27 +92,34 @@ PLAIN: Final = Clock()
 
 def moment(value: Any, what: str, *, last: bool = False, form: str | None = None) -> float:
     """A time as a number: years and other numbers as they are, dates (ISO 8601, also `2019-05`,
-    `2019-Q2`, `2019-W18` and `2.5.2019`, or by `form` as strptime has it) as days since 1970, UTC;
-    `last` takes the end of a period. BadRequestData."""
+    `2019-Q2`, `2019-W18` and `2.5.2019`, or by `form` as strptime has it) as days since 1970, UTC
+    (`_day` with `wall`: by the clock on the wall where an offset is written); `last` takes the
+    end of a period. BadRequestData."""
     return _day(value, what, last=last, form=form)
 
 
 def _day(
-    value: Any, what: str, *, last: bool = False, form: str | None = None, dated: bool = False
+    value: Any,
+    what: str,
+    *,
+    last: bool = False,
+    form: str | None = None,
+    dated: bool = False,
+    wall: bool = False,
 ) -> float:
     if isinstance(value, bool) or value is None:
         raise BadRequestData(say("no-time", key=what, value=str(value)))
     if isinstance(value, datetime):
-        return _instant(value)
+        return _instant(value, wall=wall)
     if isinstance(value, date):
         return _days(value)
     text = str(value).strip()
     if form is not None:
-        return _formed(text, form, what)
+        return _formed(text, form, what, wall=wall)
     try:
         number = float(text)
     except ValueError:
-        return _written(text, what, last=last)
+        return _written(text, what, last=last, wall=wall)
     if not math.isfinite(number):
         raise BadRequestData(say("no-time", key=what, value=text[:40]))
     return _dated(number, what, last=last) if dated else number
@@ -129,14 +137,14 @@ def _dated(number: float, what: str, *, last: bool) -> float:
     raise BadRequestData(say("no-date-number", key=what, number=number))
 
 
-def _formed(text: str, form: str, what: str) -> float:
+def _formed(text: str, form: str, what: str, *, wall: bool = False) -> float:
     try:
-        return _instant(datetime.strptime(text, form))
+        return _instant(datetime.strptime(text, form), wall=wall)
     except (ValueError, re.error):
         raise BadRequestData(say("no-time-formed", key=what, value=text[:40], form=form)) from None
 
 
-def _written(text: str, what: str, *, last: bool) -> float:
+def _written(text: str, what: str, *, last: bool, wall: bool = False) -> float:
     try:
         period = _PERIOD.fullmatch(text)
         if period is not None:
@@ -147,7 +155,7 @@ def _written(text: str, what: str, *, last: bool) -> float:
             return _instant(datetime(year, month, day, hour, minute, second))
         if len(text) == 10:
             return _days(date.fromisoformat(text))
-        return _instant(datetime.fromisoformat(text))
+        return _instant(datetime.fromisoformat(text), wall=wall)
     except (ValueError, OverflowError):
         either = re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", text)
         told = {"key": what, "value": text[:40]}
@@ -181,9 +189,9 @@ def _date(days: int) -> date:
     return date.fromordinal(max(1, min(days + _EPOCH, date.max.toordinal())))
 
 
-def _instant(value: datetime) -> float:
-    """Days since 1970; what carries an offset is taken to UTC."""
-    if value.tzinfo is not None:
+def _instant(value: datetime, *, wall: bool = False) -> float:
+    """Days since 1970; what carries an offset is taken to UTC, or stays as the wall clock had it."""
+    if value.tzinfo is not None and not wall:
         value = value.astimezone(UTC)
     seconds = value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
     return _days(value.date()) + seconds / 86400
@@ -206,8 +214,11 @@ def _is_day(number: float) -> bool:
 def clock_of(
     stamps: Sequence[Any], form: str | None, every: Kind | None, what: str
 ) -> tuple[Clock, Array]:
-    """How the times of a column are counted, and the number of each stamp. BadRequestData."""
-    plain = [_day(one, what, form=form) for one in stamps]
+    """How the times of a column are counted, and the number of each stamp: days and longer by the
+    clock on the wall, hours and moments in UTC, in which none comes twice. BadRequestData."""
+    plain = [_day(one, what, form=form, wall=True) for one in stamps]
+    if every == "hour" or (every is None and any(one != math.floor(one) for one in plain)):
+        plain = [_day(one, what, form=form) for one in stamps]
     numeric = form is None and all(_is_number(one) for one in stamps)
     if not numeric and any(_is_number(one) for one in stamps) and form is None:
         plain = [_day(one, what, dated=True) for one in stamps]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rynek.practices.arrays import Array
@@ -12,6 +14,7 @@ __all__ = ["before_trend"]
 
 _NAME = "trend before the start"
 _FEWEST = 5
+_NEWS = 1e-9
 
 
 def before_trend(case: Case) -> Check:
@@ -25,7 +28,10 @@ def before_trend(case: Case) -> Check:
         return Check(_NAME, "not applicable", say("trend-few", periods=len(fit)))
     gap = (np.array(estimate.observed) - np.array(estimate.expected))[fit]
     slope, error = _slope(gap, np.array([estimate.periods[n] for n in fit], dtype=np.float64))
-    size = abs(slope) / error if error > 0 else 0.0
+    # A slope without any noise is one, unless it is rounding.
+    moved = abs(slope) * len(gap) > _NEWS * float(np.abs(estimate.observed).max())
+    size = abs(slope) / error if error > 0 else math.inf
+    size = size if moved else 0.0
     figures = {"slope": slope, "standard_error": error}
     if size > 2:
         return Check(_NAME, "failed", say("trend-moved", slope=slope), figures)

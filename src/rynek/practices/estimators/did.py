@@ -19,7 +19,7 @@ from rynek.practices.arrays import Array
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.estimators.wild import wild_bootstrap
-from rynek.practices.placebo import by_placebos, run_placebos
+from rynek.practices.placebo import ROUNDING, by_placebos, run_placebos
 from rynek.practices.saying import say
 from rynek.practices.task import Task
 
@@ -88,9 +88,11 @@ def clustered(task: Task, estimate: Estimate, ours: Array, theirs: Array) -> Est
     from scipy.stats import t
 
     error, freedom = two_sample(ours, theirs)
+    if error <= ROUNDING * float(np.abs(task.outcome[list(task.donors)]).max()):
+        return dataclasses.replace(estimate, uncertainty=say("sure-still"))
     confidence = task.spec.confidence
     reach = float(t.ppf(0.5 + confidence / 2, freedom)) * error
-    p_value = float(2 * t.sf(abs(estimate.effect) / error, freedom)) if error > 0 else None
+    p_value = float(2 * t.sf(abs(estimate.effect) / error, freedom))
     check = wild_bootstrap(ours, theirs, p_value, confidence, task.spec.seed)
     return dataclasses.replace(
         estimate,
@@ -113,7 +115,9 @@ def two_sample(ours: Array, theirs: Array) -> tuple[float, float]:
         return 0.0, float(len(ours) + len(theirs) - 2)
     sizes = (len(ours), len(theirs))
     supposed = _satterthwaite([1 / many for many in sizes], sizes)
-    return float(np.sqrt(total)), min(supposed, _satterthwaite(parts, sizes))
+    # Shares: squares of very large or small variances would be none.
+    seen = _satterthwaite([one / total for one in parts], sizes)
+    return float(np.sqrt(total)), min(supposed, seen)
 
 
 def two_samples(ours: Array, theirs: Array, confidence: float) -> tuple[Array, Array]:

@@ -64,11 +64,13 @@ class EventStudy:
 
 def _changes(task: Task) -> tuple[Array, Array]:
     """The change of each treated place around its start, and of each compared place the mean of
-    its changes around those same starts."""
+    its changes around those same starts; both less what the compared changed by around that start.
+    What happened to everybody between one start and another is no noise of the treated."""
     ours, theirs, counts = [], [], []
     for cohort in task.cohorts:
         after = task.outcome[:, list(cohort.effect)].mean(axis=1)
         change = after - task.outcome[:, list(cohort.fit)].mean(axis=1)
+        change = change - change[list(task.donors)].mean()
         ours += [float(change[one]) for one in cohort.units]
         theirs.append(change[list(task.donors)])
         counts.append(len(cohort.units))

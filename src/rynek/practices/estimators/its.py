@@ -8,6 +8,7 @@ the intercepts, trend and seasons are integrated out as in restricted maximum li
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,7 @@ from rynek.practices.arrays import Array, Indexes, mean_of
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Estimate
 from rynek.practices.mixture import Mixture
+from rynek.practices.placebo import ROUNDING
 from rynek.practices.saying import say
 from rynek.practices.task import Task
 from rynek.practices.times import YEARS
@@ -65,15 +67,19 @@ class InterruptedTimeSeries:
         model = _model(task, cohort)
         posterior = _posterior(model)
         effect, tail = posterior.effect, (1 - task.spec.confidence) / 2
-        coefficients = posterior.coefficients
-        without = coefficients.copy()
+        without = posterior.coefficients.copy()
         without[list(model.effects)] = 0.0
-        return Estimate(
+        found = Estimate(
             NAME,
             effect.mean,
             model.periods,
             tuple(map(float, model.outcome)),
             tuple(map(float, model.columns @ without)),
+        )
+        if effect.spread <= ROUNDING * float(np.abs(model.outcome).max()):
+            return dataclasses.replace(found, uncertainty=say("sure-still"))
+        return dataclasses.replace(
+            found,
             standard_error=effect.spread,
             interval=(effect.quantile(tail), effect.quantile(1 - tail)),
             p_value=effect.p_value(),
@@ -167,10 +173,11 @@ def _seasonal(task: Task, where: Indexes, season: int) -> list[Array]:
     """A level for each period of a season; for hours also the days of a week. Where a year is much
     longer than that, two waves a year, once there is a year to learn them from."""
     numbers = task.panel.times[where]
-    parts = _levels(where % season, season)
     if task.spec.season is not None:
-        return parts
+        return _levels(where % season, season)
     kind = task.panel.clock.kind
+    # By the calendar: every second month has six levels, not twelve.
+    parts = _levels(np.floor(numbers).astype(np.intp) % season, season) if season > 1 else []
     if kind == "hour":
         parts += _levels((numbers // 24).astype(np.intp) % 7, 7)
     year = YEARS.get(kind)
@@ -184,10 +191,10 @@ def _seasonal(task: Task, where: Indexes, season: int) -> list[Array]:
 
 
 def _levels(place: Indexes, many: int) -> list[Array]:
+    there = np.unique(place) if len(place) else np.arange(many)
     return [
-        (place == one).astype(np.float64) - (place == 0).astype(np.float64)
-        for one in range(1, many)
-        if (place == one).any()
+        (place == one).astype(np.float64) - (place == there[0]).astype(np.float64)
+        for one in there[1:]
     ]
 
 

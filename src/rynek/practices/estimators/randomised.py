@@ -51,6 +51,10 @@ class Randomised:
         effect = float(_slopes(_residuals(actual[None]), outcome)[0])
         slopes, shares = _drawn(_lots(task, starts), outcome, actual)
         interval = _interval(effect, slopes, shares, task.spec.confidence)
+        words = say("sure-lot", draws=len(slopes))
+        if interval is None:
+            ways = _ways(starts)
+            words = say("sure-lot-few", ways=ways, confidence=task.spec.confidence)
         periods, observed, expected = _path(task, actual, effect)
         return Estimate(
             NAME,
@@ -58,10 +62,11 @@ class Randomised:
             periods,
             observed,
             expected,
-            standard_error=float(slopes.std()) or None,
+            # What the lot would do to an outcome from which the effect was taken out.
+            standard_error=float((slopes - effect * shares).std()) or None,
             interval=interval,
             p_value=_p_value(effect, 0.0, slopes, shares),
-            uncertainty=say("sure-lot", draws=len(slopes)),
+            uncertainty=words,
         )
 
 
@@ -152,7 +157,7 @@ def _interval(
 ) -> tuple[float, float] | None:
     """The effects with a p-value above 1 − confidence, by bisection on either side."""
     alpha = 1 - confidence
-    spread = float(np.abs(slopes).max()) + abs(effect) + 1e-12
+    spread = float(np.abs(slopes).max()) + abs(effect) or 1.0
     ends = []
     for side in (-1.0, 1.0):
         inside, outside = 0.0, spread

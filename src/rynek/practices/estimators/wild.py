@@ -17,7 +17,7 @@ _DRAWS: Final = 1999
 
 
 def wild_bootstrap(
-    ours: Array, theirs: Array, p_value: float | None, confidence: float, seed: int
+    ours: Array, theirs: Array, p_value: float, confidence: float, seed: int
 ) -> Check:
     """Signs of the residuals of clusters drawn anew (Rademacher) with no effect imposed: how often
     is the statistic as large? (Cameron, Gelbach & Miller 2008.) Passed where it judges at
@@ -31,11 +31,11 @@ def wild_bootstrap(
     # What is equal up to rounding is equal: the signs that were, and all turned round.
     found = float((1 + (drawn >= abs(statistic) * (1 - 1e-9)).sum()) / (len(signs) + 1))
     alpha = 1 - confidence
-    same = p_value is not None and (found <= alpha) == (p_value <= alpha)
+    same = (found <= alpha) == (p_value <= alpha)
     return Check(
         "wild bootstrap",
         "passed" if same else "failed",
-        say("wild-p", p=found, clustered=p_value or 0.0),
+        say("wild-p", p=found, clustered=p_value),
         {"p_value": found, "draws": len(signs)},
     )
 
