@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["named", "names_of", "places"]
+__all__ = ["among", "filled", "named", "names_of", "places"]
 
 
 def names_of(columns: Iterable[pa.ChunkedArray]) -> pa.Array:
@@ -42,6 +42,23 @@ def places(column: pa.ChunkedArray, names: pa.Array) -> Any:
             place = np.append(place, -1)[indices]
         told.append(place)
     return np.concatenate(told)
+
+
+def filled(column: pa.ChunkedArray, nothing: float = 0) -> Any:
+    """The values, with a number for none."""
+    import pyarrow.compute as pc
+
+    return (pc.fill_null(column, nothing) if column.null_count else column).to_numpy()
+
+
+def among(column: pa.ChunkedArray, wanted: Iterable[int]) -> Any:
+    """Which of some whole numbers, of which equal ones mostly stand together, are wanted."""
+    values = column.to_numpy()
+    if not len(values):
+        return np.zeros(0, np.bool_)
+    begins = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    is_wanted = np.isin(values[begins], np.array(list(wanted), np.int64))
+    return np.repeat(is_wanted, np.diff(begins, append=len(values)))
 
 
 def named(codes: Any, names: pa.Array) -> pa.Array:

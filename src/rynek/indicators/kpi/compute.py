@@ -18,7 +18,7 @@ from rynek.indicators.kpi.days import Days
 from rynek.indicators.kpi.families import Family, family_of
 from rynek.indicators.kpi.given import Sources, given_value, per_head
 from rynek.indicators.kpi.kept import KeptDays
-from rynek.indicators.kpi.period import Marks, Period
+from rynek.indicators.kpi.period import HOUR_US, Marks, Period, marks_of
 from rynek.indicators.kpi.punctuality import departure_values
 from rynek.indicators.kpi.segments import segments
 from rynek.indicators.kpi.states import DAY_US
@@ -129,7 +129,7 @@ def _of_type(
 
 def _of_span(span: Span, one: Definition, asked: Computation, family: Family) -> Value:
     rows, number, sql = span.asked(asked, family)
-    found = _sums_of(rows, number, asked, span.period, Marks(asked.bucket, span.period))
+    found = _sums_of(rows, number, asked, span.period, marks_of(asked.bucket, span.period))
     return _value(one, found, span.period, span.origin(asked, sql))
 
 
@@ -174,7 +174,10 @@ def _factor(asked: Computation) -> float:
 def _keep_hours(found: _Sums, hours: tuple[int, int], marks: Marks, gone: Any) -> None:
     """Nothing but the buckets (hours) that begin in those hours of the city's day."""
     kept = {key: high - low for key, low, high in marks.within(hours)}
-    inside = np.isin(found.bucket, list(kept))
+    first = marks.bounds[0][0]
+    is_kept = np.zeros((marks.bounds[-1][0] - first) // HOUR_US + 1, np.bool_)
+    is_kept[np.array([(key - first) // HOUR_US for key in kept], np.int64)] = True
+    inside = is_kept[(found.bucket.astype(np.int64) - first) // HOUR_US]
     for name in ("above", "below", "observed", "readings"):
         setattr(found, name, np.where(inside, getattr(found, name), 0.0))
     away = np.bincount(found.place, np.where(inside, gone, 0.0), len(found.ids))
@@ -312,7 +315,12 @@ def _fault(
 
 
 def _with_error(made: Value, found: _Sums, coverage: float) -> Value:
-    _, day = np.unique(found.bucket, return_inverse=True)
+    assert made.definition.computation is not None
+    day = found.bucket.astype(np.int64)
+    if made.definition.computation.bucket == "PT1H":
+        day //= HOUR_US
+    # Those between them in which nothing was observed do not count.
+    day -= day.min()
     error = sampling_error(np.bincount(day, found.above), np.bincount(day, found.below), coverage)
     rare = made.readings < np.count_nonzero(found.observed)
     if error is None or made.value is None or rare:

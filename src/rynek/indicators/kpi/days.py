@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rynek.context import DEFAULT_VOCAB
 from rynek.history import Record, Selection
+from rynek.indicators.kpi.coding import among
 from rynek.indicators.kpi.families import Family
 from rynek.indicators.kpi.kept import Block, KeptDays
 from rynek.indicators.kpi.scan import Day, Scanned, attribute_iri, scanned
@@ -163,12 +164,10 @@ class Days:
 
 def _of_days(tables: Mapping[str, pa.Table], days: Sequence[int]) -> dict[str, Any]:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    wanted = pa.array(days, pa.int64())
     found = {}
     for name, table in tables.items():
-        inside = pc.is_in(table.column("day"), wanted)
+        inside = among(table.column("day"), days)
         # A copy of a month is large, and mostly all of it is wanted.
-        found[name] = table if pc.all(inside).as_py() else table.filter(inside)
+        found[name] = table if inside.all() else table.filter(pa.array(inside))
     return found

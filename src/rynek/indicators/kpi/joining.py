@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from rynek.indicators.kpi.coding import named, names_of, places
+from rynek.indicators.kpi.coding import filled, named, names_of, places
 from rynek.indicators.kpi.measures import has_steps
 from rynek.indicators.kpi.period import Period
 from rynek.indicators.kpi.states import LOOK_US, Variant
@@ -122,10 +122,10 @@ def _ends(table: pa.Table, names: _Names) -> _Ends:
     return _Ends(
         series=series,
         first=table.column("first_us").to_numpy()[order],
-        again=_filled(table, "first_previous", 0)[order],
-        number=_filled(table, "first_number", np.nan)[order],
+        again=filled(table.column("first_previous"), 0)[order],
+        number=filled(table.column("first_number"), np.nan)[order],
         last=table.column("last_us").to_numpy()[order],
-        held=_filled(table, "last_number", np.nan)[order],
+        held=filled(table.column("last_number"), np.nan)[order],
         text=places(table.column("last_text"), names.texts)[order],
         unit=places(table.column("last_unit"), names.units)[order],
         deleted=table.column("last_deleted").to_numpy()[order],
@@ -133,17 +133,11 @@ def _ends(table: pa.Table, names: _Names) -> _Ends:
     )
 
 
-def _filled(table: pa.Table, column: str, nothing: float) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.fill_null(table.column(column), nothing).to_numpy()
-
-
 def _runs(table: pa.Table, names: _Names) -> Any:
     """Until when the newest value of each series was seen; 0: not told."""
     until = np.zeros(len(names.series), np.int64)
     place = places(table.column("series"), names.series)
-    until[place[place >= 0]] = _filled(table, "until", 0)[place >= 0]
+    until[place[place >= 0]] = filled(table.column("until"), 0)[place >= 0]
     return until
 
 
@@ -166,7 +160,7 @@ def _with_long(links: _Links, long: pa.Table, names: _Names) -> _Links:
     more = {name: long.column(name).to_numpy() for name in ("us", "seen", "next")}
     more |= {
         "series": places(long.column("series"), names.series),
-        "number": _filled(long, "number", np.nan),
+        "number": filled(long.column("number"), np.nan),
         "text": places(long.column("text"), names.texts),
         "unit": np.full(len(long), -1),
         "deleted": np.zeros(len(long), np.bool_),
@@ -189,7 +183,7 @@ def _inner(table: pa.Table, names: _Names, bounds: Bounds) -> _Parts:
     for name in table.column_names:
         if name not in {"series", "bucket", *told}:
             nothing = {"first": FAR, "last": -FAR}.get(name, 0)
-            told[name] = _filled(table, name, nothing)[kept]
+            told[name] = filled(table.column(name), nothing)[kept]
     return _Parts((series * len(bounds) + place)[kept], told)
 
 
@@ -263,7 +257,8 @@ def _summed(parts: Sequence[_Parts], names: _Names, bounds: Bounds) -> pa.Table:
         column = np.full(len(keys), nothing, kind)
         for part, place in zip(parts, where, strict=True):
             if name in part.told and function is np.add:
-                column += np.bincount(place, part.told[name], len(keys))
+                if part.told[name].any():
+                    column += np.bincount(place, part.told[name], len(keys))
             elif name in part.told:
                 told = part.told[name]
                 function.at(column, place, np.where(told == -1, nothing, told))

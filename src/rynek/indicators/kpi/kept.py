@@ -16,6 +16,7 @@ import msgspec
 from rynek.base.database import Database
 from rynek.base.errors import Problem
 from rynek.base.typed import decode_msgpack
+from rynek.indicators.kpi.coding import among
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,13 +45,11 @@ class Block(msgspec.Struct):
     def put(self, days: Mapping[int, bytes], tables: Mapping[str, pa.Table]) -> None:
         """Set what some days are; `tables` are of those days alone."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        changed = pa.array(list(days), pa.int64())
         for name, fresh in tables.items():
             held = self.tables.get(name)
             if held is not None:
-                held = held.filter(pc.invert(pc.is_in(held.column("day"), changed)))
+                held = held.filter(pa.array(~among(held.column("day"), days)))
                 fresh = pa.concat_tables([held, fresh])
             self.tables[name] = fresh
         self.stamps.update(days)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from rynek.base.clock import parse_iso
 from rynek.base.errors import BadRequestData
 from rynek.history import Buckets, parse_duration
 
-__all__ = ["HOUR_US", "Marks", "Period", "last_month", "parse_period"]
+__all__ = ["HOUR_US", "Marks", "Period", "last_month", "marks_of", "parse_period"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
@@ -140,3 +141,9 @@ class Marks:
     def key(self, us: Any) -> Any:
         """The bucket of a time, as an Ibis expression."""
         return self._buckets.key(us).cast("int64")
+
+
+@lru_cache(maxsize=64)
+def marks_of(bucket: str, period: Period) -> Marks:
+    """The marks of a period: many indicators have the same."""
+    return Marks(bucket, period)

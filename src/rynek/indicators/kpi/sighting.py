@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from rynek.indicators.kpi.coding import filled
 from rynek.indicators.kpi.period import Period
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ def sighted_days(tables: Mapping[str, pa.Table]) -> tuple[Sighted, pa.Array]:
     series = series[order]
 
     def column(name: str) -> Any:
-        return _filled(rows, name)[order]
+        return filled(rows.column(name))[order]
 
     count = len(tables["names"])
     until, often = np.zeros(count, np.int64), np.zeros(count, np.int64)
     runs = tables["open_runs"]
     place = runs.column("series").to_numpy()
-    until[place], often[place] = _filled(runs, "until"), _filled(runs, "count")
+    until[place], often[place] = (filled(runs.column(name)) for name in ("until", "count"))
     inside = series[1:] == series[:-1]
     first, last = column("first_us"), column("last_us")
     again, times, following = until[series], often[series], np.full(len(series), _FAR)
@@ -78,13 +79,6 @@ def _things(names: pa.Table) -> tuple[Any, pa.Array]:
     places = np.zeros(len(series), np.int64)
     places[series] = thing.to_numpy()
     return places, known
-
-
-def _filled(table: pa.Table, name: str) -> Any:
-    import pyarrow.compute as pc
-
-    column = table.column(name)
-    return (pc.fill_null(column, 0) if column.null_count else column).to_numpy()
 
 
 def ages_of(told: Sighted, names: pa.Array, period: Period) -> pa.Table:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rynek.indicators.definition import Computation
+from rynek.indicators.kpi.coding import among
 from rynek.indicators.kpi.days import Days
 from rynek.indicators.kpi.families import Family
 from rynek.indicators.kpi.joined import joined, pieces
 from rynek.indicators.kpi.joining import joined_rows
-from rynek.indicators.kpi.period import Marks, Period
+from rynek.indicators.kpi.period import Period, marks_of
 from rynek.indicators.kpi.scan import day_statements
 from rynek.indicators.kpi.segments import Segment
 from rynek.indicators.kpi.sighting import ages_of, heard_of, sighted_days
@@ -106,7 +107,7 @@ def _state_sums(
 def _wanted(asked: Variant, period: Period) -> Sequence[tuple[int, int, int]]:
     """The bounds of the buckets of a period; only those of the hours that are asked for, where
     none are asked for that are not."""
-    marks = Marks(asked.bucket, period)
+    marks = marks_of(asked.bucket, period)
     hours = [one.hours for one in asked.asked]
     if not all(hours):
         return marks.bounds
@@ -142,7 +143,7 @@ def _sighting_sums(
         "names": names.select(["series", "entity_id"]),
         "open_runs": _runs(days.runs(family), names),
     }
-    whole = Marks("P1D", period)
+    whole = marks_of("P1D", period)
     kept = [(low, high) for key, low, high in whole.bounds if key in set(whole.whole)]
     expression = ages if measure == "age" else heard
     sql = days.record.statement((expression.__name__,), expression)
@@ -179,10 +180,9 @@ def _plain(table: pa.Table) -> pa.Table:
 def _marked(table: pa.Table, segments: Sequence[Segment]) -> pa.Table:
     """With the column `inside`: whether a row's day is of the period."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    wanted = pa.array([one.start for one in segments if one.inside], pa.int64())
-    return table.append_column("inside", pc.is_in(table.column("day"), wanted))
+    inside = among(table.column("day"), [one.start for one in segments if one.inside])
+    return table.append_column("inside", pa.array(inside))
 
 
 def _numbers(day: pa.ChunkedArray, segments: Sequence[Segment]) -> pa.Array:
