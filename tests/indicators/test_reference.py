@@ -208,3 +208,80 @@ def test_local_units_say_how_many_live_there_and_where(
     file.write_text("NUTS_ID,CNTR_CODE,NAME_LATN\nCZ032,CZ,Plzeňský kraj\nCZ-032,CZ,wrong\n")
     with pytest.raises(BadRequestData, match=r"row 2: 'CZ-032' is no key"):
         references.import_file(load_definition("gisco-nuts-2024"), file)
+
+
+SDMX = """DATAFLOW,LAST UPDATE,freq,indic_ur,cities,TIME_PERIOD,OBS_VALUE,OBS_FLAG
+ESTAT:URB_CPOP1(1.0),12/11/25 11:00:00,A,DE1001V,BG001C,2015,1228282,
+ESTAT:URB_CPOP1(1.0),12/11/25 11:00:00,A,DE1001V,BG001C,2016,1231981,b
+ESTAT:URB_CPOP1(1.0),12/11/25 11:00:00,A,DE1001V,PL005C,2016,540372,e
+ESTAT:URB_CPOP1(1.0),12/11/25 11:00:00,A,DE1001V,PL005C,2017,,
+ESTAT:URB_CPOP1(1.0),12/11/25 11:00:00,A,DE1002V,BG001C,2016,595000,
+"""
+
+
+def test_sdmx_csv_of_eurostat_gives_the_same_table_as_tsv(
+    references: References, tmp_path: Path
+) -> None:
+    file = tmp_path / "estat_urb_cpop1.csv"
+    file.write_text(SDMX)
+    references.import_file(load_definition("eurostat-urb-cpop1"), file)
+    _, table = references.find("eurostat-urb-cpop1")
+    assert table.keys == ["BG001C", "PL005C"]
+    assert table.columns == {
+        "2015": [1228282, None], "2016": [1231981, 540372], "2017": [None, None],
+    }  # fmt: skip
+    assert table.told == {"freq": "A", "indic_ur": "DE1001V"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "words"),
+    [
+        ("OBS_VALUE", "VALUE", "needs TIME_PERIOD and OBS_VALUE"),
+        ("indic_ur", "indic", "has no dimension 'indic_ur', but freq, indic, cities"),
+        ("A,DE1001V,PL005C,2016", "M,DE1001V,PL005C,2016", "has several of freq (A, M)"),
+        ("DE1001V", "DE1003V", "has no series"),
+        ("BG001C,2015,", "BG001C,2016,", "line 3: 'BG001C' has two values of 2016"),
+        ("PL005C,2017", "PL005C,2017-Q1", "line 5: '2017-Q1' is no year"),
+        ("540372,e", "540372", "line 4: 7 cells for 8 columns"),
+        ("540372", "many", "'many e' is no number"),
+    ],
+)
+def test_other_sdmx_csv_is_refused(
+    references: References, tmp_path: Path, wrong: str, right: str, words: str
+) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text(SDMX.replace(wrong, right))
+    with pytest.raises(BadRequestData) as refused:
+        references.import_file(load_definition("eurostat-urb-cpop1"), file)
+    assert words in str(refused.value)
+    assert references.newest() == []
+
+
+KATOTTH = """Кодифікатор адміністративно-територіальних одиниць,,,,,,
+,,,,,,
+Перший рівень,Другий рівень,Третій рівень,Четвертий рівень,Додатковий рівень,Категорія об'єкта,Назва об’єкта
+UA05000000000010236,,,,,O,Вінницька
+UA05000000000010236,UA05020000000026686,,,,P,Вінницький
+UA05000000000010236,UA05020000000026686,UA05020010000053508,,,H,Агрономічна
+UA05000000000010236,UA05020000000026686,UA05020010000053508,UA05020010010015390,,C,Агрономічне
+UA80000000000093317,,,,,K,Київ
+UA80000000000093317,,,,UA80000000000126643,B,Голосіївський
+"""
+
+
+def test_the_codifier_of_ukraine_is_keyed_by_its_deepest_code(
+    references: References, tmp_path: Path
+) -> None:
+    file = tmp_path / "kodyfikator.csv"
+    file.write_text(KATOTTH, "utf-8")
+    kept, _ = references.import_file(load_definition("ua-katotth"), file)
+    assert kept.about["rows"] == 6
+    _, table = references.find("ua-katotth")
+    assert table.keys[2:4] == ["UA05020010000053508", "UA05020010010015390"]
+    assert table.columns["name"][3:] == ["Агрономічне", "Київ", "Голосіївський"]
+    assert table.columns["category"] == ["O", "P", "H", "C", "K", "B"]
+    assert table.columns["hromada"] == [None, None, *["UA05020010000053508"] * 2, None, None]
+    assert table.columns["oblast"][-1] == "UA80000000000093317"
+    file.write_text(KATOTTH.replace("UA80000000000126643", "UA800000"), "utf-8")
+    with pytest.raises(BadRequestData, match="row 6: 'UA800000' is no key of ua-katotth"):
+        references.import_file(load_definition("ua-katotth"), file)

@@ -22,9 +22,11 @@ __all__ = ["Form", "Frame", "first_of", "read_frame", "read_text"]
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_ROWS: Final = 200_000
 _MAX_COLUMNS: Final = 5_000
+_TITLE_LINES: Final = 20
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _PLAIN: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
+_APOSTROPHES: Final = str.maketrans("\u2019\u02bc", "''")
 _SPACES: Final = str.maketrans("", "", " \u00a0\u202f\u2009'")
 
 
@@ -53,6 +55,10 @@ class Frame:
         try:
             return self.columns[column]
         except KeyError:
+            # Ukrainian tables write one apostrophe for the other.
+            for name, values in self.columns.items():
+                if name.translate(_APOSTROPHES) == column.translate(_APOSTROPHES):
+                    return values
             some = ", ".join(list(self.columns)[:20]) + (" …" if len(self.columns) > 20 else "")
             raise BadRequestData(f"{self.name} has no column {column!r}; it has {some}") from None
 
@@ -140,8 +146,11 @@ def _decimal(texts: Sequence[str | None], column: str, name: str) -> str:
     return "."
 
 
-def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
-    """Read a table. Columns in `never` are dropped as they are read. BadRequestData."""
+def read_frame(
+    path: Path, form: Form, never: Sequence[str] = (), heading: Sequence[str] = ()
+) -> Frame:
+    """Read a table. Columns in `never` are dropped as they are read; `heading` are columns by which
+    the heading is found below lines of a title. BadRequestData."""
     from pyarrow import ArrowException, ArrowInvalid, csv
 
     try:
@@ -155,7 +164,7 @@ def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
         if path.suffix == ".parquet":
             table = read_parquet(path, rows=_MAX_ROWS, columns=_MAX_COLUMNS, size=_MAX_BYTES)
         else:
-            body = _utf8(path, form.encoding)
+            body = _below_title(_utf8(path, form.encoding), heading)
             parse = csv.ParseOptions(
                 delimiter=form.separator or _separator(body),
                 newlines_in_values=True,
@@ -186,6 +195,16 @@ def read_frame(path: Path, form: Form, never: Sequence[str] = ()) -> Frame:
     kept = [name for name in table.column_names if name not in never]
     columns = {name: _texts(table[name].to_pylist(), missing) for name in kept}
     return Frame(path.name, columns, table.num_rows, form)
+
+
+def _below_title(body: bytes, heading: Sequence[str]) -> bytes:
+    """The table from the line on that names all of `heading`; as it is where none of the first does."""
+    start = 0
+    for line in body.split(b"\n", _TITLE_LINES)[:_TITLE_LINES] if heading else ():
+        if all(name.encode() in line for name in heading):
+            return body[start:]
+        start += len(line) + 1
+    return body
 
 
 def read_text(path: Path, encoding: str) -> str:

@@ -62,7 +62,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tabular source. `layout` is "rows" (a row for each key) or "eurostat" (keys by years: the
     sheets of the data browser, or TSV of the API, of which `series` is taken, by dimension). Keys have to match `key_pattern`; those
     that stand twice stop the import or, with `twice = "leave out"`, are left out and named.
-    Columns in `never` are not read, whatever they hold, with the reason beside them."""
+    `levels`: columns of a codifier, of which the deepest one that is filled is the key; lines above
+    their heading are passed over. Columns in `never` are not read, whatever they hold, with the reason beside them."""
 
     id: str
     title: Text
@@ -72,6 +73,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     period: str = ""
     layout: Literal["rows", "eurostat"] = "rows"
     key: str = ""
+    levels: tuple[str, ...] = ()
     key_pattern: str = ""
     twice: Literal["refuse", "leave out"] = "refuse"
     separator: str | None = None
@@ -120,7 +122,7 @@ def _check(found: Definition, where: str) -> None:
             raise BadRequestData(
                 f"{where}: the column {one.column!r} stands in never and cannot be taken"
             )
-    if found.layout == "rows" and (not found.key or not found.columns):
+    if found.layout == "rows" and (not (found.key or found.levels) or not found.columns):
         raise BadRequestData(f"{where}: a table of rows needs key and columns")
     for role in msgspec.structs.astuple(found.roles):
         if role and role not in names:

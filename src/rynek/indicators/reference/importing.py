@@ -14,7 +14,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.indicators.arrays import Array
 from rynek.indicators.reference.definition import Column, Definition
-from rynek.indicators.reference.tsv import YEAR, is_tsv, read_tsv
+from rynek.indicators.reference.tsv import YEAR, is_sdmx_csv, is_tsv, read_sdmx_csv, read_tsv
 from rynek.indicators.table import Form, Frame, first_of, read_frame, read_text
 
 __all__ = ["Imported", "read_source", "to_csv"]
@@ -39,7 +39,7 @@ def read_source(source: Definition, path: Path) -> Imported:
     if source.layout == "eurostat":
         return _eurostat(source, path)
     form = Form(source.separator, source.encoding, source.decimal, source.missing)
-    frame = read_frame(path, form, tuple(source.never))
+    frame = read_frame(path, form, tuple(source.never), source.levels)
     keys, rows, left = _keys(source, frame)
     columns: dict[str, list[Any]] = {}
     for one in source.columns:
@@ -49,12 +49,18 @@ def read_source(source: Definition, path: Path) -> Imported:
 
 
 def _keys(source: Definition, frame: Frame) -> tuple[list[str], list[int], dict[str, str]]:
-    texts = frame.text(source.key)
+    texts = _deepest(source, frame) if source.levels else frame.text(source.key)
     for row, text in enumerate(texts):
         if text is None:
             raise BadRequestData(f"{frame.cell(row, source.key)} is empty; each row needs its key")
     keys = [text or "" for text in texts]
     return keys, *_once(source, keys, frame.name)
+
+
+def _deepest(source: Definition, frame: Frame) -> list[str | None]:
+    """Of codes that stand one level beside the other the deepest of each row."""
+    columns = [frame.text(name) for name in reversed(source.levels)]
+    return [next((one for one in row if one), None) for row in zip(*columns, strict=True)]
 
 
 def _once(source: Definition, keys: list[str], name: str) -> tuple[list[int], dict[str, str]]:
@@ -125,10 +131,11 @@ def _array(values: list[Any]) -> Array:
 
 def _eurostat(source: Definition, path: Path) -> Imported:
     """A table of Eurostat, a row for each key and a column for each year: a sheet of the data
-    browser, or TSV of the API. A colon is no value, a letter after a number a flag (b: break in
+    browser, or TSV or SDMX-CSV of the API. A colon is no value, a letter after a number a flag (b: break in
     series, e: estimated, p: provisional)."""
     text = read_text(path, source.encoding)
-    told, years, rows = (read_tsv if is_tsv(text) else _sheet)(text, source, path.name)
+    read = read_tsv if is_tsv(text) else read_sdmx_csv if is_sdmx_csv(text) else _sheet
+    told, years, rows = read(text, source, path.name)
     keys = [line[0].strip() for line in rows]
     kept, left = _once(source, keys, path.name)
     columns: dict[str, list[Any]] = {year: [] for year in years}
