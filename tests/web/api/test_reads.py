@@ -324,6 +324,8 @@ def test_queries_by_post(serve: Serve) -> None:
             {"entities": [*everything, {"type": "A", "id": []}]},
             {"entities": [{"type": "A"}, "B"]},
             {"entities": everything, "attrs": []},
+            {"entities": everything, "attrs": [""]},
+            {"entities": [{"type": "A", "id": ID, "idPattern": 5}]},
             {"entities": everything, "q": 5},
             {"entities": everything, "geoQ": []},
             {"entities": everything, "geoQ": {}},

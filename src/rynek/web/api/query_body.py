@@ -111,8 +111,8 @@ def _coordinates(given: Any) -> str:
 
 
 def _names(name: str, value: Any) -> list[str]:
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise BadRequestData(f"{name} must be a non-empty array of strings")
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) and v for v in value):
+        raise BadRequestData(f"{name} must be a non-empty array of non-empty strings")
     return value
 
 
@@ -175,9 +175,10 @@ def _selector(one: Any) -> dict[str, str]:
     if not isinstance(one, dict) or "type" not in one:
         raise BadRequestData("each selector in entities needs a type")
     found = {"type": _text("type", one["type"])}
+    pattern = _text("idPattern", one["idPattern"]) if "idPattern" in one else None
     if "id" in one:
         ids = [one["id"]] if isinstance(one["id"], str) else one["id"]
         found["id"] = ",".join(_names("id", ids))
-    elif "idPattern" in one:
-        found["idPattern"] = _text("idPattern", one["idPattern"])
+    elif pattern is not None:
+        found["idPattern"] = pattern
     return found
