@@ -130,7 +130,8 @@ def test_a_phone_by_keyboard_alone(browser: Browser, served: Served) -> None:
     assert page.locator("input[inputmode=decimal]").input_value() == "900"
     assert page.locator("textarea").input_value() == "The last census"
     page.goto(link)
-    assert "900" in page.locator("dl.survey-answers").inner_text()
+    told = page.locator("dl.survey-answers").inner_text()
+    assert "900 (Measured: 1,200 inhabitants; The last census)" in told
     well(page)
     enter(page, "button[value=submit]")
     assert page.locator("form.survey-form").count() == 0

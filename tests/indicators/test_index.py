@@ -186,6 +186,27 @@ def test_equal_cities_cannot_be_told_apart_and_a_far_one_can(tmp_path: Path) -> 
     assert sum(shares) == pytest.approx(1, abs=0.01)
 
 
+def test_a_single_region_is_ahead_of_nobody(tmp_path: Path) -> None:
+    method = {"weights": {"uncertainty": 0.3}}
+    write(tmp_path)
+    assert ask(tmp_path, method=method)["leading"]["groups"] is not None
+    write(tmp_path, *(row.replace(",S,", ",N,") for row in ROWS))
+    found = ask(tmp_path, method=method)
+    assert [one["id"] for one in found["groups"]] == ["N"]
+    assert found["leading"]["groups"] is None
+    assert found["leading"]["units"] is not None
+
+
+def test_values_of_rounding_and_uneven_lines_are_told_as_they_are(tmp_path: Path) -> None:
+    tiny = [row.replace("0.", "0.000000000000000000000000") for row in ROWS]
+    write(tmp_path, *tiny)
+    with pytest.raises(BadRequestData, match="differ by less than 1e-15 or by rounding alone"):
+        ask(tmp_path)
+    write(tmp_path, *ROWS[:2], "c,Gama,S,200", *ROWS[3:])
+    with pytest.raises(BadRequestData, match="line 4 has 4 cells and the heading 7"):
+        ask(tmp_path)
+
+
 def test_too_few_units_are_told_with_those_left_out(tmp_path: Path) -> None:
     for rows, more in ((2, ""), (6, " (left out: 4, the first because: no value of share")):
         shares = ["0.1", "0.2", *["NA"] * 4]

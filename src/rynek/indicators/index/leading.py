@@ -15,7 +15,8 @@ __all__ = ["leading"]
 def leading(index: Index) -> dict[str, Any]:
     """For units and for groups: who leads by the specification's own choices, and who cannot be
     told apart from it, because it is at least as good in more variants than the interval leaves
-    outside on one side. None where variants do not differ: nothing was asked that could part them."""
+    outside on one side. None where variants do not differ: nothing was asked that could part them; and
+    for a single group, which is ahead of nobody."""
     if index.ranks is None:
         return {"units": None, "groups": None}
     tail = (1 - index.spec.interval) / 2
@@ -25,7 +26,7 @@ def leading(index: Index) -> dict[str, Any]:
         units = _apart(index.reference.ranks, index.ranks.units, index.matrix.units, tail)
     groups = None
     ranked = np.flatnonzero(~np.isnan(index.reference.region_ranks))
-    if len(ranked) and index.drawn is not None:
+    if len(ranked) > 1 and index.drawn is not None:
         names = tuple(index.matrix.groups[n] for n in ranked)
         reference = index.reference.region_ranks[ranked]
         whole = _apart(reference, -index.ranks.region_means[:, ranked], names, tail)

@@ -77,6 +77,11 @@ def _answered(handler: Answer) -> Callable[[Page], Awaitable[Response]]:
     return answer
 
 
+def _kind(found: dict[str, Any]) -> str:
+    """What is compared first: the groups, where there are several."""
+    return "groups" if len(found["groups"]) > 1 else "units"
+
+
 async def _list(page: Page) -> Response:
     page.tenant = None
     cards = []
@@ -84,7 +89,7 @@ async def _list(page: Page) -> Response:
     for kept in comparisons.newest():
         published = comparisons.find(kept.id, kept.version)
         words = Words(page.t, published.found)
-        kind = "groups" if published.found["groups"] else "units"
+        kind = _kind(published.found)
         cards.append(
             {
                 "url": f"{page.root}/compare/{kept.id}",
@@ -113,7 +118,7 @@ def _show(asked: _Asked) -> Response:
     number = wish.get("page", "1")
     at = max(0, int(number) - 1) if number.isascii() and number.isdigit() and len(number) < 7 else 0
     units, many = view.units(query, group, at)
-    kind = "groups" if found["groups"] else "units"
+    kind = _kind(found)
     title = words.said(found["name"])
     groups = view.groups()
     return page.render(
@@ -127,6 +132,7 @@ def _show(asked: _Asked) -> Response:
         statement=words.said(found["statement"]),
         notes=[words.said(note) for note in found["notes"]],
         ahead=words.ahead(kind),
+        kind=kind,
         groups=groups,
         groups_name=words.said(found["groups_name"]) or page.t("Regions"),
         units=units,
@@ -260,7 +266,7 @@ def _picture(asked: _Asked) -> Response:
     """The intervals of the regions, or of the first forty units."""
     page, published, words = asked
     found = published.found
-    kind = "groups" if found["groups"] else "units"
+    kind = _kind(found)
     every = sorted(
         (one for one in found[kind] if one["rank"] is not None), key=lambda one: one["rank"]
     )[:40]
@@ -308,8 +314,8 @@ def _embed(asked: _Asked) -> Response:
     page, published, words = asked
     found = published.found
     view = View(published, words, None)
-    kind = "groups" if found["groups"] else "units"
-    rows = view.groups() if found["groups"] else view.units("", "", 0)[0]
+    kind = _kind(found)
+    rows = view.groups() if kind == "groups" else view.units("", "", 0)[0]
     return page.render(
         "compare_embed.html",
         allow={"frame-ancestors": ["*"]},

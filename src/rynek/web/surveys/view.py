@@ -85,13 +85,26 @@ class View:
         return [
             (
                 self._filled(said(element.label, self._language), index),
-                self._words(element, self.state.value(element.name, index)),
+                self._words(element, self.state.value(element.name, index))
+                + self._contested(element),
             )
             for element in self.state.survey.questions
             if element.kind != "calculation"
             for index in range(self.state.entries(self.state.survey.repeat_of[element.name]))
             if self.state.value(element.name, index)
         ]
+
+    def _contested(self, element: Element) -> str:
+        """Beside a figure of the respondent's own the measured one, and why it is another."""
+        state = self.state
+        if not element.indicator or state.told(element.name) in ("", CONFIRMED):
+            return ""
+        told = self.t("Measured: %(value)s", value=self._figure(element))
+        return f" ({told}; {state.reason(element.name)})"
+
+    def _figure(self, element: Element) -> str:
+        one = self.state.measured[element.indicator]
+        return f"{self.t.number(one.value, 6)} {one.unit}".strip()
 
     def _fields(self, elements: tuple[Element, ...], index: int) -> list[Field]:
         return [
@@ -137,7 +150,7 @@ class View:
         state, t = self.state, self.t
         one = state.measured[element.indicator]
         field.measured_text = text_of(element, state.measured)
-        field.measured = f"{t.number(one.value, 6)} {one.unit}".strip()
+        field.measured = self._figure(element)
         parts = [one.origin]
         if one.coverage is not None:
             parts.append(
