@@ -207,7 +207,7 @@ def _tune() -> None:
     and less often at long-lived ones (imports are never garbage)."""
     sys.setswitchinterval(0.0002)
     gc.freeze()
-    gc.set_threshold(1_000, 4, 1_000)
+    gc.set_threshold(500, 4, 2_000)
 
 
 def _raise_open_files() -> int:
