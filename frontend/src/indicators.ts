@@ -12,6 +12,9 @@ async function again(tries: number): Promise<void> {
   const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (document.querySelector("[data-late=whole]")) {
+    if (!page.querySelector("[data-late=whole]")) return window.location.reload();
+  }
   for (const part of document.querySelectorAll<HTMLElement>("[data-part]")) {
     const newer = page.getElementById(part.id);
     if (newer && !part.contains(document.activeElement)) part.replaceWith(newer);

@@ -68,7 +68,7 @@ def computed(address: str) -> None:
     """Return once the indicators of Oslo are computed: until then their page looks again."""
     for _ in range(4_000):
         answer = httpx.get(f"{address}/c/oslo/indicators?period=2023-06-05", timeout=60)
-        if "refresh" not in answer.headers and "data-pending" not in answer.text:
+        if "data-pending" not in answer.text and "refresh" not in answer.headers:
             return
         time.sleep(0.3)
 

@@ -245,7 +245,10 @@ def test_a_key_that_is_written_wrong_is_named_with_its_file(tmp_path: Path) -> N
 def zoned(first: date, many: int) -> list[str]:
     """Midnights of Prague, with the offset that was in force."""
     zone = ZoneInfo("Europe/Prague")
-    days = (datetime(first.year, first.month, first.day, tzinfo=zone) + timedelta(days=n) for n in range(many))
+    days = (
+        datetime(first.year, first.month, first.day, tzinfo=zone) + timedelta(days=n)
+        for n in range(many)
+    )
     return [one.isoformat() for one in days]
 
 

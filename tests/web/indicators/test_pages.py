@@ -30,7 +30,7 @@ async def ready(visitor: httpx.AsyncClient, path: str, word: str = "") -> httpx.
     """The page once the values it is about are computed, and a word stands in it."""
     for _ in range(4_000):
         page = await visitor.get(ROOT + path)
-        late = "Refresh" in page.headers or page.status_code == 503
+        late = "data-late" in page.text or "Refresh" in page.headers or page.status_code == 503
         if not late and word in page.text:
             return page
         await asyncio.sleep(0.2)
@@ -273,5 +273,25 @@ def test_what_is_weak_links_to_what_moved_it_elsewhere(serve: Serve, tmp_path: P
         assert "/c/hradec/practices?indicator=bikes-available" in text
         page = await visitor.get(f"{ROOT}/c/hradec/practices?indicator=bikes-available")
         assert "seattle-fremont-bridge-counter" in page.text
+
+    serve(test)
+
+
+def test_pages_that_are_computed_have_a_link_and_do_not_reload_themselves(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Who types or reads is not thrown back to the beginning; scripts bring in what has come."""
+    name_city(tmp_path, "hradec", "Hradec")
+
+    async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
+        await observe(engine, "hradec", hours=2)
+        page = await visitor.get(f"{ROOT}/cities?c=city:hradec&period=PT3H&lang=en")
+        assert "data-late" in page.text
+        assert "Refresh" not in page.headers
+        assert 'id="values" data-part' in page.text
+        link = re.search(r'href="([^"]+)">Look again', page.text)
+        assert link is not None
+        again = await ready(visitor, html.unescape(link.group(1)), "Time that bike stations")
+        assert "data-late" not in again.text
 
     serve(test)

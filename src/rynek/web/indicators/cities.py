@@ -118,7 +118,7 @@ async def _show(page: Page, computing: Computing, reader: Reader) -> Response:
     hits = await asyncio.to_thread(search, text, page.tenants, reader, page.language)
     t, here = page.t, f"{page.root}/cities"
     query = address(told.keys, period=page.param("period"))
-    answer = page.render(
+    return page.render(
         "cities.html",
         nav="compare",
         chosen=[_named(told, one) for one in told.every],
@@ -153,9 +153,6 @@ async def _show(page: Page, computing: Computing, reader: Reader) -> Response:
         here_path=here,
         public=f"{page.site.engine.public_url}/cities",
     )
-    if told.late:
-        answer.headers["Refresh"] = str(_AGAIN_S)
-    return answer
 
 
 def _named(told: _Chosen, one: City | Unit) -> dict[str, str]:

@@ -125,10 +125,9 @@ def period_form(page: Page, gathered: Gathered) -> dict[str, Any]:
 
 
 def waiting(page: Page, title: str) -> Response:
-    """The page that is shown while the first values are computed; it asks again by itself."""
-    answer = page.render("indicators_wait.html", nav="compare", title=title)
-    answer.headers["Refresh"] = str(_AGAIN_S)
-    return answer
+    """The page that is shown while the first values are computed: with a link to look again, and
+    where scripts run it looks by itself."""
+    return page.render("indicators_wait.html", nav="compare", title=title)
 
 
 async def _explain(page: Page, computing: Computing) -> Response:
