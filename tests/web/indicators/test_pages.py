@@ -278,9 +278,10 @@ def test_what_is_weak_links_to_what_moved_it_elsewhere(serve: Serve, tmp_path: P
 
 
 def test_pages_that_are_computed_have_a_link_and_do_not_reload_themselves(
-    serve: Serve, tmp_path: Path
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who types or reads is not thrown back to the beginning; scripts bring in what has come."""
+    monkeypatch.setattr("rynek.web.indicators.cities._PATIENCE_S", 0.0)
     name_city(tmp_path, "hradec", "Hradec")
 
     async def test(visitor: httpx.AsyncClient, engine: Engine) -> None:
