@@ -219,7 +219,7 @@ def invite(
     with _surveys(config, data) as surveys:
         if renew:
             surveys.wave(wave)
-            tokens = {one.id: surveys.renew(wave, one.id) for one in people}
+            tokens = surveys.renew_all(wave, [one.id for one in people])
         else:
             tokens = surveys.invite(wave, people)
     links.touch(mode=0o600)

@@ -79,6 +79,9 @@ def test_tokens_are_kept_as_hashes_and_renewed(surveys: Surveys, tmp_path: Path)
     assert [one.respondent.id for one in surveys.responses("small")] == ["ruse"]
     surveys.close()
     assert token.encode() not in (tmp_path / "surveys.db").read_bytes()
+    with pytest.raises(ResourceNotFound, match="'varna'"):
+        surveys.renew_all("small", ["ruse", "varna"])
+    assert surveys.open(token).response.respondent.id == "ruse", "all or none"
     again = surveys.renew("small", "ruse")
     for wrong in (token, "", "x" * 10_000, "\udcff"):
         with pytest.raises(ResourceNotFound):

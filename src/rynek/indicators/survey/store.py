@@ -207,15 +207,21 @@ class Surveys:
 
     def renew(self, wave_id: str, respondent: str) -> str:
         """Another token for who lost the link; the old one stops working. ResourceNotFound."""
-        token = secrets.token_urlsafe(24)
+        return self.renew_all(wave_id, [respondent])[respondent]
+
+    def renew_all(self, wave_id: str, respondents: Iterable[str]) -> dict[str, str]:
+        """The same for several, by id: all or none. ResourceNotFound names who is not invited."""
+        tokens: dict[str, str] = {}
         with self._database.writing() as database:
-            database.execute(
-                "UPDATE invitation SET token = ?, at = ? WHERE wave = ? AND respondent = ?",
-                (_hashed(token), self._clock.now(), wave_id, respondent),
-            )
-            if not database.changes():
-                raise ResourceNotFound(f"nobody {respondent!r} is invited to {wave_id!r}"[:200])
-        return token
+            for one in respondents:
+                tokens[one] = secrets.token_urlsafe(24)
+                database.execute(
+                    "UPDATE invitation SET token = ?, at = ? WHERE wave = ? AND respondent = ?",
+                    (_hashed(tokens[one]), self._clock.now(), wave_id, one),
+                )
+                if not database.changes():
+                    raise ResourceNotFound(f"nobody {one!r} is invited to {wave_id!r}"[:200])
+        return tokens
 
     def open(self, token: str) -> Opened:
         """What a link opens. ResourceNotFound for one that is unknown or was renewed."""

@@ -205,8 +205,12 @@ async def _respondents(asked: _Asked) -> Response:
     """Who is invited and how far they are; with `missing=true` those to be reminded."""
     asked.refuse_unknown("format", "missing")
     missing, table, name = asked.flag("missing"), asked.csv, asked.name("wave")
-    asked.surveys.wave(name)
-    listed = await asyncio.to_thread(lambda: list(asked.surveys.responses(name)))
+
+    def found() -> list[Answered]:
+        asked.surveys.wave(name)
+        return list(asked.surveys.responses(name))
+
+    listed = await asyncio.to_thread(found)
     rows = [_progress(one) for one in listed if not (missing and one.submitted)]
     if not table:
         return _answer({"respondents": rows})
@@ -236,7 +240,7 @@ async def _invite(asked: _Asked) -> Response:
         if not renew:
             return asked.surveys.invite(wave, people)
         asked.surveys.wave(wave)
-        return {one.id: asked.surveys.renew(wave, one.id) for one in people}
+        return asked.surveys.renew_all(wave, [one.id for one in people])
 
     tokens = await asyncio.to_thread(made)
     base = asked.engine.public_url
