@@ -126,7 +126,7 @@ class Reader:
         if raw == NULL and not self.nulls:
             raise Invalid(NOT_HERE)
         if type(raw) is list:
-            if not self.simplified:
+            if raw and type(raw[0]) is dict and not self.simplified:
                 self._no_whole_names(*(item for item in raw if type(item) is dict))
             raw = check_value("Property", raw, self.ctx, False, self.deep_nulls)
         return Instance("Property", raw, created_at=self.now, modified_at=self.now)
@@ -272,7 +272,7 @@ class Reader:
     def _bare(self, kind: str, raw: dict[str, Any]) -> Instance:
         if "@context" in raw:
             raise Invalid(_CONTEXT_INSIDE)
-        if not self.simplified:
+        if not self.simplified and ":" in "".join(raw):
             self._no_whole_names(raw)
         value = check_value(kind, raw, self.ctx, False, self.deep_nulls)
         return Instance(kind, value, created_at=self.now, modified_at=self.now)
