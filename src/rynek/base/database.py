@@ -5,12 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from rynek.base.errors import Problem
-from rynek.base.sqlite import Connection, checkpoint, connect, connect_memory, migrate, set_aside
+from rynek.base.sqlite import (
+    Busy,
+    Connection,
+    checkpoint,
+    connect,
+    connect_memory,
+    migrate,
+    set_aside,
+)
 from rynek.base.storage import storage_problem
 
 __all__ = ["Database"]
@@ -40,6 +48,8 @@ class Database:
                 return
             try:
                 checkpoint(database, truncate=True)
+            except Busy:
+                _logger.debug("%s is open elsewhere: its log is left to others", self.path)
             except Exception:
                 _logger.warning("%s was closed without a checkpoint", self.path, exc_info=True)
             database.close()
@@ -76,7 +86,9 @@ class Database:
                 raise
             finally:
                 self._in_transaction = False
-            checkpoint(database)
+            # The transaction is there, whoever else moves the log into the file just now.
+            with suppress(Busy):
+                checkpoint(database)
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:

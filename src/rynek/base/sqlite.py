@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self, cast
 
 import apsw
 
@@ -123,10 +123,17 @@ def migrate(connection: Connection, steps: Sequence[str], what: str) -> None:
         )
     if version == len(steps):
         return
-    with connection:
-        for step in steps[version:]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it since.
+        for step in steps[int(connection.pragma("user_version")) :]:
             connection.execute(step)
         connection.pragma("user_version", len(steps))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def set_aside(connection: Connection, path: Path, steps: Sequence[str]) -> Path | None:
@@ -168,6 +175,10 @@ def stored_version(path: Path) -> int:
             connection.close()
     except apsw.Error:
         return 0
+
+
+Busy: Final = apsw.BusyError
+"""Another connection holds what is needed."""
 
 
 def checkpoint(connection: Connection, *, truncate: bool = False) -> tuple[int, int]:

@@ -151,7 +151,7 @@ VARIANTS = variants()
 CONNECTION = duckdb.connect(config={"threads": 1})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ROWS, st.sampled_from(VARIANTS))
 def test_days_are_summed_up_alike_by_a_database(rows: list[Any], variant: Variant) -> None:
     found, table = readings(rows)
@@ -209,7 +209,7 @@ def test_readings_are_paired_alike_by_a_database(rows: list[Any]) -> None:
 PERIOD = Period("x", DAYS[0] + 7 * HOUR_US // 2, DAYS[2] + 9 * HOUR_US // 2, ZONE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(ROWS, st.sampled_from(VARIANTS), st.none() | st.integers(0, 4 * 24 * 60))
 def test_days_are_joined_alike_by_a_database(
     rows: list[Any], variant: Variant, run: int | None
@@ -278,7 +278,7 @@ def told_joined(table: pa.Table) -> list[list[Any]]:
     return sorted(map(list, zip(*columns, strict=True)), key=repr)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(ROWS, st.none() | st.integers(0, 4 * 24 * 60), st.booleans())
 def test_sightings_are_joined_alike_by_a_database(
     rows: list[Any], run: int | None, of_one: bool

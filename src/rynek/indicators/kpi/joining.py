@@ -73,7 +73,7 @@ class _Parts(NamedTuple):
     bucket's place."""
 
     key: Any
-    told: Mapping[str, Any]
+    told: dict[str, Any]
 
 
 def joined_rows(
@@ -251,17 +251,18 @@ def _summed(parts: Sequence[_Parts], names: _Names, bounds: Bounds) -> pa.Table:
 
     keys, where = _united([part.key for part in parts], len(names.series) * len(bounds))
     columns: dict[str, Any] = {}
-    for name in parts[0].told:
+    for name in list(parts[0].told):
         function, nothing = _BY.get(name, (np.add, 0))
-        kind = np.float64 if function is np.add else np.int64
-        column = np.full(len(keys), nothing, kind)
+        column = np.full(len(keys), nothing, np.float64 if function is np.add else np.int64)
         for part, place in zip(parts, where, strict=True):
-            if name in part.told and function is np.add:
-                if part.told[name].any():
-                    column += np.bincount(place, part.told[name], len(keys))
-            elif name in part.told:
-                told = part.told[name]
+            # Let go of at once: a year of hours is large.
+            told = part.told.pop(name, None)
+            if told is None:
+                continue
+            if function is not np.add:
                 function.at(column, place, np.where(told == -1, nothing, told))
+            elif told.any():
+                column += np.bincount(place, told, len(keys))
         columns[name] = column
     for name, nothing in (("first", FAR), ("last", -FAR)):
         columns[name] = pa.array(columns[name], mask=columns[name] == nothing)
