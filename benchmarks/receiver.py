@@ -127,10 +127,17 @@ async def _serve(pipe: Connection, state: _State) -> None:
 
     def asked() -> None:
         os.set_blocking(pipe.fileno(), True)  # the loop made it otherwise
-        if pipe.recv() == "look":
+        try:
+            wanted = pipe.recv()
+        except EOFError:  # who started it was killed
+            loop.remove_reader(pipe.fileno())
+            server.close()
+            return
+        if wanted == "look":
             pipe.send((state.count, state.failed, state.last))
         else:
             pipe.send(state.kept)
 
     loop.add_reader(pipe.fileno(), asked)
-    await server.serve_forever()
+    with contextlib.suppress(asyncio.CancelledError):
+        await server.serve_forever()

@@ -337,6 +337,7 @@ class Counted:
         while chunk := await reader.read(1 << 16):
             data += chunk
             self.most = max(self.most, data.count(b"POST "))
+            answers = b""
             while b"\r\n\r\n" in data:
                 head, _, rest = data.partition(b"\r\n\r\n")
                 length = int(head.rpartition(b" ")[2])
@@ -345,10 +346,12 @@ class Counted:
                 mine.append(rest[:length])
                 data = rest[length:]
                 answer = self.answer(mine[-1], len(mine))
-                writer.write(answer)
+                answers += answer
                 if not answer or b"Connection: close" in answer:
+                    writer.write(answers)
                     writer.close()
                     return
+            writer.write(answers)
             await writer.drain()
 
 
@@ -431,6 +434,45 @@ def test_one_that_overlooks_what_comes_at_once_gets_it_alone() -> None:
         assert await burst(poster, target, 6, timeout=0.2) == [200] * 6
 
     run(handler, test, connections=1)
+
+
+def test_an_answer_that_nobody_asked_for_moves_no_other_to_the_wrong_request() -> None:
+    """Of several at once all are posted again, alone: one that was refused does not count as taken."""
+
+    def answer(body: bytes, number: int) -> bytes:
+        if body == b"warm":
+            return OK
+        refused = OK.replace(b"200 OK", b"503 No") if int(body) == 5 else OK
+        return OK + refused if number == 9 and receiver.most > 1 else refused
+
+    receiver = Counted(answer)
+
+    async def test(poster: Poster, target: Target) -> None:
+        await warm(poster, target)
+        wanted = [503 if n == 5 else 200 for n in range(8)]
+        assert await burst(poster, target, 8) == wanted
+        receiver.most = 0
+        assert await burst(poster, target, 8) == wanted
+        assert receiver.most == 1
+
+    run(receiver, test, connections=1)
+
+
+def test_what_comes_after_the_last_answer_ends_the_connection_and_several_at_once() -> None:
+    receiver = Counted(lambda *_: OK)
+
+    async def test(poster: Poster, target: Target) -> None:
+        await warm(poster, target)
+        assert await burst(poster, target, 6) == [200] * 6
+        (origin,) = poster._origins.values()
+        (connection,) = origin._idle
+        connection.data_received(OK)
+        assert not connection.usable
+        receiver.most = 0
+        assert await burst(poster, target, 6) == [200] * 6
+        assert receiver.most == 1
+
+    assert run(receiver, test, connections=1) == 2
 
 
 def test_a_slow_receiver_gets_messages_on_all_its_connections() -> None:

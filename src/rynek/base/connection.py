@@ -36,6 +36,9 @@ class Connection(asyncio.Protocol):
         self.proven = False
         # Whether the receiver said that it closes it.
         self.announced = False
+        # Whether an answer came that nobody asked for, while or after several requests were under
+        # way: which request is answered by what cannot be told apart there.
+        self.unasked = False
         self._ended = ended
         self._kept = True
         self._transport: asyncio.Transport | None = None
@@ -119,7 +122,8 @@ class Connection(asyncio.Protocol):
         """Part of asyncio.Protocol: bytes of answers, each up to a bound."""
         left = self.left
         if not left:
-            self.close()  # nobody asked
+            self.unasked = self.asked > 1
+            self.close()
             return
         self.pieces += 1
         usual = self._usual
@@ -137,6 +141,12 @@ class Connection(asyncio.Protocol):
         statuses, self._statuses = self._statuses, []
         if len(statuses) > left or (len(statuses) == left and self._inside):
             self._kept = False  # an answer that nobody asked for
+            if self.asked > 1:
+                # Which of them it was nobody knows: whose answers these are neither.
+                self.unasked = True
+                self.close()
+                self._finish(Stale(), left)
+                return
         elif statuses and self._kept:
             self.proven = self._parser.get_http_version() == "1.1"
             if whole and len(statuses) == 1 and not self._inside:

@@ -174,11 +174,15 @@ class Origin:
         """Send what a connection left without an answer before all others. A receiver that closes it
         without a word may not know what to do with several requests at once."""
         if any(post.follows for post in posts) and not announced:
-            self._depth = 1
-            self._alone_until = asyncio.get_running_loop().time() + _ALONE_SECONDS
+            self._one_at_a_time()
         for post in posts:
             post.alone, post.follows = True, False
         self._waiting.extendleft(reversed(posts))
+
+    def _one_at_a_time(self) -> None:
+        """Send nothing but single requests for a while."""
+        self._depth = 1
+        self._alone_until = asyncio.get_running_loop().time() + _ALONE_SECONDS
 
     def _free(self, connection: Connection) -> None:
         """Everything that was asked on a connection has ended."""
@@ -208,6 +212,8 @@ class Origin:
             connection = self._idle.pop()
             if connection.usable and now - connection.since < IDLE_SECONDS:
                 return connection
+            if connection.unasked:
+                self._one_at_a_time()
             connection.close()
             self._open -= 1
         return None
@@ -218,6 +224,8 @@ class Origin:
         kept = [one for one in self._idle if one.usable and now - one.since < IDLE_SECONDS]
         for connection in self._idle:
             if connection not in kept:
+                if connection.unasked:
+                    self._one_at_a_time()
                 connection.close()
                 self._open -= 1
         self._idle = kept
