@@ -249,3 +249,35 @@ def test_what_a_failed_group_began_to_hold_is_held_and_written_by_the_next(
         throttle.stop()
 
     run(tmp_path, test)
+
+
+def test_what_waits_for_a_subscription_that_expired_meanwhile_is_dropped_at_the_start(
+    tmp_path: Path,
+) -> None:
+    now = [1_700_000_000_000_000]
+
+    def made(context: Context) -> Subscriptions:
+        return Subscriptions(context, Senders(allow_private=True), "here", clock=lambda: now[0])
+
+    async def test(context: Context) -> None:
+        before = made(context)
+        for number, expires in enumerate(("2024-01-01T00:00:00Z", "2999-01-01T00:00:00Z")):
+            document = {
+                "id": f"urn:s:{number}", "type": "Subscription", "entities": TYPES,
+                "expiresAt": expires, "notification": {"endpoint": {"uri": "http://192.0.2.1/"}},
+            }  # fmt: skip
+            await before.create(document, LD, link="", tenant=None)
+        await create(context, bus(1, speed={"value": 1}))
+        now[0] += 86_400_000_000 * 365
+        after = made(context)
+        await after.start()
+        await asyncio.gather(*after._notifier._tasks)
+        outbox = context.store.outbox
+        assert [one.target for one in outbox.backlog()] == ["subscription:urn:s:1"]
+        gone, kept = after.counters("urn:s:0"), after.counters("urn:s:1")
+        assert gone is not None
+        assert (gone.dropped, gone.times_sent) == (1, 0)
+        assert kept is None or kept.dropped == 0
+        await after.stop()
+
+    run(tmp_path, test)

@@ -18,6 +18,7 @@ from tests.web.api.receiver import Received, Receiver
 from tests.web.api.test_notifications import BUS, CORE, City, Test, city  # noqa: F401 - a fixture
 
 from rynek.app import Engine
+from rynek.base.clock import to_iso
 from rynek.context.subscriptions.counters import Counters
 
 
@@ -262,6 +263,37 @@ def test_a_subscription_that_is_deleted_takes_its_backlog_along(
         await asyncio.sleep(1.1)
         assert len(c.receiver.received) == count
         assert c.engine.tenant("default").context.store.outbox.backlog() == []
+
+    city(test)
+
+
+def test_what_waits_for_a_subscription_that_expires_is_dropped_and_counted(
+    city: Callable[[Test], None],  # noqa: F811
+) -> None:
+    async def test(c: City) -> None:
+        c.receiver._answers = lambda _: 503
+        one = await c.subscribe(throttling=0.2)
+        other = await c.subscribe()
+        await c.create(speed=1)
+        await c.update(speed=2)  # held for the first
+        await failure(c, one)
+        await failure(c, other)
+        soon = to_iso(c.engine.tenant("default").subscriptions.now() + 200_000)
+        await c.client.patch(f"subscriptions/{one}", json={"expiresAt": soon})
+        store = c.engine.tenant("default").context.store
+        await until(lambda: counters(c, one).dropped)
+        dropped = counters(c, one).dropped
+        # What was held may have come into line meanwhile: it is one of the two either way.
+        assert dropped == 2
+        assert [one.target for one in store.outbox.backlog()] == [f"subscription:{other}"]
+        assert store.outbox.held() == []
+        later = {"expiresAt": "2999-01-01T00:00:00Z"}
+        await c.client.patch(f"subscriptions/{one}", json=later)
+        c.receiver._answers = lambda _: 200
+        del c.receiver.received[:]
+        await c.update(speed=3)
+        await until(lambda: one in {got.body["subscriptionId"] for got in c.receiver.received})
+        assert counters(c, one).dropped == 2
 
     city(test)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -89,6 +89,9 @@ class SourceNotifier:
             self.begin(one)
         known = {target_of(one) for one in (*self.all, *self.unread)}
         there = {*self._throttle.targets, *(one.target for one in outbox.backlog())}
+        for one in self.all.values():
+            if one.status(self._clock()) == "expired" and target_of(one.id) in there:
+                self._spawn(self._drop(one))
         for target in there - known:
             if target.startswith(_PREFIX):
                 self._throttle.forget(target)
@@ -149,6 +152,20 @@ class SourceNotifier:
             self._intervals.set(one, max(one.time_interval - waited, 0.0))
         self._throttle.arm(target)
 
+    async def _drop(self, one: Subscription) -> None:
+        """It has expired: what was not sent is not sent any more."""
+
+        def has_expired() -> bool:
+            return self.all.get(one.id) is one
+
+        target = target_of(one.id)
+        held = self._throttle.count(target)
+        self._throttle.forget(target)
+        try:
+            await self.deliveries.drop(target, has_expired, held)
+        except Exception as error:
+            _logger.warning("what waited for %s could not be deleted: %s", one.id, error)
+
     def open(self, one: Subscription) -> None:
         """Let its messages leave as soon as they are in the file; before the first is."""
         if self._started:
@@ -200,8 +217,8 @@ class SourceNotifier:
             if one.throttling is not None and self._must_wait(txn, one, one.throttling, now):
                 subject = after or before
                 assert subject is not None
-                self._throttle.hold(txn, target_of(one.id), subject.id, before)
-                continue
+                if self._throttle.hold(txn, target_of(one.id), subject.id, before):
+                    continue
             shown = self._shown(was, found, after or before, gone=after is None)
             self._send(txn, one, why, [shown])
 
@@ -244,9 +261,14 @@ class SourceNotifier:
         if one is not None:
             self.put(one, self.selectors[subscription_id])
             self.begin(one)
+            if one.status(self._clock()) == "expired":
+                self._spawn(self._drop(one))
 
     def _release_later(self, target: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._release(target))
+        self._spawn(self._release(target))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -267,6 +289,8 @@ class SourceNotifier:
         except Exception as error:
             _logger.warning("%s could not be notified yet: %s", one.id, error)
             self._throttle.put_back(target, taken)
+        else:
+            self._throttle.told(target)
 
     def _told(
         self, selector: SourceSelector, taken: Iterable[tuple[str, Registration | None]]

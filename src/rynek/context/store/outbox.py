@@ -141,6 +141,15 @@ class Outbox:
         ).fetchall()
         return [Backlog(target, bool(dead), count, size) for target, dead, count, size in rows]
 
+    def waiting(self, target: str) -> tuple[int, int]:
+        """How many messages wait for a target, and their bytes."""
+        sql = (
+            "SELECT count(*), coalesce(sum(length(body) + length(head)), 0) FROM outbox"
+            " WHERE target = ? AND dead = 0"
+        )
+        count, size = self._reader.execute(sql, (target,)).fetchall()[0]
+        return count, size
+
     def read(
         self, target: str, after: int, limit: int, *, dead: bool = False, size: int = 1 << 24
     ) -> list[Message]:

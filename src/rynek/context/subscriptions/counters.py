@@ -15,7 +15,8 @@ class Counters(msgspec.Struct, array_like=True):
     """Times are epoch microseconds, 0 for never.
 
     A notification counts once as sent and at most once as failed, however often it was tried;
-    `last_failure` and `status` tell of the last attempt.
+    `last_failure` and `status` tell of the last attempt. `dropped` are those that were not sent
+    because the subscription had expired.
     """
 
     times_sent: int = 0
@@ -25,6 +26,7 @@ class Counters(msgspec.Struct, array_like=True):
     last_failure: int = 0
     status: str = ""
     last_error: str = ""
+    dropped: int = 0
 
     def sent(self, now: int, count: int = 1) -> None:
         """So many notifications leave for the first time."""
@@ -42,6 +44,11 @@ class Counters(msgspec.Struct, array_like=True):
         self.last_failure = now
         self.status = "failed"
         self.last_error = reason[:500]
+
+    def drop(self, count: int) -> None:
+        """So many are not sent, for the subscription has expired."""
+        self.dropped += count
+        self.last_error = f"the subscription expired before {count} of its notifications were sent"
 
     def document(self) -> dict[str, Any]:
         """The members of NotificationParams that only the system says; those that have no value

@@ -32,6 +32,7 @@ _FORGET: Final = (
     "DELETE FROM held WHERE target = ?",
     "DELETE FROM delivery WHERE target = ?",
 )
+_DROP: Final = "DELETE FROM outbox WHERE target = ? AND dead = 0 AND n <= ?"
 _TRIM: Final = (
     "DELETE FROM outbox WHERE n IN"
     " (SELECT n FROM outbox WHERE target = ?1 AND dead = 1 ORDER BY n LIMIT ?2)"
@@ -139,6 +140,34 @@ class Deliveries:
         self._dead.pop(target, None)
         self._kept.pop(target, None)
         line = self._lines.pop(target, None)
+        if line is not None:
+            await line.close()
+
+    async def drop(self, target: str, has_expired: Callable[[], bool], held: int = 0) -> None:
+        """Delete what waits for a target, and the `held` changes that were to be told, unless it
+        has not expired any more; they are counted. Dead letters stay."""
+
+        def job(txn: Txn) -> bool:
+            if not has_expired():
+                return False
+            txn.later(_DROP, (target, txn.sent))
+            txn.later(_FORGET[0], (target,))
+            return True
+
+        if not await self._context.write(job):
+            return
+        line = self._lines.pop(target, None)
+        waited = self._left.pop(target, (0, 0))[0] + (0 if line is None else line.waiting)
+        if line is not None:
+            self._kept[target], self._dead[target] = line.counters, line.dead
+            self._full.discard(target)
+        left = self._outbox.waiting(target)  # what came meanwhile, where it goes on after all
+        counters = self.counters(target) or self._kept.setdefault(target, Counters())
+        if waited + held > left[0]:
+            counters.drop(waited + held - left[0])
+            self._outbox.later(_KEEP, (target, _encode(counters)))
+        if left[0]:
+            self._make(target).restore(*left)
         if line is not None:
             await line.close()
 

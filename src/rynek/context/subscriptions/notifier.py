@@ -113,6 +113,9 @@ class Notifier:
             self.begin(one)
         known = {target_of(one) for one in (*self.all, *self.unread)}
         there = {*self._throttle.targets, *(one.target for one in self._outbox.backlog())}
+        for one in self.all.values():
+            if one.status(self._clock()) == "expired" and target_of(one.id) in there:
+                self._spawn(self._drop(one))
         for target in there - known:
             if target.startswith(_PREFIX):
                 self._throttle.forget(target)
@@ -175,6 +178,22 @@ class Notifier:
         if one is not None:
             self.put(one)
             self.begin(one)
+            if one.status(self._clock()) == "expired":
+                self._spawn(self._drop(one))
+
+    async def _drop(self, one: Subscription) -> None:
+        """It has expired: what was not sent is not sent any more."""
+
+        def has_expired() -> bool:
+            return self.all.get(one.id) is one
+
+        target = target_of(one.id)
+        held = self._throttle.count(target)
+        self._throttle.forget(target)
+        try:
+            await self.deliveries.drop(target, has_expired, held)
+        except Exception as error:
+            _logger.warning("what waited for %s could not be deleted: %s", one.id, error)
 
     def end(self, subscription_id: str) -> None:
         """End the timers of a subscription."""
@@ -244,8 +263,10 @@ class Notifier:
         if not self._throttle.must_wait(txn, target, now, seconds, last):
             self._send(txn, one, deltas, now)
             return
-        for delta in deltas:
-            self._throttle.hold(txn, target, delta.id, delta.before)
+        hold = self._throttle.hold
+        left = [delta for delta in deltas if not hold(txn, target, delta.id, delta.before)]
+        if left:
+            self._send(txn, one, left, now)
 
     def _last_notification(self, target: str) -> int:
         counters = self.deliveries.counters(target)
@@ -327,6 +348,8 @@ class Notifier:
         except Exception as error:
             _logger.warning("%s could not be notified yet: %s", one.id, error)
             self._throttle.put_back(target, taken)
+        else:
+            self._throttle.told(target)
 
     async def _fire(self, one: Subscription) -> None:
         """Tell a periodic subscription of everything that it selects (§5.8.6)."""

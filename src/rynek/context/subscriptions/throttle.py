@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -13,13 +14,23 @@ __all__ = ["Throttle"]
 
 _HOLD: Final = "INSERT OR IGNORE INTO held(target, entity, before) VALUES(?, ?, ?)"
 _AGAIN_SECONDS: Final = 1.0
+_GROWTH: Final = 1.5
+_MOST_SECONDS: Final = 60.0
+# Of all targets of a tenant together, changes and the bytes of what was before them.
+MAX_HELD: Final = 100_000
+MAX_BYTES: Final = 64 << 20
 _LET_GO: Final = "DELETE FROM held WHERE target = ? AND entity = ?"
 T = TypeVar("T")
+_logger = logging.getLogger(__name__)
 
 
 class Throttle(Generic[T]):
     """What changed (entities, registrations) while its target had to wait, and how it was before;
-    in the file as soon as the change is. `release` is called with a target when its time is over.
+    in the file as soon as the change is. `release` is called with a target when its time is over;
+    where it comes to nothing (`failed`, `put_back`) again, after pauses that grow until `told`.
+
+    What is held is bounded: once it is full a change of something else is told at once, for a
+    notification too soon is better than none.
     """
 
     def __init__(
@@ -32,6 +43,9 @@ class Throttle(Generic[T]):
         self._encode = encode
         self._decode = decode
         self._held: dict[str, dict[str, bytes | None]] = {}
+        self._count = self._bytes = 0
+        self._full = False
+        self._failures: dict[str, int] = {}
         self._last: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         # What the newest group of writes began to hold and what it let go, and when a target that
@@ -44,12 +58,16 @@ class Throttle(Generic[T]):
     def load(self, rows: list[tuple[str, str, bytes | None]]) -> None:
         """What a former process held."""
         for target, entity_id, before in rows:
-            self._held.setdefault(target, {})[entity_id] = before
+            self._put(target, entity_id, before)
 
     @property
     def targets(self) -> list[str]:
         """The targets for which something is held."""
         return list(self._held)
+
+    def count(self, target: str) -> int:
+        """How many changes are held for a target."""
+        return len(self._held.get(target, ()))
 
     def failed(self, txn: Txn | None) -> None:
         """Nothing of a group of writes came to pass."""
@@ -57,12 +75,14 @@ class Throttle(Generic[T]):
             return  # it held nothing and let nothing go
         for target, entity_id in self._new:
             held = self._held.get(target, {})
-            held.pop(entity_id, None)
+            if entity_id in held:
+                self._weigh(-1, held.pop(entity_id))
             if not held:
                 self._held.pop(target, None)
         for target, gone in self._gone:
-            self._held[target] = self._held.get(target, {}) | gone
-            self._arm(target, _AGAIN_SECONDS)
+            for entity_id, before in gone.items():
+                self._put(target, entity_id, before)
+            self._again(target)
         self._last.update(self._were)
         self._new, self._gone, self._were = [], [], {}
 
@@ -89,14 +109,25 @@ class Throttle(Generic[T]):
         last = max(last, self._last.get(target, 0))
         return max((last - now) / 1e6 + seconds, 0.0)
 
-    def hold(self, txn: Txn, target: str, entity_id: str, before: T | None) -> None:
-        """Hold a change; of several to one entity the first says how it was before."""
+    def hold(self, txn: Txn, target: str, entity_id: str, before: T | None) -> bool:
+        """Hold a change; of several to one entity the first says how it was before. False where
+        there is no room for it: it is to be told now."""
+        if entity_id in self._held.get(target, ()):
+            return True
+        if self._count >= MAX_HELD or self._bytes >= MAX_BYTES:
+            if not self._full:
+                self._full = True
+                _logger.warning(
+                    "what throttling holds back is full: further changes are told at once"
+                )
+            return False
+        self._full = False
         self._in(txn)
-        held = self._held.setdefault(target, {})
-        if entity_id not in held:
-            self._new.append((target, entity_id))
-            held[entity_id] = None if before is None else self._encode(before)
-            txn.later(_HOLD, (target, entity_id, held[entity_id]))
+        self._new.append((target, entity_id))
+        encoded = None if before is None else self._encode(before)
+        self._put(target, entity_id, encoded)
+        txn.later(_HOLD, (target, entity_id, encoded))
+        return True
 
     def last(self, target: str) -> int:
         """When a target was notified last, as far as this process knows (epoch µs); 0 for never."""
@@ -104,10 +135,15 @@ class Throttle(Generic[T]):
 
     def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, T | None]]:
         """What is held for a target, which is notified of it now."""
-        held = self._held.pop(target, {})
+        held = self._let_go(target)
         self._in(txn)
-        if held:
-            self._gone.append((target, held))
+        # What began to be held in this very group is not to come back when it fails.
+        fresh = {entity_id for one, entity_id in self._new if one == target}
+        gone = {one: was for one, was in held.items() if one not in fresh}
+        if fresh:
+            self._new = [one for one in self._new if one[0] != target]
+        if gone:
+            self._gone.append((target, gone))
         self._were.setdefault(target, self._last.get(target, 0))
         self._last[target] = now
         for entity_id in held:
@@ -116,10 +152,13 @@ class Throttle(Generic[T]):
 
     def put_back(self, target: str, taken: list[tuple[str, T | None]]) -> None:
         """What was taken could not be told of."""
-        held = self._held.setdefault(target, {})
         for entity_id, before in taken:
-            held[entity_id] = None if before is None else self._encode(before)
-        self._arm(target, _AGAIN_SECONDS)
+            self._put(target, entity_id, None if before is None else self._encode(before))
+        self._again(target)
+
+    def told(self, target: str) -> None:
+        """What was taken is in the file as a notification."""
+        self._failures.pop(target, None)
 
     def arm(self, target: str, seconds: float = 0.0) -> None:
         """See to it that what is held is released in so many seconds."""
@@ -132,7 +171,8 @@ class Throttle(Generic[T]):
 
     def forget(self, target: str) -> None:
         """Hold nothing for a target any more."""
-        self._held.pop(target, None)
+        self._let_go(target)
+        self._failures.pop(target, None)
         self._last.pop(target, None)
         self._gone = [one for one in self._gone if one[0] != target]
         self._were.pop(target, None)
@@ -145,6 +185,32 @@ class Throttle(Generic[T]):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+    def _put(self, target: str, entity_id: str, before: bytes | None) -> None:
+        held = self._held.setdefault(target, {})
+        if entity_id in held:
+            self._weigh(-1, held[entity_id])
+        held[entity_id] = before
+        self._weigh(1, before)
+
+    def _let_go(self, target: str) -> dict[str, bytes | None]:
+        held = self._held.pop(target, {})
+        for before in held.values():
+            self._weigh(-1, before)
+        return held
+
+    def _weigh(self, sign: int, before: bytes | None) -> None:
+        """Count one change in or out."""
+        self._count += sign
+        self._bytes += sign * len(before or b"")
+
+    def _again(self, target: str) -> None:
+        """What is held could not be told of: try again after a pause, longer each time."""
+        if target in self._timers:
+            return
+        failures = self._failures.get(target, 0)
+        self._failures[target] = min(failures + 1, 40)
+        self._arm(target, min(_AGAIN_SECONDS * _GROWTH**failures, _MOST_SECONDS))
 
     def _arm(self, target: str, seconds: float) -> None:
         if target not in self._timers:
