@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.results import Result, Target
 
 from rynek.practices.cards import EVERYBODY
-from rynek.practices.search import Entry, SearchIndex, search_concepts
+from rynek.practices.search import Entry, Priced, SearchIndex, search_concepts
 from rynek.practices.search import Filters as SearchFilters
 
 LONG = True
@@ -45,6 +45,7 @@ def entries(count: int, seed: int = _SEED) -> Iterator[Entry]:
         text = fillers[place : place + 70]
         for one in named[2:]:
             text.insert(draw.randrange(len(text)), one)
+        cost = float(draw.randrange(1_000, 1_000_000))
         yield Entry(
             id=f"card-{number}",
             texts={language: {"title": f"{named[0]} {named[1]} {text[0]}", "done": " ".join(text)}},
@@ -56,7 +57,7 @@ def entries(count: int, seed: int = _SEED) -> Iterator[Entry]:
             status=("pilot", "running", "stopped")[number % 3],
             country=("CZ", "PL", "BG", "UA", "RS", "GB")[number % 6],
             level=number % 5,
-            cost=float(draw.randrange(1_000, 1_000_000)),
+            costs=(Priced("capital", "PPS", cost, cost),),
             population=draw.randrange(5_000, 2_000_000),
         )
 

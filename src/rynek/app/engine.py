@@ -40,7 +40,7 @@ from rynek.indicators import (
 )
 from rynek.practices.cards import FILE as CARDS_FILE
 from rynek.practices.cards import Cards, seed
-from rynek.practices.search import INDEX_FILE, SearchIndex
+from rynek.practices.search import INDEX_FILE, SearchIndex, price_tables
 from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Engine:
     @cached_property
     def card_index(self) -> SearchIndex:
         """What the practice cards are searched by; it follows them when somebody asks."""
-        return SearchIndex(self.folder.path / INDEX_FILE)
+        return SearchIndex(self.folder.path / INDEX_FILE, price_tables(self.references))
 
     def default_contexts(self) -> StoredContexts:
         """The @contexts of the default tenant: others may use what it hosts."""

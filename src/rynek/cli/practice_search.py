@@ -22,7 +22,9 @@ from rynek.practices.cards import (
     refuse_unknown,
 )
 from rynek.practices.search import (
+    COST_KINDS,
     INDEX_FILE,
+    PPS,
     SIZES,
     Filters,
     SearchIndex,
@@ -41,6 +43,14 @@ from rynek.practices.search import (
 @click.option("--level", type=click.IntRange(1, 5), help="The least level of evidence.")
 @click.option("--size", type=click.Choice(tuple(SIZES)), help="Of the city.")
 @click.option("--told-in", type=click.Choice(LANGUAGES), help="Only cards told in this language.")
+@click.option("--cost-from", type=float, help="Only cards with a cost of at least so much.")
+@click.option("--cost-to", type=float, help="Only cards with a cost of at most so much.")
+@click.option(
+    "--cost-kind", type=click.Choice(COST_KINDS), help="Of which costs; a year's, if running."
+)
+@click.option(
+    "--cost-in", default=PPS, help="PPS (euros at the EU's prices), or a currency as cards have it."
+)
 @click.option(
     "--like", metavar="TENANT", help="Of the best hundred those of cities like this one first."
 )
@@ -58,6 +68,10 @@ def search(
     level: int | None,
     size: str | None,
     told_in: str | None,
+    cost_from: float | None,
+    cost_to: float | None,
+    cost_kind: str | None,
+    cost_in: str,
     like: str | None,
     limit: int,
     public: bool,
@@ -76,6 +90,10 @@ def search(
         level=level or 0,
         size=size or "",
         language=told_in or "",
+        cost_from=cost_from,
+        cost_to=cost_to,
+        cost_kind=cost_kind or "",
+        cost_in=cost_in.upper(),
     )
     viewer = EVERYBODY if public else Viewer(member=True, admin=True)
     with _index(existing_folder(config, data), rebuild=rebuild) as (index, cards):
@@ -97,9 +115,13 @@ def search(
 @contextmanager
 def _index(folder: Path, *, rebuild: bool) -> Iterator[tuple[SearchIndex, Cards]]:
     """The folder's index, up to date, and its cards."""
+    from rynek.indicators import References, open_indicators
     from rynek.practices.cards import seed
+    from rynek.practices.search import price_tables
 
-    cards, index = Cards(folder / FILE), SearchIndex(folder / INDEX_FILE)
+    indicators = open_indicators(folder)
+    rates = price_tables(References(indicators))
+    cards, index = Cards(folder / FILE), SearchIndex(folder / INDEX_FILE, rates)
     try:
         seed(cards)
         if rebuild:
@@ -110,6 +132,7 @@ def _index(folder: Path, *, rebuild: bool) -> Iterator[tuple[SearchIndex, Cards]
     finally:
         index.close()
         cards.close()
+        indicators.close()
 
 
 def _print(found: Any, alike: dict[str, str]) -> None:

@@ -12,7 +12,14 @@ from tests.practices.cards.support import card
 from rynek.base.errors import BadRequestData
 from rynek.base.messages import Message
 from rynek.indicators import References, load_definition, open_indicators
-from rynek.practices.cards import Compared, compared_costs, compared_document
+from rynek.practices.cards import (
+    EVERYBODY,
+    Cards,
+    Compared,
+    compared_costs,
+    compared_document,
+)
+from rynek.practices.search import Filters, SearchIndex, price_tables
 
 # Made up, in the layout of the API's TSV (flags, no value, several series, aggregates).
 PARITIES = (
@@ -118,3 +125,40 @@ def test_a_table_of_another_series_is_refused(references: References, tmp_path: 
     file.write_text(LEVELS)
     with pytest.raises(BadRequestData, match="has no dimension"):
         references.import_file(load_definition("eurostat-prc-ppp-ind"), file)
+
+
+def test_a_search_finds_costs_in_their_currency_and_at_purchasing_power(
+    references: References, tmp_path: Path
+) -> None:
+    cards = Cards(tmp_path / "practices.db")
+    index = SearchIndex(tmp_path / "search.db", price_tables(references))
+    city = {"name": {"en": "Town"}, "country": "CZ"}
+    cost = {"what": {"en": "Bins"}, "currency": "CZK", "year": 2021}
+    costs = [
+        {**cost, "kind": "capital", "amount": 2200.0, "up_to": 4400.0},
+        {**cost, "kind": "running", "amount": 100.0, "period": "month"},
+    ]
+    cards.add("bins", card(costs=costs, city=city), owner="", door="public")
+
+    def total(**filters: Any) -> int:
+        return index.ask(cards, "", EVERYBODY, Filters(**filters))[0].total
+
+    assert index.units(EVERYBODY) == []
+    assert total() == 1
+    assert index.units(EVERYBODY) == ["CZK"]
+    assert total(cost_from=4000, cost_in="CZK") == 1
+    assert total(cost_from=4401, cost_in="CZK") == 0
+    assert total(cost_to=1199, cost_in="CZK") == 0
+    # A year of a hundred crowns a month.
+    assert total(cost_to=1200, cost_kind="running", cost_in="CZK") == 1
+    assert total(cost_to=2000, cost_kind="capital", cost_in="CZK") == 0
+    assert total(cost_from=1) == 0
+    imported(references, tmp_path)
+    # The cards stay as they are: 2200 crowns of 2021 are 2200 · 132/110 / 20 = 132 euros of 2023.
+    assert total(cost_from=131, cost_to=133) == 1
+    assert total(cost_to=70, cost_kind="capital") == 0
+    assert index.units(EVERYBODY) == ["PPS", "CZK"]
+    with pytest.raises(BadRequestData, match="cost_kind: one of capital"):
+        total(cost_kind="free")
+    index.close()
+    cards.close()

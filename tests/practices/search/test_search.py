@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.cards import EVERYBODY, Viewer
-from rynek.practices.search import Entry, Filters, Found, SearchIndex
+from rynek.practices.search import Entry, Filters, Found, Priced, SearchIndex
 
 _HERE = Path(__file__).parent
 _LEAST = 0.85
@@ -130,7 +130,7 @@ def test_filters_narrow_and_facets_count_what_is_left(empty: SearchIndex) -> Non
                     verdict=("worked", "did_not")[place % 2],
                     level=place % 4,
                     population=10_000 * place,
-                    cost=float(place),
+                    costs=(Priced("capital", "PPS", place, place),),
                     country="CZ",
                 )
             ]

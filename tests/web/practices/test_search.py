@@ -130,7 +130,13 @@ def test_the_page_keeps_what_was_asked_and_offers_more_filters(serve: Callable[.
     async def test(client: httpx.AsyncClient, heads: Heads) -> None:
         plain = (await client.get("/practices?lang=en")).text
         assert 'name="q"' in plain
-        assert 'name="told_in"' not in plain
+        assert 'name="cost_to"' in plain
+        failed = (await client.get("/practices?lang=en&told_in=cs&cost_from=1&cost_in=CZK")).text
+        assert 'href="/practices/prague-smart-bins"' in failed
+        assert 'href="/practices/wyndham-smart-bins"' not in failed
+        wrong = await client.get("/practices?lang=uk&cost_from=much")
+        assert wrong.status_code == 400
+        assert "cost_from: грошова сума" in wrong.text
         found = (await client.get("/practices?lang=cs&q=senzory+v+kontejnerech&told_in=cs")).text
         assert 'value="senzory v kontejnerech"' in found
         assert 'value="cs" selected' in found

@@ -34,6 +34,9 @@ from rynek.practices.cards.prices import (
     compared_document,
     read_prices,
 )
+from rynek.practices.cards.prices import (
+    compare as compare_cost,
+)
 from rynek.practices.cards.reading import MAX_BYTES, parse_card, read_document, to_document
 from rynek.practices.cards.shipped import seed
 from rynek.practices.cards.store import Cards, Wanted
@@ -66,6 +69,7 @@ __all__ = [
     "Written",
     "answer_all",
     "answer_question",
+    "compare_cost",
     "compared_costs",
     "compared_document",
     "entities",

@@ -6,6 +6,7 @@ from rynek.base.errors import BadRequestData
 from rynek.practices.cards.doors import Viewer
 from rynek.practices.cards.model import CLUSTERS
 from rynek.practices.cards.store import Cards
+from rynek.practices.saying import say
 
 __all__ = ["refuse_unknown"]
 
@@ -14,9 +15,11 @@ def refuse_unknown(cards: Cards, viewer: Viewer, theme: str, cluster: str = "") 
     """BadRequestData for a theme that no card which `viewer` may see has, or a cluster that is none
     of the six; it names the known ones. "" is any."""
     if cluster and cluster not in CLUSTERS:
-        raise BadRequestData(f"cluster {cluster[:60]!r}: it is one of {', '.join(CLUSTERS)}")
+        raise BadRequestData(say("filter-cluster", cluster=cluster[:60], known=CLUSTERS))
     if theme:
         known = cards.counts(viewer)["theme"]
         if theme not in known:
-            some = ", ".join(sorted(known)[:40]) or "none yet"
-            raise BadRequestData(f"theme {theme[:60]!r}: no card has it; there are {some}")
+            if not known:
+                raise BadRequestData(say("filter-theme-none", theme=theme[:60]))
+            some = sorted(known)[:40]
+            raise BadRequestData(say("filter-theme", theme=theme[:60], known=some))

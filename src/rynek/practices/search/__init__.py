@@ -4,6 +4,8 @@
 cities (`glossary`) and letters (`alphabets`) bring languages together; see docs/search.md.
 """
 
+from rynek.practices.search.costing import KINDS as COST_KINDS
+from rynek.practices.search.costing import PPS, Priced, price_tables
 from rynek.practices.search.finding import (
     MAX_LIMIT,
     MAX_OFFSET,
@@ -30,10 +32,12 @@ from rynek.practices.search.snippets import Piece, Snippet
 from rynek.practices.search.store import INDEX_FILE, SearchIndex, search_concepts
 
 __all__ = [
+    "COST_KINDS",
     "INDEX_FILE",
     "MAX_LIMIT",
     "MAX_OFFSET",
     "MAX_QUERY",
+    "PPS",
     "SIZES",
     "Cities",
     "Entry",
@@ -44,6 +48,7 @@ __all__ = [
     "Moved",
     "Mover",
     "Piece",
+    "Priced",
     "SearchIndex",
     "Snippet",
     "alike_document",
@@ -53,6 +58,7 @@ __all__ = [
     "hit_document",
     "mover_document",
     "movers",
+    "price_tables",
     "read_people",
     "search_concepts",
     "unlike",

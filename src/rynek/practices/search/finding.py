@@ -13,6 +13,8 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.sqlite import Connection
 from rynek.practices.cards import Viewer
+from rynek.practices.saying import say
+from rynek.practices.search.costing import KINDS, PPS, units
 from rynek.practices.search.glossary import glossary
 from rynek.practices.search.index import FACETS
 from rynek.practices.search.mending import mended
@@ -29,6 +31,7 @@ __all__ = [
     "Filters",
     "Found",
     "Hit",
+    "cost_units",
     "find",
     "found_document",
     "hit_document",
@@ -56,8 +59,9 @@ _FROM: Final = "FROM found CROSS JOIN entry ON entry.row = found.rowid"
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """Which cards; "" and None are any. `level` is the least level of evidence, costs are in euros,
-    `size` one of SIZES, `language` one that the card is told in."""
+    """Which cards; "" and None are any. `level` is the least level of evidence, `size` one of SIZES,
+    `language` one that the card is told in. A card has a cost of the `cost_kind` between
+    `cost_from` and `cost_to`, in `cost_in`: PPS, or a currency (nominal, of any year)."""
 
     theme: str = ""
     cluster: str = ""
@@ -69,6 +73,8 @@ class Filters(msgspec.Struct, frozen=True):
     level: int = 0
     cost_from: float | None = None
     cost_to: float | None = None
+    cost_kind: str = ""
+    cost_in: str = PPS
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -136,8 +142,10 @@ def find(
     is wrong with the query or a filter.
     """
     if not 0 <= offset <= MAX_OFFSET or not 0 < limit <= MAX_LIMIT:
-        raise BadRequestData(f"limit: 1 to {MAX_LIMIT}, offset: 0 to {MAX_OFFSET}")
+        raise BadRequestData(say("search-page", limit=MAX_LIMIT, offset=MAX_OFFSET))
     where, values = _conditions(viewer, filters or Filters())
+    if not text.strip():
+        return _unasked(database, where, values, languages, offset, limit)
     known = glossary()
     query = parsed(text, known)
 
@@ -163,6 +171,32 @@ def find(
     again = tuple(term.text for term in query.terms if term.mended)
     shown = _shown(database, rows[offset : offset + limit], Marker(plan, known), languages)
     return Found(total, shown, facets, matching, again, total >= MOST)
+
+
+def _unasked(
+    database: Connection,
+    where: str,
+    values: Sequence[Any],
+    languages: Sequence[str],
+    offset: int,
+    limit: int,
+) -> Found:
+    """Every card that the filters leave, the last indexed first, without a query."""
+    kinds = Counter(
+        dict(
+            database.execute(
+                f"SELECT entry.kind, count(*) FROM entry WHERE {where} GROUP BY entry.kind", values
+            ).fetchall()
+        )
+    )
+    rows = database.execute(
+        f"SELECT entry.row FROM entry WHERE {where} ORDER BY entry.row DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
+    ).fetchall()
+    known = glossary()
+    marker = Marker(Plan((), (), ()), known)
+    shown = _shown(database, [row for (row,) in rows], marker, languages)
+    return Found(sum(kinds.values()), shown, _counted(database, kinds), "all")
 
 
 def _expression(
@@ -196,7 +230,10 @@ def _facets(
         " ORDER BY found.rowid DESC LIMIT ?",
         (expression, *values, MOST),
     )
-    kinds = Counter(kind for (kind,) in rows)
+    return _counted(database, Counter(kind for (kind,) in rows))
+
+
+def _counted(database: Connection, kinds: Counter[int]) -> dict[str, dict[str, int]]:
     counted: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     told = database.execute(
         f"SELECT kind.kind, {', '.join(FACETS)} FROM json_each(?) JOIN kind ON kind.kind = value",
@@ -247,6 +284,12 @@ def _shown(
     return tuple(hits)
 
 
+def cost_units(database: Connection, viewer: Viewer) -> list[str]:
+    """The units that costs of visible cards are told in, PPS first."""
+    parts, values = _sight(viewer)
+    return units(database, " AND ".join(parts), values)
+
+
 def _conditions(viewer: Viewer, filters: Filters) -> tuple[str, list[Any]]:
     """What a viewer may see of what is wanted, in SQL with its values."""
     parts, values = _sight(viewer)
@@ -257,22 +300,38 @@ def _conditions(viewer: Viewer, filters: Filters) -> tuple[str, list[Any]]:
             values.append(value)
     if filters.language:
         if filters.language not in LANGUAGES:
-            raise BadRequestData(f"language: one of {', '.join(LANGUAGES)}")
+            raise BadRequestData(say("search-one-of", key="language", known=LANGUAGES))
         parts.append("entry.languages & ?")
         values.append(1 << LANGUAGES.index(filters.language))
     if filters.size:
         if filters.size not in SIZES:
-            raise BadRequestData(f"size: one of {', '.join(SIZES)}")
+            raise BadRequestData(say("search-one-of", key="size", known=list(SIZES)))
         parts.append("entry.population >= ? AND entry.population < ?")
         values += SIZES[filters.size]
     if filters.level:
         parts.append("entry.level >= ?")
         values.append(filters.level)
-    for sign, amount in ((">=", filters.cost_from), ("<=", filters.cost_to)):
-        if amount is not None:
-            parts.append(f"entry.cost {sign} ?")
-            values.append(amount)
+    if filters.cost_from is not None or filters.cost_to is not None or filters.cost_kind:
+        told, asked = _costs(filters)
+        parts.append(told)
+        values += asked
     return " AND ".join(parts), values
+
+
+def _costs(filters: Filters) -> tuple[str, list[Any]]:
+    """That an entry has a cost that may lie in what is asked for."""
+    parts = ["cost.row = entry.row", "cost.unit = ?"]
+    values: list[Any] = [filters.cost_in]
+    if filters.cost_kind:
+        if filters.cost_kind not in KINDS:
+            raise BadRequestData(say("search-one-of", key="cost_kind", known=KINDS))
+        parts.append("cost.kind = ?")
+        values.append(filters.cost_kind)
+    for told, amount in (("high >=", filters.cost_from), ("low <=", filters.cost_to)):
+        if amount is not None:
+            parts.append(f"cost.{told} ?")
+            values.append(amount)
+    return f"EXISTS(SELECT 1 FROM cost WHERE {' AND '.join(parts)})", values
 
 
 def _sight(viewer: Viewer) -> tuple[list[str], list[Any]]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.sqlite import Connection
+from rynek.practices.search.costing import Priced, index_costs
 from rynek.practices.search.glossary import Glossary, glossary
 from rynek.practices.search.stems import Language
 from rynek.practices.search.words import LANGUAGES, kin, language_of, read
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 # Stands for how entries become rows: what is indexed otherwise is indexed anew.
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 FACETS: Final = ("theme", "cluster", "verdict", "status", "country")
 _MOST_KEYS: Final = 20_000
 
@@ -62,6 +63,13 @@ CREATE TRIGGER key_is_new AFTER INSERT ON frequency WHEN new.key NOT GLOB '[01]*
 END;
 CREATE TABLE state(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """,
+    """
+ALTER TABLE entry DROP COLUMN cost;
+CREATE TABLE cost(
+  row INTEGER NOT NULL, kind TEXT NOT NULL, unit TEXT NOT NULL, low REAL NOT NULL, high REAL NOT NULL
+) STRICT;
+CREATE INDEX cost_of ON cost(row, unit);
+""",
 )
 
 
@@ -70,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     `texts` is language → part → words, with the part `title`; "" is for words of no language.
     `answered` says that its computed effects are shown, `level` is the best level of evidence among
-    them (0 without), `cost` in euros, `population` of the city.
+    them (0 without), `costs` in each unit that they are told in, `population` of the city.
     """
 
     id: str
@@ -84,7 +92,7 @@ class Entry(msgspec.Struct, frozen=True):
     country: str = ""
     answered: bool = True
     level: int = 0
-    cost: float | None = None
+    costs: tuple[Priced, ...] = ()
     population: int | None = None
 
 
@@ -167,15 +175,16 @@ def put(database: Connection, entries: Iterable[Entry]) -> None:
         )
         database.execute(
             "INSERT INTO entry(kind, id, door, owner, theme, cluster, verdict, status, country, languages,"
-            " answered, level, cost, population) VALUES((SELECT kind FROM kind WHERE (theme, cluster, verdict,"
-            " status, country) = (?, ?, ?, ?, ?)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " answered, level, population) VALUES((SELECT kind FROM kind WHERE (theme, cluster, verdict,"
+            " status, country) = (?, ?, ?, ?, ?)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *kinds,
                 *(entry.id, entry.door, entry.owner, *kinds),
-                *(told, entry.answered, entry.level, entry.cost, entry.population),
+                *(told, entry.answered, entry.level, entry.population),
             ),
         )
         row = int(database.execute("SELECT last_insert_rowid()").fetchone()[0])
+        index_costs(database, row, entry.costs)
         columns = keys.columns(known)
         database.execute(
             "INSERT INTO found(rowid, title, body, meant, within, above, alike)"
@@ -198,6 +207,7 @@ def remove(database: Connection, card: str) -> None:
     _count(database, {one: -1 for column in columns for one in column.split()})
     database.execute("DELETE FROM found WHERE rowid = ?", there)
     database.execute("DELETE FROM told WHERE row = ?", there)
+    database.execute("DELETE FROM cost WHERE row = ?", there)
     database.execute("DELETE FROM entry WHERE row = ?", there)
 
 
@@ -212,7 +222,7 @@ def _count(database: Connection, keys: Mapping[str, int]) -> None:
 
 def clear(database: Connection) -> None:
     """Forget every card, and begin; the caller's transaction."""
-    for table in ("entry", "kind", "told", "found", "frequency", "near", "state"):
+    for table in ("entry", "kind", "told", "cost", "found", "frequency", "near", "state"):
         database.execute(f"DELETE FROM {table}")
     begin(database)
 

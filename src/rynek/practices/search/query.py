@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rynek.base.errors import BadRequestData
+from rynek.practices.saying import say
 from rynek.practices.search.glossary import Glossary
 from rynek.practices.search.stems import Language
 from rynek.practices.search.words import LANGUAGES, Word, keys, words
@@ -56,7 +57,7 @@ def parsed(text: str, known: Glossary, language: Language | None = None) -> Quer
     BadRequestData for one that is too long.
     """
     if len(text) > MAX_QUERY:
-        raise BadRequestData(f"q: at most {MAX_QUERY} characters, these are {len(text)}")
+        raise BadRequestData(say("search-long", most=MAX_QUERY, found=len(text)))
     terms: list[Term] = []
     open_group: tuple[int, bool] | None = None
     number = 0
@@ -72,7 +73,7 @@ def parsed(text: str, known: Glossary, language: Language | None = None) -> Quer
         ]
     kept = [term for term in terms if any(term.keys.values())] or terms
     if len(kept) > MAX_WORDS:
-        raise BadRequestData(f"q: at most {MAX_WORDS} words, these are {len(kept)}")
+        raise BadRequestData(say("search-words", most=MAX_WORDS, found=len(kept)))
     return with_concepts(kept, known)
 
 

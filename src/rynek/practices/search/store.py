@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,8 @@ from rynek.base.database import Database
 from rynek.base.errors import Problem, ResourceNotFound
 from rynek.base.sqlite import Connection, database_fault
 from rynek.practices.cards import EVERYBODY, Cards, Change, Seen, Viewer, spoken
-from rynek.practices.search.finding import MAX_LIMIT, Filters, Found, find
+from rynek.practices.search.costing import Priced, Rates, index_costs, priced
+from rynek.practices.search.finding import MAX_LIMIT, Filters, Found, cost_units, find
 from rynek.practices.search.glossary import glossary
 from rynek.practices.search.index import (
     FORMAT,
@@ -46,8 +48,9 @@ _AT_ONCE: Final = 1_000
 class SearchIndex:
     """Full text over practice cards; safe from several threads, and beside other processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rates: Callable[[], Rates] = Rates) -> None:
         self._path = path
+        self._rates = rates
         self._database = Database(path, MIGRATIONS)
         self._following = threading.Lock()
         self._ready = False
@@ -137,9 +140,10 @@ class SearchIndex:
                 done += len(changes)
                 with self._database.writing() as database:
                     for change in changes:
-                        _take(database, change, cards)
+                        self._take(database, change, cards)
                     set_state(database, "seq", str(since))
             self._follow_answers(cards)
+            self._follow_prices(cards, most - done)
             return max(0, last - since)
 
     def put(self, entries: Iterable[Entry]) -> None:
@@ -208,19 +212,54 @@ class SearchIndex:
                 )
             set_state(database, "answers", str(newer[-1][0]))
 
+    def _take(self, database: Connection, change: Change, cards: Cards) -> None:
+        if change.seen is None:
+            remove(database, change.id)
+            return
+        costs = priced(change.seen.card, self._rates(), _today())
+        put(database, [_entry(change, cards, costs)])
+
+    def _follow_prices(self, cards: Cards, most: int) -> None:
+        """Tables of prices that were imported say anew what costs compare as, of `most` cards."""
+        rates = self._rates()
+        with self._database.reading() as database:
+            same = state(database, "prices") == rates.key
+            since, last = _cursor(database, "priced"), _cursor(database, "seq")
+        if not same:
+            since = 0
+        while not same or (since < last and most > 0):
+            changes = [one for one in cards.changes(since, _BATCH) if one.seq <= last]
+            since = changes[-1].seq if changes else last
+            most -= len(changes)
+            with self._database.writing() as database:
+                for change in changes:
+                    row = database.execute(
+                        "SELECT row FROM entry WHERE id = ?", (change.id,)
+                    ).fetchone()
+                    if row is not None and change.seen is not None:
+                        costs = priced(change.seen.card, rates, _today())
+                        index_costs(database, row[0], costs)
+                set_state(database, "prices", rates.key)
+                set_state(database, "priced", str(since))
+            same = True
+
+    def units(self, viewer: Viewer) -> list[str]:
+        """The units that costs of cards which `viewer` may see are told in: PPS first, where there
+        are tables of prices, then currencies."""
+        self._prepare()
+        with self._database.reading() as database:
+            return cost_units(database, viewer)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
 
 def _cursor(database: Connection, name: str) -> int:
     return int(state(database, name) or 0)
 
 
-def _take(database: Connection, change: Change, cards: Cards) -> None:
-    if change.seen is None:
-        remove(database, change.id)
-        return
-    put(database, [_entry(change, cards)])
-
-
-def _entry(change: Change, cards: Cards) -> Entry:
+def _entry(change: Change, cards: Cards, costs: tuple[Priced, ...]) -> Entry:
     assert change.seen is not None
     card = change.seen.card
     city = card.city
@@ -238,6 +277,7 @@ def _entry(change: Change, cards: Cards) -> Entry:
         country=city.country if city else "",
         answered=answered,
         level=_level(cards, change.id) if answered else 0,
+        costs=costs,
         population=city.population if city else None,
     )
 

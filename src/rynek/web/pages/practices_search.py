@@ -6,11 +6,15 @@ import asyncio
 from typing import Any, Final, NamedTuple
 
 from rynek.practices.cards import Seen, Wanted
-from rynek.practices.search import MAX_OFFSET, Cities, Filters, Found, Hit
+from rynek.practices.search import COST_KINDS, MAX_OFFSET, PPS, Cities, Filters, Found, Hit
 from rynek.web.i18n import LANGUAGES
 from rynek.web.pages.shell import Page
+from rynek.web.practices.searching import read_amount, read_unit
 
-__all__ = ["Searched", "choices", "searched"]
+__all__ = ["ONLY", "Searched", "choices", "searched"]
+
+ONLY: Final = ("told_in", "level", "size", "cost_kind", "cost_from", "cost_to")
+"""Parameters that only the index can answer, with a query or without."""
 
 _LEVELS: Final = ("1", "2", "3", "4", "5")
 
@@ -26,9 +30,10 @@ class Searched(NamedTuple):
 async def searched(
     page: Page, wanted: Wanted, offset: int, limit: int, cities: Cities | None
 ) -> Searched | None:
-    """What the page's `q` finds; None without one. BadRequestData for a query that is too long."""
+    """What the page's `q` and the filters of a search find; None without any. BadRequestData for a
+    query that is too long, InvalidRequest for an amount that is none."""
     text = page.param("q").strip()
-    if not text:
+    if not (text or any(page.param(name).strip() for name in ONLY)):
         return None
     level = page.param("level")
     filters = Filters(
@@ -39,6 +44,10 @@ async def searched(
         language=_one(page.param("told_in"), LANGUAGES),
         size=_one(page.param("size"), tuple(_sizes(page))),
         level=int(_one(level, _LEVELS) or 0),
+        cost_kind=_one(page.param("cost_kind"), COST_KINDS),
+        cost_from=read_amount(_given(page), "cost_from"),
+        cost_to=read_amount(_given(page), "cost_to"),
+        cost_in=read_unit(_given(page)),
     )
     engine: Any = page.site.engine
     found, seen = await asyncio.to_thread(
@@ -55,13 +64,24 @@ async def searched(
     return Searched(found, seen, {hit.id: hit for hit in found.hits})
 
 
+def _given(page: Page) -> dict[str, str]:
+    return {name: page.param(name) for name in ("cost_from", "cost_to", "cost_in")}
+
+
 def choices(page: Page) -> list[dict[str, Any]]:
-    """Filters that a search has besides those of the list, each with what may be chosen."""
+    """Filters that a search has besides those of the list, each with what may be chosen. Reads
+    files: not for the event loop."""
     t = page.t
+    engine: Any = page.site.engine
+    kinds = {"capital": t("once"), "running": t("a year"), "per_unit": t("per unit")}
+    units = engine.card_index.units(page.viewer)
+    told = [(one, t("euros at the EU’s prices") if one == PPS else one) for one in units]
     every: list[tuple[str, str, list[tuple[str, str]]]] = [
         ("told_in", t("Told in"), [(code, str(name)) for code, name in LANGUAGES.items()]),
         ("level", t("Evidence, at least"), [(one, one) for one in _LEVELS]),
         ("size", t("Size of the city"), list(_sizes(page).items())),
+        ("cost_kind", t("What is paid"), list(kinds.items())),
+        ("cost_in", t("Amounts in"), told),
     ]
     return [
         {"name": name, "label": label, "value": page.param(name), "choices": some}

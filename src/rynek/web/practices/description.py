@@ -9,7 +9,7 @@ import msgspec
 
 from rynek import __version__
 from rynek.practices.cards import DOORS, LANGUAGES, Card
-from rynek.practices.search import MAX_QUERY, SIZES
+from rynek.practices.search import COST_KINDS, MAX_QUERY, SIZES
 
 __all__ = ["description"]
 
@@ -266,6 +266,8 @@ def _search_parameters() -> list[Document]:
         _query("told_in", languages, "with q: only cards told in it"),
         _query("size", {"type": "string", "enum": list(SIZES)}, "with q: of the city"),
         _query("level", level, "with q: the least level of evidence"),
-        _query("cost_from", number, "with q: euros at least"),
-        _query("cost_to", number, "with q: euros at most"),
+        _query("cost_from", number, "with q: a cost of at least so much"),
+        _query("cost_to", number, "with q: a cost of at most so much"),
+        _query("cost_kind", {"type": "string", "enum": list(COST_KINDS)}, "with q: of which costs"),
+        _query("cost_in", _TEXT, "with q: PPS (the default) or a currency (ISO 4217)"),
     ]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import InvalidRequest
+from rynek.practices import say
 from rynek.practices.cards import LANGUAGES, Viewer
 from rynek.practices.search import (
     MAX_LIMIT,
     MAX_OFFSET,
+    PPS,
     Filters,
     alike_document,
     found_document,
@@ -19,7 +22,7 @@ from rynek.practices.search import (
 )
 from rynek.web.practices.moving import cities_for
 
-__all__ = ["PARAMETERS", "answer"]
+__all__ = ["PARAMETERS", "answer", "read_amount", "read_unit"]
 
 _TEXTS: Final = ("theme", "cluster", "verdict", "status", "country", "size")
 PARAMETERS: Final = (
@@ -30,6 +33,8 @@ PARAMETERS: Final = (
     "level",
     "cost_from",
     "cost_to",
+    "cost_kind",
+    "cost_in",
     "language",
     "limit",
     "offset",
@@ -49,16 +54,18 @@ def answer(
             raise InvalidRequest(f"{name[:60]}: is no parameter of a search; {known} are")
     language = asked.get("language", "en")
     if language not in LANGUAGES:
-        raise InvalidRequest(f"language: one of {', '.join(LANGUAGES)}")
+        raise InvalidRequest(say("search-one-of", key="language", known=LANGUAGES))
     told_in = asked.get("told_in", "")
     if told_in and told_in not in LANGUAGES:
-        raise InvalidRequest(f"told_in: one of {', '.join(LANGUAGES)}")
+        raise InvalidRequest(say("search-one-of", key="told_in", known=LANGUAGES))
     texts = {name: asked.get(name, "")[:200] for name in _TEXTS}
     filters = Filters(
         language=told_in,
         level=_number(asked, "level", 0, 0, 5),
-        cost_from=_amount(asked, "cost_from"),
-        cost_to=_amount(asked, "cost_to"),
+        cost_from=read_amount(asked, "cost_from"),
+        cost_to=read_amount(asked, "cost_to"),
+        cost_kind=asked.get("cost_kind", ""),
+        cost_in=read_unit(asked),
         **texts,
     )
     cities = cities_for(engine, readable, asked.get("like", ""))
@@ -72,7 +79,7 @@ def answer(
         limit=_number(asked, "limit", 20, 1, MAX_LIMIT),
         cities=cities,
     )
-    told = found_document(found)
+    told = found_document(found) | {"cost_in": filters.cost_in}
     del told["hits"]
     told["cards"] = [
         each.document()
@@ -90,8 +97,17 @@ def _number(asked: Mapping[str, str], name: str, default: int, least: int, most:
     return int(text)
 
 
-def _amount(asked: Mapping[str, str], name: str) -> float | None:
-    text = asked.get(name, "")
+def read_unit(asked: Mapping[str, str]) -> str:
+    """The unit that costs are asked for in: PPS where `cost_in` says nothing. InvalidRequest."""
+    unit = asked.get("cost_in", "") or PPS
+    if not re.fullmatch(r"[A-Z]{3}", unit):
+        raise InvalidRequest(say("search-unit"))
+    return unit
+
+
+def read_amount(asked: Mapping[str, str], name: str) -> float | None:
+    """An amount of money; None where none is given. InvalidRequest."""
+    text = asked.get(name, "").strip().replace(" ", "").replace("\u00a0", "")
     if not text:
         return None
     try:
@@ -99,5 +115,5 @@ def _amount(asked: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InvalidRequest(f"{name}: a number of euros")
+        raise InvalidRequest(say("search-amount", key=name))
     return value
