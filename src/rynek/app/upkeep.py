@@ -1,14 +1,24 @@
-"""What is computed again by itself, now and then: the values that cities are compared by."""
+"""What is computed again by itself, now and then: the values that cities are compared by, and the
+answers of cards whose histories have grown."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
+import sys
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from rynek.app.city_values import keep_city_values
 from rynek.base.clock import MICRO
+from rynek.base.errors import Unavailable
 from rynek.base.trouble import Trouble
+from rynek.base.typed import decode
+from rynek.practices import say
+from rynek.practices.cards import FILE, LAST_RUN, Run, asks_again
 
 if TYPE_CHECKING:
     from rynek.app.engine import Engine
@@ -18,14 +28,23 @@ __all__ = ["Upkeep"]
 _logger = logging.getLogger(__name__)
 _FIRST_S: Final = 60.0
 _LOOK_S: Final = 600.0
+_LONGEST_S: Final = 600.0
+_PAGE: Final = 200
+_NICE: Final = 15
 
 
 class Upkeep:
-    """A job of the service that runs once in `practices.recompute_hours`, in one thread, and looks
-    every ten minutes whether it is due; what it did last outlives a restart."""
+    """A job of the service that runs once in `practices.recompute_hours`, looks every ten minutes
+    whether it is due, and outlives a restart by what is noted beside the cards.
+
+    Estimates are computed in a process of their own, one card after the other, with little priority
+    and for ten minutes at most: a heavy one slows no request and can be ended.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._seq = 0
+        self._asking: dict[str, None] = {}
         self._trouble = Trouble("computing estimates and the values of cities again", _logger)
 
     async def run(self) -> None:
@@ -42,7 +61,81 @@ class Upkeep:
     async def work(self) -> None:
         """Do what is due."""
         engine = self._engine
-        hours = engine.settings.practices.recompute_hours
         last = await asyncio.to_thread(engine.profiles.last)
-        due = last is None or engine.clock.now() - last >= hours * 3600 * MICRO
-        await keep_city_values(engine, missing=not due)
+        await keep_city_values(engine, missing=not self._due(last))
+        if (engine.folder.path / FILE).exists():
+            told = await asyncio.to_thread(engine.cards.note, LAST_RUN)
+            finished = decode(told, Run).finished if told else None
+            if self._due(finished):
+                await self.answer()
+
+    async def answer(self) -> Run:
+        """Compute the answers of all cards that ask again; what was done is noted as it goes."""
+        cards, clock = self._engine.cards, self._engine.clock
+        ids = await asyncio.to_thread(self._asked)
+        run = Run(started=clock.now(), total=len(ids))
+        for card_id in ids:
+            await asyncio.to_thread(cards.set_note, LAST_RUN, msgspec.json.encode(run).decode())
+            await self._compute(card_id)
+            outcomes = [one.outcome for one in cards.attempts.all(card_id).values()]
+            run = msgspec.structs.replace(
+                run,
+                done=run.done + 1,
+                new=run.new + outcomes.count("new"),
+                failed=run.failed + outcomes.count("failed"),
+            )
+        run = msgspec.structs.replace(run, finished=clock.now())
+        await asyncio.to_thread(cards.set_note, LAST_RUN, msgspec.json.encode(run).decode())
+        return run
+
+    def _due(self, at: int | None) -> bool:
+        hours = self._engine.settings.practices.recompute_hours
+        return at is None or self._engine.clock.now() - at >= hours * 3600 * MICRO
+
+    def _asked(self) -> list[str]:
+        """Cards with a question that is answered again; each card is looked at when it changed."""
+        cards = self._engine.cards
+        recorded = bool(self._engine.settings.practices.recorded)
+        while changes := cards.changes(self._seq, _PAGE):
+            for change in changes:
+                self._asking.pop(change.id, None)
+                stored = cards.find(change.id)
+                if stored is not None and asks_again(stored, recorded=recorded):
+                    self._asking[change.id] = None
+            self._seq = changes[-1].seq
+        return list(self._asking)
+
+    async def _compute(self, card_id: str) -> None:
+        settings = self._engine.settings
+        more = [settings.practices.recorded] if settings.practices.recorded else []
+        command = [sys.executable, "-m", "rynek", "practice", "answer", card_id, *more]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            "--data",
+            str(self._engine.folder.path),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+            _, told = await asyncio.wait_for(process.communicate(), _LONGEST_S)
+        except TimeoutError:
+            await self._note(card_id, Unavailable(say("answer-late", minutes=_LONGEST_S // 60)))
+        else:
+            # 1 says that a question was refused, which is noted with its reason.
+            if process.returncode not in (0, 1) or b"Traceback" in told:
+                _logger.error("answering %s: %s", card_id, told.decode(errors="replace")[-2000:])
+                await self._note(card_id, Unavailable(say("answer-broke")))
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+
+    async def _note(self, card_id: str, why: Unavailable) -> None:
+        """Note for all questions of a card that their computation was ended."""
+        cards = self._engine.cards
+        stored = await asyncio.to_thread(cards.find, card_id)
+        for question in stored.card.questions if stored else []:
+            await asyncio.to_thread(cards.attempts.note, card_id, question.key, "failed", why)

@@ -168,6 +168,7 @@ class Practices(msgspec.Struct, frozen=True, kw_only=True):
     entities: bool = True
     recompute: bool = True
     recompute_hours: Span = 24.0
+    recorded: str = ""
 
 
 class Indicators(msgspec.Struct, frozen=True, kw_only=True):

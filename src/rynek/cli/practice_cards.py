@@ -345,21 +345,26 @@ def _take(cards: Cards, line: bytes, *, replace: bool, who: str, note: str) -> s
 
 @click.command()
 @click.argument("card_id", metavar="ID")
-@click.argument("recorded", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "recorded", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
 @data_option
 @config_option
-def answer(card_id: str, recorded: Path, data: Path | None, config: Path | None) -> None:
-    """Compute the effects that the card ID asks for, from the files below RECORDED, and keep them.
+def answer(card_id: str, recorded: Path | None, data: Path | None, config: Path | None) -> None:
+    """Compute the effects that the card ID asks for, and keep them: from the files below RECORDED,
+    and from the recorded history of the city that owns the card.
 
-    The card's questions say which files and how. Nothing is kept twice: an answer gets a new number
-    only when the files, the question or rynek have changed what comes out.
+    The card's questions say which files and how, or what of the history. Nothing is kept twice: an
+    answer gets a new number only when the files, the history, the question or rynek have changed.
     """
+    from rynek.cli.practice_history import ask_owner, zone_of
     from rynek.practices.cards import answer_all
 
     failed = 0
     with _cards(config, data) as cards:
-        _stored(cards, card_id)
-        for key, found in answer_all(cards, card_id, recorded):
+        owner = _stored(cards, card_id).owner
+        ask, zone = ask_owner(config, data), zone_of(config, data, owner)
+        for key, found in answer_all(cards, card_id, recorded, ask, zone):
             if isinstance(found, Problem):
                 failed += 1
                 click.echo(f"{key}: refused: {found}")

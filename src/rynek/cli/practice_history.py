@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from rynek.cli.options import history_home, settings_of
 from rynek.practices import Panel, Question
 
-__all__ = ["asker"]
+__all__ = ["ask_owner", "asker", "zone_of"]
 
 
 def asker(
@@ -28,3 +28,22 @@ def asker(
             return panel_of_record(record, question, ZoneInfo(read_city(home, home.name).zone))
 
     return ask
+
+
+def ask_owner(config: Path | None, data: Path | None) -> Callable[[str, Question], Panel]:
+    """The same of the city that owns a card."""
+
+    def ask(owner: str, question: Question) -> Panel:
+        return asker(config, data, owner)(question)
+
+    return ask
+
+
+def zone_of(config: Path | None, data: Path | None, owner: str) -> ZoneInfo:
+    """The time zone of a city; UTC where nobody owns the card."""
+    from rynek.web import read_city
+
+    if not owner:
+        return ZoneInfo("UTC")
+    home = Path(settings_of(config, data).data.path) / "tenants" / owner
+    return ZoneInfo(read_city(home, owner).zone)

@@ -6,6 +6,7 @@ city that stays unnamed is not in `seen`.
 """
 
 from rynek.practices.cards.answers import Answers, Result
+from rynek.practices.cards.attempts import LAST_RUN, Attempt, Run, asks_again
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
 from rynek.practices.cards.estimating import (
@@ -49,10 +50,12 @@ __all__ = [
     "EVERYBODY",
     "FILE",
     "LANGUAGES",
+    "LAST_RUN",
     "MAX_BYTES",
     "STATUSES",
     "VERDICTS",
     "Answers",
+    "Attempt",
     "Card",
     "Cards",
     "Change",
@@ -61,6 +64,7 @@ __all__ = [
     "Prices",
     "Question",
     "Result",
+    "Run",
     "Seen",
     "Stored",
     "Text",
@@ -69,6 +73,7 @@ __all__ = [
     "Written",
     "answer_all",
     "answer_question",
+    "asks_again",
     "compare_cost",
     "compared_costs",
     "compared_document",

@@ -35,4 +35,10 @@ CREATE TABLE measured(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX measured_card ON measured(id);
 """,
+    """
+CREATE TABLE attempt(
+  id TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
+  reason TEXT NOT NULL, message BLOB NOT NULL, PRIMARY KEY(id, key)
+) STRICT, WITHOUT ROWID;
+""",
 )

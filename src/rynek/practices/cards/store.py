@@ -15,6 +15,7 @@ from rynek.base.errors import AlreadyExists, BadRequestData, Conflict, ResourceN
 from rynek.base.sqlite import Connection
 from rynek.base.typed import decoder
 from rynek.practices.cards.answers import Answers, Result
+from rynek.practices.cards.attempts import Attempts
 from rynek.practices.cards.database import MIGRATIONS
 from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
 from rynek.practices.cards.measured import Measured
@@ -55,10 +56,11 @@ class Cards:
     """The cards of a service; safe from several threads, and beside other processes."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
+        self.clock = clock or SystemClock()
         self._database = Database(path, MIGRATIONS)
         self._counts: tuple[int, dict[object, Any]] = (-1, {})
-        self.answers = Answers(self._database, self._clock)
+        self.answers = Answers(self._database, self.clock)
+        self.attempts = Attempts(self._database, self.clock)
         self.measured = Measured(self._database)
 
     def get(self, card_id: str, viewer: Viewer = EVERYBODY, version: int | None = None) -> Seen:
@@ -336,7 +338,7 @@ class Cards:
         database.execute(
             "INSERT INTO version(id, number, at, who, note, removed, body)"
             " VALUES(?, ?, ?, ?, ?, ?, ?)",
-            (card_id, number, self._clock.now(), who[:200], note, removed, body),
+            (card_id, number, self.clock.now(), who[:200], note, removed, body),
         )
         seq = database.execute("SELECT last_insert_rowid()").fetchone()[0]
         self.measured.keep(database, card_id, card)

@@ -26,6 +26,7 @@ from rynek.practices.cards import (
 )
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
+from rynek.web.pages.again import computed_again
 from rynek.web.pages.compared import compared
 from rynek.web.pages.reasons import Checked, Reasons, Said
 from rynek.web.pages.shell import NotFound, Page
@@ -79,6 +80,7 @@ async def show(page: Page) -> Response:
         "practice.html",
         nav="practices",
         **describe(page, seen, answers, versions, await compared_of(page, seen)),
+        again=await asyncio.to_thread(computed_again, page, seen),
     )
 
 

@@ -196,7 +196,8 @@ async def _show(asked: _Asked) -> Response:
         compared_costs, seen.card, engine.references, engine.clock.now()
     )
     told = None if costs is None else [compared_document(one) for one in costs]
-    return _whole(asked.cards, seen, more={"costs_compared": told})
+    edits = asked.viewer.edits(seen.owner)
+    return _whole(asked.cards, seen, more={"costs_compared": told}, edits=edits)
 
 
 async def _entities(asked: _Asked) -> Response:
@@ -351,9 +352,19 @@ def _answer(document: Any, status: int = 200) -> JSONResponse:
 
 
 def _whole(
-    cards: Cards, seen: Seen, status: int = 200, more: dict[str, Any] | None = None
+    cards: Cards,
+    seen: Seen,
+    status: int = 200,
+    more: dict[str, Any] | None = None,
+    *,
+    edits: bool = False,
 ) -> JSONResponse:
     told = _shown(seen) | {"answers": _computed(cards.answered(seen))} | (more or {})
+    if edits:
+        told["computed_last"] = {
+            key: {"at": to_iso(one.at)} | one.document()
+            for key, one in cards.attempts.all(seen.id).items()
+        }
     answer = _answer(told, status)
     answer.headers["ETag"] = f'"{seen.seq}"'
     return answer
