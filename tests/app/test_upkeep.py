@@ -54,10 +54,11 @@ def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
             run = decode(engine.cards.note(LAST_RUN), Run)
             assert (run.total, run.done, run.failed) == (1, 1, 1)
             assert run.finished is not None
-            # No place is called so: the reason stands on the card, for its owner.
+            # Bikes never changed, so that one hour is all that history has: the reason is noted.
             attempt = engine.cards.attempts.all("bikes")["bikes"]
             assert attempt.outcome == "failed"
-            assert "none" in attempt.reason
+            assert attempt.message is not None
+            assert attempt.message.id == "one-period"
             # It is not due again today.
             before = engine.cards.note(LAST_RUN)
             await job.work()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from rynek.base.errors import ResourceNotFound
 from rynek.base.trouble import Trouble
 from rynek.context import parse_entity
 from rynek.context.operations import create, delete, replace
@@ -13,13 +15,15 @@ from rynek.practices.cards import FILE, Change, entities, entity_ids
 
 if TYPE_CHECKING:
     from rynek.app.engine import Engine
+    from rynek.app.tenant import Tenant
 
 __all__ = ["CardEntities"]
 
 _logger = logging.getLogger(__name__)
 _EVERY: Final = 2.0
 _SOURCE: Final = "practices"
-_CARDS: Final = "entities: cards"
+# Followed from the beginning once more since the past of hidden cards is taken away.
+_CARDS: Final = "entities: cards, 2"
 _ANSWERS: Final = "entities: answers"
 _SOME: Final = 50
 
@@ -28,7 +32,9 @@ class CardEntities:
     """Follows the cards with cursors of its own, kept beside them, whoever writes them.
 
     Only cards that everybody sees and that show their city become entities, in the tenant that owns
-    them: in it a card without a name would be named. Cards that nobody owns do not.
+    them: in it a card without a name would be named. Cards that nobody owns do not. Of a card that
+    is there no more for everybody, or without its city's name, the past goes as well: it would go on
+    saying what is hidden now.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -94,3 +100,11 @@ class CardEntities:
                 (replace if there else create)(txn, entity, ctx, _SOURCE)
 
         await tenant.context.write(job)
+        if change.seen is not None and not wanted:
+            for entity_id in known:
+                await self._forget(tenant, entity_id)
+
+    async def _forget(self, tenant: Tenant, entity_id: str) -> None:
+        """Take away the past of an entity, what was deleted just now included."""
+        with suppress(ResourceNotFound):
+            await tenant.history.edit.delete(entity_id, None, now=tenant.clock.now())

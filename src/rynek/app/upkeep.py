@@ -17,8 +17,7 @@ from rynek.base.clock import MICRO
 from rynek.base.errors import Unavailable
 from rynek.base.trouble import Trouble
 from rynek.base.typed import decode
-from rynek.practices import say
-from rynek.practices.cards import FILE, LAST_RUN, Run, asks_again
+from rynek.practices.cards import FILE, LAST_RUN, Run, asks_again, ended
 
 if TYPE_CHECKING:
     from rynek.app.engine import Engine
@@ -122,12 +121,12 @@ class Upkeep:
             os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
             _, told = await asyncio.wait_for(process.communicate(), _LONGEST_S)
         except TimeoutError:
-            await self._note(card_id, Unavailable(say("answer-late", minutes=_LONGEST_S // 60)))
+            await self._note(card_id, ended(round(_LONGEST_S / 60)))
         else:
             # 1 says that a question was refused, which is noted with its reason.
             if process.returncode not in (0, 1) or b"Traceback" in told:
                 _logger.error("answering %s: %s", card_id, told.decode(errors="replace")[-2000:])
-                await self._note(card_id, Unavailable(say("answer-broke")))
+                await self._note(card_id, ended())
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -22,6 +22,7 @@ from rynek.practices.cards import spoken
 from rynek.web import Application
 
 API = "/api/practices/v1"
+_SINCE = "&timeproperty=modifiedAt&timerel=after&timeAt=2020-01-01T00:00:00Z"
 GIVEN_AWAY = ("ruse", "русе", "aleksandrovska", "213czf", "example.org", "university", "25.95")
 Test = Callable[[httpx.AsyncClient, dict[str, dict[str, str]]], Awaitable[None]]
 
@@ -453,6 +454,12 @@ def test_public_cards_of_a_city_are_entities_of_its_live_picture(
             found = await client.get(ask, headers={"NGSILD-Tenant": "ruse"})
             return {each["id"].removeprefix("urn:ngsi-ld:"): each for each in found.json()}
 
+        async def past() -> str:
+            asked = ask.replace("/v1/", "/v1/temporal/") + _SINCE
+            found = await client.get(asked, headers={"NGSILD-Tenant": "ruse"})
+            assert found.status_code == 200, found.text
+            return found.text.casefold()
+
         assert await there() == {}
         await client.post(f"{API}/cards", json=new(), headers=editor)
         practice = "UrbanPractice:streets"
@@ -473,9 +480,14 @@ def test_public_cards_of_a_city_are_entities_of_its_live_picture(
         change = {"card": document(), "version": 3, "door": "public"}
         await client.put(f"{API}/cards/streets", json=change, headers=editor)
         assert len(await there()) == 2
+        assert "aleksandrovska" in await past() or "ruse" in await past()
         change = {"card": document(city_shown=False), "version": 4}
         await client.put(f"{API}/cards/streets", json=change, headers=editor)
         assert await there() == {}
+        # What was once is said no more either, nor that there was anything.
+        assert await past() == "[]"
+        await follower.follow()
+        assert await past() == "[]"
         everywhere = await client.get(ask)
         assert everywhere.json() == []
 

@@ -6,7 +6,7 @@ city that stays unnamed is not in `seen`.
 """
 
 from rynek.practices.cards.answers import Answers, Result
-from rynek.practices.cards.attempts import LAST_RUN, Attempt, Run, asks_again
+from rynek.practices.cards.attempts import LAST_RUN, Attempt, Run, asks_again, ended
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
 from rynek.practices.cards.estimating import (
@@ -77,6 +77,7 @@ __all__ = [
     "compare_cost",
     "compared_costs",
     "compared_document",
+    "ended",
     "entities",
     "entity_ids",
     "parse_card",

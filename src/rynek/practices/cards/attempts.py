@@ -8,12 +8,12 @@ import msgspec
 
 from rynek.base.clock import Clock
 from rynek.base.database import Database
-from rynek.base.errors import Problem
+from rynek.base.errors import Problem, Unavailable
 from rynek.base.messages import Message
 from rynek.practices.cards.doors import Stored
-from rynek.practices.saying import read_message
+from rynek.practices.saying import read_message, say
 
-__all__ = ["LAST_RUN", "Attempt", "Attempts", "Run", "asks_again"]
+__all__ = ["LAST_RUN", "Attempt", "Attempts", "Run", "asks_again", "ended"]
 
 Outcome = Literal["new", "same", "failed"]
 _LONGEST: Final = 2_000
@@ -91,6 +91,13 @@ class Run(msgspec.Struct, frozen=True):
     done: int = 0
     new: int = 0
     failed: int = 0
+
+
+def ended(minutes: int | None = None) -> Unavailable:
+    """Why a computation has no result: it took longer than so many minutes, or broke."""
+    return Unavailable(
+        say("answer-broke") if minutes is None else say("answer-late", minutes=minutes)
+    )
 
 
 def asks_again(stored: Stored, *, recorded: bool) -> bool:

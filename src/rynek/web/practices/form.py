@@ -10,7 +10,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
 import tomli_w
@@ -33,6 +33,7 @@ from rynek.practices.cards import (
 )
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import said
+from rynek.web.indicator_names import indicator_choices
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.shell import Page, Site
 from rynek.web.practices.api import names_of_owner
@@ -41,7 +42,9 @@ __all__ = ["routes"]
 
 _TEXTS: Final = ("title", "summary", "problem", "done", "limits", "to_know")
 _PLAIN: Final = ("theme", "cluster", "status")
-_MAX_FIELDS: Final = 100
+_MAX_FIELDS: Final = 1_000
+_TICKED: Final = "indicators"
+_OF: Final = _TICKED + "."
 _Fields = dict[str, str]
 
 
@@ -121,7 +124,13 @@ def _fields(body: bytes) -> _Fields:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except (ValueError, UnicodeDecodeError):
         raise BadRequestData(say("card-form")) from None
-    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+    fields: _Fields = {}
+    for name, value in pairs:
+        plain = value.replace("\r\n", "\n")
+        # Boxes of one name are ticked together.
+        several = name.startswith(_TICKED) and name in fields
+        fields[name] = f"{fields[name]} {plain}" if several else plain
+    return fields
 
 
 async def _keep(page: Page, seen: Seen | None, fields: _Fields) -> str:
@@ -189,9 +198,24 @@ def _document(page: Page, fields: _Fields) -> dict[str, Any]:
         "outcome": fields.get("verdict", ""),
         "reason": _merged(before, language, fields.get("reason", "")),
     }
+    _put_indicators(document, fields)
     document["city_shown"] = fields.get("city_hidden") != "yes"
     _put_city(document, language, fields)
     return document
+
+
+def _put_indicators(document: dict[str, Any], fields: _Fields) -> None:
+    """The indicators that were ticked: of the card, and of questions that the form showed."""
+    document.pop(_TICKED, None)
+    if chosen := fields.get(_TICKED, "").split():
+        document[_TICKED] = chosen
+    questions = document.get("questions")
+    for question in questions if isinstance(questions, list) else ():
+        if not isinstance(question, dict) or f"shown.{question.get('key')}" not in fields:
+            continue
+        question.pop(_TICKED, None)
+        if chosen := fields.get(_OF + str(question["key"]), "").split():
+            question[_TICKED] = chosen
 
 
 def _put_city(document: dict[str, Any], language: str, fields: _Fields) -> None:
@@ -239,7 +263,8 @@ def _filled(page: Page, seen: Seen) -> _Fields:
     rest = {
         name: value
         for name, value in whole.items()
-        if name not in (*_PLAIN, "city_shown") and not (name in _TEXTS and set(value) == {language})
+        if name not in (*_PLAIN, "city_shown", _TICKED)
+        and not (name in _TEXTS and set(value) == {language})
     }
     city = whole.get("city", {})
     return fields | {
@@ -251,6 +276,8 @@ def _filled(page: Page, seen: Seen) -> _Fields:
         "population": str(city.get("population", "")),
         "city_hidden": "" if whole.get("city_shown", True) else "yes",
         "door": seen.door,
+        _TICKED: " ".join(seen.card.indicators),
+        **{_OF + each.key: " ".join(each.indicators) for each in seen.card.questions},
         "version": str(seen.written.version),
         "language": language,
         "rest": tomli_w.dumps(rest),
@@ -279,5 +306,27 @@ def _form(
             ],
         },
         themes=sorted(words.THEMES),
+        ticks=_ticks(page, seen, fields),
         back=f"{page.base or page.root}/practices" + (f"/{seen.id}" if seen else ""),
     )
+
+
+def _ticks(page: Page, seen: Seen | None, fields: _Fields) -> list[dict[str, Any]]:
+    """What indicators may be ticked for: the card, and each question that it has."""
+    choices = indicator_choices(page.t)
+    asked = [("", page.t("Indicators that it was meant to move"))]
+    for each in seen.card.questions if seen else ():
+        title = said(cast("dict[str, str]", each.title), page.language)
+        label = page.t("Indicators that the outcome of “%(question)s” measures", question=title)
+        asked.append((each.key, label))
+    found = []
+    for key, label in asked:
+        name = _OF + key if key else _TICKED
+        chosen = set(fields.get(name, "").split())
+        groups = [
+            (theme, [(one, word, one in chosen) for one, word in some]) for theme, some in choices
+        ]
+        found.append(
+            {"key": key, "name": name, "label": label, "many": len(chosen), "groups": groups}
+        )
+    return found
