@@ -275,3 +275,41 @@ def test_a_level_that_moves_by_brute_force() -> None:
     assert found.mean == pytest.approx(centre + size * mean, abs=0.02 * spread * size)
     assert found.spread == pytest.approx(size * spread, rel=0.02)
     assert found.quantile(0.5) == pytest.approx(centre + size * mean, abs=0.1 * spread * size)
+
+
+def test_what_comes_after_moves_a_forecast_by_nothing() -> None:
+    """So false positives and intervals that miss an effect are one and the same share."""
+    values = rows(4, 48, seed=5)
+    asked = {"treated": "p0", "start": 36, "design": "bsts"}
+    none = ask(values, **asked).estimate
+    effect = np.zeros((4, 48))
+    effect[0, 36:] = np.linspace(0, 2, 12)
+    some = ask(values + effect, **asked).estimate
+    assert some.effect == pytest.approx(none.effect + 1)
+    assert some.standard_error == pytest.approx(none.standard_error)
+    assert some.interval == pytest.approx([one + 1 for one in none.interval or ()])
+
+
+def test_weights_of_a_panel_of_months_are_an_optimum() -> None:
+    """Each period has a weight of its own; by the conditions of Karush, Kuhn and Tucker, with the
+    penalties of Arkhangelsky et al. 2021 (for periods a larger one: there are more than donors)."""
+    values = rows(31, 200, seed=9)
+    found = ask(values, treated="p0", start=180, design="sdid").estimate
+    before, after = values[1:, :180], values[1:, 180:].mean(axis=1)
+    noise = np.diff(before, axis=1).std(ddof=1)
+
+    def least(columns: Rows, target: Rows, weights: Rows, ridge: float) -> None:
+        slope = columns.T @ (columns @ weights - target) + ridge * weights
+        level = float(slope @ weights)
+        assert weights.sum() == pytest.approx(1)
+        assert slope.min() >= level - 1e-6 * float(np.abs(slope).max())
+        assert slope[weights > 1e-9] == pytest.approx(level, abs=1e-6 * np.abs(slope).max())
+
+    times = np.array(list((found.time_weights or {}).values()))
+    least(before - before.mean(axis=0), after - after.mean(), times, 30 * (1e-2 * noise) ** 2)
+    units = np.array(list((found.weights or {}).values()))
+    own = values[0, :180]
+    centred = (before - before.mean(axis=1, keepdims=True)).T
+    least(centred, own - own.mean(), units, math.sqrt(20) * noise**2 * 180)
+    change = values[0, 180:].mean() - times @ own
+    assert found.effect == pytest.approx(change - units @ (after - before @ times))
