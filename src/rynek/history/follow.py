@@ -337,7 +337,7 @@ class Follower:
                 "history: the table is at change %d and was at %d: a commit is gone; what the"
                 " change log still has is written again", snapshot.seq, acknowledged,
             )  # fmt: skip
-        self._tail = Tail(start)
+        self._tail = Tail(max(start, self._origin))
         later = await loop.run_in_executor(self._writer, self._ahead)
         newest = max((part.max_time for part in self._lake.snapshot.parts()), default=0)
         self.recent.begin(self._table_seq, min(newest, _now()), later)

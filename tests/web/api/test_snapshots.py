@@ -638,3 +638,18 @@ def test_the_past_of_sources_is_frozen(tmp_path: Path) -> None:
         assert await values(here.client, "urn:ngsi-ld:Room:1", {IN: told["id"]}) == [1, 2, 11, 12]
 
     run(tmp_path, test)
+
+
+def test_what_is_frozen_is_no_change_that_its_history_missed(serve: Serve) -> None:
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await fill(client)
+        _where, one = await made(client)
+        patched = await client.patch("entities/urn:Lamp:1", json={"power": 7}, headers={IN: one})
+        assert patched.status_code == 204
+        (opened,) = engine.tenant("default").snapshots._rooms._opened.values()
+        scope: Any = opened.scope
+        await scope.history._follower.drain()
+        assert scope.context.changes.oldest() > 1
+        assert scope.history.stats().lost == 0
+
+    serve(test)
