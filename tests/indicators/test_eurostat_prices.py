@@ -98,6 +98,8 @@ def test_the_second_version_of_sdmx_csv_is_read_too(references: References, tmp_
         (CSV.replace("0.8731", "-0.8731"), "is no number"),
         (CSV.replace("A,PPP_EU27_2020,GDP,EL,2023,0.8012,,", "A"), "line 10: 3 cells"),
         (CSV.replace(",geo,", ",ppp_cat,"), "each column once"),
+        (CSV.replace("0.8731", "9" * 140_000), "line 5: field larger than"),
+        (CSV.replace(",geo,", f",{'g' * 140_000},"), "line 1: field larger than"),
         (CSV.replace("A,PPP_EU27_2020,GDP,CZ", "M,PPP_EU27_2020,GDP,CZ"), "several of freq"),
     ],
 )

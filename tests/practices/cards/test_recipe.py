@@ -99,7 +99,7 @@ def test_answers_come_again_when_the_record_grows(tmp_path: Path) -> None:
 def test_a_question_without_a_recipe_or_a_file_is_refused(tmp_path: Path) -> None:
     cards = store(tmp_path)
     bare = Question("a", {"en": "x"}, {"outcome": "y"})
-    with pytest.raises(BadRequestData, match="has no recipe"):
+    with pytest.raises(BadRequestData, match="neither a recipe"):
         answer_question(cards, "a", bare, tmp_path)
 
 
@@ -168,7 +168,7 @@ def test_shipped_cards_come_once_and_what_people_changed_stays(tmp_path: Path) -
     ("changes", "content", "said"),
     [
         ({"time_format": "%d %d"}, ROWS.encode(), r"in\.csv, row 2: day"),
-        ({"unit": "nowhere"}, ROWS.encode(), r"in\.csv, row 2: no 'nowhere'"),
+        ({"unit": "nowhere"}, ROWS.encode(), r"in\.csv, row 2: there is no column 'nowhere'"),
         ({}, b"day,place\n" + b"x" * 200_000, r"in\.csv, after row 1"),
         ({"files": [{"path": "in.csv.gz"}]}, b"\x1f\x8b\x08\0\0\0\0\0\0\0\x01", r"in\.csv\.gz"),
         ({"files": [{"path": "in.csv.gz"}]}, b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff", r"in\.csv\.gz"),

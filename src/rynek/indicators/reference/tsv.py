@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rynek.base.errors import BadRequestData
@@ -40,7 +40,7 @@ def is_sdmx_csv(text: str) -> bool:
 
 def read_sdmx_csv(text: str, source: Definition, name: str) -> _Table:
     """As `read_tsv`, of SDMX-CSV; a key without an observation of a year has none."""
-    lines = csv.reader(io.StringIO(text, newline=""))
+    lines = _lines(text, name)
     head = next(lines)
     if not {_TIME, _VALUE} <= set(head) or len(set(head)) < len(head):
         raise BadRequestData(f"{name}: the heading needs {_TIME} and {_VALUE}, each column once")
@@ -75,6 +75,16 @@ def read_sdmx_csv(text: str, source: Definition, name: str) -> _Table:
         years,
         [[key, *(own.get(year, ":") for year in years)] for key, own in cells.items()],
     )
+
+
+def _lines(text: str, name: str) -> Iterator[list[str]]:
+    """The lines of a CSV; BadRequestData names the line that is none, as one with a cell over
+    128 KiB."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        yield from lines
+    except csv.Error as error:
+        raise BadRequestData(f"{name}, line {lines.line_num}: {error}") from None
 
 
 def _check_series(source: Definition, dimensions: list[str], name: str) -> None:

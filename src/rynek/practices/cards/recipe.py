@@ -25,6 +25,7 @@ import msgspec
 from rynek.base.errors import BadRequestData
 from rynek.base.fields import with_near_field
 from rynek.base.typed import convert
+from rynek.practices.saying import say
 
 __all__ = ["Recipe", "RecordedFile", "make_panel", "parse_recipe"]
 
@@ -71,13 +72,15 @@ def parse_recipe(document: Mapping[str, Any]) -> Recipe:
     try:
         found = convert(dict(document), Recipe)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"recipe: {with_near_field(str(error), Recipe)}") from None
+        raise BadRequestData(
+            say("recipe-wrong", error=with_near_field(str(error), Recipe))
+        ) from None
     for each in found.files:
         parts = Path(each.path).parts
         if not parts or ".." in parts or Path(each.path).is_absolute() or "\0" in each.path:
-            raise BadRequestData(f"recipe.files: {each.path!r} leads out of the folder")
+            raise BadRequestData(say("recipe-path", path=each.path[:200]))
     if not found.values or not found.files:
-        raise BadRequestData("recipe: files and values name one or more")
+        raise BadRequestData(say("recipe-empty"))
     return found
 
 
@@ -97,7 +100,9 @@ def make_panel(recipe: Recipe, data: Path, target: Path) -> str:
                 continue
             unit = row.get(recipe.unit) if recipe.unit else ""
             if unit is None:
-                raise BadRequestData(f"{each.path}, row {number}: no {recipe.unit!r}")
+                raise BadRequestData(
+                    say("recipe-column", file=each.path, row=number, column=recipe.unit)
+                )
             key = (unit, _period(recipe, row, each.path, number))
             value = _sum(recipe, row, each.path, number)
             if value is not None:
@@ -118,9 +123,9 @@ def _content(path: Path, name: str) -> bytes:
                 raw = packed.read(_MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadRequestData(f"{name}: {reason}") from None
+        raise BadRequestData(say("recipe-file", file=name, reason=str(reason))) from None
     if len(raw) > _MAX_BYTES:
-        raise BadRequestData(f"{name}: is over {_MAX_BYTES >> 20} MiB")
+        raise BadRequestData(say("recipe-large", file=name, most=_MAX_BYTES >> 20))
     return raw
 
 
@@ -130,10 +135,10 @@ def _rows(name: str, content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         for number, row in enumerate(csv.DictReader(text), start=2):
             if number > _MAX_ROWS:
-                raise BadRequestData(f"{name}: has over {_MAX_ROWS} rows")
+                raise BadRequestData(say("recipe-rows", file=name, most=_MAX_ROWS))
             yield number, row
     except csv.Error as error:
-        raise BadRequestData(f"{name}, after row {number}: {error}") from None
+        raise BadRequestData(say("recipe-csv", file=name, row=number, reason=str(error))) from None
 
 
 def _period(recipe: Recipe, row: Mapping[str, str], name: str, number: int) -> str:
@@ -145,8 +150,14 @@ def _period(recipe: Recipe, row: Mapping[str, str], name: str, number: int) -> s
             day = date.fromisoformat(text[:10])
     except (ValueError, re.error):
         raise BadRequestData(
-            f"{name}, row {number}: {recipe.time} is {text[:40]!r}, not as"
-            f" {recipe.time_format or 'YYYY-MM-DD'}"
+            say(
+                "recipe-time",
+                file=name,
+                row=number,
+                column=recipe.time,
+                text=text[:40],
+                form=recipe.time_format or "YYYY-MM-DD",
+            )
         ) from None
     if recipe.every == "month":
         return day.isoformat()[:7]
@@ -160,7 +171,7 @@ def _sum(recipe: Recipe, row: Mapping[str, str], name: str, number: int) -> floa
     total = 0.0
     for column in recipe.values:
         if column not in row:
-            raise BadRequestData(f"{name}, row {number}: there is no column {column!r}")
+            raise BadRequestData(say("recipe-column", file=name, row=number, column=column))
         value = _number(row[column])
         if value is None or value in recipe.missing:
             return None

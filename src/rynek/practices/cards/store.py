@@ -22,6 +22,7 @@ from rynek.practices.cards.measured import Measured
 from rynek.practices.cards.model import DOORS, Card, Door
 from rynek.practices.cards.naming import check_nameless, names_of
 from rynek.practices.cards.reading import MAX_BYTES, check_id
+from rynek.practices.saying import say
 
 __all__ = ["Cards", "Wanted"]
 
@@ -77,7 +78,7 @@ class Cards:
             or (version is None and seen.written.removed)
             or not (viewer.edits(stored.owner) or self._open(card_id, stored))
         ):
-            raise ResourceNotFound(f"no practice card {card_id!r}"[:200])
+            raise ResourceNotFound(say("card-none", id=card_id[:80]))
         return seen
 
     def find(self, card_id: str, version: int | None = None) -> Stored | None:
@@ -95,10 +96,10 @@ class Cards:
         write it. ResourceNotFound as `get`."""
         stored = self.find(card_id)
         if stored is None or not viewer.passes(stored.door, stored.owner):
-            raise ResourceNotFound(f"no practice card {card_id!r}"[:200])
+            raise ResourceNotFound(say("card-none", id=card_id[:80]))
         edits = viewer.edits(stored.owner)
         if stored.written.removed and not edits:
-            raise ResourceNotFound(f"no practice card {card_id!r}"[:200])
+            raise ResourceNotFound(say("card-none", id=card_id[:80]))
         with self._database.reading() as database:
             rows = database.execute(
                 "SELECT number, at, who, note, removed FROM version WHERE id = ?"
@@ -212,9 +213,9 @@ class Cards:
         with self._database.writing() as database:
             row = database.execute("SELECT number FROM card WHERE id = ?", (card_id,)).fetchone()
             if row:
-                raise AlreadyExists(f"id: there is or was a practice card {card_id!r} already")
+                raise AlreadyExists(say("card-exists", id=card_id))
             if database.execute("SELECT count(*) FROM card").fetchone()[0] >= MAX_CARDS:
-                raise BadRequestData(f"there are {MAX_CARDS} cards, no more are kept")
+                raise BadRequestData(say("card-most", most=MAX_CARDS))
             self._keep(database, card_id, 1, card, owner, door, who, note, aliases)
         return self._kept(card_id)
 
@@ -239,15 +240,14 @@ class Cards:
                 "SELECT number, owner, door, removed FROM card WHERE id = ?", (card_id,)
             ).fetchone()
             if not row or (row[3] and removed):
-                raise ResourceNotFound(f"no practice card {card_id!r}"[:200])
+                raise ResourceNotFound(say("card-none", id=card_id[:80]))
             if row[0] != version:
                 raise Conflict(
-                    f"version: {card_id} is at version {row[0]}, not {version}: somebody changed it"
-                    " in between; look at it again and send your change on top",
+                    say("card-conflict", id=card_id, current=row[0], version=version),
                     current=row[0],
                 )
             if row[0] >= MAX_VERSIONS:
-                raise BadRequestData(f"{card_id} has {MAX_VERSIONS} versions, no more are kept")
+                raise BadRequestData(say("card-versions", id=card_id, most=MAX_VERSIONS))
             self._keep(
                 database,
                 card_id,
@@ -266,7 +266,7 @@ class Cards:
         """Take a card away; its versions stay, and `restore` brings it back."""
         stored = self.find(card_id)
         if stored is None:
-            raise ResourceNotFound(f"no practice card {card_id!r}"[:200])
+            raise ResourceNotFound(say("card-none", id=card_id[:80]))
         return self.change(card_id, stored.card, version=version, who=who, note=note, removed=True)
 
     def restore(
@@ -275,7 +275,7 @@ class Cards:
         """Undo: the words of an `earlier` version as the newest one. Errors as `change`."""
         stored = self.find(card_id, earlier)
         if stored is None:
-            raise ResourceNotFound(f"{card_id} has no version {earlier}"[:200])
+            raise ResourceNotFound(say("card-version-none", id=card_id[:80], version=earlier))
         return self.change(
             card_id,
             stored.card,
@@ -323,18 +323,18 @@ class Cards:
         removed: bool = False,
     ) -> None:
         if len(note) > _MAX_NOTE:
-            raise BadRequestData(f"note: at most {_MAX_NOTE} characters")
+            raise BadRequestData(say("card-long", path="note", most=_MAX_NOTE))
         row = database.execute("SELECT names FROM card WHERE id = ?", (card_id,)).fetchone()
         names = dict.fromkeys(
             [*(msgspec.json.decode(row[0]) if row else []), *names_of(card), *aliases]
         )
         if len(names) > _MAX_NAMES:
-            raise BadRequestData(f"places: over {_MAX_NAMES} names in all versions of the card")
+            raise BadRequestData(say("card-names", most=_MAX_NAMES))
         if not card.city_shown and not removed:
             check_nameless(card, names, card_id)
         body = msgspec.json.encode(card)
         if len(body) > MAX_BYTES:
-            raise BadRequestData(f"the card: is over {MAX_BYTES >> 10} KiB")
+            raise BadRequestData(say("card-bytes", most=MAX_BYTES >> 10))
         database.execute(
             "INSERT INTO version(id, number, at, who, note, removed, body)"
             " VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -372,7 +372,7 @@ def _stored(row: Sequence[Any]) -> Stored:
 
 def _check_door(door: str) -> None:
     if door not in DOORS:
-        raise BadRequestData(f"door: one of {', '.join(DOORS)}")
+        raise BadRequestData(say("card-door", doors=", ".join(DOORS)))
 
 
 def _conditions(viewer: Viewer, wanted: Wanted) -> tuple[str, list[str]]:

@@ -13,13 +13,13 @@ from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, InvalidRequest
 from rynek.practices.cards import Card, Result, Seen, Wanted, refuse_unknown
-from rynek.practices.search import MAX_LIMIT, Like, alike_message, cards_like
+from rynek.practices.search import MAX_LIMIT, Like, cards_like
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.practice import show as show_card
 from rynek.web.pages.practices_search import choices, searched
 from rynek.web.pages.shell import Page, Site
-from rynek.web.practices.likes import like_choices
+from rynek.web.practices.likes import alike_words, like_choices
 from rynek.web.practices.moved import show_moved
 from rynek.web.practices.movers import asked
 
@@ -123,7 +123,7 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result], like: Like) -> L
         accounts=len(card.accounts),
         estimates=len(answers),
         level=t("evidence level %(level)s of 5", level=max(levels)) if levels else "",
-        alike="" if alike is None else alike_message(alike).text(page.language),
+        alike=alike_words(page, alike),
     )
 
 

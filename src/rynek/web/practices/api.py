@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, Forbidden, InvalidRequest, ResourceNotFound
+from rynek.practices import say
 from rynek.practices.cards import (
     Card,
     Cards,
@@ -309,25 +310,25 @@ async def _owner(asked: _Asked) -> str:
     stored = await asyncio.to_thread(asked.cards.find, asked.id)
     edits = stored is not None and asked.viewer.edits(stored.owner)
     if stored is None or not (edits or asked.viewer.passes(stored.door, stored.owner)):
-        raise ResourceNotFound(f"no practice card {asked.id!r}"[:200])
+        raise ResourceNotFound(say("card-none", id=asked.id[:80]))
     if not edits:
         if stored.written.removed:
-            raise ResourceNotFound(f"no practice card {asked.id!r}"[:200])
-        raise Forbidden("this card is written by others: a token that may write for its owner may")
+            raise ResourceNotFound(say("card-none", id=asked.id[:80]))
+        raise Forbidden(say("card-others"))
     return stored.owner
 
 
 def _may_write(asked: _Asked, owner: str) -> None:
     if owner and owner not in asked.engine.tenants:
-        raise BadRequestData(f"owner: there is no tenant {owner[:80]!r}")
+        raise BadRequestData(say("card-tenant", name=owner[:80]))
     if not asked.viewer.edits(owner):
-        raise Forbidden(f"owner: you may not write for {owner[:80]!r}")
+        raise Forbidden(say("card-owner-not", name=owner[:80]))
 
 
 def _card(told: dict[str, Any]) -> Card:
     inner = told.get("card")
     if not isinstance(inner, dict):
-        raise BadRequestData("card: an object with fields such as title and summary")
+        raise BadRequestData(say("card-object"))
     try:
         return parse_card(inner)
     except BadRequestData as problem:
@@ -337,13 +338,13 @@ def _card(told: dict[str, Any]) -> Card:
 def _text(told: dict[str, Any], name: str, default: str | None = None) -> str:
     value = told.get(name, default)
     if not isinstance(value, str):
-        raise BadRequestData(f"{name}: a text is needed")
+        raise BadRequestData(say("card-text", path=name))
     return value
 
 
 def _version(value: Any, name: str = "version") -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 31:
-        raise BadRequestData(f"{name}: the number of a version is needed")
+        raise BadRequestData(say("card-number", path=name))
     return value
 
 

@@ -112,7 +112,7 @@ async def _current(page: Page) -> Seen | None:
     cards = page.site.engine.cards  # type: ignore[attr-defined]
     seen: Seen = await asyncio.to_thread(cards.get, card_id, page.viewer)
     if not page.viewer.edits(seen.owner):
-        raise Forbidden("this card is written by others")
+        raise Forbidden(say("card-others"))
     return seen
 
 
@@ -184,7 +184,7 @@ def _document(page: Page, fields: _Fields) -> dict[str, Any]:
     try:
         document = load_toml(fields.get("rest", ""))
     except ValueError as error:
-        raise BadRequestData(f"rest: {error}") from None
+        raise BadRequestData(say("card-toml", error=str(error))) from None
     language = _language(page, fields)
     for name in _TEXTS:
         document[name] = _merged(document.get(name), language, fields.get(name, ""))
@@ -324,9 +324,13 @@ def _ticks(page: Page, seen: Seen | None, fields: _Fields) -> list[dict[str, Any
         name = _OF + key if key else _TICKED
         chosen = set(fields.get(name, "").split())
         groups = [
-            (theme, [(one, word, one in chosen) for one, word in some]) for theme, some in choices
+            (
+                theme,
+                [(one, word, one in chosen) for one, word in some],
+                len(chosen & dict(some).keys()),
+            )
+            for theme, some in choices
         ]
-        found.append(
-            {"key": key, "name": name, "label": label, "many": len(chosen), "groups": groups}
-        )
+        named = [word for _, some in choices for one, word in some if one in chosen]
+        found.append({"key": key, "name": name, "label": label, "chosen": named, "groups": groups})
     return found

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from rynek.indicators import Alike
+from rynek.practices.search import alike_message
 from rynek.web.contract import said
 from rynek.web.pages.shell import Page
 
-__all__ = ["like_choices"]
+__all__ = ["alike_words", "like_choices"]
+
+
+def alike_words(page: Page, alike: Alike | None) -> str:
+    """What a card says of how alike its city and the one that asks are; nothing where nothing is
+    measured of the latter, which would be the same on every card."""
+    if alike is None or alike.why == "own":
+        return ""
+    return alike_message(alike).text(page.language)
 
 
 def like_choices(page: Page) -> list[tuple[str, str]]:

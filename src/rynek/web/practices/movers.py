@@ -8,12 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from rynek.indicators import Definition
-from rynek.practices.search import Like, Moved, Mover, alike_message, movers
+from rynek.practices.search import Like, Moved, Mover, movers
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.shell import Page
 from rynek.web.people import people_of
+from rynek.web.practices.likes import alike_words
 from rynek.web.practices.moving import read_like
 
 __all__ = ["MovedCard", "asked", "asking", "card_of", "moved_cards"]
@@ -95,7 +96,7 @@ def card_of(page: Page, one: Mover) -> MovedCard:
         reason=one.reason.text(page.language),
         level=_level(t, one.level),
         answers=[_answer(page, one, each) for each in one.answers],
-        alike="" if one.alike is None else alike_message(one.alike).text(page.language),
+        alike=alike_words(page, one.alike),
     )
 
 
