@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -118,7 +120,7 @@ class Upkeep:
             start_new_session=True,
         )
         try:
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+            _bound(process.pid)
             _, told = await asyncio.wait_for(process.communicate(), _LONGEST_S)
         except TimeoutError:
             await self._note(card_id, ended(round(_LONGEST_S / 60)))
@@ -138,3 +140,12 @@ class Upkeep:
         stored = await asyncio.to_thread(cards.find, card_id)
         for question in stored.card.questions if stored else []:
             await asyncio.to_thread(cards.attempts.note, card_id, question.key, "failed", why)
+
+
+def _bound(pid: int) -> None:
+    """Little priority, and an end even where this process is killed and cannot see to it: what
+    computes all the time on each processor ends when its time is over."""
+    seconds = round(_LONGEST_S) * (os.cpu_count() or 1)
+    with suppress(ProcessLookupError):  # it has ended already
+        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))

@@ -115,18 +115,12 @@ def migrate(connection: Connection, steps: Sequence[str], what: str) -> None:
 
     All missing steps run in one transaction. MigrationError when the file is newer than `steps`.
     """
-    version = int(connection.pragma("user_version"))
-    if version > len(steps):
-        raise MigrationError(
-            f"{what} has format {version}, this rynek knows up to {len(steps)}: "
-            "start a newer rynek on this data folder"
-        )
-    if version == len(steps):
+    if _version(connection, steps, what) == len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Another process may have done it since.
-        for step in steps[int(connection.pragma("user_version")) :]:
+        # Another process may have done it since, one of a newer rynek too.
+        for step in steps[_version(connection, steps, what) :]:
             connection.execute(step)
         connection.pragma("user_version", len(steps))
         connection.execute("COMMIT")
@@ -134,6 +128,16 @@ def migrate(connection: Connection, steps: Sequence[str], what: str) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _version(connection: Connection, steps: Sequence[str], what: str) -> int:
+    version = int(connection.pragma("user_version"))
+    if version > len(steps):
+        raise MigrationError(
+            f"{what} has format {version}, this rynek knows up to {len(steps)}: "
+            "start a newer rynek on this data folder"
+        )
+    return version
 
 
 def set_aside(connection: Connection, path: Path, steps: Sequence[str]) -> Path | None:

@@ -26,6 +26,7 @@ class Expiry:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._failed_until = 0.0
+        self._closed = False
         self._watch = ClockWatch()
         self._trouble = Trouble("removing what has expired", _logger)
 
@@ -61,7 +62,7 @@ class Expiry:
 
     def watch(self) -> None:
         """Remove what expires later at its time too, while there is something."""
-        if self._task is None and self._store.soonest is not None:
+        if self._task is None and self._store.soonest is not None and not self._closed:
             self._task = asyncio.get_running_loop().create_task(self._wait())
 
     async def _wait(self) -> None:
@@ -75,7 +76,8 @@ class Expiry:
             self._task = None
 
     async def close(self) -> None:
-        """Stop waiting."""
+        """Stop waiting. Writes that the store still finishes begin nothing anew."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

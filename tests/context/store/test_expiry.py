@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rynek.base.clock import MICRO, to_iso
+from rynek.base.clock import MICRO, SystemClock, to_iso
 from rynek.base.errors import Unavailable
 from rynek.base.sqlite import connect, migrate
 from rynek.context import Context, core_context, operations, parse_entity
@@ -127,3 +127,18 @@ def test_a_failed_removal_holds_up_no_reader(tmp_path: Path) -> None:
         await context.close()
 
     asyncio.run(test())
+
+
+def test_a_closed_store_is_not_watched_any_more(tmp_path: Path) -> None:
+    """A write that is finished while the store closes leaves no task behind."""
+
+    async def scenario() -> None:
+        context = open_store(tmp_path)
+        later = to_iso(SystemClock().now() + 3600 * MICRO)
+        entity = parse_entity(made(1, expiresAt=later), LD, now=0)
+        write = context.write(lambda txn: operations.create(txn, entity, LD))
+        await context.close()
+        await write
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())

@@ -107,8 +107,9 @@ def test_what_is_known_of_entities_changes_nothing_of_whom_writes_concern(
 
     def watch(txn: GroupTxn, written: list[list[Written]]) -> None:
         for one in (one for job in written for one in job):
-            found = index.candidates(one)
-            told = set()
+            certain = index.certain(one)
+            found = index.candidates(one) if certain is None else None
+            told = {sub.id for sub in certain[1]} if certain is not None else set()
             if found is not None:
                 told = {sub.id for sub in found[1] if concerns(sub, found[0], txn.get)}
             if one.before is None and one.after is None:

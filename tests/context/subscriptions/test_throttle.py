@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.context.store.test_store import LD, bus, create, run
 from tests.context.subscriptions.test_groups import TYPES, Failing
@@ -135,5 +136,76 @@ def test_what_came_and_went_in_a_group_that_failed_is_not_held(
         failing.fails = False
         assert await context.write(lambda txn: held.take(txn, "t", 2)) == [("a", "was")]
         held.stop()
+
+    run(tmp_path, test)
+
+
+def test_what_never_was_is_not_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Failing(monkeypatch)
+
+    async def test(context: Context) -> None:
+        held = made()
+        context.store.outbox.on_failure.append(held.failed)
+        await context.write(lambda txn: held.hold(txn, "t", "a", "was"))
+        taken: list[tuple[str, str | None]] = []
+
+        def job(txn: Txn) -> None:
+            held.hold(txn, "t", "b", "this never was")
+            taken[:] = held.take(txn, "t", 1)
+
+        failing.once = True
+        with pytest.raises(Problem):
+            await context.write(job)
+        held.put_back("t", taken)  # as who released it does
+        # A later change is held in the file too, and not taken for one that is there already.
+        await context.write(lambda txn: held.hold(txn, "t", "b", "really was"))
+        rows = [one[1:] for one in context.store.outbox.held()]
+        assert rows == [("a", b"was"), ("b", b"really was")]
+        assert await context.write(lambda txn: held.take(txn, "t", 2)) == [
+            ("a", "was"),
+            ("b", "really was"),
+        ]
+        held.stop()
+
+    run(tmp_path, test)
+
+
+def test_what_is_held_back_outlives_an_expiry_that_comes_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(monkeypatch)
+
+    async def test(context: Context) -> None:
+        await create(context, bus(1, speed={"value": 1}))
+        subscriptions = Subscriptions(context, Senders(allow_private=True), "here")
+        document = {
+            "id": "urn:s:1", "type": "Subscription", "entities": TYPES, "throttling": 60,
+            "notification": {"endpoint": {"uri": "http://192.0.2.1/"}},
+        }  # fmt: skip
+        await subscriptions.create(document, LD, link="", tenant=None)
+        for value in (2, 3):
+            fragment = parse_fragment({"speed": {"value": value}}, LD, now=0)
+            await context.write(
+                partial(operations.append, entity_id=bus(1)["id"], fragment=fragment, ctx=LD)
+            )
+        target = "subscription:urn:s:1"
+        notifier = subscriptions._notifier
+        expired = notifier.all["urn:s:1"]
+        # It was given more time before what waited for it could be deleted.
+        notifier.all["urn:s:1"] = msgspec.structs.replace(expired)
+        await notifier._drop(expired)
+        assert notifier._throttle.targets == [target]
+        assert len(context.store.outbox.held()) == 1
+        # The disk has no room to delete it.
+        notifier.all["urn:s:1"] = expired
+        failing.once = True
+        await notifier._drop(expired)
+        assert notifier._throttle.targets == [target]
+        await notifier._drop(expired)
+        assert notifier._throttle.targets == []
+        assert context.store.outbox.held() == []
+        counters = notifier.deliveries.counters(target)
+        assert counters is None or counters.dropped >= 1
+        await subscriptions.stop()
 
     run(tmp_path, test)

@@ -154,15 +154,14 @@ class SourceNotifier:
 
     async def _drop(self, one: Subscription) -> None:
         """It has expired: what was not sent is not sent any more."""
-
-        def has_expired() -> bool:
-            return self.all.get(one.id) is one
-
         target = target_of(one.id)
-        held = self._throttle.count(target)
-        self._throttle.forget(target)
+
+        def let_go(txn: Txn) -> int | None:
+            # It may have been changed since: what is held back for it is told then.
+            return self._throttle.drop(txn, target) if self.all.get(one.id) is one else None
+
         try:
-            await self.deliveries.drop(target, has_expired, held)
+            await self.deliveries.drop(target, let_go)
         except Exception as error:
             _logger.warning("what waited for %s could not be deleted: %s", one.id, error)
 

@@ -143,19 +143,21 @@ class Deliveries:
         if line is not None:
             await line.close()
 
-    async def drop(self, target: str, has_expired: Callable[[], bool], held: int = 0) -> None:
-        """Delete what waits for a target, and the `held` changes that were to be told, unless it
-        has not expired any more; they are counted. Dead letters stay."""
+    async def drop(self, target: str, let_go: Callable[[Txn], int | None]) -> None:
+        """Delete what waits for a target; `let_go` says how many changes it held back and lets them
+        go in the same write, or None where the target has not expired any more. They are counted.
+        Dead letters stay."""
 
-        def job(txn: Txn) -> bool:
-            if not has_expired():
-                return False
-            txn.later(_DROP, (target, txn.sent))
-            txn.later(_FORGET[0], (target,))
-            return True
+        def job(txn: Txn) -> int | None:
+            held = let_go(txn)
+            if held is not None:
+                txn.later(_DROP, (target, txn.sent))
+                txn.later(_FORGET[0], (target,))
+            return held
 
-        if not await self._context.write(job):
-            return
+        held = await self._context.write(job)
+        if held is None or target not in self._receivers:
+            return  # it goes on, or its owner was removed meanwhile
         line = self._lines.pop(target, None)
         waited = self._left.pop(target, (0, 0))[0] + (0 if line is None else line.waiting)
         if line is not None:

@@ -52,6 +52,9 @@ class Throttle(Generic[T]):
         # it notifies was notified before: nothing of it is so when it fails.
         self._group: weakref.ref[Txn] | None = None
         self._new: list[tuple[str, str]] = []
+        # What it held and let go itself; of the last that failed, what never was to be held.
+        self._fresh: list[tuple[str, str]] = []
+        self._void: set[tuple[str, str]] = set()
         self._gone: list[tuple[str, dict[str, bytes | None]]] = []
         self._were: dict[str, int] = {}
 
@@ -65,15 +68,11 @@ class Throttle(Generic[T]):
         """The targets for which something is held."""
         return list(self._held)
 
-    def count(self, target: str) -> int:
-        """How many changes are held for a target."""
-        return len(self._held.get(target, ()))
-
     def failed(self, txn: Txn | None) -> None:
         """Nothing of a group of writes came to pass."""
         if txn is None or self._group is None or self._group() is not txn:
             return  # it held nothing and let nothing go
-        for target, entity_id in self._new:
+        for target, entity_id in (*self._new, *self._fresh):
             held = self._held.get(target, {})
             if entity_id in held:
                 self._weigh(-1, held.pop(entity_id))
@@ -84,13 +83,14 @@ class Throttle(Generic[T]):
                 self._put(target, entity_id, before)
             self._again(target)
         self._last.update(self._were)
-        self._new, self._gone, self._were = [], [], {}
+        self._void = set(self._fresh)
+        self._new, self._fresh, self._gone, self._were = [], [], [], {}
 
     def _in(self, txn: Txn) -> None:
         """From here on it is about this group: the one before is in the file, or `failed`."""
         if self._group is None or self._group() is not txn:
             self._group = weakref.ref(txn)
-            self._new, self._gone, self._were = [], [], {}
+            self._new, self._fresh, self._gone, self._were = [], [], [], {}
 
     def must_wait(self, txn: Txn, target: str, now: int, seconds: float, last: int) -> bool:
         """Whether a target is to wait at a time (epoch µs); `last` is when it was notified last,
@@ -124,6 +124,7 @@ class Throttle(Generic[T]):
         self._full = False
         self._in(txn)
         self._new.append((target, entity_id))
+        self._void.discard((target, entity_id))
         encoded = None if before is None else self._encode(before)
         self._put(target, entity_id, encoded)
         txn.later(_HOLD, (target, entity_id, encoded))
@@ -135,25 +136,20 @@ class Throttle(Generic[T]):
 
     def take(self, txn: Txn, target: str, now: int) -> list[tuple[str, T | None]]:
         """What is held for a target, which is notified of it now."""
-        held = self._let_go(target)
-        self._in(txn)
-        # What began to be held in this very group is not to come back when it fails.
-        fresh = {entity_id for one, entity_id in self._new if one == target}
-        gone = {one: was for one, was in held.items() if one not in fresh}
-        if fresh:
-            self._new = [one for one in self._new if one[0] != target]
-        if gone:
-            self._gone.append((target, gone))
+        held = self._taken(txn, target)
         self._were.setdefault(target, self._last.get(target, 0))
         self._last[target] = now
-        for entity_id in held:
-            txn.later(_LET_GO, (target, entity_id))
         return [(one, None if was is None else self._decode(was)) for one, was in held.items()]
+
+    def drop(self, txn: Txn, target: str) -> int:
+        """Let go what is held for a target, which is not to be told of it; how much that was."""
+        return len(self._taken(txn, target))
 
     def put_back(self, target: str, taken: list[tuple[str, T | None]]) -> None:
         """What was taken could not be told of."""
         for entity_id, before in taken:
-            self._put(target, entity_id, None if before is None else self._encode(before))
+            if (target, entity_id) not in self._void:
+                self._put(target, entity_id, None if before is None else self._encode(before))
         self._again(target)
 
     def told(self, target: str) -> None:
@@ -192,6 +188,22 @@ class Throttle(Generic[T]):
             self._weigh(-1, held[entity_id])
         held[entity_id] = before
         self._weigh(1, before)
+
+    def _taken(self, txn: Txn, target: str) -> dict[str, bytes | None]:
+        held = self._let_go(target)
+        self._in(txn)
+        # What began to be held in this very group is not to come back when it fails.
+        fresh = [one for one in self._new if one[0] == target]
+        gone = held
+        if fresh:
+            gone = {one: was for one, was in held.items() if (target, one) not in fresh}
+            self._new = [one for one in self._new if one[0] != target]
+            self._fresh += fresh
+        if gone:
+            self._gone.append((target, gone))
+        for entity_id in held:
+            txn.later(_LET_GO, (target, entity_id))
+        return held
 
     def _let_go(self, target: str) -> dict[str, bytes | None]:
         held = self._held.pop(target, {})
