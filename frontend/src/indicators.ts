@@ -7,20 +7,39 @@ const PATIENCE_MS = 4000;
 const MOST_TRIES = 60;
 const SCALE = 2;
 
-/** Puts the parts of a newer answer in the place of those that are shown. */
-async function again(tries: number): Promise<void> {
-  const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (document.querySelector("[data-late=whole]")) {
-    if (!page.querySelector("[data-late=whole]")) return window.location.reload();
+/** The same page as it is now; nothing where it cannot be had at the moment. */
+async function fetched(): Promise<Document | null> {
+  try {
+    const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return null;
   }
+}
+
+const periodOf = (page: Document): string | undefined =>
+  page.querySelector<HTMLElement>("[data-period]")?.dataset["period"];
+
+/** Puts the parts of a newer page in the place of those that are shown, but for what has the focus;
+ *  whether all of it came in. */
+function bringIn(page: Document): boolean {
+  const isWhole = document.querySelector("[data-late=whole]") !== null;
+  const isOther = isWhole ? !page.querySelector("[data-late=whole]") : periodOf(page) !== periodOf(document);
+  if (isOther && !document.activeElement?.matches("input, select")) window.location.reload();
+  if (isOther || isWhole) return false;
+  let isDone = !page.querySelector("[data-pending]");
   for (const part of document.querySelectorAll<HTMLElement>("[data-part]")) {
     const newer = page.getElementById(part.id);
-    if (newer && !part.contains(document.activeElement)) part.replaceWith(newer);
+    if (part.contains(document.activeElement)) isDone = false;
+    else if (newer) part.replaceWith(newer);
   }
-  const status = document.querySelector("[data-pending]");
-  if (!page.querySelector("[data-pending]")) status?.remove();
+  return isDone;
+}
+
+async function again(tries: number): Promise<void> {
+  const page = await fetched();
+  if (page && bringIn(page)) document.querySelector("[data-pending]")?.remove();
   else if (tries < MOST_TRIES) window.setTimeout(() => void again(tries + 1), PATIENCE_MS);
 }
 

@@ -81,7 +81,7 @@ def test_poznan(tmp_path: Path) -> None:
     assert found["pt-punctuality"].value == pytest.approx(69, abs=0.1)
     assert found["pt-punctuality"].coverage == 1
     assert f"{len(departures) - len(kept)} of {len(departures)} departures" in (
-        found["pt-punctuality"].why
+        str(found["pt-punctuality"].why)
     )
     # No line says at which stop it is, and nobody knows of one how even it runs.
     assert found["pt-excess-wait"].status == "not enough data"

@@ -87,15 +87,15 @@ def test_occupied_hromadas_have_no_budget(references: References) -> None:
     key = table.keys[table.columns["income_total_2022"].index(None)]
     one = given(Sources(references, (key,)), "own-income-share")
     assert (one.status, one.value) == ("not enough data", None)
-    assert f"nothing for {key} in income_own_2022, income_total_2022" in one.why
+    assert f"nothing for {key} in income_own_2022, income_total_2022" in str(one.why)
 
 
 def test_an_unknown_city_and_no_table(references: References) -> None:
     one = given(Sources(references, ("Atlantis",)), "bike-to-work")
     assert one.value is None
-    assert one.why == "the table eurostat-urb-ctran does not know the city under Atlantis"
+    assert str(one.why) == "the table eurostat-urb-ctran does not know the city under Atlantis"
     none = given(Sources(), "bike-to-work")
-    assert none.why == "no reference table that it is taken from was imported"
+    assert str(none.why) == "no reference table that it is taken from was imported"
 
 
 def test_journeys_to_work_by_bicycle(references: References) -> None:
@@ -104,7 +104,7 @@ def test_journeys_to_work_by_bicycle(references: References) -> None:
     one = given(sources, "bike-to-work", "2017")
     assert (one.value, one.period.label) == (12.0, "2011")
     assert given(sources, "bike-to-work", "2009").value == 9.0
-    assert "at most 10 years" in given(sources, "bike-to-work", "2022").why
+    assert "at most 10 years" in str(given(sources, "bike-to-work", "2022").why)
 
 
 def test_bikes_per_inhabitant(references: References, tmp_path: Path) -> None:
@@ -137,12 +137,12 @@ def test_bikes_per_inhabitant(references: References, tmp_path: Path) -> None:
             bikes, stations = found["bikes-per-100000"], found["bike-stations-per-km2"]
             if names and names[0].startswith("UA"):
                 # Its population is of 2022, and nobody knows that of 2018.
-                assert bikes.why.startswith("no reference table with the population of UA")
+                assert str(bikes.why).startswith("no reference table with the population of UA")
                 assert stations.value == pytest.approx(3 / hromadas.columns["area"][0])
                 continue
-            assert stations.why.startswith("no reference table with the area of")
+            assert str(stations.why).startswith("no reference table with the area of")
             if not names:
-                assert bikes.why.startswith("no reference table with the population of any key")
+                assert "known_as in city.toml" in str(bikes.why)
                 continue
             assert bikes.value == pytest.approx(60 * 100_000 / 1_231_981)
             assert bikes.per is not None
@@ -166,13 +166,13 @@ def test_what_was_asked(tmp_path: Path) -> None:
     sources = Sources(surveys=surveys)
     deadline = parse_iso("2026-02-01T00:00:00Z")
     surveys.publish("smart-strategy", deadline)
-    assert given(sources, "strategy-adopted", "2026").why.startswith("no public results")
+    assert str(given(sources, "strategy-adopted", "2026").why).startswith("no public results")
     surveys.publish("smart-strategy", deadline, results="public")
     people = [Respondent(f"c{n}", f"City {n}", "north" if n < 50 else "south") for n in range(100)]
     tokens = list(surveys.invite("smart-strategy", people).items())
     early = given(sources, "strategy-adopted", "2026")
     assert (early.status, early.value) == ("not enough data", None)
-    assert "answered, 30% is needed" in early.why
+    assert "answered, 30% is needed" in str(early.why)
     for own, token in tokens:
         number = int(own[1:])
         if number < 40 or number >= 80:
@@ -197,7 +197,7 @@ def test_what_was_asked(tmp_path: Path) -> None:
     assert given(sources, "services-online", "2026").value == pytest.approx(50)
     # One city alone publishes open data: who it is would follow, so nobody is told.
     hidden = given(sources, "open-data-published", "2026")
-    assert (hidden.value, hidden.why) == (None, "fewer than 5 chose it: hidden")
+    assert (hidden.value, str(hidden.why)) == (None, "fewer than 5 chose it: hidden")
     # A year in which nothing had been asked yet.
     assert given(sources, "strategy-adopted", "2025").value is None
 

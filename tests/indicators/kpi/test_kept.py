@@ -226,3 +226,30 @@ def test_two_at_once_keep_the_same(tmp_path: Path) -> None:
     with KeptDays(tmp_path) as kept:
         found, read = asked(folder, [WEEK], kept)
     assert (figures(found), read) == (figures(first), [])
+
+
+def test_an_age_is_not_observed_before_anybody_looked(tmp_path: Path) -> None:
+    """Stations tell when they reported last: that may be long before the service began."""
+    began = START + DAY + 18 * 60 * MINUTE
+    before = (26 * 60, 30, 20, 10, 5)
+
+    async def fill(_: History, log: ListLog) -> None:
+        for place, minutes in enumerate(before):
+            log.write(bikes(1, began - minutes * MINUTE, f"{place}"))
+        for ten in range(1, 37):
+            for place in range(1, len(before)):
+                log.write(bikes(ten % 5, began + ten * 10 * MINUTE, f"{place}"))
+
+    folder = made_history(tmp_path / "history", ZONE, fill)
+    wanted = [find_definition("data-age-bikes")]
+    now = began + 6 * 60 * MINUTE
+    with Record(folder) as record:
+        day, hours = (
+            next(iter(compute_indicators(record, wanted, parse_period(label, ZONE), now)))
+            for label in ("2026-03-27", "2026-03-27T18:00:00Z/2026-03-27T20:00:00Z")
+        )
+    # Of 24 hours six, and up to 20 minutes before: half of the stations had told of them.
+    assert day.status == "not enough data"
+    assert day.coverage == pytest.approx((6 + (20 + 20 + 20 + 10 + 5) / 5 / 60) / 24)
+    assert "26.0% of the period was observed" in str(day.why)
+    assert (hours.status, hours.coverage) == ("ok", 1.0)

@@ -91,4 +91,4 @@ def test_meters_in_other_units_give_no_number(tmp_path: Path) -> None:
     ]  # fmt: skip
     one = computed(tmp_path, changes, ["energy-metered"], "2026-03-10")["energy-metered"]
     assert (one.status, one.value) == ("contradictory data", None)
-    assert "WHR, where KWH is meant" in one.why
+    assert "WHR, where KWH is meant" in str(one.why)

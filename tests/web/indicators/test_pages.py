@@ -102,7 +102,7 @@ def test_too_little_data_is_told_and_no_number_is_shown(serve: Serve) -> None:
         await observe(engine, "default", hours=3)
         page = await ready(visitor, "/indicators?period=P7D")
         assert "not enough data" in page.text
-        assert re.search(r"\d% of the time was observed; 75% is needed\.", page.text)
+        assert re.search(r"\d% of the period was observed, 75% is needed\.", page.text)
         assert 'class="value">' not in page.text
 
     serve(test)

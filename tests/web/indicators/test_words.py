@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 from tests.web.indicators.test_peers import valued
 
 from rynek.indicators import find_definition
+from rynek.indicators.saying import say
 from rynek.web.i18n import LANGUAGES, translator
 from rynek.web.indicators.words import change, figure, goodness, missing
 
 
-@pytest.mark.parametrize(
-    ("name", "coverage", "told"),
-    [
-        ("bikes-available", 0.746, "74% of the time was observed; 75% is needed."),
-        ("bikes-available", 0.7499, "74% of the time was observed; 75% is needed."),
-        ("bikes-per-100000", 1.0, "How many people live here, or on what area, is not known."),
-        ("bikes-per-100000", 0.0, "How many people live here, or on what area, is not known."),
-        ("bikes-per-100000", 0.5, "50% of the time was observed; 75% is needed."),
-        ("bike-rebalanced", 1.0, "What it is counted from did not happen in this time."),
-    ],
-)
-def test_the_reason_is_the_one_that_holds(name: str, coverage: float, told: str) -> None:
-    value = msgspec.structs.replace(valued(None, name=name), coverage=coverage)
-    assert missing(translator("en"), value) == told
+def test_the_reason_is_a_sentence_in_the_language_of_the_page() -> None:
+    why = say("value-coverage", coverage=0.749, needed=0.75)
+    value = msgspec.structs.replace(valued(None, name="bikes-available"), why=why)
+    assert missing(translator("en"), value) == "74.9% of the period was observed, 75% is needed."
+    told = {missing(translator(language), value) for language in LANGUAGES}
+    assert len(told) == len(LANGUAGES)
+    assert all(one[0].isupper() or one[0].isdigit() for one in told)
+    left_out = msgspec.structs.replace(value, status="ok", value=1.0)
+    assert missing(translator("en"), left_out) == ""
 
 
 def test_buses_that_leave_early_are_not_better_than_punctual_ones() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from rynek.base.messages import Message
 from rynek.history import Record
 from rynek.indicators.definition import DEPARTURES, Computation, Condition, Definition
 from rynek.indicators.kpi.coding import names_of
@@ -24,6 +25,7 @@ from rynek.indicators.kpi.segments import segments
 from rynek.indicators.kpi.states import DAY_US
 from rynek.indicators.kpi.sums import TABLE, Span
 from rynek.indicators.kpi.value import LEVEL, Provenance, Thing, Value, sampling_error
+from rynek.indicators.saying import say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -241,7 +243,7 @@ def _nothing(one: Definition, period: Period) -> Value:
     )  # fmt: skip
     return Value(
         definition=one, period=period, status="not enough data",
-        why="nothing was observed in the period", provenance=origin,
+        why=say("value-nothing"), provenance=origin,
     )  # fmt: skip
 
 
@@ -264,9 +266,9 @@ def _value(one: Definition, found: _Sums, period: Period, origin: Provenance) ->
         things=_things(found, observed),
         provenance=origin,
     )
-    status, why = _fault(one, found, coverage, below, int(kept.sum()))
-    if status:
-        return msgspec.structs.replace(made, status=status, why=why)
+    fault = _fault(one, one.computation, found, coverage, period)
+    if fault is not None:
+        return msgspec.structs.replace(made, status=fault[0], why=fault[1])
     value = (
         _middle(made.things)
         if one.computation.measure == "age"
@@ -292,26 +294,27 @@ def _middle(things: tuple[Thing, ...]) -> float:
 
 
 def _fault(
-    one: Definition, found: _Sums, coverage: float, below: float, things: int
-) -> tuple[Any, str]:
-    """The status of a value that cannot be told, and why; nothing where it can."""
-    allowed = one.computation.unit_codes if one.computation else ()
+    one: Definition, asked: Computation, found: _Sums, coverage: float, period: Period
+) -> tuple[Any, Message] | None:
+    """The status of a value that cannot be told, and why; None where it can."""
+    allowed, units = asked.unit_codes, sorted(found.units)
     wrong = sorted(found.units - set(allowed)) if allowed else []
     if wrong:
-        return "contradictory data", (
-            f"readings in {', '.join(wrong)[:80]}, where {' or '.join(allowed)} is meant"
-        )
-    if len(found.units) > 1 and not allowed:
-        return "contradictory data", f"two units: {', '.join(sorted(found.units))[:80]}"
-    if not things:
-        return "not enough data", "nothing was observed in the period"
+        told = [unit[:20] for unit in wrong[:4]]
+        return "contradictory data", say("value-units", units=told, meant=list(allowed))
+    if len(units) > 1 and not allowed:
+        return "contradictory data", say("value-two-units", units=[one[:20] for one in units[:4]])
+    lacking = "not enough data"
+    by_days = asked.measure in {"silent", "count"}
+    if by_days and found.ids and not marks_of(asked.bucket, period).whole:
+        return lacking, say("value-no-whole-day")
+    if not coverage:
+        return lacking, say("value-nothing")
     if coverage < one.least_coverage:
-        return "not enough data", (
-            f"{coverage:.1%} of the period was observed, {one.least_coverage:.0%} is needed"
-        )
-    if below <= 0:
-        return "not enough data", "what it is a share of did not occur in the period"
-    return "", ""
+        # Rounded down: that 75 % was observed where 75 % is needed would explain nothing.
+        known = math.floor(coverage * 1000) / 1000
+        return lacking, say("value-coverage", coverage=known, needed=one.least_coverage)
+    return (lacking, say("value-not-happened")) if found.below.sum() <= 0 else None
 
 
 def _with_error(made: Value, found: _Sums, coverage: float) -> Value:

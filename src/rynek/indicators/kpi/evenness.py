@@ -11,6 +11,7 @@ import numpy as np
 from rynek.indicators.kpi.departures import FREQUENT_US
 from rynek.indicators.kpi.timetable import Planned
 from rynek.indicators.kpi.value import LEVEL, Thing, Value, sampling_error
+from rynek.indicators.saying import say
 
 __all__ = ["even_value", "quantile_of_t"]
 
@@ -35,7 +36,7 @@ def even_value(
     if number < _FEWEST:
         return msgspec.structs.replace(
             made, readings=number,
-            why=f"{number} headways of frequent lines are known at stops, {_FEWEST} are needed",
+            why=say("headways-few", number=number, needed=_FEWEST),
         )  # fmt: skip
     lines, place = np.unique([row["line"] for row in rows], return_inverse=True)
     _, day = np.unique([row["day"] for row in rows], return_inverse=True)

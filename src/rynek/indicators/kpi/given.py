@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from rynek.base.messages import Message
 from rynek.indicators.definition import Definition, Part, Question
 from rynek.indicators.kpi.period import Period, parse_period
 from rynek.indicators.kpi.value import LEVEL, Denominator, Provenance, Thing, Value
 from rynek.indicators.reference.importing import Imported
 from rynek.indicators.reference.store import References
+from rynek.indicators.saying import say
 from rynek.indicators.survey.results import results
 from rynek.indicators.survey.store import Surveys, Wave
 
@@ -60,7 +62,7 @@ def given_value(one: Definition, period: Period, sources: Sources | None) -> Val
     found = sources or Sources()
     if one.asked is not None:
         return _asked(one, one.asked, period, found)
-    why, best = "no reference table that it is taken from was imported", None
+    why, best = say("given-no-table"), None
     for part in one.imported:
         table = found.table(part.table)
         if table is None:
@@ -68,7 +70,7 @@ def given_value(one: Definition, period: Period, sources: Sources | None) -> Val
         version, _, body = table
         key = next((name for name in found.names if name in body.keys), None)
         if key is None:
-            why = f"the table {part.table} does not know the city under {_listed(found.names)}"
+            why = _unknown(part.table, found.names)
             continue
         value = _imported(one, part, period, version, body, key)
         if value.status == "ok":
@@ -87,18 +89,18 @@ def _imported(
     origin = _origin(
         f"reference/{part.table}", version, part.above, period, {"key": key, "year": year}
     )
-    made = _lacking(one, period, "", origin)
+    made = _lacking(one, period, None, origin)
     if year is None or not last - _OLDEST <= year <= last:
-        told = "there is no figure" if year is None else f"the figures are of {year}"
-        why = f"{told}; at most {_OLDEST} years before the period are taken"
-        return msgspec.structs.replace(made, why=why)
+        if year is None:
+            return msgspec.structs.replace(made, why=say("given-no-figure", years=_OLDEST))
+        return msgspec.structs.replace(made, why=say("given-old", year=str(year), years=_OLDEST))
     columns = {name.replace("{year}", str(year)) for name in (*part.above, *part.below)}
     empty = sorted(
         name for name in columns if body.columns.get(name, [None] * row + [None])[row] is None
     )
     if empty:
         return msgspec.structs.replace(
-            made, why=f"{part.table} has nothing for {key} in {', '.join(empty)}"
+            made, why=say("given-empty", table=part.table, key=key, columns=empty)
         )
     above, below = (
         [body.columns[name.replace("{year}", str(year))][row] for name in names]
@@ -106,14 +108,12 @@ def _imported(
     )
     under = math.fsum(below) if part.below else 1.0
     if under <= 0:
-        return msgspec.structs.replace(
-            made, status="contradictory data", why=f"{', '.join(part.below)} is {under:g} for {key}"
-        )
+        why = say("given-divisor", columns=list(part.below), amount=under, key=key)
+        return msgspec.structs.replace(made, status="contradictory data", why=why)
     value = part.scale * math.fsum(above) / under
     if one.unit == "%" and not 0 <= value <= _PERCENT:
-        return msgspec.structs.replace(
-            made, status="contradictory data", why=f"{value:.4g} % for {key}"
-        )
+        why = say("given-share", share=value / _PERCENT, key=key)
+        return msgspec.structs.replace(made, status="contradictory data", why=why)
     return msgspec.structs.replace(
         made,
         status="ok",
@@ -127,42 +127,41 @@ def _imported(
 def _asked(one: Definition, asked: Question, period: Period, sources: Sources) -> Value:
     wave = _newest_wave(asked.survey, period, sources)
     if wave is None or sources.surveys is None:
-        return _lacking(one, period, f"no public results of the survey {asked.survey}")
+        return _lacking(one, period, say("asked-no-results", survey=asked.survey))
     survey, _ = sources.surveys.survey(wave.survey, wave.version)
     told = results(survey, list(sources.surveys.responses(wave.id)), public=True)
     span = Period(wave.id, wave.opened, wave.deadline, period.zone)
     name = {"wave": wave.id, "question": asked.question, "choices": asked.choices}
     origin = _origin(f"survey/{asked.survey}", wave.version, (asked.question,), span, name)
     made = msgspec.structs.replace(
-        _lacking(one, span, "", origin),
+        _lacking(one, span, None, origin),
         coverage=told["rate"] or 0.0,
         readings=told["answered"] or 0,
-        why="example answers, made up" if wave.example else "",
+        why=say("asked-example") if wave.example else None,
     )
     question = next((each for each in told["questions"] if each["name"] == asked.question), None)
     if question is None:
-        return msgspec.structs.replace(made, why=f"the survey asks no {asked.question!r}")
+        return msgspec.structs.replace(made, why=say("asked-no-question", question=asked.question))
     if made.coverage < one.least_coverage:
-        return msgspec.structs.replace(
-            made, why=f"{made.coverage:.1%} answered, {one.least_coverage:.0%} is needed"
-        )
+        why = say("asked-few", share=made.coverage, needed=one.least_coverage)
+        return msgspec.structs.replace(made, why=why)
     return _answered(made, asked, question, told["weighting"]["design_effect"] or 1.0)
 
 
 def _answered(made: Value, asked: Question, question: dict[str, Any], effect: float) -> Value:
     count = question["n"]
     if not count:
-        return msgspec.structs.replace(made, why="too few answers to be told")
+        return msgspec.structs.replace(made, why=say("asked-too-few"))
     if not asked.choices:
         numbers = question.get("numbers")
         if numbers is None:
-            return msgspec.structs.replace(made, why="no numbers were given")
+            return msgspec.structs.replace(made, why=say("asked-no-numbers"))
         return msgspec.structs.replace(
             made, status="ok", value=numbers["weighted_mean"], readings=count
         )
     shares = [each["weighted"] for each in question["choices"] if each["name"] in asked.choices]
     if len(shares) < len(asked.choices) or None in shares:
-        return msgspec.structs.replace(made, why="fewer than 5 chose it: hidden")
+        return msgspec.structs.replace(made, why=say("asked-hidden", least=5))
     share = math.fsum(shares)
     # A simple random sample without replacement of those invited, made smaller by the weights.
     error = math.sqrt(share * (1 - share) * (1 - made.coverage) * effect / max(count - 1, 1))
@@ -189,7 +188,7 @@ def per_head(value: Value, sources: Sources | None) -> Value:
     if per is None or value.value is None:
         return value
     found = _denominator(per.of, per.many, value.period, sources or Sources())
-    if isinstance(found, str):
+    if isinstance(found, Message):
         return msgspec.structs.replace(
             value, status="not enough data", value=None, why=found, standard_error=None,
             interval=None,
@@ -209,13 +208,13 @@ def inhabitants(period: Period, sources: Sources) -> Denominator | None:
     """How many people live in a city, by the newest figure of the period's year or before, however
     old; None where no reference table of people knows it."""
     found = _denominator("population", 1.0, period, sources, oldest=_year(period))
-    return None if isinstance(found, str) else found
+    return None if isinstance(found, Message) else found
 
 
 def _denominator(
     of: str, many: float, period: Period, sources: Sources, oldest: int = _OLDEST
-) -> Denominator | str:
-    """The newest figure of the period's year or before, or in words why there is none."""
+) -> Denominator | Message:
+    """The newest figure of the period's year or before, or why there is none."""
     last, best = _year(period), None
     for table in sources.tables():
         read = sources.table(table)
@@ -238,9 +237,9 @@ def _denominator(
                     version=version, key=key, column=column,
                 )  # fmt: skip
     if best is None:
-        return f"no reference table with the {of} of {_listed(sources.names)} was imported"
+        return _without(of, sources.names)
     if of == "population" and (best.year or 0) < last - oldest:
-        return f"the newest {of} is of {best.year}, over {oldest} years before the period"
+        return say("per-old", year=str(best.year), years=oldest)
     return best
 
 
@@ -274,7 +273,9 @@ def _newest_wave(survey: str, period: Period, sources: Sources) -> Wave | None:
     return max(fit, key=lambda one: one.opened, default=None)
 
 
-def _lacking(one: Definition, period: Period, why: str, origin: Provenance | None = None) -> Value:
+def _lacking(
+    one: Definition, period: Period, why: Message | None, origin: Provenance | None = None
+) -> Value:
     return Value(
         definition=one,
         period=period,
@@ -305,5 +306,15 @@ def _year(period: Period) -> int:
     return last.astimezone(ZoneInfo(period.zone)).year
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return " or ".join(names) if names else "any key (city.toml: known_as)"
+def _unknown(table: str, names: tuple[str, ...]) -> Message:
+    """Why a table has no row of the city."""
+    if not names:
+        return say("given-no-names")
+    return say("given-no-city", table=table, names=list(names))
+
+
+def _without(of: str, names: tuple[str, ...]) -> Message:
+    """Why nothing is known that a value could be divided by."""
+    if not names:
+        return say("given-no-names")
+    return say("per-no-population" if of == "population" else "per-no-area", names=list(names))

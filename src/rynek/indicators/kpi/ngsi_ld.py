@@ -90,8 +90,8 @@ def _figures(value: Value) -> dict[str, Any]:
         "status": _value(value.status, observedAt=at),
         "coverage": _value(value.coverage, observedAt=at, unitCode="C62"),
     }
-    if value.why:
-        made["statusReason"] = _value(value.why, observedAt=at)
+    if value.why is not None:
+        made["statusReason"] = _value(str(value.why), observedAt=at)
     if value.value is not None:
         unit = value.definition.unit_code
         number = made["kpiValue"] = _value(value.value, observedAt=at, unitCode=unit)

@@ -35,6 +35,7 @@ from rynek.indicators.kpi.period import HOUR_US, Marks, Period
 from rynek.indicators.kpi.states import DAY_US, LOOK_US
 from rynek.indicators.kpi.timetable import DAYS, TIMES, Planned, Timetable
 from rynek.indicators.kpi.value import Provenance, Thing, Value, sampling_error
+from rynek.indicators.saying import say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -232,7 +233,7 @@ def _value(one: Definition, asked: Computation, found: _Found, period: Period) -
         provenance=found.origin,
     )
     if not number:
-        return msgspec.structs.replace(made, why="nothing was observed in the period")
+        return msgspec.structs.replace(made, why=say("value-nothing"))
     if asked.measure in {"headway_variation", "excess_wait"}:
         made = even_value(made, asked.measure, found.hours, found.quarters, found.planned)
     else:
@@ -240,11 +241,10 @@ def _value(one: Definition, asked: Computation, found: _Found, period: Period) -
     if coverage < one.least_coverage:
         return msgspec.structs.replace(
             made, status="not enough data", value=None, standard_error=None, interval=None,
-            why=f"of {coverage:.1%} of the service's time delays are known,"
-            f" {one.least_coverage:.0%} is needed",
+            why=say("departures-coverage", coverage=coverage, needed=one.least_coverage),
         )  # fmt: skip
     if left and made.status == "ok":
-        why = f"{left} of {number + left} departures were over {_LIMIT // 3600} h off: left out"
+        why = say("departures-left-out", left=left, all=number + left, hours=_LIMIT // 3600)
         return msgspec.structs.replace(made, why=why)
     return made
 
@@ -346,7 +346,7 @@ def _unheard(record: Record, one: Definition, period: Period) -> Value:
         definition=one,
         period=period,
         status="not enough data",
-        why="nothing was observed in the period",
+        why=say("value-nothing"),
         coverage=coverage,
         readings=answer.rows.num_rows,
         provenance=_origin([answer], period),
@@ -354,8 +354,8 @@ def _unheard(record: Record, one: Definition, period: Period) -> Value:
     if not expected:
         return made
     if coverage < one.least_coverage:
-        why = f"vehicles are known in {coverage:.1%} of the period, {one.least_coverage:.0%} is needed"
+        why = say("vehicles-coverage", coverage=coverage, needed=one.least_coverage)
         return msgspec.structs.replace(made, why=why)
     value = _PERCENT * (1 - len(expected & heard_of) / len(expected))
     things = (Thing(id="Vehicle", value=value, coverage=coverage, readings=made.readings),)
-    return msgspec.structs.replace(made, status="ok", why="", value=value, things=things)
+    return msgspec.structs.replace(made, status="ok", why=None, value=value, things=things)

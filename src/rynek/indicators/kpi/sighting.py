@@ -15,7 +15,7 @@ from rynek.indicators.kpi.period import Period
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Sighted", "ages_of", "heard_of", "sighted_days"]
+__all__ = ["Sighted", "ages_of", "heard_of", "sighted_days", "watched"]
 
 _FAR: Final = 1 << 62
 Days = Sequence[tuple[int, int]]
@@ -104,6 +104,25 @@ def ages_of(told: Sighted, names: pa.Array, period: Period) -> pa.Table:
         "n0": areas[best], "d0": lengths[best], "observed": lengths[best],
         "gone": np.zeros(len(names)), "readings": readings,
     })  # fmt: skip
+
+
+def watched(rows: pa.Table, tables: Mapping[str, pa.Table], period: Period) -> pa.Table:
+    """The figures of `ages` with no more time `observed` than somebody was there to look: a thing's
+    first reading may be of long before that (a station tells when it reported last). It is taken to
+    have begun when half of the things had been heard of; `tables` has `sighted` and `names`."""
+    import pyarrow as pa
+
+    places, names = _things(tables["names"])
+    if not len(names):
+        return rows
+    first = np.full(len(names), _FAR)
+    series = tables["sighted"].column("series").to_numpy()
+    np.minimum.at(first, places[series], filled(tables["sighted"].column("first_us")))
+    since = int(np.sort(first)[(len(first) - 1) // 2])
+    most = max(period.end - max(since, period.start), 0)
+    observed = np.minimum(rows.column("observed").to_numpy(), most)
+    place = rows.schema.get_field_index("observed")
+    return rows.set_column(place, "observed", pa.array(observed))
 
 
 def _between(told: Sighted, period: Period) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from rynek.indicators.kpi.joining import joined_rows
 from rynek.indicators.kpi.period import Period, marks_of
 from rynek.indicators.kpi.scan import day_statements
 from rynek.indicators.kpi.segments import Segment
-from rynek.indicators.kpi.sighting import ages_of, heard_of, sighted_days
+from rynek.indicators.kpi.sighting import ages_of, heard_of, sighted_days, watched
 from rynek.indicators.kpi.sightings import ages, heard
 from rynek.indicators.kpi.states import Variant
 from rynek.indicators.kpi.value import Provenance
@@ -151,13 +151,14 @@ def _sighting_sums(
     if not len(tables["marks"]) and len(names) * len(kept) <= _MOST_CELLS:
         found, things = sighted_days(given)
         if measure == "age":
-            return ages_of(found, things, period), told
+            return watched(ages_of(found, things, period), given, period), told
         return heard_of(found, things, kept), told
     given["marks"] = _plain(tables["marks"].select(["entity_id", "us"]))
     given["period"] = _one_row(period)
     columns = [pa.array([day[place] for day in kept], pa.int64()) for place in (0, 1)]
     given["days"] = pa.table(columns, names=["first", "last"])
-    return days.record.over(given, (expression.__name__,), expression).rows, told
+    rows = days.record.over(given, (expression.__name__,), expression).rows
+    return watched(rows, given, period) if measure == "age" else rows, told
 
 
 def _one_row(period: Period) -> pa.Table:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from rynek.base.clock import to_iso
+from rynek.base.messages import Message
 from rynek.indicators.definition import Definition
 from rynek.indicators.kpi.period import Period
 
@@ -78,7 +79,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     status: Literal["ok", "not enough data", "contradictory data"]
     value: float | None = None
-    why: str = ""
+    why: Message | None = None
     coverage: float = 0.0
     standard_error: float | None = None
     interval: tuple[float, float] | None = None
@@ -152,8 +153,8 @@ def to_document(value: Value, language: str = "en", *, things: bool = False) -> 
             "query_sha256": origin.digest,
         },
     }
-    if value.why:
-        found["why"] = value.why
+    if value.why is not None:
+        found |= {"why": str(value.why), "messages": {"why": value.why.document()}}
     if value.per is not None:
         found["per"] = msgspec.to_builtins(value.per)
     if things:

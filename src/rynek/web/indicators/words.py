@@ -130,29 +130,11 @@ def observed(t: Translator, value: Value) -> str:
 
 
 def missing(t: Translator, value: Value) -> str:
-    """Why there is no number, in words; nothing where there is one."""
-    if value.status == "ok":
+    """Why there is no number, as a sentence; nothing where there is one."""
+    if value.status == "ok" or value.why is None:
         return ""
-    if value.status == "contradictory data":
-        return t("The readings come in units that contradict each other.")
-    asked = value.definition.computation
-    if asked is None:
-        return t("There is no figure for this city.")
-    if asked.measure == "silent" and not value.coverage:
-        return t("No whole day lies in this time.")
-    enough = value.coverage >= value.definition.least_coverage
-    if value.definition.per is not None and value.per is None and (enough or not value.coverage):
-        return t("How many people live here, or on what area, is not known.")
-    if not any(one.coverage > 0 for one in value.things):
-        return t("Nothing was observed in this time.")
-    if not enough:
-        # Rounded down: "75 % was observed, 75 % is needed" would explain nothing.
-        return t(
-            "%(share)s of the time was observed; %(needed)s is needed.",
-            share=t.percent(math.floor(100 * value.coverage) / 100),
-            needed=t.percent(value.definition.least_coverage),
-        )
-    return t("What it is counted from did not happen in this time.")
+    told = value.why.text(t.language)
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def direction(t: Translator, one: Definition) -> str:
