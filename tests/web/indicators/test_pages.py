@@ -186,7 +186,7 @@ def test_measured_cities_stand_side_by_side(serve: Serve, tmp_path: Path) -> Non
         assert len(re.findall(r"\d\d:\d\d – .*?\d\d:\d\d", heads)) == 2
         # They have bikes, but say nothing of free places: that is not to have no such things.
         row = page.text.partition("Shared bikes for 100,000 inhabitants")[2].partition("</tr>")[0]
-        assert row.count("How many people live here") == 2
+        assert row.count("reference tables know the city is not said") == 2
         page = await ready(visitor, "/c/hradec/indicators?period=PT3H", "Cheb. With fewer than 3")
 
     serve(test)
