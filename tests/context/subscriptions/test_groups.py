@@ -4,7 +4,9 @@ group of writes that fails leaves nothing behind."""
 from __future__ import annotations
 
 import asyncio
+import random
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -280,5 +282,66 @@ def test_what_waits_for_a_subscription_that_expired_meanwhile_is_dropped_at_the_
         assert (gone.dropped, gone.times_sent) == (1, 0)
         assert kept is None or kept.dropped == 0
         await after.stop()
+
+    run(tmp_path, test)
+
+
+def test_whom_a_change_of_one_attribute_certainly_concerns_is_whom_it_concerns(
+    tmp_path: Path,
+) -> None:
+    index = SubscriptionIndex()
+    more: list[dict[str, Any]] = [
+        {"entities": TYPES, "q": "speed>3"},
+        {"entities": TYPES, "q": 'stop=="s1"'},
+        {"entities": TYPES, "q": "load>=2", "watchedAttributes": ["speed"]},
+        {"entities": TYPES, "geoQ": NEAR},
+        {"entities": TYPES, "watchedAttributes": ["stop"]},
+        {"entities": TYPES, "watchedAttributes": ["load", "stop"], "q": "speed<3"},
+        {
+            "entities": TYPES,
+            "notificationTrigger": ["attributeDeleted"],
+            "watchedAttributes": ["load"],
+        },
+        {"entities": TYPES},
+        {"entities": TYPES, "throttling": 5},
+        {"entities": [{"type": "Tram"}]},
+        {"entities": [{"type": "Vehicle", "id": "urn:ngsi-ld:Vehicle:3"}]},
+    ]
+    for n, members in enumerate(more):
+        index.put(subscription(n, **members))
+    seen: Counter[str] = Counter()
+    wrong: list[object] = []
+
+    def watch(txn: GroupTxn, written: list[list[Written]]) -> None:
+        for one in (one for job in written for one in job):
+            certain = index.certain(one)
+            found = index.candidates(one) if certain is None else None
+            expected = Delta(one.before, one.after)
+            concerned = {sub.id for sub in index.all.values() if concerns(sub, expected, txn.get)}
+            if certain is not None:
+                told = {sub.id for sub in certain[1]}
+                seen["some" if told else "none"] += 1
+            else:
+                seen["looked"] += 1
+                some = [] if found is None else found[1]
+                told = {sub.id for sub in some if found and concerns(sub, found[0], txn.get)}
+            if told != (set() if expected.empty else concerned):
+                wrong.append((one.id, told, concerned))
+
+    async def test(context: Context) -> None:
+        places = (at(0.0, 50.025), at(3.0, 50.0))
+        start = {"speed": {"value": 1}, "load": {"value": 1}, "stop": {"value": "s2"}}
+        await create(context, *[bus(n, location=places[1], **start) for n in (1, 2, 3)])
+        context.store.outbox.watch = watch
+        chance = random.Random(6)
+        for _ in range(400):
+            what: tuple[str, Any] = chance.choice(
+                [("speed", {"value": chance.choice([0, 1, 2, 2, 4])})] * 25
+                + [("stop", {"value": chance.choice(["s1", "s2", "s3"])})]
+                + [("load", {"value": chance.randrange(3)}), ("location", chance.choice(places))]
+            )
+            await context.write(_job((chance.choice([1, 1, 1, 2, 2, 2, 3]), dict([what]))))
+        assert not wrong
+        assert min(seen["some"], seen["none"], seen["looked"]) >= 5, seen
 
     run(tmp_path, test)
