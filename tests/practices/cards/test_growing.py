@@ -15,6 +15,7 @@ from tests.practices.cards.support import card
 from rynek.base.errors import Problem
 from rynek.practices import Panel, Question
 from rynek.practices.cards import Cards, answer_all, asks_again
+from rynek.practices.cards.answers import MOST_ANSWERS, NEWEST_ANSWERS
 from rynek.practices.times import Clock
 
 ZONE = ZoneInfo("Europe/Sofia")
@@ -148,3 +149,43 @@ def test_only_whole_periods_are_asked_for(cards: Cards, every: str, last: str) -
     asked: list[tuple[str, Question]] = []
     list(answer_all(cards, "riders", ask=history(56, asked), zone=ZONE))
     assert asked[0][1].last == last
+
+
+def numbers(cards: Cards) -> list[int]:
+    with cards._database.reading() as database:
+        rows = database.execute("SELECT number FROM result ORDER BY number").fetchall()
+    return [int(row[0]) for row in rows]
+
+
+def keep(cards: Cards, digest: int, effect: float, specification: str = "s") -> None:
+    cards.answers.keep(
+        "riders",
+        "riders",
+        specification=specification,
+        digest=str(digest),
+        by="1",
+        document={"effect": effect, "level": 2, "periods": digest},
+    )
+
+
+def test_of_answers_with_the_same_figures_the_first_and_the_newest_stay(cards: Cards) -> None:
+    for digest, effect in enumerate((1.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0)):
+        keep(cards, digest, effect)
+    assert numbers(cards) == [1, 4, 5, 6, 8]
+    keep(cards, 9, 1.0, specification="another")
+    assert numbers(cards) == [1, 4, 5, 6, 8, 9]
+    newest = cards.answers.all("riders")["riders"]
+    assert (newest.number, newest.document["periods"]) == (9, 9)
+
+
+def test_a_question_that_is_answered_every_day_keeps_a_bounded_file(cards: Cards) -> None:
+    clock = cards.clock
+    assert isinstance(clock, At)
+    for day in range(420):
+        clock.time += 86_400_000_000
+        keep(cards, day, day / 7)
+    found = numbers(cards)
+    assert found[-NEWEST_ANSWERS:] == list(range(321, 421))
+    assert found[0] == 1
+    # A year is twelve or thirteen months, beside what came since it was thinned last.
+    assert NEWEST_ANSWERS < len(found) <= MOST_ANSWERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from tests.practices.cards.support import OWNER, card, store
 
+import rynek
 from rynek.base.errors import BadRequestData, Problem
 from rynek.practices.cards import LANGUAGES, answer_all, answer_question, seed
 from rynek.practices.cards.model import Question
@@ -104,6 +106,15 @@ def test_a_question_without_a_recipe_or_a_file_is_refused(tmp_path: Path) -> Non
 
 
 SHIPPED = {one.id: one for one in shipped()}
+
+
+def test_shipped_cards_of_prague_are_known_as_the_city_of_the_demo() -> None:
+    city = Path(rynek.__file__).parent / "demo" / "cities" / "praha" / "city.toml"
+    keys = set(tomllib.loads(city.read_text(encoding="utf-8"))["known_as"])
+    for name in ("prague-smart-bins", "praha-18-paid-parking"):
+        of = SHIPPED[name].card.city
+        assert of is not None
+        assert keys & set(of.known_as)
 
 
 @pytest.mark.parametrize("card_id", sorted(SHIPPED))

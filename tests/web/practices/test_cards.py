@@ -540,3 +540,58 @@ def test_costs_are_compared_where_price_levels_were_imported(
         assert (await client.get(f"{page}/card.pdf")).status_code == 200
 
     serve(test)
+
+
+def test_ticks_of_the_form_are_the_indicators_of_card_and_question(
+    serve: Callable[..., None],
+) -> None:
+    asked = {"key": "air", "title": {"en": "Air"}, "specification": {"start": 2022}}
+
+    async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        editor = heads["editor"] | {"Content-Type": "application/x-www-form-urlencoded"}
+        card = document(questions=[asked | {"indicators": ["pm10-mean"]}])
+        made = await client.post(f"{API}/cards", json=new(card), headers=heads["editor"])
+        assert made.status_code == 201, made.text
+        path = "/c/ruse/practices/streets/edit?lang=en"
+        page = (await client.get(path, headers=heads["editor"])).text
+        assert "Chosen: Mean of PM10 particles." in page
+        assert 'name="shown.air"' in page
+        fields = [
+            ("language", "en"),
+            ("version", "1"),
+            ("door", "public"),
+            *((name, card.get(name, {}).get("en", "")) for name in ("title", "summary")),
+            *((name, card[name]) for name in ("theme", "cluster", "status")),
+            ("verdict", "unknown"),
+            ("reason", "Too early"),
+            ("city", "Ruse"),
+            ("country", "BG"),
+            ("indicators", "no2-mean"),
+            ("indicators", "pm25-mean"),
+            ("shown.air", "yes"),
+            ("rest", '[[questions]]\nkey = "air"\ntitle.en = "Air"\nspecification.start = 2022\n'),
+        ]
+        sent = [*fields, ("indicators.air", "no2-mean"), ("indicators.air", "pm10-mean")]
+        kept = await client.post(path, content=urlencode(sent), headers=editor)
+        assert kept.status_code == 303, kept.text
+        now = (await client.get(f"{API}/cards/streets")).json()["card"]
+        assert now["indicators"] == ["no2-mean", "pm25-mean"]
+        assert now["questions"][0]["indicators"] == ["no2-mean", "pm10-mean"]
+        # Somebody else's version in between is told in the language of the page, with the ticks.
+        late = await client.post(
+            path.replace("=en", "=pl"), content=urlencode(fields), headers=editor
+        )
+        assert late.status_code == 409
+        assert 'value="pm25-mean" checked' in late.text
+        again = [(name, "2" if name == "version" else value) for name, value in fields]
+        kept = await client.post(path, content=urlencode(again), headers=editor)
+        assert kept.status_code == 303, kept.text
+        now = (await client.get(f"{API}/cards/streets")).json()["card"]
+        assert "indicators" not in now["questions"][0]
+        wrong = [*(pair for pair in again if pair[0] != "version"), ("version", "3")]
+        wrong.append(("indicators", "nothing-known"))
+        refused = await client.post(path, content=urlencode(wrong), headers=editor)
+        assert refused.status_code == 400
+        assert "there is no indicator nothing-known" in refused.text
+
+    serve(test)

@@ -1,7 +1,13 @@
-"""Computed effects of cards: every answer is kept, with what it was computed from."""
+"""Computed effects of cards, kept with what they were computed from.
+
+Of answers in a row that say the same figures the first and the newest stay. Beyond MOST_ANSWERS to a
+question the newest NEWEST_ANSWERS stay, and of those before the first of each month and of each
+wording of the question: one that is computed every day does not grow the file for ever.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -9,10 +15,14 @@ import msgspec
 from rynek.base.clock import Clock
 from rynek.base.database import Database
 from rynek.base.errors import BadRequestData
+from rynek.base.sqlite import Connection
 
-__all__ = ["Answers", "Result"]
+__all__ = ["MOST_ANSWERS", "NEWEST_ANSWERS", "Answers", "Result"]
 
+MOST_ANSWERS: Final = 200
+NEWEST_ANSWERS: Final = 100
 _MAX_BYTES: Final = 4 << 20
+_FIGURES: Final = ("design", "effect", "interval", "p_value", "level")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -55,14 +65,16 @@ class Answers:
                     "INSERT INTO result VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
                     (card_id, key, number, self._clock.now(), *told, body),
                 )
+                _thin(database, card_id, key)
         return self.all(card_id)[key]
 
     def all(self, card_id: str) -> dict[str, Result]:
         """The newest answer to each question of a card."""
         with self._database.reading() as database:
+            # Of a group with max(), SQLite takes the other columns from the row of the maximum.
             rows = database.execute(
-                "SELECT key, number, at, specification, input, rynek, body FROM result"
-                " WHERE id = ? ORDER BY key, number",
+                "SELECT key, max(number), at, specification, input, rynek, body FROM result"
+                " WHERE id = ? GROUP BY key ORDER BY key",
                 (card_id,),
             ).fetchall()
         return {
@@ -81,3 +93,39 @@ class Answers:
         while limit < len(found) and found[limit][0] == found[limit - 1][0]:
             limit += 1
         return found[:limit]
+
+
+def _thin(database: Connection, card_id: str, key: str) -> None:
+    """Let go of what the module says, once an answer was added."""
+    last = database.execute(
+        "SELECT number, specification, body FROM result WHERE id = ? AND key = ?"
+        " ORDER BY number DESC LIMIT 3",
+        (card_id, key),
+    ).fetchall()
+    gone: list[int] = []
+    if len(last) == 3 and len({_figures(*row[1:]) for row in last}) == 1:
+        gone.append(last[1][0])
+    rows = database.execute(
+        "SELECT number, at, specification FROM result WHERE id = ? AND key = ? ORDER BY number",
+        (card_id, key),
+    ).fetchall()
+    if len(rows) > MOST_ANSWERS:
+        known: set[tuple[str, str]] = set()
+        for number, at, specification in rows[:-NEWEST_ANSWERS]:
+            day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+            month = (specification, day.strftime("%Y-%m"))
+            if month in known:
+                gone.append(number)
+            known.add(month)
+    database.executemany(
+        "DELETE FROM result WHERE id = ? AND key = ? AND number = ?",
+        [(card_id, key, number) for number in gone],
+    )
+
+
+def _figures(specification: str, body: bytes) -> tuple[str, bytes]:
+    """What an answer says: of which question, and its figures (all of it where it has none)."""
+    document = msgspec.json.decode(body)
+    if not isinstance(document, dict) or "effect" not in document:
+        return specification, body
+    return specification, msgspec.json.encode([document.get(name) for name in _FIGURES])
