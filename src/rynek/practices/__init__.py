@@ -7,7 +7,7 @@ Practice cards have a face of their own: `rynek.practices.cards`.
 
 from rynek.practices.checks import LOWERING
 from rynek.practices.checks.outcomes import holm
-from rynek.practices.estimate import Check, Design, Estimate
+from rynek.practices.estimate import Check, Design, Estimate, share_of_logs
 from rynek.practices.estimators.predictors import predictor_weights
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate, evaluate_panel
 from rynek.practices.evidence import Level
@@ -70,6 +70,7 @@ __all__ = [
     "predictor_weights",
     "read_message",
     "say",
+    "share_of_logs",
     "simplex_least_squares",
     "task_of",
     "together",

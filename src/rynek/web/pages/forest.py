@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData
-from rynek.practices import Together, together
+from rynek.practices import Together, share_of_logs, together
 from rynek.practices.cards import Wanted
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
@@ -80,7 +80,7 @@ def _row(of: tuple[str, str, str], found: dict[str, Any], theme: str) -> Row | N
         return None
     interval, error = found.get("interval"), found.get("standard_error")
     if found.get("transform") == "log":
-        ends = None if interval is None else tuple(100 * math.expm1(one) for one in interval)
+        ends = None if interval is None else tuple(100 * share_of_logs(one) for one in interval)
         spread = None if error is None else 100 * error
     else:
         scale = percent / effect

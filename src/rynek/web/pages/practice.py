@@ -14,7 +14,7 @@ from starlette.responses import Response
 from rynek.base.clock import to_iso
 from rynek.base.errors import ResourceNotFound
 from rynek.base.messages import Message
-from rynek.practices import LOWERING
+from rynek.practices import LOWERING, share_of_logs
 from rynek.practices.cards import (
     Card,
     Compared,
@@ -282,7 +282,7 @@ def _effect_words(page: Page, found: dict[str, Any]) -> str:
 def _interval(page: Page, found: dict[str, Any], interval: list[float]) -> str:
     unit = found.get("outcome_unit") or ""
     if found.get("transform") == "log":
-        low, high = (100 * math.expm1(each) for each in interval)
+        low, high = (100 * share_of_logs(each) for each in interval)
         text = f"{_signed(page, low, 1)} % … {_signed(page, high, 1)} %"
     else:
         text = f"{_signed(page, interval[0])} … {_signed(page, interval[1])} {unit}".strip()
