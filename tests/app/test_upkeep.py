@@ -12,9 +12,12 @@ from tests.web.indicators.support import name_city, observe
 import rynek
 from rynek.app import Engine
 from rynek.app.upkeep import Upkeep
+from rynek.base.clock import MICRO, to_iso
 from rynek.base.settings import load
 from rynek.base.typed import decode
 from rynek.practices.cards import LAST_RUN, Run
+
+DAY = 86_400 * MICRO
 
 
 def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
@@ -59,10 +62,69 @@ def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
             assert attempt.outcome == "failed"
             assert attempt.message is not None
             assert attempt.message.id == "one-period"
+            # One that takes longer than it may is ended, and that is noted.
+            late = await Upkeep(engine, longest=0.001).answer()
+            assert (late.done, late.failed) == (1, 1)
+            attempt = engine.cards.attempts.all("bikes")["bikes"]
+            assert attempt.message is not None
+            assert attempt.message.id == "answer-late"
             # It is not due again today.
             before = engine.cards.note(LAST_RUN)
             await job.work()
             assert engine.cards.note(LAST_RUN) == before
+        finally:
+            await engine.stop()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_from_history_is_computed_by_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(rynek.__file__).parents[1]))
+    name_city(tmp_path, "plzen", "Plzeň")
+
+    async def scenario() -> None:
+        settings = {"data.path": str(tmp_path / "data"), "practices.recompute": False}
+        engine = Engine(load(None, {}, settings))
+        engine.open()
+        await engine.start()
+        try:
+            home = engine.tenant("plzen", create=True)
+            now = home.clock.now()
+            place = "urn:ngsi-ld:BikeHireDockingStation:plzen:0"
+            for ago in range(60, 0, -1):
+                at = to_iso(now - ago * DAY)
+                # Ten more from thirty days ago on, on top of what changes from day to day.
+                value = 20 + ago * 7 % 5 + (10 if ago <= 30 else 0)
+                station = {
+                    "id": place,
+                    "type": "BikeHireDockingStation",
+                    "availableBikeNumber": {"type": "Property", "value": value, "observedAt": at},
+                }
+                assert (await home.context.ingest([station], "t")).rejected == []
+            await home.history.flush()
+            panel = {
+                "entity_type": "BikeHireDockingStation",
+                "attribute": "availableBikeNumber",
+                "first": to_iso(now - 60 * DAY)[:10],
+                "last": "now",
+                "every": "day",
+            }
+            specification = {
+                "panel": panel,
+                "treated": [place],
+                "start": to_iso(now - 30 * DAY)[:10],
+                "design": "its",
+            }
+            question = {"key": "bikes", "title": {"en": "Bikes"}, "specification": specification}
+            engine.cards.add("bikes", card(questions=[question]), owner="plzen", door="owner")
+            job = Upkeep(engine)
+            run = await job.answer()
+            attempt = engine.cards.attempts.all("bikes")["bikes"]
+            assert (run.done, run.new, run.failed) == (1, 1, 0), attempt.reason
+            answer = engine.cards.answers.all("bikes")["bikes"]
+            assert answer.document["effect"] == pytest.approx(10, abs=2)
         finally:
             await engine.stop()
 

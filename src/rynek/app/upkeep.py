@@ -42,8 +42,9 @@ class Upkeep:
     and for ten minutes at most: a heavy one slows no request and can be ended.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, longest: float = _LONGEST_S) -> None:
         self._engine = engine
+        self._longest = longest
         self._seq = 0
         self._asking: dict[str, None] = {}
         self._trouble = Trouble("computing estimates and the values of cities again", _logger)
@@ -121,18 +122,17 @@ class Upkeep:
         )
         try:
             _bound(process.pid)
-            _, told = await asyncio.wait_for(process.communicate(), _LONGEST_S)
+            _, told = await asyncio.wait_for(process.communicate(), self._longest)
         except TimeoutError:
-            await self._note(card_id, ended(round(_LONGEST_S / 60)))
+            await _end(process)  # before it can note something else
+            await self._note(card_id, ended(round(self._longest / 60)))
         else:
             # 1 says that a question was refused, which is noted with its reason.
             if process.returncode not in (0, 1) or b"Traceback" in told:
                 _logger.error("answering %s: %s", card_id, told.decode(errors="replace")[-2000:])
                 await self._note(card_id, ended())
         finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+            await _end(process)
 
     async def _note(self, card_id: str, why: Unavailable) -> None:
         """Note for all questions of a card that their computation was ended."""
@@ -149,3 +149,11 @@ def _bound(pid: int) -> None:
     with suppress(ProcessLookupError):  # it has ended already
         os.setpriority(os.PRIO_PROCESS, pid, _NICE)
         resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a process and those it started, if it still runs."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
