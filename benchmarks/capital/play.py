@@ -83,7 +83,8 @@ class City:
 
     async def publish(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer GETs of one connection: 304 when the asker has the present document."""
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        # At its end connections that feeds keep open are cancelled.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 writer.write(self._answer(head))

@@ -33,13 +33,12 @@ from .tail import Tail, View
 log = logging.getLogger(__name__)
 
 CURSOR: Final = "history"
-# Changes read at a time: about two hundred microseconds' work before others get their turn.
-_PAGE = 40
+# Changes read at a time: a few hundred microseconds' work before others get their turn.
+_PAGE = 100
 _WAIT = 1.0
 # Changes gather for so long, unless there are enough of them already: to read them costs as much as
 # several of them. Who asks for the past has the log read first.
 _GATHER = 0.04
-_ENOUGH = 100
 _LONGEST_PAUSE = 30.0
 _FEED: Final = "feed:"
 
@@ -361,7 +360,7 @@ class Follower:
         flushed = saved = time.monotonic()
         while not self._stopping:
             await self._changes.wait(self._tail.seq, _WAIT)
-            if 0 < self.lag() < _ENOUGH:
+            if 0 < self.lag() < _PAGE:
                 await asyncio.sleep(_GATHER)
             try:
                 # With no room for more rows, writing is what makes room.

@@ -16,6 +16,7 @@ from rynek.web.indicators import words
 from rynek.web.indicators.chosen import City, Unit
 from rynek.web.indicators.downloads import safe_cell
 from rynek.web.indicators.gathering import told
+from rynek.web.indicators.periods import DAY_US
 from rynek.web.indicators.tables import Sheet
 from rynek.web.pages.labels import humanised
 
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 _THOUSAND: Final = "thousand "
+# Six weeks: a bicycle in June says nothing about one in December.
+_SEASON: Final = 42 * DAY_US
 
 
 class Cell(NamedTuple):
@@ -124,8 +127,12 @@ def _measured(
 
 
 def _best(one: Definition, known: Sequence[Value]) -> Value | None:
-    """The value that is better than every other, and told apart from each; None without one."""
+    """The value that is better than every other, and told apart from each; None without one, or
+    where they are of different seasons."""
     if len(known) < 2 or one.direction == "none":
+        return None
+    ends = [value.period.end for value in known]
+    if max(ends) - min(ends) > _SEASON:
         return None
     first = max(known, key=lambda value: words.goodness(one, value.value or 0.0))
     others = (value for value in known if value is not first)

@@ -75,6 +75,9 @@ def choices(page: Page) -> list[dict[str, Any]]:
     engine: Any = page.site.engine
     kinds = {"capital": t("once"), "running": t("a year"), "per_unit": t("per unit")}
     units = engine.card_index.units(page.viewer)
+    asked = cost_unit(page)
+    if asked and asked not in units:
+        units = [*units, asked]
     told = [(one, t("euros at the EU’s prices") if one == PPS else one) for one in units]
     every: list[tuple[str, str, list[tuple[str, str]]]] = [
         ("told_in", t("Told in"), [(code, str(name)) for code, name in LANGUAGES.items()]),
@@ -84,9 +87,21 @@ def choices(page: Page) -> list[dict[str, Any]]:
         ("cost_in", t("Amounts in"), told),
     ]
     return [
-        {"name": name, "label": label, "value": page.param(name), "choices": some}
+        {
+            "name": name,
+            "label": label,
+            "value": asked if name == "cost_in" else page.param(name),
+            "choices": some,
+        }
         for name, label, some in every
     ]
+
+
+def cost_unit(page: Page) -> str:
+    """The unit that costs are looked for in; empty where no costs are asked for."""
+    given = _given(page)
+    wanted = given["cost_from"].strip() or given["cost_to"].strip()
+    return given["cost_in"] or (PPS if wanted else "")
 
 
 def _sizes(page: Page) -> dict[str, str]:

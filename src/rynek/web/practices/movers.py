@@ -33,11 +33,17 @@ _DIRECTIONS: Final = {
     "mixed": words.Verdict(N_("Answers differ"), "part"),
     "unmeasured": words.Verdict(N_("Not measured"), "question"),
 }
+# Below this level nothing untreated stood beside it: what changed need not be what was caused.
+_SOUND: Final = 3
+_WEAK: Final = {
+    "better": words.Verdict(N_("For the better, by weak evidence"), "part"),
+    "worse": words.Verdict(N_("For the worse, by weak evidence"), "part"),
+}
 
 
 class MovedCard(msgspec.Struct):
     """A card about an indicator, in words; `answers` are what was asked and what came out, with
-    the level of evidence where it is not the card's."""
+    the level of evidence where it is not the card's; `is_weak` where that level shows no cause."""
 
     title: str
     url: str
@@ -50,6 +56,7 @@ class MovedCard(msgspec.Struct):
     level: str
     answers: list[tuple[str, str, str]]
     alike: str = ""
+    is_weak: bool = False
 
 
 async def moved_cards(page: Page, indicator: Definition, most: int) -> tuple[list[MovedCard], int]:
@@ -92,7 +99,10 @@ def card_of(page: Page, one: Mover) -> MovedCard:
         size=_size(t, one),
         verdict=words.VERDICTS[card.verdict.outcome],
         status=t(words.STATUSES[card.status]),
-        direction=_DIRECTIONS[one.direction],
+        direction=(_WEAK if one.level < _SOUND else _DIRECTIONS).get(
+            one.direction, _DIRECTIONS[one.direction]
+        ),
+        is_weak=one.level < _SOUND and one.direction in {*_WEAK, "changed"},
         reason=one.reason.text(page.language),
         level=_level(t, one.level),
         answers=[_answer(page, one, each) for each in one.answers],
