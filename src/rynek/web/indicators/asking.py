@@ -12,6 +12,7 @@ from rynek.indicators import Definition, definitions, find_definition
 from rynek.web.i18n import LANGUAGES
 from rynek.web.indicators.computing import Computing
 from rynek.web.indicators.tables import Reader
+from rynek.web.requested import Requested
 
 __all__ = ["Asked"]
 
@@ -19,7 +20,7 @@ _MOST_NAMED = 100
 _LONGEST = 200
 
 
-class Asked:
+class Asked(Requested):
     """One request of the API."""
 
     def __init__(self, engine: Any, computing: Computing, reader: Reader, request: Request) -> None:
@@ -36,17 +37,6 @@ class Asked:
         if found is None:
             raise NonexistentTenant(f"there is no city {name[:80]!r} here")
         return self.engine.tenant(name)
-
-    def name(self, part: str) -> str:
-        """A part of the path."""
-        return str(self.request.path_params[part])
-
-    def refuse_unknown(self, *known: str) -> None:
-        """InvalidRequest for parameters that are none."""
-        for name in self.request.query_params:
-            if name not in known:
-                told = f"{', '.join(known)} are" if known else "there are none"
-                raise InvalidRequest(f"{name[:60]}: is no parameter here; {told}")
 
     def text(self, name: str, default: str = "") -> str:
         """A text of up to 200 characters."""

@@ -24,6 +24,7 @@ from rynek.web.api.bodies import load_json
 from rynek.web.api.receiving import Bodies
 from rynek.web.i18n import LANGUAGES
 from rynek.web.problems import answered
+from rynek.web.requested import Requested
 from rynek.web.surveys.description import PREFIX, description
 from rynek.web.surveys.public import PublicResults, plain, results_csv, wave_document
 
@@ -38,7 +39,7 @@ _PEOPLE: Final = ("id", "name", "region")
 _Work = Callable[["_Asked"], Awaitable[Response]]
 
 
-class _Asked:
+class _Asked(Requested):
     """One request: the surveys, whether the client runs them, and the body."""
 
     def __init__(
@@ -57,17 +58,6 @@ class _Asked:
     def runs(self) -> bool:
         """Whether the client runs surveys (`Access.check_surveyor`)."""
         return bool(self.request.state.surveyor())
-
-    def name(self, part: str) -> str:
-        """A part of the path."""
-        return str(self.request.path_params[part])
-
-    def refuse_unknown(self, *known: str) -> None:
-        """InvalidRequest for parameters that are none."""
-        for name in self.request.query_params:
-            if name not in known:
-                told = f"{', '.join(known)} are" if known else "there are none"
-                raise InvalidRequest(f"{name[:60]}: is no parameter here; {told}")
 
     def one_of(self, name: str, choices: Iterable[str], default: str) -> str:
         """A parameter that is one of several words."""
