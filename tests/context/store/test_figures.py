@@ -112,6 +112,26 @@ def test_the_log_keeps_as_much_as_the_settings_say(
     run(tmp_path, limits, test)
 
 
+def test_a_log_is_trimmed_in_as_many_steps_as_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rynek.context.store.sqlite._TRIM_ROWS", 4)
+
+    async def test(store: SqliteStore, clock: Clock) -> None:
+        await write(store, 0, 20)
+        clock.at -= 3 * HOUR  # a clock set back: these are the older ones
+        await write(store, 20, 3)
+        clock.at += 4 * HOUR
+        await write(store, 30, 2)
+        await store._shorten()
+        assert store.changes.oldest() == 1  # nothing before is older than two hours
+        clock.at += 2 * HOUR
+        await store._shorten()
+        assert [change.seq for change in store.changes.read(0)] == [24, 25]
+
+    run(tmp_path, StoreLimits(keep_rows=100, keep_hours=2.0), test)
+
+
 def test_what_a_reader_has_not_taken_over_stays_whatever_the_settings(tmp_path: Path) -> None:
     async def test(store: SqliteStore, clock: Clock) -> None:
         store.changes.acknowledge("history", 6)

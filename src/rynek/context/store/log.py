@@ -67,6 +67,14 @@ class SqliteChangeLog:
         row = self._reader.execute("SELECT min(seq) FROM change").fetchone()
         return int(row[0]) if row[0] is not None else self._head + 1
 
+    def first_since(self, at: int, first: int, last: int) -> int | None:
+        """The first seq from `first` to `last` that was written at `at` (epoch µs) or later."""
+        row = self._reader.execute(
+            "SELECT seq FROM change WHERE seq BETWEEN ? AND ? AND at >= ? ORDER BY seq LIMIT 1",
+            (first, last, at),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def read(self, after: int, limit: int = 1000) -> list[Change]:
         """Committed rows above `after`, ascending."""
         if after >= self._head:

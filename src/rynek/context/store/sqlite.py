@@ -46,8 +46,8 @@ _WRITING_KIB = 8_192
 _LONG_WAL = 16_384
 _LAST_FRAMES = 1_024
 _CATCH_UP = 8
-_TRIM_ROWS = 5_000
-_TRIM_JOBS = 20
+_TRIM_ROWS = 2_000
+_TRIM_JOBS = 50
 _logger = logging.getLogger(__name__)
 
 
@@ -315,22 +315,25 @@ class SqliteStore:
     async def _shorten(self) -> None:
         """Trim the log in short jobs until nothing more may go; write moved cursors."""
         for _ in range(_TRIM_JOBS):
-            sql, bounds = self._trim()
-            await self._writer.submit(partial(_later, sql, bounds))
-            if self.changes.oldest() > min(bounds[0], bounds[1]):
+            oldest = self.changes.oldest()
+            until = self._needless(oldest)
+            await self._writer.submit(
+                partial(_later, "DELETE FROM change WHERE seq <= ?", (until,))
+            )
+            if until < oldest + _TRIM_ROWS - 1:
                 return
 
-    def _trim(self) -> tuple[str, tuple[int, int, int]]:
-        """Rows that every reader acknowledged and that are past the bounds, a few at a time."""
-        lowest = self.changes.lowest_cursor()
-        head = self.changes.head()
-        free = head if lowest is None else lowest
-        old = self._clock.now() - int(self.limits.keep_hours * 3600) * MICRO
-        sql = (
-            "DELETE FROM change WHERE seq IN (SELECT seq FROM change WHERE seq <= ?"
-            f" AND (seq <= ? OR at < ?) ORDER BY seq LIMIT {_TRIM_ROWS})"
-        )
-        return sql, (free, head - self.limits.keep_rows, old)
+    def _needless(self, oldest: int) -> int:
+        """Up to which change, from the oldest on, every reader has acknowledged and the bounds let
+        go: a few at a time, for whoever looks further reads the whole log to find nothing."""
+        head, lowest = self.changes.head(), self.changes.lowest_cursor()
+        until = min(head if lowest is None else lowest, oldest + _TRIM_ROWS - 1)
+        kept = max(oldest, head - self.limits.keep_rows + 1)
+        if until < kept:
+            return until
+        since = self._clock.now() - int(self.limits.keep_hours * 3600) * MICRO
+        recent = self.changes.first_since(since, kept, until)
+        return until if recent is None else recent - 1
 
 
 def prepare_store(folder: Path, seq: int) -> None:
