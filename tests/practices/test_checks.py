@@ -12,7 +12,19 @@ import pytest
 from numpy.typing import NDArray
 
 from rynek.base.errors import BadRequestData
-from rynek.practices import Check, Evaluation, evaluate, holm, parse_specification
+from rynek.practices import (
+    DESIGNS,
+    Check,
+    Evaluation,
+    Panel,
+    evaluate,
+    holm,
+    parse_specification,
+    task_of,
+)
+from rynek.practices.checks.donors import leave_one_out
+from rynek.practices.checks.events import coincident
+from rynek.practices.estimate import Case
 
 Rows = NDArray[np.float64]
 START, TIMES = 30, 50
@@ -151,6 +163,46 @@ def test_coarser_steps_and_the_log_of_sensors(tmp_path: Path) -> None:
     assert "the log names no change" in clean.reason
     with pytest.raises(BadRequestData, match="no unit 'u99'"):
         ask(tmp_path, made(), sensor_changes=[{"unit": "u99", "date": 40}])
+
+
+def test_zeros_of_places_that_are_not_compared_do_not_forbid_logarithms(tmp_path: Path) -> None:
+    rows = made()
+    rows[7, 3:6] = 0
+    told = check(ask(tmp_path, rows), "level against logarithm")
+    assert told.verdict == "not applicable"
+    assert check(ask(tmp_path, rows, exclude=["u7"]), told.name).verdict == "passed"
+
+
+def many(**more: Any) -> Case:
+    """A difference in differences with 240 places to compare with."""
+    names = tuple(f"u{one}" for one in range(241))
+    labels = tuple(map(str, range(TIMES)))
+    panel = Panel(names, np.arange(TIMES, dtype=np.float64), labels, {"y": made(units=241)})
+    told = {"panel": "", "outcome": "y", "treated": "u0", "start": START, "unit": "u", "time": "t"}
+    task, design = task_of(parse_specification(told | more), panel), DESIGNS["did"]
+    return Case(task, design, design.estimate(task))
+
+
+def test_of_very_many_donors_the_heaviest_are_left_out() -> None:
+    found = leave_one_out(many())
+    assert found.verdict == "passed"
+    assert found.figures["smallest"] < found.figures["largest"]
+
+
+def test_an_event_in_many_donors_that_weigh_little_is_told() -> None:
+    some = [f"u{one}" for one in range(1, 41)]
+    for units, verdict in ((some, "failed"), (some[:1], "passed")):
+        event = {"name": "strike", "date": 35, "units": units}
+        assert coincident(many(events=[event])).verdict == verdict
+
+
+def test_gaps_around_a_later_start_count_as_well(tmp_path: Path) -> None:
+    rows = made()
+    rows[1, 36:42] = np.nan
+    starts: dict[str, Any] = {"treated": {"u0": 15, "u1": 39}, "start": None, "design": "event_study"}
+    told = check(ask(tmp_path, rows, **starts), "missing values")
+    assert told.verdict == "failed"
+    assert told.figures["around_the_start"] == pytest.approx(6 / 20)
 
 
 def test_several_outcomes_are_judged_together(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from rynek.base.errors import BadRequestData
-from rynek.practices import together
+from rynek.practices import log_ratio, together
 
 # BCG vaccine trials, log risk ratios and their variances (Colditz et al. 1994); figures below are
 # those of metafor's documentation (Viechtbauer 2010): rma(yi, vi, method = "REML").
@@ -44,3 +46,15 @@ def test_too_few_or_without_error_are_refused() -> None:
     with pytest.raises(BadRequestData, match="standard error"):
         together([1.0, 2.0], [0.1, 0.0])
     assert together([1.0, 2.0], [0.1, 0.1]).prediction is None
+
+
+def test_effects_in_units_and_in_logarithms_are_ratios() -> None:
+    told = {"effect": -7.0, "effect_percent": -17.5, "standard_error": 2.0}  # 40 expected, 33 seen
+    found = log_ratio(told)
+    assert found is not None
+    assert found[0] == pytest.approx(math.log(33 / 40))
+    assert found[1] == pytest.approx(2 / 40)
+    logs = {"effect": -0.2, "effect_percent": -18.1, "standard_error": None, "transform": "log"}
+    assert log_ratio(logs) == (-0.2, None)
+    for percent in (None, -100.0):
+        assert log_ratio(told | {"effect_percent": percent}) is None

@@ -11,7 +11,7 @@ from rynek.practices.estimate import Check, Design, Estimate, share_of_logs
 from rynek.practices.estimators.predictors import predictor_weights
 from rynek.practices.evaluation import DESIGNS, Evaluation, evaluate, evaluate_panel
 from rynek.practices.evidence import Level
-from rynek.practices.meta import Together, together
+from rynek.practices.meta import Together, log_ratio, together
 from rynek.practices.panel import Panel
 from rynek.practices.planning import (
     Plan,
@@ -60,6 +60,7 @@ __all__ = [
     "holm",
     "load_plan",
     "load_specification",
+    "log_ratio",
     "name_of_check",
     "panel_of_history",
     "panel_of_record",

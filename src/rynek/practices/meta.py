@@ -8,15 +8,16 @@ mean after Hartung & Knapp (2001) and Sidik & Jonkman (2002), never shorter than
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
 
-__all__ = ["Together", "together"]
+__all__ = ["Together", "log_ratio", "together"]
 
 _FEWEST = 2
 _STEPS = 200
@@ -77,6 +78,25 @@ def together(
         tuple(map(float, weights / weights.sum())),
         prediction,
     )
+
+
+def log_ratio(document: Mapping[str, Any]) -> tuple[float, float | None] | None:
+    """The logarithm of what was seen as a ratio to what would have been, with its standard error, of
+    an estimate's JSON: what effects in other units, and in logarithms, have in common (Hedges,
+    Gurevitch & Curtis 1999). None where nothing was seen any more, or a share says nothing.
+
+    Of an effect in the outcome's unit the error is that of what would have been, by the delta method.
+    """
+    effect, error = document.get("effect"), document.get("standard_error")
+    percent = document.get("effect_percent")
+    if not isinstance(effect, int | float) or not math.isfinite(effect) or percent is None:
+        return None
+    if document.get("transform") == "log":
+        return float(effect), error
+    if not effect or not -100 < percent < math.inf:
+        return None
+    base = 100 * effect / percent
+    return math.log1p(percent / 100), None if error is None else abs(error / base)
 
 
 def _between(values: Array, variances: Array) -> float:

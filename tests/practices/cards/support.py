@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rynek.practices.cards import Card, Cards, parse_card
+from rynek.practices.cards import Card, Cards, parse_card, specification_digest
 
 OWNER = "ruse"
 
@@ -71,3 +71,8 @@ def card(**changes: Any) -> Card:
 def store(folder: Path) -> Cards:
     """A store in a folder."""
     return Cards(folder / "practices.db")
+
+
+def asked() -> str:
+    """The digest of the question that `document` asks."""
+    return specification_digest(card().questions[0])

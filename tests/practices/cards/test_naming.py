@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.practices.cards.support import OWNER, card, document, store
+from tests.practices.cards.support import OWNER, asked, card, document, store
 
 from rynek.base.errors import BadRequestData, ResourceNotFound
 from rynek.practices.cards import EVERYBODY, Viewer, Wanted, parse_card, spoken
@@ -22,7 +22,7 @@ def test_others_see_nothing_that_leads_to_the_city(tmp_path: Path) -> None:
     cards.add("streets", card(), owner=OWNER, door="public", who="ivan of Ruse", note="Ruse")
     cards.change("streets", card(city_shown=False), version=1, who="ivan of Ruse", note="Ruse")
     cards.answers.keep(
-        "streets", "riders", specification="s", digest="d", by="1", document={"unit": "Ruse"}
+        "streets", "riders", specification=asked(), digest="d", by="1", document={"unit": "Ruse"}
     )
     for viewer in (EVERYBODY, MEMBER):
         seen = cards.get("streets", viewer)
@@ -69,6 +69,19 @@ def test_others_see_nothing_that_leads_to_the_city(tmp_path: Path) -> None:
         ("Нови Сад", "у Новом Саду"),
         ("Grenoble", "à Grenoble"),
         ("Ústí nad Labem", "v Ústí nad Labem"),
+        ("Brno", "brněnský dopravní podnik"),
+        ("Olomouc", "olomoucká radnice"),
+        ("Łódź", "łódzki budżet"),
+        ("Одеса", "одеський порт"),
+        ("София", "софийските райони"),
+        ("Бургас", "бургаски автобуси"),
+        ("Нови Сад", "новосадски превоз"),
+        ("Ниш", "нишки трамвај"),
+        ("Praha", "Pražané platí"),
+        ("Пловдив", "пловдивчани"),
+        ("Варна", "варненци"),
+        ("Wrocław", "wrocławianie"),
+        ("Wien", "the Wiener model"),
     ],
 )
 def test_words_that_say_the_name_are_named(name: str, text: str) -> None:
@@ -84,7 +97,10 @@ def test_words_that_say_the_name_are_named(name: str, text: str) -> None:
     [
         ("Praha", "V praxi je práce prázdná."),
         ("Kyiv", "Bins that keep"),
-        ("Ruse", "rush hour, rust"),
+        ("Ruse", "rush hour, rust, Russian"),
+        ("Варна", "варени яйца"),
+        ("Łódź", "łódka i lodówka"),
+        ("Olomouc", "olovo"),
         ("Brno", "brambory a brnění"),
         ("Нови Сад", "нові баки для міста"),
     ],
@@ -109,6 +125,10 @@ def test_a_nameless_card_that_says_the_name_is_not_kept(tmp_path: Path) -> None:
             door="public",
             aliases=["Rousse"],
         )
+    told = document(city_shown=False, lessons=[{"en": "Roustchouk counted late."}])
+    told["city"] = told["city"] | {"known_as": ["BG004C", "Roustchouk"]}
+    with pytest.raises(BadRequestData, match=r"^lessons\[0\]\.en"):
+        cards.add("streets", parse_card(told), owner=OWNER, door="public")
     # A name that an earlier version had is remembered when the card's city is taken out.
     cards.add("streets", card(), owner=OWNER, door="owner")
     with pytest.raises(BadRequestData, match=r"^limits\.en"):

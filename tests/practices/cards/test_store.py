@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.practices.cards.support import OWNER, card, document, store
+from tests.practices.cards.support import OWNER, asked, card, document, store
 
 from rynek.backup import backup, restore
 from rynek.base.errors import (
@@ -21,7 +21,14 @@ from rynek.base.errors import (
     Problem,
     ResourceNotFound,
 )
-from rynek.practices.cards import EVERYBODY, Cards, Viewer, Wanted, parse_card
+from rynek.practices.cards import (
+    EVERYBODY,
+    Cards,
+    Viewer,
+    Wanted,
+    parse_card,
+    specification_digest,
+)
 
 EDITOR = Viewer(member=True, owners=frozenset([OWNER]))
 OTHER = Viewer(member=True, owners=frozenset(["varna"]))
@@ -155,7 +162,7 @@ def test_who_follows_changes_sees_each_card_once_with_its_newest(cards: Cards) -
 
 def test_answers_are_kept_by_number_and_only_when_they_differ(cards: Cards) -> None:
     cards.add("a", card(), owner=OWNER, door="public")
-    told = {"specification": "s", "digest": "d", "by": "1"}
+    told = {"specification": asked(), "digest": "d", "by": "1"}
     assert cards.answers.keep("a", "riders", **told, document={"effect": 1.5}).number == 1
     assert cards.answers.keep("a", "riders", **told, document={"effect": 1.5}).number == 1
     told["digest"] = "grown"
@@ -163,6 +170,23 @@ def test_answers_are_kept_by_number_and_only_when_they_differ(cards: Cards) -> N
     assert cards.answered(cards.get("a"))["riders"].document == {"effect": 1.25}
     cards.answers.keep("a", "other", **told, document={})
     assert set(cards.answered(cards.get("a"))) == {"riders"}
+
+
+def test_an_answer_to_what_a_question_asked_before_is_none_to_what_it_asks_now(
+    cards: Cards,
+) -> None:
+    cards.add("a", card(), owner=OWNER, door="public")
+    told = {"specification": asked(), "digest": "d", "by": "1"}
+    cards.answers.keep("a", "riders", **told, document={"effect": 1.5})
+    now = document()["questions"][0]
+    now["specification"] = now["specification"] | {"transform": "log"}
+    cards.change("a", card(questions=[now]), version=1)
+    assert cards.answered(cards.get("a")) == {}
+    assert cards.answered(cards.get("a", version=1))["riders"].document == {"effect": 1.5}
+    told["specification"] = specification_digest(cards.get("a").card.questions[0])
+    cards.answers.keep("a", "riders", **told, document={"effect": 0.1})
+    assert cards.answered(cards.get("a"))["riders"].document == {"effect": 0.1}
+    assert cards.answered(cards.get("a", version=1))["riders"].document == {"effect": 1.5}
 
 
 def test_a_backup_holds_cards_while_they_are_written(tmp_path: Path) -> None:

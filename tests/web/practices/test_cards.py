@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from tests.practices.cards.support import asked as question_digest
 from tests.practices.cards.support import document
 from tests.practices.cards.test_prices import LEVELS, PARITIES
 
@@ -236,7 +237,7 @@ def test_nothing_gives_a_nameless_city_away(serve: Callable[..., None]) -> None:
         engine.cards.answers.keep(
             "streets",
             "riders",
-            specification="s",
+            specification=question_digest(),
             digest="d",
             by="1",
             document={"donors": ["Ruse"]},
@@ -465,7 +466,7 @@ def test_public_cards_of_a_city_are_entities_of_its_live_picture(
         practice = "UrbanPractice:streets"
         assert (await there())[practice]["verdict"]["value"] == "did_not"
         engine.cards.answers.keep(
-            "streets", "riders", specification="s", digest="d", by="1",
+            "streets", "riders", specification=question_digest(), digest="d", by="1",
             document={"design": "did", "effect": 1.5, "level": 2, "sentences": {"en": "More."}},
         )  # fmt: skip
         estimate = (await there())["EffectEstimate:streets:riders"]

@@ -16,6 +16,7 @@ from rynek.base.clock import parse_iso
 from rynek.base.settings import load
 from rynek.context import DEFAULT_VOCAB
 from rynek.practices import together
+from rynek.practices.cards import parse_card, specification_digest
 from rynek.web import Application
 from rynek.web.pages.forest import Row, axis, bar, together_bar
 
@@ -60,6 +61,7 @@ def serve(folder: Path, test: Callable[[httpx.AsyncClient], Awaitable[None]]) ->
             )
             transport = httpx.ASGITransport(app=Application(engine))
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                client.engine = engine  # type: ignore[attr-defined]
                 await test(client)
         finally:
             await engine.stop()
@@ -173,9 +175,59 @@ def test_effects_of_cards_stand_side_by_side(tmp_path: Path) -> None:
     serve(tmp_path, test)
 
 
+def test_what_is_taken_together_measures_the_same_in_places_that_differ(tmp_path: Path) -> None:
+    """Two cities' estimates of one outcome, one as logarithms, one in its unit; a second card of the
+    first city, a weaker estimate, and another outcome are not in the mean."""
+
+    def card(city: str, *outcomes: str) -> dict[str, object]:
+        return {
+            "title": {"en": f"Bins of {city}"}, "summary": {"en": "Bins."}, "theme": "waste",
+            "cluster": "citizens", "status": "running", "city": {"name": {"en": city}, "country": "PL"},
+            "verdict": {"outcome": "unknown", "reason": {"en": "Not known."}},
+            "questions": [
+                {"key": one, "title": {"en": one}, "specification": {"start": one}} for one in outcomes
+            ],
+        }  # fmt: skip
+
+    def answer(
+        outcome: str, effect: float, percent: float, error: float, **more: object
+    ) -> dict[str, object]:
+        return {
+            "outcome": outcome, "outcome_unit": "t", "effect": effect, "effect_percent": percent,
+            "standard_error": error, "interval": [effect - 2 * error, effect + 2 * error],
+            "level": 3, "design": "did",
+        } | more  # fmt: skip
+
+    async def test(client: httpx.AsyncClient) -> None:
+        cards = client.engine.cards  # type: ignore[attr-defined]
+        told = {
+            "gdansk": ("Gdańsk", {"weak": answer("waste", -50.0, -50.0, 1.0, level=1),
+                                  "good": answer("waste", -20.0, -20.0, 5.0)}),
+            "gdansk-again": ("Gdańsk", {"good": answer("waste", -90.0, -90.0, 1.0)}),
+            "lublin": ("Lublin", {"logs": answer("waste", -0.1, -9.5, 0.05, transform="log"),
+                                  "other": answer("noise", 5.0, 5.0, 1.0)}),
+        }  # fmt: skip
+        for name, (city, answers) in reversed(told.items()):
+            made = parse_card(card(city, *answers))
+            cards.add(name, made, owner="", door="public")
+            for question in made.questions:
+                cards.answers.keep(
+                    name, question.key, specification=specification_digest(question), digest="d",
+                    by="1", document=answers[question.key],
+                )  # fmt: skip
+        page = (await client.get("/practices/effects?theme=waste")).text
+        both = together([np.log(0.8), -0.1], [0.05, 0.05])
+        assert page.count("Together: waste t") == 2
+        assert "Together: noise" not in page
+        assert f"−{-100 * np.expm1(both.mean):.1f} %" in page
+        assert 'class="forest"' in page
+
+    serve(tmp_path, test)
+
+
 def test_a_forest_plot_has_a_line_for_each_and_a_band_for_all() -> None:
     rows = [
-        Row(f"city {n}", "", f"/practices/{n}", effect, 2.0, (effect - 4, effect + 4), 3, "air")
+        Row(f"city {n}", "", f"/practices/{n}", effect, (effect - 4, effect + 4), 3, "air")
         for n, effect in enumerate((-8.0, -3.0, 1.0))
     ]
     marks = [-20.0, -10.0, 0.0, 10.0]
@@ -185,6 +237,8 @@ def test_a_forest_plot_has_a_line_for_each_and_a_band_for_all() -> None:
     without = bar(rows[0]._replace(interval=None), marks)
     assert 'class="point alone"' in without
     assert 'class="interval"' not in without
-    assert 'class="together"' in together_bar(together([-8.0, -3.0, 1.0], [2.0] * 3), marks)
+    assert 'class="together"' in together_bar(together([-0.08, -0.03, 0.01], [0.02] * 3), marks)
+    # Of two places the interval may be a thousand times as long as the axis.
+    assert "e+" not in together_bar(together([-0.9, 0.9], [0.3] * 2), marks)
     assert axis(marks, "<{}>".format).count("<text") == 4
     assert "&lt;−20.0&gt;" in axis(marks, "<{}>".format)

@@ -5,15 +5,11 @@ For an index: follow `Cards.changes(since)`; each has `door` and `owner` for `Vi
 city that stays unnamed is not in `seen`.
 """
 
-from rynek.practices.cards.answers import Answers, Result
+from rynek.practices.cards.answers import Answers, Result, specification_digest
 from rynek.practices.cards.attempts import LAST_RUN, Attempt, Run, asks_again, ended
 from rynek.practices.cards.database import FILE
 from rynek.practices.cards.doors import EVERYBODY, Change, Seen, Stored, Viewer, Written
-from rynek.practices.cards.estimating import (
-    answer_all,
-    answer_question,
-    specification_digest,
-)
+from rynek.practices.cards.estimating import answer_all, answer_question
 from rynek.practices.cards.filters import refuse_unknown
 from rynek.practices.cards.model import (
     BARRIERS,

@@ -7,6 +7,8 @@ wording of the question: one that is computed every day does not grow the file f
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -16,8 +18,9 @@ from rynek.base.clock import Clock
 from rynek.base.database import Database
 from rynek.base.errors import BadRequestData
 from rynek.base.sqlite import Connection
+from rynek.practices.cards.model import Question
 
-__all__ = ["MOST_ANSWERS", "NEWEST_ANSWERS", "Answers", "Result"]
+__all__ = ["MOST_ANSWERS", "NEWEST_ANSWERS", "Answers", "Result", "specification_digest"]
 
 MOST_ANSWERS: Final = 200
 NEWEST_ANSWERS: Final = 100
@@ -67,6 +70,24 @@ class Answers:
                 )
                 _thin(database, card_id, key)
         return self.all(card_id)[key]
+
+    def to(self, card_id: str, questions: Iterable[Question]) -> dict[str, Result]:
+        """The newest answer to each question as it is asked, by key: an answer to what it asked
+        before says nothing of what it asks now."""
+        wanted = [(card_id, one.key, specification_digest(one)) for one in questions]
+        found: dict[str, Result] = {}
+        with self._database.reading() as database:
+            for asked in wanted:
+                row = database.execute(
+                    "SELECT number, at, specification, input, rynek, body FROM result"
+                    " WHERE (id, key, specification) = (?, ?, ?) ORDER BY number DESC LIMIT 1",
+                    asked,
+                ).fetchone()
+                if row:
+                    number, at, digest, given, by, body = row
+                    document = msgspec.json.decode(body)
+                    found[asked[1]] = Result(asked[1], number, at, digest, given, by, document)
+        return {key: found[key] for key in sorted(found)}
 
     def all(self, card_id: str) -> dict[str, Result]:
         """The newest answer to each question of a card."""
@@ -129,3 +150,9 @@ def _figures(specification: str, body: bytes) -> tuple[str, bytes]:
     if not isinstance(document, dict) or "effect" not in document:
         return specification, body
     return specification, msgspec.json.encode([document.get(name) for name in _FIGURES])
+
+
+def specification_digest(question: Question) -> str:
+    """SHA-256 of what a question asks, whatever it is called."""
+    asked = msgspec.json.encode((question.specification, question.recipe), order="deterministic")
+    return hashlib.sha256(asked).hexdigest()

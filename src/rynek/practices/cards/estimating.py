@@ -3,18 +3,15 @@ specification that a card keeps, and again when files, history, question or ryne
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from rynek import __version__
 from rynek.base.errors import BadRequestData, Problem
-from rynek.practices.cards.answers import Result
+from rynek.practices.cards.answers import Result, specification_digest
 from rynek.practices.cards.doors import Stored
 from rynek.practices.cards.growing import AskHistory, asked_of_history, digest_of
 from rynek.practices.cards.model import Question
@@ -24,7 +21,7 @@ from rynek.practices.evaluation import Evaluation, evaluate, evaluate_panel
 from rynek.practices.saying import say
 from rynek.practices.specification import parse_specification
 
-__all__ = ["answer_all", "answer_from_history", "answer_question", "specification_digest"]
+__all__ = ["answer_all", "answer_from_history", "answer_question"]
 
 _PANEL: Final = "panel.csv"
 
@@ -119,9 +116,3 @@ def _keep(cards: Cards, card_id: str, question: Question, digest: str, found: Ev
         document=found.document()
         | {"outcome_unit": question.specification.get("outcome_unit", "")},
     )
-
-
-def specification_digest(question: Question) -> str:
-    """SHA-256 of what a question asks, whatever it is called."""
-    asked = msgspec.json.encode((question.specification, question.recipe), order="deterministic")
-    return hashlib.sha256(asked).hexdigest()

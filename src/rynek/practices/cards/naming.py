@@ -22,8 +22,14 @@ from rynek.practices.saying import say
 __all__ = ["check_nameless", "names_of", "without_name"]
 
 _SHORTEST: Final = 3
-# Endings of cases, and the beginning of adjectives, without marks and in Latin letters.
-_ENDING: Final = re.compile(r"[aeiouyj]{0,3}|[aeiouyj]{1,3}(m|mi|h|v)|[sc]k\w{0,5}")
+# Endings of cases, of adjectives (brněnský, olomoucký, софийски) and of who lives there (Pražan,
+# пловдивчани, Londoner), without marks and in Latin letters.
+_ENDING: Final = re.compile(
+    r"[aeiouyj]{0,3}|[aeiouyj]{1,3}(m|mi|h|v)|[sc]k\w{0,5}"
+    r"|[aeiouyj]{0,2}(en|an|in|ov|ev|n|v)?[sc]?k[aeiouyj]\w{0,4}"
+    r"|[cj]?i?an([eiyu]{0,2}|um|in\w{0,4}|k\w{1,3}|ov\w{0,3})|[aeiou]{1,3}n?c[aeiouy]\w{0,2}"
+    r"|ers?|ois\w{0,2}|ians?"
+)
 # Consonants before endings as Slavic languages soften them: Praha, v Praze.
 _SOFTENED: Final = {"h": "z", "k": "c", "g": "z"}
 _LATIN: Final = {
@@ -37,8 +43,8 @@ _LATIN: Final = {
 
 
 def names_of(card: Card) -> list[str]:
-    """What the city is called on the card, and what its places are."""
-    names = [*card.city.name.values()] if card.city else []
+    """What the city is called on the card and in tables that know it, and what its places are."""
+    names = [*card.city.name.values(), *card.city.known_as] if card.city else []
     return [*names, *(place.name for place in card.places)]
 
 
@@ -119,6 +125,14 @@ def _stems(name: str) -> tuple[_Stem, ...]:
     return tuple(_stem(word) for word in _words(name) if not word.isdigit())
 
 
+def _joined(stems: tuple[_Stem, ...]) -> tuple[_Stem, ...]:
+    """A name of two words as the one that adjectives are made of (Нови Сад, новосадски)."""
+    if len(stems) != 2:
+        return ()
+    begun = min(stems[0].alike, key=len, default=stems[0].whole)
+    return (_stem(f"{begun}o{stems[1].whole}"),)
+
+
 def _stem(word: str) -> _Stem:
     stem = word
     while len(stem) > _SHORTEST and stem[-1] in "aeiouy":
@@ -138,7 +152,8 @@ class _Names:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._by_start: dict[str, list[tuple[_Stem, ...]]] = {}
-        for stems in {_stems(name) for name in names}:
+        known = {_stems(name) for name in names}
+        for stems in known | {_joined(one) for one in known}:
             if stems:
                 starts = {stem[:_SHORTEST] for stem in (stems[0].whole, *stems[0].alike)}
                 for start in starts:

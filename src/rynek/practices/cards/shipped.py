@@ -10,8 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from rynek.base.typed import decode
-from rynek.practices.cards.answers import Result
-from rynek.practices.cards.estimating import specification_digest
+from rynek.practices.cards.answers import Result, specification_digest
 from rynek.practices.cards.model import Card
 from rynek.practices.cards.reading import parse_card, read_document
 from rynek.practices.cards.store import Cards

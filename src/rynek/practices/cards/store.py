@@ -285,10 +285,8 @@ class Cards:
         )
 
     def answered(self, seen: Seen) -> dict[str, Result]:
-        """The newest answers to the questions that a viewer sees on a card."""
-        keys = {each.key for each in seen.card.questions}
-        found = self.answers.all(seen.id) if keys else {}
-        return {key: found[key] for key in found if key in keys}
+        """The newest answers to the questions that a viewer sees on a card, as it asks them."""
+        return self.answers.to(seen.id, seen.card.questions)
 
     def note(self, name: str) -> str:
         """What was noted under a name; "" without."""

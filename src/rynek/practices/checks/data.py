@@ -52,14 +52,17 @@ def _run(task: Task, unit: int) -> Run | None:
 
 
 def missing_around(case: Case) -> Check:
-    """How much of the treated record is missing around the start, against all of it."""
+    """How much of the treated record is missing around the start (of each place around its own),
+    against all of it."""
     task = case.task
     name = "missing values"
-    cohort = task.cohorts[0]
     reach = max(2, len(task.panel.times) // 10)
-    near = slice(max(0, cohort.start - reach), cohort.start + reach)
-    gaps = np.isnan(task.seen[list(task.treated)])
-    share, overall = float(gaps[:, near].mean()), float(gaps.mean())
+    gaps = np.isnan(task.seen)
+    near = [
+        gaps[list(one.units), max(0, one.start - reach) : one.start + reach].ravel()
+        for one in task.cohorts
+    ]
+    share, overall = float(np.concatenate(near).mean()), float(gaps[list(task.treated)].mean())
     figures = {"around_the_start": share, "in_all": overall, "filled": task.filled}
     if share > _TOLERATED:
         return Check(name, "failed", say("missing-many", share=share), figures)

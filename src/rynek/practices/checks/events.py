@@ -66,8 +66,9 @@ def _harm(case: Case, event: Event) -> Message | None:
         units = sorted(treated)[:3]
         return say("event-treated", event=event.name, date=event.date, units=units)
     weights = case.estimate.weights or {}
-    counted = [one for one in touched & donors if abs(weights.get(one, 0.0)) > _COUNTS]
-    if counted and not treated:
-        units = sorted(counted)[:3]
+    # Many that weigh little each may weigh much together.
+    counted = {one: abs(weights.get(one, 0.0)) for one in touched & donors}
+    if sum(counted.values()) > _COUNTS and not treated:
+        units = sorted(counted, key=lambda one: (-counted[one], one))[:3]
         return say("event-donor", event=event.name, date=event.date, units=units)
     return None

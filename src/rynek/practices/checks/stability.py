@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rynek.practices.arrays import Array
 from rynek.practices.checks.donors import effect_alone
 from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Case, Check
@@ -20,9 +21,11 @@ def level_and_log(case: Case) -> Check:
     task, design, estimate = case.task, case.design, case.estimate
     name = "level against logarithm"
     logs = task.spec.transform == "log"
-    if not logs and not (np.nanmin(task.seen) > 0):
+    # Of others, which are in no comparison, values at zero are nobody's concern.
+    used = [*task.treated, *task.donors]
+    if not logs and not (np.nanmin(task.seen[used]) > 0):
         return Check(name, "not applicable", say("log-none"))
-    change = np.exp if logs else np.log
+    change = np.exp if logs else _log
     other = task.replace(outcome=change(task.outcome), seen=change(task.seen), predictors=None)
     refusal = design.refuses(other)
     if refusal:
@@ -48,6 +51,12 @@ def level_and_log(case: Case) -> Check:
         )
         return Check(name, "failed", why, figures)
     return Check(name, "passed", say("log-same", scale=scale), figures)
+
+
+def _log(values: Array) -> Array:
+    """The logarithm, none of what is not above zero."""
+    found: Array = np.log(np.where(values > 0, values, np.nan))
+    return found
 
 
 def window(case: Case) -> Check:

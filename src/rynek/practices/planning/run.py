@@ -75,7 +75,7 @@ class Plan:
         told = (
             f"{asked.pilot} places over {asked.periods} periods, with {asked.compared} to compare,"
             f" would show an effect of {_round(least)}{' ' + unit if unit else ''}{share} or more in"
-            f" {self.question.power:.0%} of cases; a smaller one would mostly be missed."
+            f" {self.question.power:.0%} of cases, a smaller one less often."
         )
         if self.question.wanted is not None and self.needed is None:
             told += " No length in reach of the record shows the wanted effect."

@@ -20,7 +20,6 @@ from rynek.practices.cards import (
     Seen,
     Viewer,
     Wanted,
-    specification_digest,
 )
 from rynek.practices.saying import say
 from rynek.practices.search.similar import Cities, alike_document, unlike
@@ -207,10 +206,7 @@ def _mover(seen: Seen, indicator: Definition, cards: Cards, like: Like) -> Mover
     answers = [
         Moved(question, result, _level(result.document), _direction(indicator, result.document))
         for question in seen.card.questions
-        if indicator.id in question.indicators
-        and (result := results.get(question.key)) is not None
-        # An answer to what the question was before says nothing of what it measures now.
-        and result.specification == specification_digest(question)
+        if indicator.id in question.indicators and (result := results.get(question.key)) is not None
     ]
     if not answers:
         return None

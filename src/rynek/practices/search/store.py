@@ -284,9 +284,9 @@ def _entry(change: Change, cards: Cards, costs: tuple[Priced, ...]) -> Entry:
 
 def _level(cards: Cards, card_id: str) -> int:
     """The best level of evidence among a card's answers; 0 without one."""
-    levels = [
-        _number(result.document.get("level")) for result in cards.answers.all(card_id).values()
-    ]
+    stored = cards.find(card_id)
+    answers = cards.answers.to(card_id, stored.card.questions) if stored else {}
+    levels = [_number(result.document.get("level")) for result in answers.values()]
     return max(levels, default=0)
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup, escape
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rynek.base.errors import BadRequestData
-from rynek.practices import Together, share_of_logs, together
-from rynek.practices.cards import Wanted
-from rynek.web.contract import said
+from rynek.base.errors import ResourceNotFound
+from rynek.indicators import find_definition
+from rynek.practices import Together, log_ratio, share_of_logs, together
+from rynek.practices.cards import Seen, Wanted
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.plot import ticks
+from rynek.web.pages.practice import said_text
 from rynek.web.pages.shell import Page, Site
 
 __all__ = ["Row", "axis", "bar", "routes", "together_bar"]
@@ -26,17 +27,21 @@ _TALL: Final = 26
 
 
 class Row(NamedTuple):
-    """One estimate in per cent: where it lies, its error and interval (None where there is none),
-    and the card it stands on."""
+    """One estimate in per cent: where it lies, its interval (None where there is none), what it
+    measures, the card it stands on and the place that is of; `ratio` and `error` are the logarithm of
+    what was seen to what would have been and its standard error, None where they cannot be said."""
 
     name: str
     card: str
     url: str
     effect: float
-    error: float | None
     interval: tuple[float, float] | None
     level: int
     theme: str
+    ratio: float | None = None
+    error: float | None = None
+    measure: str = ""
+    place: str = ""
     design: str = ""
     verdict: str = ""
 
@@ -45,67 +50,109 @@ async def show(page: Page) -> Response:
     """The forest plot of a theme, and the table beside it."""
     theme = page.param("theme")[:60]
     cards = page.site.engine.cards  # type: ignore[attr-defined]
-    found, _ = await asyncio.to_thread(cards.listed, page.viewer, Wanted(), offset=0, limit=_MOST)
-    rows: list[Row] = []
-    for seen in found:
-        answers = await asyncio.to_thread(cards.answered, seen)
-        questions = {one.key: one for one in seen.card.questions}
-        for key, answer in sorted(answers.items()):
-            title = said(dict(questions[key].title), page.language) if key in questions else key
-            card = said(dict(seen.card.title), page.language)
-            url = f"{page.base or page.root}/practices/{seen.id}"
-            row = _row((title, card, url), answer.document, seen.card.theme)
-            if row is not None:
-                design = str(answer.document.get("design") or "")
-                rows.append(row._replace(design=design, verdict=seen.card.verdict.outcome))
-    themes = sorted({row.theme for row in rows})
-    shown = [row for row in rows if not theme or row.theme == theme]
-    summary = _summary(shown) if theme else None
+    counts = await asyncio.to_thread(cards.counts, page.viewer)
+    found, total = await asyncio.to_thread(
+        cards.listed, page.viewer, Wanted(theme=theme), offset=0, limit=_MOST
+    )
+    rows = [row for seen in found for row in await asyncio.to_thread(_rows, page, seen)]
+    summaries = _summaries(rows) if theme else {}
+    marks = _marks(rows, summaries.values())
     return page.render(
         "practice_effects.html",
         nav="practices",
         chosen_theme=theme,
-        themes=[(one, words.theme_word(page.t, one)) for one in themes],
-        cards=_by_card(page, shown, summary),
-        axis=axis(_marks(shown, summary), page.t.number),
-        together=together_bar(summary, _marks(shown, summary)) if summary else "",
-        summary=None if summary is None else _together(page, summary),
+        themes=sorted(
+            ((one, words.theme_word(page.t, one)) for one in counts["theme"]),
+            key=lambda one: one[1].casefold(),
+        ),
+        cards=_by_card(page, rows, marks),
+        axis=axis(marks, page.t.number),
+        summaries=[
+            _together(page, one, measure) | {"bar": together_bar(one, marks)}
+            for measure, one in summaries.items()
+        ],
+        more=total > _MOST,
+        most=page.t.number(_MOST, 0),
     )
 
 
-def _row(of: tuple[str, str, str], found: dict[str, Any], theme: str) -> Row | None:
-    """Of an estimate's title, its card's and its address: in per cent of what would have been; None where that cannot be said."""
-    percent, effect = found.get("effect_percent"), found.get("effect")
-    if percent is None or not effect or not math.isfinite(percent):
+def _rows(page: Page, seen: Seen) -> list[Row]:
+    """The estimates of a card in the order of its questions. Reads files."""
+    engine: Any = page.site.engine
+    answers, card = engine.cards.answered(seen), seen.card
+    city = card.city
+    url = f"{page.base or page.root}/practices/{seen.id}"
+    # Two cards of one city are no two places; of a city without its name one knows no more.
+    place = (
+        f"{city.country} {city.name.get('en') or min(city.name.values())}"
+        if city and city.name
+        else url
+    )
+    rows = []
+    for question in card.questions:
+        answer = answers.get(question.key)
+        found = {} if answer is None else answer.document
+        effect = found.get("effect_percent")
+        if effect is None or not math.isfinite(effect):
+            continue
+        ratio, error = log_ratio(found) or (None, None)
+        unit = found.get("outcome_unit") or ""
+        rows.append(
+            Row(
+                name=said_text(page, question.title),
+                card=said_text(page, card.title),
+                url=url,
+                effect=effect,
+                interval=_interval(found),
+                level=int(found.get("level") or 0),
+                theme=card.theme,
+                ratio=ratio,
+                error=error,
+                measure=(question.indicators or [f"{found.get('outcome') or ''} {unit}".strip()])[
+                    0
+                ],
+                place=place,
+                design=str(found.get("design") or ""),
+                verdict=card.verdict.outcome,
+            )
+        )
+    return rows
+
+
+def _interval(found: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The interval in per cent: each end as a share of what would have been if that were the effect;
+    of the mean expected where that cannot be said of an end."""
+    ends, effect, percent = found.get("interval"), found["effect"], found["effect_percent"]
+    if ends is None:
         return None
-    interval, error = found.get("interval"), found.get("standard_error")
+    shares = found.get("interval_percent") or (None, None)
     if found.get("transform") == "log":
-        ends = None if interval is None else tuple(100 * share_of_logs(one) for one in interval)
-        spread = None if error is None else 100 * error
-    else:
-        scale = percent / effect
-        ends = None if interval is None else tuple(scale * one for one in interval)
-        spread = None if error is None else abs(scale) * error
-    pair = None if ends is None else (min(ends), max(ends))
-    return Row(*of, percent, spread, pair, int(found.get("level") or 0), theme)
+        shares = [100 * share_of_logs(one) for one in ends]
+    elif None in shares:
+        shares = [percent / effect * one if effect else 0.0 for one in ends]
+    return min(shares), max(shares)
 
 
-def _summary(rows: Sequence[Row]) -> Together | None:
-    """Of the first estimate with an interval of each card: two of one place are not two places."""
-    firsts: dict[str, Row] = {}
+def _summaries(rows: Sequence[Row]) -> dict[str, Together]:
+    """By what is measured: of each place the estimate on the highest level of evidence, of several
+    the first that its card names, never one by its result. Nothing of fewer than two places."""
+    chosen: dict[str, dict[str, Row]] = {}
     for row in rows:
-        if row.error and row.interval is not None:
-            firsts.setdefault(row.url, row)
-    kept = list(firsts.values())
-    try:
-        return together([row.effect for row in kept], [row.error or 0.0 for row in kept])
-    except BadRequestData:
-        return None
+        if row.ratio is None or not row.error or row.interval is None:
+            continue
+        of = chosen.setdefault(row.measure, {})
+        if row.place not in of or row.level > of[row.place].level:
+            of[row.place] = row
+    return {
+        measure: together([one.ratio or 0.0 for one in of], [one.error or 0.0 for one in of])
+        for measure, of in ((name, list(some.values())) for name, some in sorted(chosen.items()))
+        if len(of) > 1
+    }
 
 
-def _by_card(page: Page, rows: Sequence[Row], summary: Together | None) -> list[dict[str, Any]]:
+def _by_card(page: Page, rows: Sequence[Row], marks: Sequence[float]) -> list[dict[str, Any]]:
     """Each card with its estimates, in order."""
-    marks, found = _marks(rows, summary), dict[str, dict[str, Any]]()
+    found: dict[str, dict[str, Any]] = {}
     for row in rows:
         verdict = words.VERDICTS.get(row.verdict)
         of: dict[str, Any] = {"title": row.card, "url": row.url, "verdict": verdict, "rows": []}
@@ -128,26 +175,46 @@ def _told(page: Page, row: Row) -> dict[str, str]:
     }
 
 
-def _together(page: Page, found: Together) -> dict[str, str]:
+def _together(page: Page, found: Together, measure: str) -> dict[str, Any]:
     t = page.t
 
+    def signed(ratio: float) -> str:
+        value = 100 * share_of_logs(ratio)
+        return ("−" if value < 0 else "+") + t.number(abs(value), 1)
+
     def span(ends: tuple[float, float]) -> str:
-        return " … ".join(("−" if one < 0 else "+") + t.number(abs(one), 1) for one in ends)
+        return " … ".join(map(signed, ends))
 
     return {
-        "mean": ("−" if found.mean < 0 else "+") + t.number(abs(found.mean), 1),
+        "measure": _called(measure, t.language),
+        "places": t.number(len(found.weights), 0),
+        "mean": signed(found.mean),
         "interval": span(found.interval),
-        "tau": t.number(found.tau, 1),
+        "tau": t.number(found.tau, 3),
         "i2": t.percent(found.i2),
-        "prediction": t("none") if found.prediction is None else span(found.prediction),
+        "prediction": t("none") if found.prediction is None else f"{span(found.prediction)} %",
     }
 
 
-def _marks(rows: Sequence[Row], summary: Together | None) -> list[float]:
-    """The numbers on the axis that all lines share; zero is one."""
+def _called(measure: str, language: str) -> str:
+    """An indicator by its name; what is none as it is called."""
+    try:
+        name: str = find_definition(measure).name[language]
+    except ResourceNotFound:
+        return measure
+    return name
+
+
+def _marks(rows: Sequence[Row], summaries: Iterable[Together]) -> list[float]:
+    """The numbers on the axis that all lines share; zero is one. The interval of a few places
+    together may reach so far that nothing else could be seen: it ends at the edge then."""
     values = [one for row in rows for one in (row.interval or (row.effect, row.effect))]
-    values += list(summary.interval) if summary else []
-    return ticks(min(0.0, *values), max(0.0, *values)) if values else [0.0, 1.0]
+    if not values:
+        return [0.0, 1.0]
+    least, most = min(0.0, *values), max(0.0, *values)
+    ends = [100 * share_of_logs(end) for one in summaries for end in one.interval]
+    low = max(min([least, *ends]), 2 * least - most)
+    return ticks(low, min(max([most, *ends]), 2 * most - least))
 
 
 def _at(value: float, marks: Sequence[float]) -> str:
@@ -179,14 +246,18 @@ def bar(row: Row, marks: Sequence[float]) -> Markup:
 
 
 def together_bar(found: Together, marks: Sequence[float]) -> Markup:
-    """All estimates together: a band from end to end of the interval, a point at the mean."""
-    low, high = found.interval
+    """All estimates together: a band from end to end of the interval, a point at the mean, of ratios
+    in per cent."""
+    low, mean, high = (
+        min(max(100 * share_of_logs(one), marks[0]), marks[-1])
+        for one in (found.interval[0], found.mean, found.interval[1])
+    )
     wide = f"{88 * (high - low) / (marks[-1] - marks[0]):.2f}%"
     middle = _TALL // 2
     return _drawn(
         marks,
         f'<rect class="together" x="{_at(low, marks)}" width="{wide}" y="{middle - 5}" height="10" '
-        f'rx="5"/><circle class="point" cx="{_at(found.mean, marks)}" cy="{middle}" r="4"/>',
+        f'rx="5"/><circle class="point" cx="{_at(mean, marks)}" cy="{middle}" r="4"/>',
     )
 
 

@@ -141,8 +141,8 @@ def _told(page: Page, found: Plan, names: Mapping[str, str]) -> dict[str, Any]:
     )
     if least is not None:
         sentence = t(
-            "An effect of %(least)s or more would be found in four of five cases; a smaller one would"
-            " mostly be missed. Its mean so far is %(mean)s.",
+            "An effect of %(least)s or more would be found in four of five cases, a smaller one less"
+            " often. Its mean so far is %(mean)s.",
             least=figures(page, least),
             mean=figures(page, found.level),
         )
