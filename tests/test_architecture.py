@@ -54,6 +54,13 @@ def test_types_are_looked_at_in_one_place() -> None:
     assert found == {}
 
 
+def test_no_process_is_forked_from_an_event_loop() -> None:
+    """It can wait for ever for locks that other threads held: see rynek/app/child.py."""
+    pattern = re.compile(r"create_subprocess_(exec|shell)|subprocess_exec\(|os\.fork\(|preexec_fn")
+    found = [str(path.relative_to(ROOT)) for path in sources() if pattern.search(path.read_text())]
+    assert found == []
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:

@@ -11,6 +11,7 @@ from tests.web.indicators.support import name_city, observe
 
 import rynek
 from rynek.app import Engine
+from rynek.app.city_values import keep_city_values
 from rynek.app.upkeep import Upkeep
 from rynek.base.clock import MICRO, to_iso
 from rynek.base.settings import load
@@ -48,6 +49,13 @@ def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
             await observe(engine, "plzen", hours=160)
             engine.cards.add("bikes", card(questions=[question]), owner="plzen", door="owner")
             job = Upkeep(engine)
+            # Of fewer than four cities none is measured: there is nobody to compare them with.
+            assert await keep_city_values(engine) == 0
+            assert engine.profiles.all() == {}
+            for name in ("brno", "oslo", "praha"):
+                engine.tenant(name, create=True)
+            for name in engine.tenants.keys() - {"plzen"}:
+                engine.profiles.keep(name, {})
             await job.work()
             profile = engine.profiles.all()["plzen"]
             assert profile.country == "CZ"

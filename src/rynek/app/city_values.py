@@ -1,69 +1,90 @@
-"""What is measured of each city, computed beside the event loop: what cities are compared by."""
+"""What is measured of each city, which cities are compared by: computed in a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rynek.base.clock import MICRO
-from rynek.base.errors import Problem, ResourceNotFound
+from rynek.app.child import run_command
+from rynek.base.clock import MICRO, to_iso
 from rynek.history import EngineSettings, Record
 from rynek.indicators import (
+    FEWEST_CITIES,
     LABELS,
     KeptDays,
     Period,
+    Profiles,
+    References,
     Sources,
     Value,
     compute_indicator_trend,
     definitions,
     inhabitants,
+    open_indicators,
 )
+from rynek.web import read_city
 
 if TYPE_CHECKING:
     from rynek.app.engine import Engine
 
-__all__ = ["keep_city_values"]
+__all__ = ["keep_city_values", "measure_city"]
 
 _logger = logging.getLogger(__name__)
 _LIMITS: Final = EngineSettings(memory="512MB", threads=1, connections=1, seconds=120.0)
 _DAY_US: Final = 86_400 * MICRO
 _MINUTE_US: Final = 60 * MICRO
+_NICE: Final = 19
+_LONGEST_S: Final = 300.0
 
 
 async def keep_city_values(engine: Engine, *, missing: bool = False) -> int:
-    """Compute and keep the values of every city, or of those that are `missing`, one after the
-    other: of how many that was done. One whose recordings are still being loaded waits; one whose
-    files cannot be read keeps what it had, and is named in the log."""
-    done = 0
+    """Have the values of every city computed and kept, or of those that are `missing`, one after
+    the other: how many are left for later, as their recordings are still being loaded.
+
+    Nothing is computed where there are fewer cities than a comparison needs. One whose files cannot
+    be read keeps what it had, and is named in the log."""
     known = (await asyncio.to_thread(engine.profiles.all)).keys()
     if known - engine.tenants.keys():
         await asyncio.to_thread(engine.profiles.forget, known - engine.tenants.keys())
+    if len(engine.tenants) < FEWEST_CITIES:
+        return 0
+    later = 0
     for name, tenant in list(engine.tenants.items()):
-        if tenant.loading or (missing and name in known):
+        if missing and name in known:
+            continue
+        if any(not one.error for one in tenant.loading):
+            later += 1
             continue
         # A tenant that nobody asked for yet is not started for this.
         now = tenant.clock.now() if tenant.begun else engine.clock.now()
-        sources = Sources(engine.references, tuple(tenant.city.known_as))
-        try:
-            values, people = await asyncio.to_thread(
-                _values, tenant.folder, tenant.city.zone, now, sources
-            )
-        except Problem as problem:
-            _logger.warning("the indicators of %s were not renewed: %s", name, problem)
-            continue
-        await asyncio.to_thread(
-            engine.profiles.keep,
-            name,
-            values,
-            country=tenant.city.country,
-            known_as=tenant.city.known_as,
-            population=people,
-        )
-        done += 1
-    return done
+        await _measure(engine.folder.path, name, now)
+    return later
+
+
+async def _measure(folder: Path, name: str, now: int) -> None:
+    command = ("practice", "measure", name, "--until", to_iso(now))
+    try:
+        ended = await run_command(folder, *command, nice=_NICE, longest=_LONGEST_S)
+    except TimeoutError:
+        _logger.warning("measuring %s took too long and was ended", name)
+        return
+    if ended.code:
+        _logger.warning("the indicators of %s were not renewed: %s", name, ended.told[-2000:])
+
+
+def measure_city(folder: Path, name: str, now: int) -> int:
+    """Compute and keep the values of one city of a data folder up to `now` (epoch µs), also while
+    it is served: how many indicators have one. Problem where its files cannot be read."""
+    home = folder / "tenants" / name
+    city = read_city(home, name)
+    sources = Sources(References(open_indicators(folder)), tuple(city.known_as))
+    values, people = _values(home, city.zone, now, sources)
+    with closing(Profiles(folder)) as profiles:
+        profiles.keep(name, values, country=city.country, known_as=city.known_as, population=people)
+        return len(profiles.all()[name].measured.values)
 
 
 def _values(
@@ -74,11 +95,10 @@ def _values(
     periods = [Period(label, end - int(label[1:-1]) * _DAY_US, end, zone) for label in LABELS]
     with ExitStack() as stack:
         record = kept = None
-        try:
+        if (folder / "history").is_dir():
             record = stack.enter_context(Record(folder / "history", _LIMITS))
             kept = stack.enter_context(KeptDays(folder))
-        except ResourceNotFound:
-            pass  # nothing was written to a table yet: what is imported is there all the same
+        # Without a table what is imported is there all the same.
         every = list(
             compute_indicator_trend(record, list(definitions()), periods, now, sources, kept)
         )

@@ -136,7 +136,7 @@ def _wanted(tenant: Tenant, period: Period) -> list[Definition]:
 
     def has(one: Definition) -> bool:
         if one.computation is None:
-            return imports and bool(one.imported)
+            return imports and one.source == "imported"
         return not types.isdisjoint(one.computation.types)
 
     return [

@@ -5,15 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import resource
-import signal
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from rynek.app.child import run_command
 from rynek.app.city_values import keep_city_values
 from rynek.base.clock import MICRO
 from rynek.base.errors import Unavailable
@@ -29,6 +25,8 @@ __all__ = ["Upkeep"]
 _logger = logging.getLogger(__name__)
 _FIRST_S: Final = 60.0
 _LOOK_S: Final = 600.0
+_SOON_S: Final = 20.0
+"""Where a city is still loading its past."""
 _LONGEST_S: Final = 600.0
 _PAGE: Final = 200
 _NICE: Final = 15
@@ -38,13 +36,14 @@ class Upkeep:
     """A job of the service that runs once in `practices.recompute_hours`, looks every ten minutes
     whether it is due, and outlives a restart by what is noted beside the cards.
 
-    Estimates are computed in a process of their own, one card after the other, with little priority
-    and for ten minutes at most: a heavy one slows no request and can be ended.
+    Cities are measured and estimates computed in processes of their own, one after the other, with
+    little priority and for ten minutes at most: a heavy one slows no request and can be ended.
     """
 
     def __init__(self, engine: Engine, *, longest: float = _LONGEST_S) -> None:
         self._engine = engine
         self._longest = longest
+        self._later = 0
         self._seq = 0
         self._asking: dict[str, None] = {}
         self._trouble = Trouble("computing estimates and the values of cities again", _logger)
@@ -58,13 +57,13 @@ class Upkeep:
                 self._trouble.over()
             except Exception as error:
                 self._trouble.note(error)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_SOON_S if self._later else _LOOK_S)
 
     async def work(self) -> None:
         """Do what is due."""
         engine = self._engine
         last = await asyncio.to_thread(engine.profiles.last)
-        await keep_city_values(engine, missing=not self._due(last))
+        self._later = await keep_city_values(engine, missing=not self._due(last))
         if (engine.folder.path / FILE).exists():
             told = await asyncio.to_thread(engine.cards.note, LAST_RUN)
             finished = decode(told, Run).finished if told else None
@@ -110,29 +109,17 @@ class Upkeep:
     async def _compute(self, card_id: str) -> None:
         settings = self._engine.settings
         more = [settings.practices.recorded] if settings.practices.recorded else []
-        command = [sys.executable, "-m", "rynek", "practice", "answer", card_id, *more]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            "--data",
-            str(self._engine.folder.path),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        command = ("practice", "answer", card_id, *more)
+        folder = self._engine.folder.path
         try:
-            _bound(process.pid)
-            _, told = await asyncio.wait_for(process.communicate(), self._longest)
+            done = await run_command(folder, *command, nice=_NICE, longest=self._longest)
         except TimeoutError:
-            await _end(process)  # before it can note something else
             await self._note(card_id, ended(round(self._longest / 60)))
-        else:
-            # 1 says that a question was refused, which is noted with its reason.
-            if process.returncode not in (0, 1) or b"Traceback" in told:
-                _logger.error("answering %s: %s", card_id, told.decode(errors="replace")[-2000:])
-                await self._note(card_id, ended())
-        finally:
-            await _end(process)
+            return
+        # 1 says that a question was refused, which is noted with its reason.
+        if done.code not in (0, 1) or "Traceback" in done.told:
+            _logger.error("answering %s: %s", card_id, done.told[-2000:])
+            await self._note(card_id, ended())
 
     async def _note(self, card_id: str, why: Unavailable) -> None:
         """Note for all questions of a card that their computation was ended."""
@@ -140,20 +127,3 @@ class Upkeep:
         stored = await asyncio.to_thread(cards.find, card_id)
         for question in stored.card.questions if stored else []:
             await asyncio.to_thread(cards.attempts.note, card_id, question.key, "failed", why)
-
-
-def _bound(pid: int) -> None:
-    """Little priority, and an end even where this process is killed and cannot see to it: what
-    computes all the time on each processor ends when its time is over."""
-    seconds = round(_LONGEST_S) * (os.cpu_count() or 1)
-    with suppress(ProcessLookupError):  # it has ended already
-        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
-        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process and those it started, if it still runs."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()

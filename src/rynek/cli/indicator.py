@@ -199,6 +199,8 @@ def _print_definition(one: Any, language: str) -> None:
         click.echo(f"asked: {one.asked.question} of the survey {one.asked.survey}")
     for part in one.imported:
         click.echo(f"imported: {', '.join(part.above)} of the reference table {part.table}")
+    if one.known is not None:
+        click.echo("imported: from any reference table with the population of the city")
 
 
 def _explain_json(one: Any, values: list[Any], language: str) -> None:

@@ -11,6 +11,7 @@ import click
 from rynek.cli.options import config_option, data_option, tenant_option
 from rynek.cli.practice_cards import COMMANDS
 from rynek.cli.practice_history import asker
+from rynek.cli.practice_moved import measure
 from rynek.cli.practice_search import search
 
 _MARKS: Final = {"passed": "ok  ", "failed": "BAD ", "not applicable": "n/a "}
@@ -106,5 +107,5 @@ def plan(
                 click.echo(f"{one.period}  group {one.group}  {one.place}")
 
 
-for _command in (*COMMANDS, search):
+for _command in (*COMMANDS, measure, search):
     practice.add_command(_command)

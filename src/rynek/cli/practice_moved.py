@@ -1,4 +1,5 @@
-"""`rynek practice list --indicator`: what moved an indicator elsewhere."""
+"""`rynek practice list --indicator`: what moved an indicator elsewhere; `measure`: what cities are
+compared by."""
 
 from __future__ import annotations
 
@@ -8,12 +9,51 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rynek.base.clock import SystemClock, parse_iso
+from rynek.cli.options import config_option, data_option, existing_folder, lacking
 from rynek.practices.cards import Cards, Viewer
 
 if TYPE_CHECKING:
     from rynek.practices.search import Cities
 
-__all__ = ["cities_like", "list_moved"]
+__all__ = ["cities_like", "list_moved", "measure"]
+
+
+@click.command()
+@click.argument("tenants", nargs=-1, metavar="[TENANT]...")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="Up to this moment (ISO 8601); now without. For replayed cities.",
+)
+@data_option
+@config_option
+def measure(
+    tenants: tuple[str, ...], until: str | None, data: Path | None, config: Path | None
+) -> None:
+    """Compute what cities are compared by (--like) and keep it, of these or of all cities.
+
+    A service does so by itself, once in practices.recompute_hours, where it has four cities or
+    more. This works beside it.
+    """
+    from rynek.app import measure_city
+
+    folder = existing_folder(config, data)
+    home = folder / "tenants"
+    found = {path.name for path in home.glob("[!_]*") if path.is_dir()}
+    for name in tenants:
+        if name not in found:
+            raise lacking(f"city {name!r}", home)
+    now = SystemClock().now() if until is None else _moment(until)
+    for name in tenants or sorted(found):
+        click.echo(f"{name}\t{measure_city(folder, name, now)} indicators")
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_iso(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from None
 
 
 def cities_like(folder: Path, tenant: str | None) -> Cities | None:

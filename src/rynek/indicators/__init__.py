@@ -23,8 +23,8 @@ from rynek.indicators.index.specification import (
 )
 from rynek.indicators.kpi.compute import compute as compute_indicators
 from rynek.indicators.kpi.compute import compute_trend as compute_indicator_trend
-from rynek.indicators.kpi.given import Sources, inhabitants
 from rynek.indicators.kpi.kept import KEPT_FILE, KeptDays
+from rynek.indicators.kpi.known import Sources, inhabitants
 from rynek.indicators.kpi.ngsi_ld import entity_id, value_entity
 from rynek.indicators.kpi.period import Period, last_month, parse_period
 from rynek.indicators.kpi.publication import (
@@ -35,7 +35,7 @@ from rynek.indicators.kpi.publication import (
 )
 from rynek.indicators.kpi.value import Value
 from rynek.indicators.kpi.value import to_document as value_document
-from rynek.indicators.likeness import FEWEST_SHARED, LABELS, Alike, Likeness, Shared
+from rynek.indicators.likeness import FEWEST_CITIES, FEWEST_SHARED, LABELS, Alike, Likeness, Shared
 from rynek.indicators.likeness import Measured as MeasuredCity
 from rynek.indicators.profiles import PROFILES_FILE, Profile, Profiles
 from rynek.indicators.reference.definition import load_definition
@@ -58,6 +58,7 @@ from rynek.indicators.table import Form, Frame, read_frame
 
 __all__ = [
     "CONFIRMED",
+    "FEWEST_CITIES",
     "FEWEST_SHARED",
     "INDICATORS_FILE",
     "KEPT_FILE",

@@ -20,6 +20,7 @@ __all__ = [
     "Computation",
     "Condition",
     "Definition",
+    "Known",
     "Per",
     "definitions",
     "find_definition",
@@ -154,6 +155,20 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise ValueError("`year` says of when the figures are, where no column is {year}")
 
 
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The people of a city, by whichever reference table has a column that means them; `per_area`:
+    for each km². With `years` their mean change a year (%) over so many years, or up to twice as
+    many where the table has no figure of then."""
+
+    of: Literal["population"]
+    per_area: bool = False
+    years: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.years is not None and (self.per_area or not 1 <= self.years <= 20):
+            raise ValueError("a change is over 1 to 20 years, and of people")
+
+
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One indicator; `id` is the name of its file. Below `least_coverage` there is no value.
 
@@ -161,7 +176,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     (none): such a figure is told, and nobody is called strong or weak for it.
 
     `source`: computed from readings, asked of people, or imported as a reference table (of the
-    parts in `imported` the first whose table knows the city).
+    parts in `imported` the first whose table knows the city, or what `known` asks any table for).
+    `by_ratio`: two values are as far apart as their ratio says, not their difference.
     """
 
     theme: str
@@ -181,16 +197,21 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     per: Per | None = None
     asked: Question | None = None
     imported: tuple[Part, ...] = ()
+    known: Known | None = None
+    by_ratio: bool = False
 
     def __post_init__(self) -> None:
         for texts in (self.name, self.description):
             if set(texts) != set(LANGUAGES) or not all(text.strip() for text in texts.values()):
                 raise ValueError(f"names and descriptions are in {', '.join(LANGUAGES)}")
-        given = {"computed": self.computation, "asked": self.asked, "imported": self.imported}
+        if self.imported and self.known:
+            raise ValueError("`imported` names tables, `known` takes any: one of them")
+        imported = self.imported or self.known
+        given = {"computed": self.computation, "asked": self.asked, "imported": imported}
         if [kind for kind, found in given.items() if found] != [self.source]:
             raise ValueError(
                 f"{self.source}: what is computed has `computation`, what is asked `asked`, what is"
-                " imported `imported`, and nothing besides"
+                " imported `imported` or `known`, and nothing besides"
             )
         if self.per is not None and (
             self.computation is None or self.computation.measure not in {"total", "count"}

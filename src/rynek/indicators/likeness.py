@@ -5,14 +5,16 @@ by a robust measure of how cities differ in it.
 
 `s` is the spread of the indicator over all cities known: 1.4826 times the median absolute deviation,
 and where more than half are the same 1.2533 times the mean one (Iglewicz and Hoaglin, How to Detect
-and Handle Outliers, 1993), so that no single odd city sets the measure. Every theme counts the same,
+and Handle Outliers, 1993), so that no single odd city sets the measure. Of what compares by ratio
+(population) the logarithms are taken. Every theme counts the same,
 however many of its indicators are measured (Gower, A General Coefficient of Similarity, 1971).
 """
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -34,20 +36,25 @@ Why = Literal["", "self", "own", "other", "few"]
 
 class Measured(msgspec.Struct, frozen=True):
     """What is measured of a city: `values` by indicator and period (one of LABELS), `themes` of the
-    indicators."""
+    indicators, `years` of those that tables tell, `by_ratio` which compare so."""
 
     values: dict[str, dict[str, float]]
     themes: dict[str, str] = {}
+    years: dict[str, int] = {}
+    by_ratio: frozenset[str] = frozenset()
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """An indicator that both have: of which period, both values, and how alike they are (0 to 1)."""
+    """An indicator that both have: of which period, both values, how alike they are (0 to 1), and
+    of which years they are where tables tell them."""
 
     indicator: str
     label: str
     own: float
     other: float
     alike: float
+    own_year: int | None = None
+    other_year: int | None = None
 
 
 class Alike(msgspec.Struct, frozen=True):
@@ -74,7 +81,8 @@ class Likeness:
             self._themes |= city.themes
             for indicator, by_label in city.values.items():
                 for label, value in by_label.items():
-                    known.setdefault((indicator, label), []).append(value)
+                    if (placed := _placed(city, indicator, value)) is not None:
+                        known.setdefault((indicator, label), []).append(placed)
         self._spread = {
             key: spread
             for key, values in known.items()
@@ -90,7 +98,7 @@ class Likeness:
         shared = tuple(
             one
             for indicator in sorted(own.values.keys() & other.values.keys())
-            if (one := self._shared(indicator, own.values[indicator], other.values[indicator]))
+            if (one := self._shared(indicator, own, other))
         )
         if len(shared) < FEWEST_SHARED:
             return Alike(None, shared, "few")
@@ -99,16 +107,35 @@ class Likeness:
             by_theme.setdefault(self._themes.get(one.indicator, ""), []).append(one.alike)
         return Alike(statistics.fmean(map(statistics.fmean, by_theme.values())), shared)
 
-    def _shared(
-        self, indicator: str, own: Mapping[str, float], other: Mapping[str, float]
-    ) -> Shared | None:
+    def _shared(self, indicator: str, own: Measured, other: Measured) -> Shared | None:
+        first, second = own.values[indicator], other.values[indicator]
         for label in LABELS:
             spread = self._spread.get((indicator, label))
-            if spread is None or label not in own or label not in other:
+            if spread is None or label not in first or label not in second:
                 continue
-            apart = abs(own[label] - other[label]) / (_APART * spread)
-            return Shared(indicator, label, own[label], other[label], 1 - min(1.0, apart))
+            places = [
+                _placed(city, indicator, city.values[indicator][label]) for city in (own, other)
+            ]
+            if None in places:
+                continue
+            apart = abs(places[0] - places[1]) / (_APART * spread)  # type: ignore[operator]
+            return Shared(
+                indicator,
+                label,
+                first[label],
+                second[label],
+                1 - min(1.0, apart),
+                own.years.get(indicator),
+                other.years.get(indicator),
+            )
         return None
+
+
+def _placed(city: Measured, indicator: str, value: float) -> float | None:
+    """Where a value stands on the scale that it compares on; None where it has no place there."""
+    if indicator not in city.by_ratio:
+        return value
+    return math.log(value) if value > 0 else None
 
 
 def _spread(values: list[float]) -> float:

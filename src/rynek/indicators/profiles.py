@@ -28,6 +28,9 @@ CREATE TABLE city(
   population REAL, body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+_V2: Final = """
+ALTER TABLE city ADD COLUMN years BLOB NOT NULL DEFAULT x'7b7d';
+"""
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -46,7 +49,7 @@ class Profiles:
     """What is measured of the cities of a data folder; safe from several threads."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
-        self._database = Database(folder / PROFILES_FILE, (_V1,))
+        self._database = Database(folder / PROFILES_FILE, (_V1, _V2))
         self._clock = clock or SystemClock()
 
     def keep(
@@ -60,13 +63,16 @@ class Profiles:
     ) -> None:
         """Keep a city's values, by the label of their period, in place of what was known of it."""
         found: dict[str, dict[str, float]] = {}
+        years: dict[str, int] = {}
         for label, every in values.items():
             for one in every:
                 if one.status == "ok" and one.value is not None and math.isfinite(one.value):
                     found.setdefault(one.definition.id, {})[label] = one.value
+                    if one.definition.source == "imported":
+                        years[one.definition.id] = int(one.period.label)
         with self._database.writing() as database:
             database.execute(
-                "INSERT OR REPLACE INTO city VALUES(?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO city VALUES(?, ?, ?, ?, ?, ?, ?)",
                 (
                     name,
                     self._clock.now(),
@@ -74,6 +80,7 @@ class Profiles:
                     msgspec.json.encode(list(known_as)).decode(),
                     population,
                     msgspec.json.encode(found),
+                    msgspec.json.encode(years),
                 ),
             )
 
@@ -85,19 +92,20 @@ class Profiles:
     def all(self) -> dict[str, Profile]:
         """Every city by name."""
         themes = {one.id: one.theme for one in definitions()}
+        by_ratio = frozenset(one.id for one in definitions() if one.by_ratio)
         with self._database.reading() as database:
             rows = database.execute(
-                "SELECT name, at, country, known_as, population, body FROM city ORDER BY name"
+                "SELECT name, at, country, known_as, population, body, years FROM city ORDER BY name"
             ).fetchall()
         found = {}
-        for name, at, country, known_as, population, body in rows:
+        for name, at, country, known_as, population, body, years in rows:
             values = {
                 indicator: by_label
                 for indicator, by_label in decode(body, dict[str, dict[str, float]]).items()
                 if indicator in themes
             }
             keys = tuple(decode(known_as.encode(), list[str]))
-            told = Measured(values, themes)
+            told = Measured(values, themes, decode(years, dict[str, int]), by_ratio)
             found[name] = Profile(name, at, country, keys, population, told)
         return found
 

@@ -5,6 +5,7 @@ of evidence and a sentence in six languages. Nothing in the choice of a design d
 Practice cards have a face of their own: `rynek.practices.cards`.
 """
 
+from rynek.practices.bounds import Bounds
 from rynek.practices.checks import LOWERING
 from rynek.practices.checks.outcomes import holm
 from rynek.practices.estimate import Check, Design, Estimate, share_of_logs
@@ -40,6 +41,7 @@ __all__ = [
     "DESIGNS",
     "LANGUAGES",
     "LOWERING",
+    "Bounds",
     "Check",
     "Design",
     "Estimate",

@@ -28,6 +28,7 @@ _THEMES: Final = {
     "open data": N_("Open data"),
     "parking": N_("Parking"),
     "participation": N_("Participation"),
+    "population": N_("Population"),
     "public transport": N_("Public transport"),
     "waste": N_("Waste"),
 }

@@ -17,8 +17,9 @@ from rynek.indicators.definition import DEPARTURES, Computation, Condition, Defi
 from rynek.indicators.kpi.coding import names_of
 from rynek.indicators.kpi.days import Days
 from rynek.indicators.kpi.families import Family, family_of
-from rynek.indicators.kpi.given import Sources, given_value, per_head
+from rynek.indicators.kpi.given import given_value, per_head
 from rynek.indicators.kpi.kept import KeptDays
+from rynek.indicators.kpi.known import Sources
 from rynek.indicators.kpi.period import HOUR_US, Marks, Period, marks_of
 from rynek.indicators.kpi.punctuality import departure_values
 from rynek.indicators.kpi.segments import segments

@@ -16,8 +16,8 @@ from rynek.base.errors import ResourceNotFound
 from rynek.history import EngineSettings, Record
 from rynek.indicators.definition import Definition
 from rynek.indicators.kpi.compute import compute
-from rynek.indicators.kpi.given import Sources
 from rynek.indicators.kpi.kept import KeptDays
+from rynek.indicators.kpi.known import Sources
 from rynek.indicators.kpi.period import HOUR_US, Period, last_month, parse_period
 from rynek.indicators.kpi.value import Value
 

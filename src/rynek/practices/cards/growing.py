@@ -13,6 +13,7 @@ import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.base.typed import convert
+from rynek.practices.bounds import Bounds
 from rynek.practices.cards.model import Question as CardQuestion
 from rynek.practices.panel import Panel
 from rynek.practices.saying import say
@@ -25,8 +26,7 @@ AskHistory = Callable[[str, Question], Panel]
 
 NOW: Final = "now"
 """In place of a question's `last`: up to the last whole period."""
-_MOST_PLACES: Final = 500
-_MOST_VALUES: Final = 500_000
+_BOUNDS: Final = Bounds(places=500, values=500_000)
 
 
 def asked_of_history(question: CardQuestion, owner: str, now: int, zone: ZoneInfo) -> Question:
@@ -64,17 +64,7 @@ def whole_until(now: int, every: str, zone: ZoneInfo) -> str:
 
 def digest_of(panel: Panel) -> str:
     """SHA-256 of what a panel holds. BadRequestData where it is too large to be answered here."""
-    values = len(panel.units) * len(panel.times)
-    if len(panel.units) > _MOST_PLACES or values > _MOST_VALUES:
-        raise BadRequestData(
-            say(
-                "page-cells",
-                places=len(panel.units),
-                periods=len(panel.times),
-                most_places=_MOST_PLACES,
-                most_values=_MOST_VALUES,
-            )
-        )
+    _BOUNDS.check(panel)
     told: list[Any] = [list(panel.units), list(panel.labels), sorted(panel.columns)]
     digest = hashlib.sha256(msgspec.json.encode(told))
     for name in sorted(panel.columns):

@@ -46,6 +46,19 @@ class Cities:
                 return found
         return None
 
+    def nearest(self) -> list[tuple[Profile, Alike]]:
+        """The other cities of which it can be said how alike they and the one that asks are, the
+        most alike first."""
+        if self.own is None:
+            return []
+        every = (
+            (one, self._likeness.of(self.own.measured, one.measured))
+            for one in self._profiles.values()
+            if one is not self.own
+        )
+        known = [(one, alike) for one, alike in every if alike.share is not None]
+        return sorted(known, key=lambda pair: (-(pair[1].share or 0.0), pair[0].name))
+
     def alike(self, seen: Seen) -> Alike:
         """How alike a card's city and the one that asks are."""
         other = self.find(seen)
@@ -85,6 +98,8 @@ def alike_document(alike: Alike | None) -> dict[str, Any] | None:
                 "other": one.other,
                 "alike": one.alike,
             }
+            | ({} if one.own_year is None else {"own_year": one.own_year})
+            | ({} if one.other_year is None else {"other_year": one.other_year})
             for one in alike.shared
         ],
         "reason": str(said),

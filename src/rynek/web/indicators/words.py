@@ -42,6 +42,7 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's customary name for "mark,
 
 _UNITS: Final = {
     "1 = yes": N_("1 = yes"),
+    "% a year": N_("% a year"),
     "UAH per inhabitant": N_("UAH per inhabitant"),
     "W per light": N_("W per light"),
     "bikes per 100,000 inhabitants": N_("bikes per 100,000 inhabitants"),
@@ -60,6 +61,7 @@ _UNITS: Final = {
     "days per station": N_("days per station"),
     "hours per station": N_("hours per station"),
     "inhabitants": N_("inhabitants"),
+    "inhabitants per km²": N_("inhabitants per km²"),
     "min": N_("min"),
     "per bin and week": N_("per bin and week"),
 }

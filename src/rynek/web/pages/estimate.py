@@ -17,6 +17,7 @@ from starlette.routing import Route
 from rynek.base.errors import BadRequestData, Problem
 from rynek.base.typed import convert
 from rynek.practices import (
+    Bounds,
     Panel,
     Question,
     evaluate_panel,
@@ -44,8 +45,7 @@ from rynek.web.pages.worked import example, may_have
 __all__ = ["computed", "panel_for", "routes"]
 
 T = TypeVar("T")
-MAX_PLACES: Final = 60
-MAX_CELLS: Final = 40_000
+_BOUNDS: Final = Bounds(places=60, values=40_000)
 _PATIENCE_S: Final = 30.0
 _turn: Final = asyncio.Semaphore(1)
 ASSIGNMENTS: Final = {
@@ -117,20 +117,10 @@ async def panel_for(page: Page, told: Mapping[str, str], places: Sequence[str]) 
         question = convert(document, Question)
     except msgspec.ValidationError as error:
         raise BadRequestData(str(error)) from None
-    if len(places) > MAX_PLACES:
-        raise BadRequestData(say("page-places", places=len(places), most=MAX_PLACES))
+    if len(places) > _BOUNDS.places:
+        raise BadRequestData(say("page-places", places=len(places), most=_BOUNDS.places))
     panel = await panel_of_history(page.tenant.history, question)
-    cells = len(panel.units) * len(panel.times)
-    if len(panel.units) > MAX_PLACES or cells > MAX_CELLS:
-        raise BadRequestData(
-            say(
-                "page-cells",
-                places=len(panel.units),
-                periods=len(panel.times),
-                most_places=MAX_PLACES,
-                most_values=MAX_CELLS,
-            )
-        )
+    _BOUNDS.check(panel)
     return panel
 
 

@@ -19,7 +19,14 @@ from rynek.web.pages import practice_words as words
 from rynek.web.pages.practice import show as show_card
 from rynek.web.pages.practices_search import choices, searched
 from rynek.web.pages.shell import Page, Site
-from rynek.web.practices.likes import alike_words, like_choices
+from rynek.web.practices.likes import (
+    Beside,
+    alike_beside,
+    alike_words,
+    like_choices,
+    near_cities,
+    unlike_why,
+)
 from rynek.web.practices.moved import show_moved
 from rynek.web.practices.movers import asked
 
@@ -45,6 +52,7 @@ class Listed(msgspec.Struct):
     estimates: int
     level: str
     alike: str
+    beside: list[Beside]
 
 
 async def show(page: Page) -> Response:
@@ -70,6 +78,7 @@ async def show(page: Page) -> Response:
         found, total = await _in_order(page, wanted, (number - 1) * PAGE_SIZE, like)
         reach = total
     pages = max(1, math.ceil(reach / PAGE_SIZE))
+    likes = await asyncio.to_thread(like_choices, page)
     answers = [await asyncio.to_thread(cards.answered, seen) for seen in found]
     return page.render(
         "practices.html",
@@ -85,7 +94,9 @@ async def show(page: Page) -> Response:
         search_choices=await asyncio.to_thread(choices, page),
         costs={name: page.param(name).strip() for name in ("cost_from", "cost_to")},
         people="" if search else page.param("population").strip(),
-        likes=await asyncio.to_thread(like_choices, page),
+        likes=likes,
+        unlike=await asyncio.to_thread(unlike_why, page, likes),
+        near=near_cities(page, like.cities),
         like=page.param("like"),
         writes=page.viewer.admin or bool(page.viewer.owners),
     )
@@ -124,6 +135,7 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result], like: Like) -> L
         estimates=len(answers),
         level=t("evidence level %(level)s of 5", level=max(levels)) if levels else "",
         alike=alike_words(page, alike),
+        beside=alike_beside(page, alike),
     )
 
 

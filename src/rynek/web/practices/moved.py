@@ -11,7 +11,7 @@ from rynek.base.errors import Problem
 from rynek.practices.search import movers
 from rynek.web.indicator_names import indicator_choices
 from rynek.web.pages.shell import Page
-from rynek.web.practices.likes import like_choices
+from rynek.web.practices.likes import like_choices, unlike_why
 from rynek.web.practices.movers import asking, card_of
 from rynek.web.practices.moving import find_indicator
 
@@ -33,7 +33,7 @@ async def show_moved(page: Page) -> Response:
     found = await asyncio.to_thread(movers, engine.cards, indicator, page.viewer, like)
     measured = [one for one in found if one.direction != "unmeasured"]
     others = [one for one in found if one.direction == "unmeasured"]
-    t = page.t
+    t, likes = page.t, await asyncio.to_thread(like_choices, page)
     return page.render(
         "practices_moved.html",
         nav="practices",
@@ -45,7 +45,8 @@ async def show_moved(page: Page) -> Response:
         more=max(len(measured), len(others)) > _SHOWN,
         people="" if like.population is None else str(round(like.population)),
         choices=indicator_choices(t),
-        likes=await asyncio.to_thread(like_choices, page),
+        likes=likes,
+        unlike=await asyncio.to_thread(unlike_why, page, likes),
         like=page.param("like") or (page.tenant.name if page.tenant else ""),
         best=t.number(_LEVELS, 0),
     )

@@ -1,0 +1,81 @@
+"""Heavy work in a process of its own, with little priority: it slows no request and can be ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+__all__ = ["Ended", "run_command"]
+
+_LONGEST_S: Final = 600.0
+_LOOK_S: Final = 0.2
+_TOLD_BYTES: Final = 4_000
+
+
+class Ended(NamedTuple):
+    """How a command ended: its exit code, and the end of what it wrote to its standard error."""
+
+    code: int
+    told: str
+
+
+async def run_command(
+    folder: Path, *arguments: str, nice: int, longest: float = _LONGEST_S
+) -> Ended:
+    """`rynek ARGUMENTS --data FOLDER` in a process of its own, ended where it is cancelled.
+
+    TimeoutError where it took longer than `longest` seconds; it is ended then.
+
+    The event loop's own way of starting a process runs Python between fork and exec: what is freed
+    there waits for locks that other threads held in the parent, for ever, and the parent with it.
+    """
+    command = [sys.executable, "-m", "rynek", *arguments, "--data", str(folder)]
+    with tempfile.TemporaryFile() as told:
+        process = await asyncio.to_thread(_start, command, told)
+        try:
+            _bound(process.pid, nice)
+            until = time.monotonic() + longest
+            while process.poll() is None:
+                if time.monotonic() > until:
+                    raise TimeoutError
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            _end(process)
+        told.seek(max(0, told.seek(0, os.SEEK_END) - _TOLD_BYTES))
+        return Ended(process.returncode, told.read().decode(errors="replace"))
+
+
+def _start(command: list[str], told: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=told,
+        start_new_session=True,
+    )
+
+
+def _bound(pid: int, nice: int) -> None:
+    """Little priority, and an end even where this process is killed and cannot see to it: what
+    computes all the time on each processor ends when its time is over."""
+    seconds = round(_LONGEST_S) * (os.cpu_count() or 1)
+    with suppress(ProcessLookupError):  # it has ended already
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started, if it still runs."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
