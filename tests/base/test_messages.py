@@ -23,7 +23,7 @@ READ = {
     "indicators": ("indicators", "web/compare"),
 }
 # What is put together elsewhere than in the call of a message.
-PUT_TOGETHER = re.compile(r"check-|why-|left-(late|early)$|design-")
+PUT_TOGETHER = re.compile(r"check-|why-|left-(late|early)$|design-|toml-")
 
 
 def plain(folder: Path, text: str) -> Catalogue:

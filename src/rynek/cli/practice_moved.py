@@ -4,12 +4,14 @@ compared by."""
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rynek.base.clock import SystemClock, parse_iso
+from rynek.base.errors import Problem
 from rynek.cli.options import config_option, data_option, existing_folder, lacking
 from rynek.practices.cards import Cards, Viewer
 
@@ -23,13 +25,15 @@ __all__ = ["cities_like", "list_moved", "measure"]
 @click.argument("tenants", nargs=-1, metavar="[TENANT]...")
 @click.option(
     "--until",
+    "moments",
+    multiple=True,
     metavar="TIME",
-    help="Up to this moment (ISO 8601); now without. For replayed cities.",
+    help="Up to this moment (ISO 8601), now without: one for all, or one for each TENANT.",
 )
 @data_option
 @config_option
 def measure(
-    tenants: tuple[str, ...], until: str | None, data: Path | None, config: Path | None
+    tenants: tuple[str, ...], moments: tuple[str, ...], data: Path | None, config: Path | None
 ) -> None:
     """Compute what cities are compared by (--like) and keep it, of these or of all cities.
 
@@ -44,9 +48,19 @@ def measure(
     for name in tenants:
         if name not in found:
             raise lacking(f"city {name!r}", home)
-    now = SystemClock().now() if until is None else _moment(until)
-    for name in tenants or sorted(found):
-        click.echo(f"{name}\t{measure_city(folder, name, now)} indicators")
+    names = tenants or tuple(sorted(found))
+    until = [_moment(one) for one in moments] or [SystemClock().now()]
+    if len(until) not in (1, len(names)):
+        raise click.UsageError("--until is given once, or once for each city")
+    failed = False
+    for name, now in zip(names, until * (len(names) // len(until)), strict=True):
+        try:
+            click.echo(f"{name}\t{measure_city(folder, name, now)} indicators")
+        except Problem as problem:
+            failed = True
+            click.echo(f"{name}: {problem}", err=True)
+    if failed:
+        sys.exit(1)
 
 
 def _moment(text: str) -> int:

@@ -36,6 +36,7 @@ from rynek.practices.specification import (
     parse_specification,
 )
 from rynek.practices.task import Task, task_of
+from rynek.practices.wording import shape_message, toml_message
 
 __all__ = [
     "DESIGNS",
@@ -73,8 +74,10 @@ __all__ = [
     "predictor_weights",
     "read_message",
     "say",
+    "shape_message",
     "share_of_logs",
     "simplex_least_squares",
     "task_of",
     "together",
+    "toml_message",
 ]

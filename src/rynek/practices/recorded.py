@@ -58,7 +58,7 @@ def _query(question: Question, zone: ZoneInfo) -> AggregateQuery:
 
 def _panel(answer: Any, question: Question, zone: ZoneInfo) -> Panel:
     if answer.num_rows > _MAX_CELLS:
-        raise BadRequestData(f"panel: {answer.num_rows} values of places and periods are too many")
+        raise BadRequestData(say("history-cells", count=answer.num_rows, most=_MAX_CELLS))
     method = _METHODS[question.aggregation]
     rows = answer.select(["entity_id", "start", method]).to_pylist()
     rows = [row for row in rows if row[method] is not None]

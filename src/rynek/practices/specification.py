@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
 from rynek.base.typed import convert
 from rynek.practices.saying import say
+from rynek.practices.wording import shape_message
 
 __all__ = [
     "Cost",
@@ -182,9 +182,7 @@ def load_specification(path: Path) -> Specification:
     return parse_specification(read_toml(path, "specification"), path.name)
 
 
-def parse_specification(
-    document: Mapping[str, Any], where: str = "the specification"
-) -> Specification:
+def parse_specification(document: Mapping[str, Any], where: str = "") -> Specification:
     """A specification from a document, which errors call `where`. BadRequestData."""
     told = _flat(dict(document))
     wanted = told.get("design", "auto")
@@ -193,7 +191,8 @@ def parse_specification(
     try:
         found = convert(told, Specification)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"{where}: {with_near_field(str(error), Specification)}") from None
+        wrong = shape_message(error, Specification, where or say("shape-specification"))
+        raise BadRequestData(wrong) from None
     _refuse_odd(found)
     return found
 

@@ -22,22 +22,26 @@ def document_of(problem: Problem) -> dict[str, object]:
     return members
 
 
-def problem_answer(problem: Problem) -> Response:
-    """The answer of what is no NGSI-LD: one that asks for a token says so."""
+def problem_answer(problem: Problem, language: str = "en") -> Response:
+    """The answer of what is no NGSI-LD: one that asks for a token says so. What can be said in
+    other languages is said in that of the client (RFC 9457 §3.1.4)."""
     headers = {name.decode(): value.decode() for name, value in problem.headers}
+    document = document_of(problem)
+    if problem.message is not None:
+        document["detail"] = problem.message.text(language) if language != "en" else problem.detail
+        headers |= {"Content-Language": language, "Vary": "Accept-Language"}
     if isinstance(problem, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="rynek"'
-    return JSONResponse(
-        document_of(problem), problem.status, headers, media_type="application/problem+json"
-    )
+    return JSONResponse(document, problem.status, headers, media_type="application/problem+json")
 
 
-async def answered(work: Awaitable[Response]) -> Response:
-    """What an endpoint answers; its problems, and those of the storage, as problem details."""
+async def answered(work: Awaitable[Response], language: str = "en") -> Response:
+    """What an endpoint answers; its problems, and those of the storage, as problem details in a
+    language that the client reads."""
     try:
         return await work
     except Problem as problem:
-        return problem_answer(problem)
+        return problem_answer(problem, language)
     except Exception as error:
         known = storage_problem(error)
         if known is None:

@@ -19,6 +19,7 @@ from rynek.base.database import Database
 from rynek.base.errors import BadRequestData
 from rynek.base.sqlite import Connection
 from rynek.practices.cards.model import Question
+from rynek.practices.saying import say
 
 __all__ = ["MOST_ANSWERS", "NEWEST_ANSWERS", "Answers", "Result", "specification_digest"]
 
@@ -54,7 +55,7 @@ class Answers:
         """Keep a computed effect; the newest stays as it is where nothing about it differs."""
         body = msgspec.json.encode(document)
         if len(body) > _MAX_BYTES:
-            raise BadRequestData(f"{key}: the answer is over {_MAX_BYTES >> 20} MiB")
+            raise BadRequestData(say("answer-large", key=key, most=_MAX_BYTES >> 20))
         with self._database.writing() as database:
             row = database.execute(
                 "SELECT number, specification, input, rynek, body FROM result"

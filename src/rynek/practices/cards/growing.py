@@ -18,6 +18,7 @@ from rynek.practices.cards.model import Question as CardQuestion
 from rynek.practices.panel import Panel
 from rynek.practices.saying import say
 from rynek.practices.specification import Question
+from rynek.practices.wording import shape_message
 
 __all__ = ["NOW", "AskHistory", "asked_of_history", "digest_of", "whole_until"]
 
@@ -36,7 +37,9 @@ def asked_of_history(question: CardQuestion, owner: str, now: int, zone: ZoneInf
     try:
         asked = convert(panel, Question)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"{question.key}: panel: {error}") from None
+        where = f"{question.key}: panel"
+        told = shape_message(error, Question, where, inside=f"{where}.")
+        raise BadRequestData(told) from None
     if not owner or asked.tenant not in (None, owner):
         raise BadRequestData(say("answer-owner", key=question.key))
     if asked.last == NOW:

@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import BadRequestData, InvalidRequest, PayloadTooLarge
-from rynek.base.fields import with_near_field
 from rynek.base.toml import load_toml
 from rynek.base.typed import convert
 from rynek.indicators import definitions
 from rynek.practices.cards.model import Card, Cost
 from rynek.practices.saying import say
+from rynek.practices.wording import json_message, shape_message, toml_message
 
 __all__ = [
     "MAX_BYTES",
@@ -49,7 +49,6 @@ _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _OCID: Final = re.compile(r"ocds-[a-z0-9]{6}-[!-~]{1,200}", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://[^\s<>\"'`{}|\\^]{1,1900}")
-_PATH: Final = re.compile(r" - at `(?:key` in `)?\$?\.?(.*?)`$")
 _CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -61,28 +60,30 @@ def read_document(body: bytes, name: str = "") -> dict[str, Any]:
     PayloadTooLarge; InvalidRequest where it is neither.
     """
     if len(body) > MAX_BYTES:
-        raise PayloadTooLarge(f"a card has at most {MAX_BYTES >> 10} KiB")
+        raise PayloadTooLarge(say("card-bytes", most=MAX_BYTES >> 10))
     toml = name.endswith(".toml") or not (name.endswith(".json") or body.lstrip()[:1] == b"{")
     try:
         found = load_toml(body.decode()) if toml else json.loads(body)
     except RecursionError:
-        raise InvalidRequest("the document nests too deep") from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise InvalidRequest(f"this is no {'TOML' if toml else 'JSON'}: {error}") from None
+        raise InvalidRequest(say("json-deep")) from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(say("no-utf8")) from None
+    except ValueError as error:
+        raise InvalidRequest(toml_message(error) if toml else json_message(error)) from None
     if not isinstance(found, dict):
-        raise InvalidRequest("a card is an object with fields such as title and summary")
+        raise InvalidRequest(say("card-document"))
     return found
 
 
-def parse_card(document: Mapping[str, Any]) -> Card:
-    """A card from a document. BadRequestData names the field that is wrong and what it may be."""
+def parse_card(document: Mapping[str, Any], *, inside: str = "") -> Card:
+    """A card from a document. BadRequestData names the field that is wrong and what it may be, with
+    `inside` in front where the card stands within another document."""
     _bounded(document)
     try:
         card = convert(_plain(dict(document)), Card)
     except msgspec.ValidationError as error:
-        told = str(error)
-        near = with_near_field(told, Card).removeprefix(told)
-        raise BadRequestData(_worded(told) + near) from None
+        where = inside.rstrip(".") or say("shape-card")
+        raise BadRequestData(shape_message(error, Card, where, inside=inside)) from None
     _check(card)
     return card
 
@@ -112,14 +113,6 @@ def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from texts(inner, f"{path}[{index}]")
-
-
-def _worded(message: str) -> str:
-    """Msgspec's message with the field in front: "costs[0].amount: expected `float`, got `str`"."""
-    found = _PATH.search(message)
-    told = message[: found.start()] if found else message
-    told = told[:1].lower() + told[1:]
-    return f"{found.group(1)}: {told}" if found and found.group(1) else f"the card: {told}"
 
 
 def _plain(value: Any) -> Any:

@@ -23,9 +23,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.base.fields import with_near_field
 from rynek.base.typed import convert
 from rynek.practices.saying import say
+from rynek.practices.wording import shape_message
 
 __all__ = ["Recipe", "RecordedFile", "make_panel", "parse_recipe"]
 
@@ -72,9 +72,7 @@ def parse_recipe(document: Mapping[str, Any]) -> Recipe:
     try:
         found = convert(dict(document), Recipe)
     except msgspec.ValidationError as error:
-        raise BadRequestData(
-            say("recipe-wrong", error=with_near_field(str(error), Recipe))
-        ) from None
+        raise BadRequestData(shape_message(error, Recipe, "recipe", inside="recipe.")) from None
     for each in found.files:
         parts = Path(each.path).parts
         if not parts or ".." in parts or Path(each.path).is_absolute() or "\0" in each.path:
@@ -122,8 +120,9 @@ def _content(path: Path, name: str) -> bytes:
             with gzip.open(io.BytesIO(raw)) as packed:
                 raw = packed.read(_MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadRequestData(say("recipe-file", file=name, reason=str(reason))) from None
+        missing = isinstance(error, FileNotFoundError)
+        reason = say("file-missing" if missing else "file-unreadable")
+        raise BadRequestData(say("recipe-file", file=name, reason=reason)) from None
     if len(raw) > _MAX_BYTES:
         raise BadRequestData(say("recipe-large", file=name, most=_MAX_BYTES >> 20))
     return raw
@@ -137,8 +136,9 @@ def _rows(name: str, content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
             if number > _MAX_ROWS:
                 raise BadRequestData(say("recipe-rows", file=name, most=_MAX_ROWS))
             yield number, row
-    except csv.Error as error:
-        raise BadRequestData(say("recipe-csv", file=name, row=number, reason=str(error))) from None
+    except csv.Error:
+        reason = say("csv-broken")
+        raise BadRequestData(say("recipe-csv", file=name, row=number, reason=reason)) from None
 
 
 def _period(recipe: Recipe, row: Mapping[str, str], name: str, number: int) -> str:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import msgspec
 
 from rynek.base.errors import BadRequestData
-from rynek.base.fields import with_near_field
 from rynek.base.toml import read_toml
 from rynek.base.typed import convert
 from rynek.practices.saying import say
 from rynek.practices.specification import Aggregation, Every, Question, Specification
+from rynek.practices.wording import shape_message
 
 __all__ = ["PlanQuestion", "load_plan", "parse_plan"]
 
@@ -73,12 +73,13 @@ def load_plan(path: Path) -> PlanQuestion:
     return parse_plan(read_toml(path, "plan"), path.name)
 
 
-def parse_plan(document: Mapping[str, Any], where: str = "the plan") -> PlanQuestion:
+def parse_plan(document: Mapping[str, Any], where: str = "") -> PlanQuestion:
     """A plan's question from a document, which errors call `where`. BadRequestData."""
     try:
         found = convert(dict(document), PlanQuestion)
     except msgspec.ValidationError as error:
-        raise BadRequestData(f"{where}: {with_near_field(str(error), PlanQuestion)}") from None
+        told = shape_message(error, PlanQuestion, where or say("shape-plan"))
+        raise BadRequestData(told) from None
     if not 0.5 <= found.confidence < 1:
         raise BadRequestData(say("confidence-range"))
     if not 0.5 <= found.power < 1:

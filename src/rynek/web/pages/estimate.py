@@ -24,6 +24,7 @@ from rynek.practices import (
     panel_of_history,
     parse_specification,
     say,
+    shape_message,
 )
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.asking import (
@@ -116,7 +117,7 @@ async def panel_for(page: Page, told: Mapping[str, str], places: Sequence[str]) 
     try:
         question = convert(document, Question)
     except msgspec.ValidationError as error:
-        raise BadRequestData(str(error)) from None
+        raise BadRequestData(shape_message(error, Question, "panel")) from None
     if len(places) > _BOUNDS.places:
         raise BadRequestData(say("page-places", places=len(places), most=_BOUNDS.places))
     panel = await panel_of_history(page.tenant.history, question)

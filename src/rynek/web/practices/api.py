@@ -33,6 +33,7 @@ from rynek.practices.cards import entities as as_entities
 from rynek.practices.search import alike_document, cards_like
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import Text
+from rynek.web.i18n import negotiate
 from rynek.web.practices.description import description
 from rynek.web.practices.moving import PARAMETERS as MOVED
 from rynek.web.practices.moving import moved, read_like
@@ -83,21 +84,24 @@ class _Asked:
         found = read_document(body, ".toml" if media == "application/toml" else ".json")
         for name in found:
             if name not in allowed:
-                raise BadRequestData(f"{name}: is no member; {', '.join(sorted(allowed))} are")
+                raise BadRequestData(say("card-member", name=name[:60], known=sorted(allowed)))
         return found
 
     def number(self, name: str, default: int, most: int) -> int:
         """A query parameter that is a number from 0 to `most`."""
         text = self.request.query_params.get(name, str(default))
         if not (text.isascii() and text.isdecimal() and len(text) < 12 and int(text) <= most):
-            raise InvalidRequest(f"{name}: a number from 0 to {most}")
+            raise InvalidRequest(say("parameter-number", name=name, least=0, most=most))
         return int(text)
 
     def refuse_unknown(self, *known: str) -> None:
         """InvalidRequest for parameters that are none."""
         for name in self.request.query_params:
             if name not in known:
-                raise InvalidRequest(f"{name[:60]}: is no parameter here; {', '.join(known)} are")
+                told = {"name": name[:60], "known": known}
+                raise InvalidRequest(
+                    say("parameter-unknown" if known else "parameter-none", **told)
+                )
 
 
 def names_of_owner(engine: Any, owner: str) -> list[str]:
@@ -132,7 +136,8 @@ def routes(engine: Any, bodies: Bodies) -> list[Route]:
 
 
 async def _guarded(engine: Any, bodies: Bodies, work: _Work, request: Request) -> Response:
-    return await answered(work(_Asked(engine, bodies, request)))
+    language = negotiate(None, None, request.headers.get("accept-language"))
+    return await answered(work(_Asked(engine, bodies, request)), language)
 
 
 async def _list(asked: _Asked) -> Response:
@@ -214,7 +219,7 @@ async def _earlier(asked: _Asked) -> Response:
     asked.refuse_unknown()
     text = asked.request.path_params["version"]
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise ResourceNotFound(f"no version {text[:40]!r}")
+        raise ResourceNotFound(say("version-none", version=text[:40]))
     return _answer(
         _shown(await asyncio.to_thread(asked.cards.get, asked.id, asked.viewer, int(text)))
     )
@@ -329,10 +334,7 @@ def _card(told: dict[str, Any]) -> Card:
     inner = told.get("card")
     if not isinstance(inner, dict):
         raise BadRequestData(say("card-object"))
-    try:
-        return parse_card(inner)
-    except BadRequestData as problem:
-        raise BadRequestData(f"card.{problem.detail}".replace("card.the card", "card")) from None
+    return parse_card(inner, inside="card.")
 
 
 def _text(told: dict[str, Any], name: str, default: str | None = None) -> str:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from rynek.base.errors import BadRequestData, Conflict, Forbidden, PayloadTooLarge, Problem
 from rynek.base.toml import load_toml
-from rynek.practices import say
+from rynek.practices import say, toml_message
 from rynek.practices.cards import (
     CLUSTERS,
     DOORS,
@@ -119,7 +119,7 @@ async def _current(page: Page) -> Seen | None:
 def _fields(body: bytes) -> _Fields:
     """A sent form. PayloadTooLarge; BadRequestData where it is none."""
     if len(body) > 4 * MAX_BYTES:
-        raise PayloadTooLarge(f"a card has at most {MAX_BYTES >> 10} KiB")
+        raise PayloadTooLarge(say("card-bytes", most=MAX_BYTES >> 10))
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except (ValueError, UnicodeDecodeError):
@@ -184,7 +184,7 @@ def _document(page: Page, fields: _Fields) -> dict[str, Any]:
     try:
         document = load_toml(fields.get("rest", ""))
     except ValueError as error:
-        raise BadRequestData(say("card-toml", error=str(error))) from None
+        raise BadRequestData(say("shape-at", path="rest", what=toml_message(error))) from None
     language = _language(page, fields)
     for name in _TEXTS:
         document[name] = _merged(document.get(name), language, fields.get(name, ""))

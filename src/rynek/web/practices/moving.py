@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
-from rynek.indicators import Definition, find_definition
+from rynek.indicators import Definition, definitions, find_definition
 from rynek.practices import say
 from rynek.practices.cards import Cards, Viewer
 from rynek.practices.search import Cities, Like, mover_document, movers, read_people
@@ -52,8 +52,9 @@ def find_indicator(name: str) -> Definition:
     """The indicator that a request names; BadRequestData."""
     try:
         return find_definition(name)
-    except ResourceNotFound as problem:
-        raise BadRequestData(f"indicator: {problem.detail}") from None
+    except ResourceNotFound:
+        known = [one.id for one in definitions()]
+        raise BadRequestData(say("indicator-none", name=name[:64], known=known)) from None
 
 
 def read_like(asked: Mapping[str, str], engine: Any, readable: Readable) -> Like:

@@ -50,8 +50,7 @@ def answer(
     """
     for name in asked:
         if name not in PARAMETERS:
-            known = ", ".join(PARAMETERS)
-            raise InvalidRequest(f"{name[:60]}: is no parameter of a search; {known} are")
+            raise InvalidRequest(say("parameter-unknown", name=name[:60], known=PARAMETERS))
     language = asked.get("language", "en")
     if language not in LANGUAGES:
         raise InvalidRequest(say("search-one-of", key="language", known=LANGUAGES))
@@ -93,7 +92,7 @@ def answer(
 def _number(asked: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     text = asked.get(name, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
-        raise InvalidRequest(f"{name}: a number from {least} to {most}")
+        raise InvalidRequest(say("parameter-number", name=name, least=least, most=most))
     return int(text)
 
 
