@@ -199,7 +199,11 @@ def test_an_event_in_many_donors_that_weigh_little_is_told() -> None:
 def test_gaps_around_a_later_start_count_as_well(tmp_path: Path) -> None:
     rows = made()
     rows[1, 36:42] = np.nan
-    starts: dict[str, Any] = {"treated": {"u0": 15, "u1": 39}, "start": None, "design": "event_study"}
+    starts: dict[str, Any] = {
+        "treated": {"u0": 15, "u1": 39},
+        "start": None,
+        "design": "event_study",
+    }
     told = check(ask(tmp_path, rows, **starts), "missing values")
     assert told.verdict == "failed"
     assert told.figures["around_the_start"] == pytest.approx(6 / 20)

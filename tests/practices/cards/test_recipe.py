@@ -57,10 +57,10 @@ def test_a_recipe_drops_what_is_no_reading_and_fills_nothing(tmp_path: Path) -> 
     [
         ({"files": [{"path": "../in.csv"}]}, "leads out"),
         ({"files": [{"path": "/etc/passwd"}]}, "leads out"),
-        ({"files": [{"path": "none.csv"}]}, "none.csv: No such file"),
+        ({"files": [{"path": "none.csv"}]}, "none.csv: there is no such file"),
         ({"values": ["z"]}, "row 2: there is no column 'z'"),
         ({"time": "a"}, "row 2: a is '1'"),
-        ({"every": "hour"}, "recipe:"),
+        ({"every": "hour"}, "recipe.every: "),
         ({"values": []}, "recipe:"),
     ],
 )

@@ -279,7 +279,10 @@ def test_nothing_gives_a_nameless_city_away(serve: Callable[..., None]) -> None:
         (b"{", "no JSON"),
         (b'{"id": "x", "owner": "ruse"}', "card: an object"),
         (b'{"id": 1, "owner": "ruse", "card": {}}', "id: a text"),
-        (b'{"id": "x", "owner": "ruse", "card": {}}', "card: object missing required field"),
+        (
+            b'{"id": "x", "owner": "ruse", "card": {}}',
+            "the card: the required field `title` is missing",
+        ),
         (b'{"id": "x", "owner": "ruse", "card": {"title": 1}}', "card.title: expected"),
         (b'{"id": "x", "owner": "nowhere", "card": {}}', "owner: there is no tenant"),
         (b'{"id": "x", "colour": 1}', "colour: is no member"),

@@ -75,15 +75,13 @@ def read_document(body: bytes, name: str = "") -> dict[str, Any]:
     return found
 
 
-def parse_card(document: Mapping[str, Any], *, inside: str = "") -> Card:
-    """A card from a document. BadRequestData names the field that is wrong and what it may be, with
-    `inside` in front where the card stands within another document."""
+def parse_card(document: Mapping[str, Any]) -> Card:
+    """A card from a document. BadRequestData names the field that is wrong and what it may be."""
     _bounded(document)
     try:
         card = convert(_plain(dict(document)), Card)
     except msgspec.ValidationError as error:
-        where = inside.rstrip(".") or say("shape-card")
-        raise BadRequestData(shape_message(error, Card, where, inside=inside)) from None
+        raise BadRequestData(shape_message(error, Card, say("shape-card"))) from None
     _check(card)
     return card
 

@@ -16,7 +16,6 @@ from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, Forbidden, InvalidRequest, ResourceNotFound
 from rynek.practices import say
 from rynek.practices.cards import (
-    Card,
     Cards,
     Result,
     Seen,
@@ -25,7 +24,6 @@ from rynek.practices.cards import (
     Written,
     compared_costs,
     compared_document,
-    parse_card,
     read_document,
     refuse_unknown,
 )
@@ -34,6 +32,7 @@ from rynek.practices.search import alike_document, cards_like
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import Text
 from rynek.web.i18n import negotiate
+from rynek.web.practices.bodies import read_card, read_text, read_version
 from rynek.web.practices.description import description
 from rynek.web.practices.moving import PARAMETERS as MOVED
 from rynek.web.practices.moving import moved, read_like
@@ -242,16 +241,16 @@ async def _answers(asked: _Asked) -> Response:
 async def _add(asked: _Asked) -> Response:
     """A new card: `id`, `card`, `owner` and `door`."""
     told = await asked.document(frozenset(("id", "card", "owner", "door", "note")))
-    owner = _text(told, "owner", str(asked.engine.default_tenant))
+    owner = read_text(told, "owner", str(asked.engine.default_tenant))
     _may_write(asked, owner)
     kept = await asyncio.to_thread(
         asked.cards.add,
-        _text(told, "id"),
-        _card(told),
+        read_text(told, "id"),
+        read_card(told),
         owner=owner,
         door=told.get("door", "owner"),
         who=asked.request.state.who,
-        note=_text(told, "note", ""),
+        note=read_text(told, "note", ""),
         aliases=names_of_owner(asked.engine, owner),
     )
     answer = _whole(asked.cards, kept.whole(), 201)
@@ -267,11 +266,11 @@ async def _change(asked: _Asked) -> Response:
     kept = await asyncio.to_thread(
         asked.cards.change,
         asked.id,
-        _card(told),
-        version=_version(told.get("version")),
+        read_card(told),
+        version=read_version(told.get("version")),
         door=told.get("door"),
         who=asked.request.state.who,
-        note=_text(told, "note", ""),
+        note=read_text(told, "note", ""),
         aliases=names_of_owner(asked.engine, owner),
     )
     return _whole(asked.cards, kept.whole())
@@ -283,7 +282,7 @@ async def _remove(asked: _Asked) -> Response:
     await _owner(asked)
     version = asked.number("version", 0, 10**9)
     await asyncio.to_thread(
-        asked.cards.remove, asked.id, version=_version(version), who=asked.request.state.who
+        asked.cards.remove, asked.id, version=read_version(version), who=asked.request.state.who
     )
     return Response(status_code=204)
 
@@ -295,10 +294,10 @@ async def _restore(asked: _Asked) -> Response:
     kept = await asyncio.to_thread(
         asked.cards.restore,
         asked.id,
-        _version(told.get("earlier"), "earlier"),
-        version=_version(told.get("version")),
+        read_version(told.get("earlier"), "earlier"),
+        version=read_version(told.get("version")),
         who=asked.request.state.who,
-        note=_text(told, "note", ""),
+        note=read_text(told, "note", ""),
     )
     return _whole(asked.cards, kept.whole())
 
@@ -328,26 +327,6 @@ def _may_write(asked: _Asked, owner: str) -> None:
         raise BadRequestData(say("card-tenant", name=owner[:80]))
     if not asked.viewer.edits(owner):
         raise Forbidden(say("card-owner-not", name=owner[:80]))
-
-
-def _card(told: dict[str, Any]) -> Card:
-    inner = told.get("card")
-    if not isinstance(inner, dict):
-        raise BadRequestData(say("card-object"))
-    return parse_card(inner, inside="card.")
-
-
-def _text(told: dict[str, Any], name: str, default: str | None = None) -> str:
-    value = told.get(name, default)
-    if not isinstance(value, str):
-        raise BadRequestData(say("card-text", path=name))
-    return value
-
-
-def _version(value: Any, name: str = "version") -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 31:
-        raise BadRequestData(say("card-number", path=name))
-    return value
 
 
 def _answer(document: Any, status: int = 200) -> JSONResponse:
