@@ -50,6 +50,10 @@ _APART: Final = frozenset(["history", _SNAPSHOTS, *_LEFT_OUT])
 Progress = Callable[[str], None]
 
 
+def _quiet(_: str) -> None:
+    """Nobody is told."""
+
+
 class About(msgspec.Struct, forbid_unknown_fields=True):
     """What a backup says of itself; `tables` is the Delta version of each tenant's history."""
 
@@ -59,8 +63,9 @@ class About(msgspec.Struct, forbid_unknown_fields=True):
     tables: dict[str, int]
 
 
-def backup(data: Path, target: Path, progress: Progress | None = None) -> About:
-    """Write the data folder into the tar `target`; a service may be running on it.
+def backup(data: Path, target: Path, progress: Progress = _quiet) -> About:
+    """Write the data folder into the tar `target`; a service may be running on it. `progress` is
+    told what is under way.
 
     The file appears when it is complete. BackupError, FolderError.
     """
@@ -70,7 +75,8 @@ def backup(data: Path, target: Path, progress: Progress | None = None) -> About:
     try:
         draft.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as room:
-            about, sizes = _write(data, draft, Path(room), progress or (lambda _: None))
+            about, sizes = _write(data, draft, Path(room), progress)
+        progress("reading it again")
         verify(draft, sizes)
         draft.replace(target)
         sync_folder(target.parent)
@@ -95,8 +101,7 @@ def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[Abo
                     archive.add(_copied(data / name, room / name), Path(name))
             for tenant in sorted((data / "tenants").iterdir()):
                 if tenant.is_dir():
-                    progress(tenant.name)
-                    version = _tenant(archive, data, tenant, room)
+                    version = _tenant(archive, data, tenant, room, progress)
                     if version is not None:
                         about.tables[tenant.name] = version
             lines = "".join(f"{told}  {name}\n" for name, told in archive.sums.items())
@@ -107,22 +112,29 @@ def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[Abo
     return about, archive.sizes
 
 
-def _tenant(archive: Archive, data: Path, tenant: Path, room: Path) -> int | None:
+def _tenant(
+    archive: Archive, data: Path, tenant: Path, room: Path, progress: Progress
+) -> int | None:
     """One tenant's table, database, files and snapshots; the version of its table."""
-    version = _store(archive, data, tenant, room)
+    version = _store(archive, data, tenant, room, progress)
     for path in _others(tenant):
         archive.add(path, path.relative_to(data))
     for snapshot in sorted((tenant / _SNAPSHOTS).glob("*/")):
-        _store(archive, data, snapshot, room)
+        _store(archive, data, snapshot, room, progress)
     return version
 
 
-def _store(archive: Archive, data: Path, tenant: Path, room: Path) -> int | None:
+def _store(
+    archive: Archive, data: Path, tenant: Path, room: Path, progress: Progress
+) -> int | None:
     """The table and the database in a folder; the version of its table."""
     base = tenant.relative_to(data)
     copy = room / f"{tenant.name}-history"
+    progress(f"{tenant.name}, copying the live picture")
     table = _frozen(tenant, copy, room / f"{tenant.name}.db")
-    for path in sorted(item for item in copy.rglob("*") if item.is_file()):
+    paths = sorted(item for item in copy.rglob("*") if item.is_file())
+    for number, path in enumerate(paths, 1):
+        progress(f"{tenant.name}, file {number} of {len(paths)} of the history")
         archive.add(path, base / "history" / path.relative_to(copy))
     database = room / f"{tenant.name}.db"
     if database.exists():
@@ -231,7 +243,9 @@ def _files(path: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             yield from _files(inner, (*above, real))
 
 
-def restore(archive: Path, data: Path, *, force: bool = False) -> About:
+def restore(
+    archive: Path, data: Path, *, force: bool = False, progress: Progress = _quiet
+) -> About:
     """Unpack a backup into `data`, which must be empty or absent unless `force`.
 
     With `force` a data folder of rynek is replaced, after the backup was unpacked beside it.
@@ -243,7 +257,7 @@ def restore(archive: Path, data: Path, *, force: bool = False) -> About:
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{data.name}-", dir=data.parent))
-        about = _unpack(archive, fresh)
+        about = _unpack(archive, fresh, progress)
         _sync(fresh)
         _exchange(fresh, data)
     except (OSError, tarfile.TarError) as error:
@@ -326,10 +340,12 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str
     return summing.sum
 
 
-def _unpack(archive: Path, folder: Path) -> About:
+def _unpack(archive: Path, folder: Path, progress: Progress) -> About:
     sums: dict[str, str] = {}
+    size = archive.stat().st_size / 1e6
     with tarfile.open(archive, "r:") as tar:
         for member in tar:
+            progress(f"{member.name}, {member.offset / 1e6:.0f} of {size:.0f} MB")
             sums[member.name] = _extract(tar, member, folder)
     _compare(archive, folder, sums)
     try:

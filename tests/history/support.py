@@ -15,12 +15,14 @@ HOUR = 60 * MINUTE
 
 
 class ListLog:
-    """The contract of ChangeLog over a list; `trim()` drops what every cursor has passed."""
+    """The contract of ChangeLog over a list; `trim()` drops what every cursor has passed. Its
+    changes begin above `above`."""
 
-    def __init__(self) -> None:
+    def __init__(self, above: int = 0) -> None:
         self.changes: list[Change] = []
         self.cursors: dict[str, int] = {}
-        self._last = 0
+        self.pinned: dict[str, int] = {}
+        self._last = above
         self._more = asyncio.Event()
 
     def write(self, change: Change) -> int:
@@ -53,7 +55,10 @@ class ListLog:
         return self._last
 
     def cursor(self, name: str) -> int | None:
-        return self.cursors.get(name)
+        return self.cursors.get(name, self.pinned.get(name))
+
+    def pin(self, name: str, seq: int) -> None:
+        self.pinned[name] = seq
 
     def acknowledge(self, name: str, seq: int) -> None:
         self.cursors[name] = seq

@@ -95,6 +95,33 @@ def test_a_restart_after_a_kill_doubles_and_loses_nothing(tmp_path: Path) -> Non
     with_history(tmp_path, test, log)
 
 
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_log_that_begins_late_lost_nothing_when_its_first_reader_was_killed(
+    tmp_path: Path, opened: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = ListLog(1000)
+
+    async def killed() -> None:
+        history = History(tmp_path / "history", log, SLOW)
+        await history.start()
+        log.write(change("create", BUS, {"speed": number(1, T0)}))
+        if opened:
+            await history.ready()
+
+    asyncio.run(killed())
+    assert log.cursors == ({"history": 1000} if opened else {})
+    log.pinned.clear()
+
+    async def test(history: History) -> None:
+        log.write(change("update", BUS, {"speed": number(2, T0 + MINUTE)}))
+        assert await numbers(history) == [1, 2]
+        assert history.state().lost == 0
+
+    with_history(tmp_path, test, log)
+    assert "a commit is gone" not in caplog.text
+    assert "left the log" not in caplog.text
+
+
 def test_a_lost_acknowledgement_replays_the_log_without_doubling(tmp_path: Path) -> None:
     log = ListLog()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 from rynek.base.folder import FolderError
 from rynek.base.settings import Settings
 from rynek.cli.options import config_option, data_option, settings_of, tenant_option
+from rynek.cli.waiting import waiting
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -205,7 +205,8 @@ def backup(file: Path, data: Path | None, config: Path | None) -> None:
     folder = Path(settings_of(config, data).data.path)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        about = make(folder, file, lambda name: click.echo(f"  {name}", err=True))
+        with waiting("backing up") as say:
+            about = make(folder, file, say)
     except BackupError as error:
         raise click.ClickException(str(error)) from None
     size = file.stat().st_size / 1e6
@@ -227,7 +228,8 @@ def restore(file: Path, force: bool, yes: bool, data: Path | None, config: Path 
     if force and not yes and (folder / "format").is_file():
         click.confirm(f"Delete everything in {folder} and put {file} in its place?", abort=True)
     try:
-        about = unpack(file, folder, force=force)
+        with waiting("restoring") as say:
+            about = unpack(file, folder, force=force, progress=say)
     except BackupError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{folder}: as of {about.made}; start it with: rynek serve --data {folder}")
@@ -235,18 +237,13 @@ def restore(file: Path, force: bool, yes: bool, data: Path | None, config: Path 
 
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[[int], None]]:
-    """A counter that moves on a terminal and is silent elsewhere."""
-    moving = sys.stderr.isatty()
+    """A counter on a terminal, where it takes a while."""
     done = 0
+    with waiting(label) as say:
 
-    def more(count: int) -> None:
-        nonlocal done
-        done += count
-        if moving:
-            click.echo(f"\r{label}: {done:,}", err=True, nl=False)
+        def more(count: int) -> None:
+            nonlocal done
+            done += count
+            say(f"{done:,}")
 
-    try:
         yield more
-    finally:
-        if moving and done:
-            click.echo(err=True)

@@ -19,16 +19,17 @@ import msgspec
 from rynek.base.folder import FORMAT, DataFolder, FolderError
 from rynek.base.settings import Settings, SettingsError
 from rynek.base.sqlite import connect
-from rynek.cli.history import end_progress
 from rynek.cli.intact import (
     RESTORE,
     Finding,
+    Say,
     check_database,
     check_history,
     check_overlay,
     check_set_aside,
 )
 from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.waiting import waiting
 from rynek.feeds import list_feeds, load_feed
 
 _MARKS: Final = {"ok": "ok  ", "note": "note", "bad": "BAD "}
@@ -48,8 +49,8 @@ def doctor(as_json: bool, deep: bool, data: Path | None, config: Path | None) ->
     Nothing is changed. The exit code is 1 when something is wrong, with what to do beside it. It
     may be run while a service runs on the folder.
     """
-    findings = list(_looked(data, config, deep=deep))
-    end_progress()
+    with waiting("checking") as say:
+        findings = list(_looked(data, config, say, deep=deep))
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(findings), ensure_ascii=False, indent=2))
     else:
@@ -61,7 +62,7 @@ def doctor(as_json: bool, deep: bool, data: Path | None, config: Path | None) ->
         raise SystemExit(1)
 
 
-def _looked(data: Path | None, config: Path | None, *, deep: bool) -> Iterator[Finding]:
+def _looked(data: Path | None, config: Path | None, say: Say, *, deep: bool) -> Iterator[Finding]:
     yield _python()
     yield from _libraries()
     try:
@@ -80,11 +81,11 @@ def _looked(data: Path | None, config: Path | None, *, deep: bool) -> Iterator[F
     yield _port(settings, running)
     if folder.is_dir():
         for name in ("system.db", "practices.db", "indicators.db"):
-            check = partial(check_database, folder / name, name, deep=deep)
+            check = partial(check_database, folder / name, name, say, deep=deep)
             yield from _guarded(name, check)
         for tenant in sorted((folder / "tenants").glob("*")):
             if tenant.is_dir():
-                yield from _tenant(tenant, deep=deep)
+                yield from _tenant(tenant, say, deep=deep)
 
 
 def _python() -> Finding:
@@ -162,14 +163,15 @@ def _port(settings: Settings, running: bool) -> Finding:
     return Finding("port", "ok", f"{host}:{port} is free")
 
 
-def _tenant(tenant: Path, *, deep: bool) -> Iterator[Finding]:
+def _tenant(tenant: Path, say: Say, *, deep: bool) -> Iterator[Finding]:
     name = tenant.name
     picture, past = f"{name}: live picture", f"{name}: history"
-    yield from _guarded(picture, lambda: check_database(tenant / "state.db", picture, deep=deep))
-    yield from _guarded(past, lambda: check_history(tenant, past, deep=deep))
+    database = tenant / "state.db"
+    yield from _guarded(picture, lambda: check_database(database, picture, say, deep=deep))
+    yield from _guarded(past, lambda: check_history(tenant, past, say, deep=deep))
     yield from _guarded(past, lambda: check_set_aside(tenant, past))
     writes = f"{name}: writes to the past"
-    yield from _guarded(writes, lambda: check_overlay(tenant, writes, deep=deep))
+    yield from _guarded(writes, lambda: check_overlay(tenant, writes, say, deep=deep))
     for feed, path in list_feeds(tenant / "feeds").items():
         try:
             load_feed(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from rynek.base.folder import DataFolder
 from rynek.base.storage import storage_problem
 from rynek.cli.options import config_option, data_option, history_home, settings_of, tenant_option
+from rynek.cli.waiting import waiting
 
 REPAIR_EPILOG = """\b
 Examples:
@@ -43,8 +43,8 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
     home = history_home(settings, tenant)
     folder.open()
     try:
-        found = faults(home / "history", deep=True, progress=show_progress)
-        end_progress()
+        with waiting("reading every file") as say:
+            found = faults(home / "history", deep=True, progress=say)
         for fault in found:
             click.echo(f"damaged: {fault.path}: {fault.what}")
         if not yes:
@@ -53,9 +53,8 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
                 " Readings in it that were corrected or deleted come back as they were recorded",
                 abort=True,
             )
-        with read_changes(home) as changes:
-            done = mend(home / "history", changes, show_progress)
-        end_progress()
+        with waiting("repairing") as say, read_changes(home) as changes:
+            done = mend(home / "history", changes, say)
     except Exception as error:
         problem = storage_problem(error, home / "state.db")
         if problem is None:
@@ -72,15 +71,3 @@ def repair(tenant: str | None, yes: bool, data: Path | None, config: Path | None
         )
     elif done.rows_gone:
         click.echo(f"{done.rows_gone} readings could not be read, {done.rows_back} are back")
-
-
-def show_progress(line: str) -> None:
-    """One line that is written over and over, on a terminal only."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{line}", err=True, nl=False)
-
-
-def end_progress() -> None:
-    """Leave the line of progress."""
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", err=True, nl=False)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from rynek.cli.options import config_option, data_option, settings_of
+from rynek.cli.waiting import waiting
 
 EPILOG = """\b
 Examples:
@@ -34,7 +35,9 @@ def run(specification: Path, as_json: bool) -> None:
     """
     from rynek.indicators import document, evaluate_index, load_specification
 
-    found = document(evaluate_index(load_specification(specification), specification.parent))
+    spec = load_specification(specification)
+    with waiting("computing"):
+        found = document(evaluate_index(spec, specification.parent))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
         return
@@ -55,7 +58,8 @@ def publish(specification: Path, data: Path | None, config: Path | None) -> None
 
     folder = Path(settings_of(config, data).data.path)
     make_private(folder)
-    kept, new = Comparisons(open_indicators(folder)).publish(specification)
+    with waiting("computing"):
+        kept, new = Comparisons(open_indicators(folder)).publish(specification)
     click.echo(
         f"{kept.id} version {kept.version}: {kept.about['units']} units"
         + ("" if new else ", as it was already")

@@ -12,6 +12,7 @@ import click
 
 from rynek.base.clock import SystemClock, to_iso
 from rynek.cli.options import config_option, data_option, history_home, settings_of, tenant_option
+from rynek.cli.waiting import waiting
 
 _LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
 _language = click.option(
@@ -284,6 +285,9 @@ def _values(
         known_as or tuple(city.known_as),
         Surveys(folder),
     )
-    with Record(home / "history") as record, KeptDays(home) as kept:
-        values = list(compute_indicators(record, wanted, asked, now, sources, kept))
+    values = []
+    with waiting("computing") as say, Record(home / "history") as record, KeptDays(home) as kept:
+        for one in compute_indicators(record, wanted, asked, now, sources, kept):
+            values.append(one)
+            say(f"{len(values)} of {len(wanted)}")
     return sorted(values, key=lambda one: (one.definition.theme, one.definition.id))

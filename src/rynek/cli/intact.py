@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from rynek.base.sqlite import connect, database_fault
-from rynek.cli.history import show_progress
 
 RESTORE: Final = "restore a backup: docs/operations.md, A file is damaged"
 _TOKENS: Final = (
@@ -16,6 +16,7 @@ _TOKENS: Final = (
     " the tokens anew (rynek token create)"
 )
 _SHOWN: Final = 3
+Say = Callable[[str], None]
 
 
 class Finding(msgspec.Struct):
@@ -27,12 +28,13 @@ class Finding(msgspec.Struct):
     advice: str = ""
 
 
-def check_database(path: Path, what: str, *, deep: bool, advice: str = "") -> Finding | None:
+def check_database(
+    path: Path, what: str, say: Say, *, deep: bool, advice: str = ""
+) -> Finding | None:
     """Whether SQLite finds a database consistent; None where there is none."""
     if not path.exists():
         return None
-    if deep:
-        show_progress(f"{what}: {path.stat().st_size / 1e6:.0f} MB")
+    say(f"{what}, {path.stat().st_size / 1e6:.0f} MB")
     try:
         told = _told(path, "integrity_check" if deep else "quick_check")
     except Exception as error:
@@ -57,20 +59,23 @@ def _told(path: Path, check: str) -> list[str]:
         connection.close()
 
 
-def check_overlay(tenant: Path, what: str, *, deep: bool) -> Finding | None:
+def check_overlay(tenant: Path, what: str, say: Say, *, deep: bool) -> Finding | None:
     """Whether what clients wrote into the past can be read."""
     from rynek.history import OVERLAY_FILE
 
     return check_database(
-        tenant / "history" / OVERLAY_FILE, what, deep=deep, advice=_repair(tenant)
+        tenant / "history" / OVERLAY_FILE, what, say, deep=deep, advice=_repair(tenant)
     )
 
 
-def check_history(tenant: Path, what: str, *, deep: bool) -> Finding | None:
+def check_history(tenant: Path, what: str, say: Say, *, deep: bool) -> Finding | None:
     """Whether the table of readings is whole."""
     from rynek.history import faults, table_files
 
-    found = faults(tenant / "history", deep=deep, progress=show_progress if deep else None)
+    say(what)
+    found = faults(
+        tenant / "history", deep=deep, progress=lambda told: say(f"{tenant.name}, {told}")
+    )
     if found:
         told = "; ".join(f"{one.path}: {one.what}" for one in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

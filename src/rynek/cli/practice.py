@@ -13,6 +13,7 @@ from rynek.cli.practice_cards import COMMANDS
 from rynek.cli.practice_history import asker
 from rynek.cli.practice_moved import measure
 from rynek.cli.practice_search import search
+from rynek.cli.waiting import waiting
 
 _MARKS: Final = {"passed": "ok  ", "failed": "BAD ", "not applicable": "n/a "}
 _LANGUAGES: Final = ("en", "pl", "cs", "bg", "uk", "sr")
@@ -50,7 +51,8 @@ def evaluate(
     from rynek.practices import evaluate as run
 
     spec = load_specification(specification)
-    found = run(spec, specification.parent, asker(config, data, tenant))
+    with waiting("estimating"):
+        found = run(spec, specification.parent, asker(config, data, tenant))
     if as_json:
         click.echo(json.dumps(found.document(), ensure_ascii=False, indent=2, allow_nan=False))
         return
@@ -93,7 +95,8 @@ def plan(
     from rynek.practices import plan as run
 
     asked = load_plan(question)
-    found = run(asked, question.parent, asker(config, data, tenant))
+    with waiting("planning"):
+        found = run(asked, question.parent, asker(config, data, tenant))
     if form == "json":
         click.echo(json.dumps(found.document(), ensure_ascii=False, indent=2, allow_nan=False))
     elif form == "csv":

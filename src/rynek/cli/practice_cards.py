@@ -15,6 +15,7 @@ from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.folder import make_private
 from rynek.cli.options import config_option, data_option, existing_folder, settings_of
 from rynek.cli.practice_moved import cities_like, list_moved
+from rynek.cli.waiting import each
 from rynek.practices.cards import DOORS, FILE, LANGUAGES, VERDICTS, Cards, Stored, Viewer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -362,9 +363,8 @@ def answer(card_id: str, recorded: Path | None, data: Path | None, config: Path 
 
     failed = 0
     with _cards(config, data) as cards:
-        owner = _stored(cards, card_id).owner
-        ask, zone = ask_owner(config, data), zone_of(config, data, owner)
-        for key, found in answer_all(cards, card_id, recorded, ask, zone):
+        ask, zone = ask_owner(config, data), zone_of(config, data, _stored(cards, card_id).owner)
+        for key, found in each("computing", answer_all(cards, card_id, recorded, ask, zone)):
             if isinstance(found, Problem):
                 failed += 1
                 click.echo(f"{key}: refused: {found}")

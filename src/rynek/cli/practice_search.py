@@ -12,6 +12,7 @@ import click
 
 from rynek.cli.options import config_option, data_option, existing_folder
 from rynek.cli.practice_moved import cities_like
+from rynek.cli.waiting import waiting
 from rynek.practices.cards import (
     EVERYBODY,
     FILE,
@@ -126,8 +127,9 @@ def _index(folder: Path, *, rebuild: bool) -> Iterator[tuple[SearchIndex, Cards]
         seed(cards)
         if rebuild:
             index.forget()
-        while index.follow(cards):
-            pass
+        with waiting("reading cards"):
+            while index.follow(cards):
+                pass
         yield index, cards
     finally:
         index.close()

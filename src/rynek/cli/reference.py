@@ -10,6 +10,7 @@ import click
 
 from rynek.base.clock import to_iso
 from rynek.cli.options import config_option, data_option, lacking, settings_of
+from rynek.cli.waiting import waiting
 
 EPILOG = """\b
 Examples:
@@ -38,7 +39,9 @@ def import_reference(definition: str, file: Path, data: Path | None, config: Pat
     """
     from rynek.indicators import load_definition
 
-    kept, new = _references(data, config, make=True).import_file(load_definition(definition), file)
+    references, asked = _references(data, config, make=True), load_definition(definition)
+    with waiting("importing"):
+        kept, new = references.import_file(asked, file)
     about = kept.about
     click.echo(
         f"{kept.id} version {kept.version}: {about['rows']} rows"

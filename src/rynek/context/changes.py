@@ -60,6 +60,10 @@ class ChangeLog(Protocol):
         """The last seq that `name` acknowledged; None for an unknown cursor."""
         ...
 
+    def pin(self, name: str, seq: int) -> None:
+        """Keep the rows above `seq` for the cursor `name`, as long as this process lives."""
+        ...
+
     def acknowledge(self, name: str, seq: int) -> None:
         """Move the cursor `name` to `seq` (durable with the next commit)."""
         ...

@@ -97,7 +97,7 @@ class Follower:
             return
         if self._changes.cursor(CURSOR) is None:
             self._origin = max(0, self._changes.oldest() - 1)
-            self._changes.acknowledge(CURSOR, self._origin)
+            self._changes.pin(CURSOR, self._origin)
         self._task = asyncio.create_task(self._run(), name="history-follower")
 
     async def stop(self) -> None:
@@ -314,6 +314,9 @@ class Follower:
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         snapshot = await loop.run_in_executor(self._writer, self._lake.open)
+        if snapshot.seq < self._origin:
+            # Before the cursor is kept: a process that comes after a kill knows of no origin.
+            snapshot = await loop.run_in_executor(self._writer, self._lake.mark, self._origin)
         await loop.run_in_executor(self._writer, self._overlay.open, snapshot.merged)
         saved = await loop.run_in_executor(self._writer, runs_file.load, self._runs_path)
         head = self._changes.head()
@@ -325,13 +328,12 @@ class Follower:
             await loop.run_in_executor(self._writer, self._merger.run)
             reset = await loop.run_in_executor(self._writer, self._lake.mark, head)
             snapshot, saved = reset, None
-        self._table_seq = snapshot.seq
-        start = snapshot.seq
+        start = self._table_seq = snapshot.seq
         if saved is not None and saved[0] <= snapshot.seq:
             start, self._runs = saved
         acknowledged = self._changes.cursor(CURSOR) or 0
-        # A log that begins above its first number (a snapshot's) has had no changes before.
-        if max(snapshot.seq, self._origin) < min(acknowledged, head):
+        self._changes.acknowledge(CURSOR, acknowledged)  # it may only be pinned
+        if snapshot.seq < min(acknowledged, head):
             log.error(
                 "history: the table is at change %d and was at %d: a commit is gone; what the"
                 " change log still has is written again", snapshot.seq, acknowledged,

@@ -175,11 +175,14 @@ def test_the_log_wakes_readers_and_keeps_cursors(tmp_path: Path) -> None:
         await create(context, bus(1))
         assert await waiting == 1
         context.changes.acknowledge("reader", 1)
+        context.changes.pin("beginner", 1)
+        assert context.changes.cursor("beginner") == 1
         await create(context, bus(2))
 
     async def later(context: Context) -> None:
         assert context.changes.cursor("reader") == 1
         assert context.changes.cursor("nobody") is None
+        assert context.changes.cursor("beginner") is None, "it held for one process"
         assert await context.changes.wait(2, 0.01) == 2
 
     run(tmp_path, test)

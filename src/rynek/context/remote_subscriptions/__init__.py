@@ -29,7 +29,6 @@ from rynek.context.subscriptions import Subscription, Subscriptions, pack_head, 
 from rynek.context.subscriptions.content import GEO_JSON, JSON_LD, notification_body
 from rynek.context.subscriptions.delta import Delta
 from rynek.context.subscriptions.match import meets
-from rynek.context.subscriptions.notifier import target_of
 
 __all__ = ["RemoteSubscriptions"]
 
@@ -171,7 +170,7 @@ class RemoteSubscriptions:
         def job(txn: Txn) -> None:
             if self._subscriptions.find(one.id) is not one:
                 raise BadRequestData("the subscription has just changed: send it again")
-            txn.send(target_of(one.id), about, head, body)
+            txn.send(self._subscriptions.target_of(one.id), about, head, body)
 
         await self._context.write(job)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -23,34 +22,27 @@ from rynek.context.registrations.watched import (
 )
 from rynek.context.source_subscriptions.content import JSON_LD, Shown, notification_body
 from rynek.context.source_subscriptions.index import SourceIndex
+from rynek.context.source_subscriptions.selector import selector_of
 from rynek.context.store.contract import Txn
 from rynek.context.subscriptions import (
     Deliveries,
     Receiver,
     Subscription,
-    forget,
     pack_head,
     pack_keys,
 )
-from rynek.context.subscriptions.intervals import Intervals
-from rynek.context.subscriptions.throttle import Throttle
+from rynek.context.subscriptions.timed import Timed
 
-__all__ = ["SourceNotifier", "target_of"]
+__all__ = ["SourceNotifier"]
 
 _PREFIX: Final = "csourceSubscription:"
 _MAX_REGISTRATIONS: Final = 1_000
-_LONGEST_TIMER: Final = 86_400.0
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = decoder(Registration).decode
 _logger = logging.getLogger(__name__)
 
 
-def target_of(subscription_id: str) -> str:
-    """The key of a subscription's messages in the outbox."""
-    return _PREFIX + subscription_id
-
-
-class SourceNotifier:
+class SourceNotifier(Timed[Registration]):
     """Subscriptions to registrations as changes, timers and deliveries see them."""
 
     def __init__(
@@ -61,53 +53,23 @@ class SourceNotifier:
         via: str,
         clock: Callable[[], int],
     ) -> None:
-        self.all: dict[str, Subscription] = {}
-        # Ids of those that are kept and cannot be read: what waits for them stays.
-        self.unread: set[str] = set()
+        super().__init__(context, deliveries, clock, _PREFIX, _encode, _decode)
         self.selectors: dict[str, SourceSelector] = {}
-        self.deliveries = deliveries
-        self._context = context
         self._registrations = registrations
         self._via = via
-        self._clock = clock
         self._index = SourceIndex()
-        self._throttle: Throttle[Registration] = Throttle(self._release_later, _encode, _decode)
-        context.store.outbox.on_failure.append(self._throttle.failed)
-        self._intervals = Intervals(self._fire)
-        self._alarms: dict[str, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._started = False
         # Numbers of messages begin anew where a backup is restored: no id may come twice.
         self._run = uuid4().hex[:12]
-
-    async def start(self) -> None:
-        """Deliver, from what a former process left on; `deliveries` has started."""
-        self._started = True
-        outbox = self._context.store.outbox
-        self._throttle.load([row for row in outbox.held() if row[0].startswith(_PREFIX)])
-        for one in self.all.values():
-            self.begin(one)
-        known = {target_of(one) for one in (*self.all, *self.unread)}
-        there = {*self._throttle.targets, *(one.target for one in outbox.backlog())}
-        for one in self.all.values():
-            if one.status(self._clock()) == "expired" and target_of(one.id) in there:
-                self._spawn(self._drop(one))
-        for target in there - known:
-            if target.startswith(_PREFIX):
-                self._throttle.forget(target)
-                await self._context.write(partial(forget, target=target))
 
     async def stop(self) -> None:
         """Stop timers; changes still reach the outbox until the store is closed."""
         self._started = False
-        for alarm in self._alarms.values():
-            alarm.cancel()
-        self._throttle.stop()
-        await self._intervals.stop()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await super().stop()
 
-    def put(self, one: Subscription, selector: SourceSelector) -> None:
-        """Look at changes for a subscription, in the place of the one with its id."""
+    def again(self, one: Subscription) -> None:
+        """Look at changes for a subscription, in the place of the one with its id. BadRequestData
+        where it asks for what registrations do not have."""
+        selector = selector_of(one)
         self.all[one.id] = one
         self.selectors[one.id] = selector
         if one.status(self._clock()) == "active" and one.time_interval is None:
@@ -140,11 +102,8 @@ class SourceNotifier:
         now = self._clock()
         if one.status(now) != "active":
             return
-        target = target_of(one.id)
-        if one.expires is not None:
-            seconds = min((one.expires - now) / 1e6 + 0.001, _LONGEST_TIMER)
-            loop = asyncio.get_running_loop()
-            self._alarms[one.id] = loop.call_later(seconds, self._alarm, one.id)
+        target = self.target_of(one.id)
+        self._expires(one, now)
         if one.time_interval is not None:
             counters = self.deliveries.counters(target)
             last = counters.last_notification if counters is not None else one.modified_at
@@ -152,39 +111,12 @@ class SourceNotifier:
             self._intervals.set(one, max(one.time_interval - waited, 0.0))
         self._throttle.arm(target)
 
-    async def _drop(self, one: Subscription) -> None:
-        """It has expired: what was not sent is not sent any more."""
-        target = target_of(one.id)
-
-        def let_go(txn: Txn) -> int | None:
-            # It may have been changed since: what is held back for it is told then.
-            return self._throttle.drop(txn, target) if self.all.get(one.id) is one else None
-
-        try:
-            await self.deliveries.drop(target, let_go)
-        except Exception as error:
-            _logger.warning("what waited for %s could not be deleted: %s", one.id, error)
-
     def open(self, one: Subscription) -> None:
         """Let its messages leave as soon as they are in the file; before the first is."""
         if self._started:
             active = one.status(self._clock()) == "active"
             receiver = Receiver(one.endpoint, one.tenant, self._via)
-            self.deliveries.open(target_of(one.id), receiver, active=active)
-
-    def end(self, subscription_id: str) -> None:
-        """End the timers of a subscription."""
-        self._intervals.unset(subscription_id)
-        alarm = self._alarms.pop(subscription_id, None)
-        if alarm is not None:
-            alarm.cancel()
-
-    async def remove(self, subscription_id: str) -> None:
-        """Forget a subscription that `take` took, and end its line."""
-        target = target_of(subscription_id)
-        self.end(subscription_id)
-        self._throttle.forget(target)
-        await self.deliveries.close_line(target)
+            self.deliveries.open(self.target_of(one.id), receiver, active=active)
 
     def tell_all(self, txn: Txn, one: Subscription) -> None:
         """Tell of every registration that matches now, where the subscription is active: what
@@ -195,7 +127,7 @@ class SourceNotifier:
         if one.status(self._clock()) != "active":
             return
         matches = self._registrations.selected(self.selectors[one.id])
-        self._throttle.take(txn, target_of(one.id), self._clock())
+        self._throttle.take(txn, self.target_of(one.id), self._clock())
         if not matches and one.time_interval is None:
             return
         shown = [self._shown(None, found, found.registration) for found in matches]
@@ -216,15 +148,14 @@ class SourceNotifier:
             if one.throttling is not None and self._must_wait(txn, one, one.throttling, now):
                 subject = after or before
                 assert subject is not None
-                if self._throttle.hold(txn, target_of(one.id), subject.id, before):
+                if self._throttle.hold(txn, self.target_of(one.id), subject.id, before):
                     continue
             shown = self._shown(was, found, after or before, gone=after is None)
             self._send(txn, one, why, [shown])
 
     def _must_wait(self, txn: Txn, one: Subscription, seconds: float, now: int) -> bool:
-        target = target_of(one.id)
-        counters = self.deliveries.counters(target)
-        last = counters.last_notification if counters is not None else 0
+        target = self.target_of(one.id)
+        last = self._last_notification(target)
         return self._throttle.must_wait(txn, target, now, seconds, last)
 
     def _shown(
@@ -252,24 +183,7 @@ class SourceNotifier:
             return notification_body(one, notification_id, now, why, registrations)
 
         head = pack_head(media, None if media == JSON_LD else one.link)
-        txn.send(target_of(one.id), about, head, body)
-
-    def _alarm(self, subscription_id: str) -> None:
-        """Its expiration date is due, or is nearer by a day."""
-        one = self.all.get(subscription_id)
-        if one is not None:
-            self.put(one, self.selectors[subscription_id])
-            self.begin(one)
-            if one.status(self._clock()) == "expired":
-                self._spawn(self._drop(one))
-
-    def _release_later(self, target: str) -> None:
-        self._spawn(self._release(target))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        txn.send(self.target_of(one.id), about, head, body)
 
     async def _release(self, target: str) -> None:
         """Tell of what throttling held back, in one notification for each reason."""

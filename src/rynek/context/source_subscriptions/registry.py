@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from rynek.base.errors import AlreadyExists, BadRequestData, Forbidden, ResourceNotFound
+from rynek.base.errors import BadRequestData
 from rynek.context.jsonld import CompiledContext
 from rynek.context.live import Context
 from rynek.context.registrations import Registrations
-from rynek.context.source_subscriptions.notifier import SourceNotifier, target_of
+from rynek.context.source_subscriptions.notifier import SourceNotifier
 from rynek.context.source_subscriptions.selector import selector_of
 from rynek.context.store.contract import Txn
 from rynek.context.subscriptions import (
-    Counters,
     Deliveries,
-    Health,
     Subscription,
     changed_subscription,
     forget,
@@ -28,11 +24,11 @@ from rynek.context.subscriptions import (
     notify_context,
 )
 from rynek.context.subscriptions.parse import check_identity, read
+from rynek.context.subscriptions.roll import Roll, system_clock
 
 __all__ = ["SourceSubscriptions", "new_source_subscription"]
 
 _GEO_JSON: Final = "application/geo+json"
-_logger = logging.getLogger(__name__)
 
 
 def new_source_subscription(
@@ -50,7 +46,7 @@ def new_source_subscription(
     return made
 
 
-class SourceSubscriptions:
+class SourceSubscriptions(Roll[SourceNotifier]):
     """What the API and pages need of a tenant's subscriptions to registrations.
 
     From construction on every change of a registration is looked at; `start` begins to deliver.
@@ -65,51 +61,12 @@ class SourceSubscriptions:
         most: int = 100_000,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._context = context
         self._registrations = registrations
         self._most = most
-        self._clock = clock or _now
-        self._notifier = SourceNotifier(context, registrations, deliveries, via, self._clock)
-        self._load()
-
-    def __len__(self) -> int:
-        return len(self._notifier.all)
-
-    def find(self, subscription_id: str) -> Subscription | None:
-        """One subscription, or None."""
-        return self._notifier.all.get(subscription_id)
-
-    def all(self) -> list[Subscription]:
-        """Every one, in the order in which they came."""
-        return list(self._notifier.all.values())
-
-    def counters(self, subscription_id: str) -> Counters | None:
-        """What became of its notifications."""
-        return self._notifier.deliveries.counters(target_of(subscription_id))
-
-    def now(self) -> int:
-        """The time that statuses are told at, epoch microseconds."""
-        return self._clock()
-
-    def health(self) -> list[Health]:
-        """How every subscription fares, for pages."""
-        now = self._clock()
-        deliveries = self._notifier.deliveries
-        return [deliveries.health(target_of(one.id), one, now) for one in self.all()]
-
-    async def replay(self, subscription_id: str, after: int = 0) -> int:
-        """Put the dead letters above number `after` in line again; how many those were.
-        ResourceNotFound when there is no such subscription."""
-        self._get(subscription_id)
-        return await self._notifier.deliveries.replay(target_of(subscription_id), after)
-
-    async def start(self) -> None:
-        """Deliver, from what a former process left on."""
-        await self._notifier.start()
-
-    async def stop(self) -> None:
-        """Stop timers and deliveries."""
-        await self._notifier.stop()
+        clock = clock or system_clock
+        notifier = SourceNotifier(context, registrations, deliveries, via, clock)
+        super().__init__(context, notifier, kept.SOURCES_KIND, clock)
+        self._load(notifier.again)
 
     async def create(
         self,
@@ -130,12 +87,7 @@ class SourceSubscriptions:
         made = msgspec.structs.replace(checked, notify_ld=notify_ld, link=link)
 
         def job(txn: Txn) -> None:
-            if made.id in self._notifier.all:
-                raise AlreadyExists(f"there is a subscription {made.id} already")
-            if len(self._notifier.all) >= self._most:
-                raise Forbidden(
-                    f"there are {len(self._notifier.all)} subscriptions, no more are allowed"
-                )
+            self._refuse(made, self._most)
             self._keep(txn, made)
 
         await self._write(job, made.id)
@@ -168,33 +120,16 @@ class SourceSubscriptions:
         def job(txn: Txn) -> None:
             self._get(subscription_id)
             txn.forget(kept.SOURCES_KIND, subscription_id)
-            forget(txn, target_of(subscription_id))
+            forget(txn, self.target_of(subscription_id))
             self._notifier.take(subscription_id)
 
         await self._write(job, subscription_id)
         await self._notifier.remove(subscription_id)
 
-    def _load(self) -> None:
-        for one, body in self._context.store.documents.list(kept.SOURCES_KIND):
-            try:
-                made = kept.load(body, self._context.store.context_by_id)
-                self._notifier.put(made, selector_of(made))
-            except Exception:
-                self._notifier.unread.add(one)
-                _logger.exception("subscription %s cannot be read, it is not notified", one)
-
-    def _get(self, subscription_id: str) -> Subscription:
-        found = self._notifier.all.get(subscription_id)
-        if found is None:
-            raise ResourceNotFound(f"no subscription {subscription_id}")
-        return found
-
     def _keep(self, txn: Txn, made: Subscription) -> None:
         """Keep it and tell it of all that matches, in one commit."""
-        for ld in kept.contexts_of(made):
-            txn.keep_context(ld)
-        txn.keep(kept.SOURCES_KIND, made.id, kept.dump(made))
-        self._notifier.put(made, selector_of(made))
+        super()._keep(txn, made)
+        self._notifier.again(made)
         self._notifier.open(made)
         self._notifier.tell_all(txn, made)
 
@@ -223,7 +158,7 @@ class SourceSubscriptions:
             self._notifier.take(subscription_id)
             await self._notifier.remove(subscription_id)
         else:
-            self._notifier.put(before, selector_of(before))
+            self._notifier.again(before)
             self._notifier.begin(before)
 
 
@@ -232,7 +167,3 @@ def _check(made: Subscription) -> None:
     selector_of(made)
     if made.endpoint.media == _GEO_JSON:
         raise BadRequestData("notification.endpoint.accept: registrations have no GeoJSON form")
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

@@ -105,6 +105,10 @@ class SqliteChangeLog:
         """The last acknowledged seq of `name`."""
         return self._cursors.get(name)
 
+    def pin(self, name: str, seq: int) -> None:
+        """Keep the rows above `seq` for `name`; nothing is written."""
+        self._cursors[name] = seq
+
     def acknowledge(self, name: str, seq: int) -> None:
         """Move `name` to `seq`; written with the next commit or the next upkeep."""
         self._cursors[name] = seq

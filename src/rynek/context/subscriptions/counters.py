@@ -66,8 +66,8 @@ class Counters(msgspec.Struct, array_like=True):
 
 class Health(msgspec.Struct, frozen=True):
     """How a subscription fares, for pages. `notification_status` is "ok", "failed" or "" before
-    the first; `backlog` waits to be sent, `dead` was given up; `cursor` is the number up to which
-    everything was taken or given up. Times are epoch microseconds, 0 for never."""
+    the first; `backlog` waits to be sent, `dead` was given up, `dropped` was not sent because the
+    subscription had expired; `cursor` is the number up to which everything was taken or given up. Times are epoch microseconds, 0 for never."""
 
     id: str
     name: str | None
@@ -82,15 +82,17 @@ class Health(msgspec.Struct, frozen=True):
     last_error: str
     backlog: int
     dead: int
+    dropped: int
     cursor: int
 
 
 class DeliveryFigures(msgspec.Struct, frozen=True):
     """All receivers of a tenant together: messages that wait (and their bytes), dead letters, and
-    notifications sent and failed since the first one ever."""
+    notifications sent, failed and dropped since the first one ever."""
 
     waiting: int
     waiting_bytes: int
     dead: int
     sent: int
     failed: int
+    dropped: int

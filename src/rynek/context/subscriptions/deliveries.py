@@ -197,6 +197,7 @@ class Deliveries:
             dead=sum(line.dead for line in self._lines.values()) + sum(self._dead.values()),
             sent=sum(one.times_sent for one in counters),
             failed=sum(one.times_failed for one in counters),
+            dropped=sum(one.dropped for one in counters),
         )
 
     def health(self, target: str, one: Subscription, now: int) -> Health:
@@ -218,6 +219,7 @@ class Deliveries:
             counters.last_error,
             0 if line is None else line.waiting,
             self.dead(target),
+            counters.dropped,
             0 if line is None else line.cursor,
         )
 

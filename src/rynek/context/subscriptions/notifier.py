@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -17,33 +16,26 @@ from rynek.base.typed import decoder
 from rynek.context.live import Context
 from rynek.context.model import Entity
 from rynek.context.store.contract import Txn
-from rynek.context.store.outbox import Outbox
 from rynek.context.store.txn import GroupTxn
 from rynek.context.store.written import Written
 from rynek.context.subscriptions.content import GEO_JSON, JSON, JSON_LD, notification_body
-from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits, forget
+from rynek.context.subscriptions.deliveries import Deliveries, DeliveryLimits
 from rynek.context.subscriptions.delta import Altered, Delta
 from rynek.context.subscriptions.index import SubscriptionIndex
-from rynek.context.subscriptions.intervals import Intervals, selected
+from rynek.context.subscriptions.intervals import selected
 from rynek.context.subscriptions.match import concerns
 from rynek.context.subscriptions.model import Subscription
 from rynek.context.subscriptions.order import KEY_BYTES, pack_keys
 from rynek.context.subscriptions.senders import Receiver, Senders, pack_head
-from rynek.context.subscriptions.throttle import Throttle
+from rynek.context.subscriptions.timed import Timed
 
-__all__ = ["Notifier", "target_of"]
+__all__ = ["Notifier"]
 
 _PREFIX: Final = "subscription:"
 _MAX_ENTITIES: Final = 1_000
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = decoder(Entity).decode
-_LONGEST_TIMER: Final = 86_400.0
 _logger = logging.getLogger(__name__)
-
-
-def target_of(subscription_id: str) -> str:
-    """The key of a subscription's messages in the outbox."""
-    return _PREFIX + subscription_id
 
 
 def _head_of(one: Subscription) -> bytes:
@@ -69,65 +61,40 @@ class _Way(msgspec.Struct, frozen=True):
     stored: bytes | None
 
 
-class Notifier:
+class Notifier(Timed[Entity]):
     """The subscriptions of a tenant as writes, timers and deliveries see them."""
 
     def __init__(
         self,
         context: Context,
-        outbox: Outbox,
         senders: Senders,
         via: str,
         clock: Callable[[], int],
         limits: DeliveryLimits,
         snapshot: str | None = None,
     ) -> None:
+        outbox = context.store.outbox
+        deliveries = Deliveries(context, outbox, senders, clock, limits)
+        super().__init__(context, deliveries, clock, _PREFIX, _encode, _decode)
         self._snapshot = snapshot
-        self.all: dict[str, Subscription] = {}
-        # Ids of those that are kept and cannot be read: what waits for them stays.
-        self.unread: set[str] = set()
-        self.deliveries = Deliveries(context, outbox, senders, clock, limits)
-        self._context = context
         self._outbox = outbox
         self._via = via
-        self._clock = clock
         self._index = SubscriptionIndex()
-        self._throttle = Throttle(self._release_later, _encode, _decode)
-        outbox.on_failure += [lambda _: self._index.forget(), self._throttle.failed]
-        self._intervals = Intervals(self._fire)
-        self._alarms: dict[str, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._started = False
+        outbox.on_failure.append(lambda _: self._index.forget())
         # Numbers of messages begin anew where a backup is restored: no id may come twice.
-        self._prefix = f"urn:ngsi-ld:Notification:{uuid4().hex[:12]}-"
-        self._begin = b'{"id":"%b' % self._prefix.encode()
+        self._ids = f"urn:ngsi-ld:Notification:{uuid4().hex[:12]}-"
+        self._begin = b'{"id":"%b' % self._ids.encode()
         self._said = 0, b""
         self._ways: dict[str, _Way] = {}
 
     async def start(self) -> None:
         """Deliver, from what a former process left on."""
-        self._started = True
         self.deliveries.start()
-        self._throttle.load([row for row in self._outbox.held() if row[0].startswith(_PREFIX)])
-        for one in self.all.values():
-            self.begin(one)
-        known = {target_of(one) for one in (*self.all, *self.unread)}
-        there = {*self._throttle.targets, *(one.target for one in self._outbox.backlog())}
-        for one in self.all.values():
-            if one.status(self._clock()) == "expired" and target_of(one.id) in there:
-                self._spawn(self._drop(one))
-        for target in there - known:
-            if target.startswith(_PREFIX):
-                self._throttle.forget(target)
-                await self._context.write(partial(forget, target=target))
+        await super().start()
 
     async def stop(self) -> None:
         """Stop timers and deliveries; matching goes on until the store is closed."""
-        for alarm in self._alarms.values():
-            alarm.cancel()
-        self._throttle.stop()
-        await self._intervals.stop()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await super().stop()
         if self._started:
             await self.deliveries.stop()
 
@@ -139,6 +106,8 @@ class Notifier:
         else:
             self._index.remove(one.id)
         self._look()
+
+    again = put
 
     def take(self, subscription_id: str) -> None:
         """Match writes against a subscription no more."""
@@ -158,48 +127,17 @@ class Notifier:
         self.end(one.id)
         now = self._clock()
         active = one.status(now) == "active"
-        target = target_of(one.id)
+        target = self.target_of(one.id)
         receiver = Receiver(one.endpoint, one.tenant, self._via, self._snapshot)
         self.deliveries.open(target, receiver, active=active)
-        loop = asyncio.get_running_loop()
-        if active and one.expires is not None:
-            seconds = min((one.expires - now) / 1e6 + 0.001, _LONGEST_TIMER)
-            self._alarms[one.id] = loop.call_later(seconds, self._alarm, one.id)
+        if active:
+            self._expires(one, now)
         if active and one.time_interval is not None:
             last = self._last_notification(target)
             waited = (now - last) / 1e6 if last else 0.0
             self._intervals.set(one, max(one.time_interval - waited, 0.0))
         if active:
             self._throttle.arm(target)
-
-    def _alarm(self, subscription_id: str) -> None:
-        """Its expiration date is due, or is nearer by a day."""
-        one = self.all.get(subscription_id)
-        if one is not None:
-            self.put(one)
-            self.begin(one)
-            if one.status(self._clock()) == "expired":
-                self._spawn(self._drop(one))
-
-    async def _drop(self, one: Subscription) -> None:
-        """It has expired: what was not sent is not sent any more."""
-        target = target_of(one.id)
-
-        def let_go(txn: Txn) -> int | None:
-            # It may have been changed since: what is held back for it is told then.
-            return self._throttle.drop(txn, target) if self.all.get(one.id) is one else None
-
-        try:
-            await self.deliveries.drop(target, let_go)
-        except Exception as error:
-            _logger.warning("what waited for %s could not be deleted: %s", one.id, error)
-
-    def end(self, subscription_id: str) -> None:
-        """End the timers of a subscription."""
-        self._intervals.unset(subscription_id)
-        alarm = self._alarms.pop(subscription_id, None)
-        if alarm is not None:
-            alarm.cancel()
 
     def _watch(self, txn: GroupTxn, written: list[list[Written]]) -> None:
         """Put notifications of what each job wrote into its commit."""
@@ -257,7 +195,7 @@ class Notifier:
         self, txn: Txn, one: Subscription, seconds: float, deltas: Sequence[Delta], now: int
     ) -> None:
         """Notify now or hold it: so many seconds are to lie between notifications."""
-        target = target_of(one.id)
+        target = self.target_of(one.id)
         last = self._last_notification(target)
         if not self._throttle.must_wait(txn, target, now, seconds, last):
             self._send(txn, one, deltas, now)
@@ -266,10 +204,6 @@ class Notifier:
         left = [delta for delta in deltas if not hold(txn, target, delta.id, delta.before)]
         if left:
             self._send(txn, one, left, now)
-
-    def _last_notification(self, target: str) -> int:
-        counters = self.deliveries.counters(target)
-        return 0 if counters is None else counters.last_notification
 
     def _send(self, txn: Txn, one: Subscription, deltas: Sequence[Delta], now: int) -> None:
         """Put one notification into the outbox, or several when it tells of very many entities."""
@@ -284,7 +218,7 @@ class Notifier:
         way = self._ways.get(one.id)
         if way is None or way.one is not one:
             way = self._ways[one.id] = self._way(one)
-        prefix = self._prefix
+        prefix = self._ids
 
         def body(n: int) -> bytes:
             return notification_body(one, f"{prefix}{n}", now, deltas, txn.get, txn.now)
@@ -306,15 +240,7 @@ class Notifier:
     def _way(self, one: Subscription) -> _Way:
         quick = one.plain and one.endpoint.media == JSON and one.throttling is None
         stored = one.told if quick else None
-        return _Way(one, target_of(one.id), _head_of(one), stored)
-
-    def _release_later(self, target: str) -> None:
-        self._spawn(self._release(target))
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return _Way(one, self.target_of(one.id), _head_of(one), stored)
 
     async def _release(self, target: str) -> None:
         """Tell in one notification of what throttling held back."""
@@ -360,10 +286,3 @@ class Notifier:
 
     def _send_all(self, txn: Txn, one: Subscription, entities: Iterable[Entity]) -> None:
         self._send(txn, one, [Delta(entity, entity) for entity in entities], self._clock())
-
-    async def remove(self, subscription_id: str) -> None:
-        """Forget a subscription that `take` took, and end its line."""
-        target = target_of(subscription_id)
-        self.end(subscription_id)
-        self._throttle.forget(target)
-        await self.deliveries.close_line(target)

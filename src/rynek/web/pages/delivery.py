@@ -103,6 +103,8 @@ def _subscription(page: Page, health: Any, kind: str) -> Card:
         (t("Waiting to be sent"), t.number(health.backlog, 0), ""),
         (t("Given up (dead letters)"), t.number(health.dead, 0), ""),
     ]
+    if health.dropped:
+        facts.append((t("Dropped when it expired"), t.number(health.dropped, 0), ""))
     return Card(
         id=health.id,
         title=health.name or health.id,

@@ -82,6 +82,9 @@ _SHOWN: Final = {
         N_("Notifications waiting"), N_("Messages that receivers have not taken yet")
     ),
     "deadLetters": Shown(N_("Dead letters"), N_("Messages that were given up")),
+    "notificationsDropped": Shown(
+        N_("Notifications dropped"), N_("Not sent, because their subscription had expired")
+    ),
     "feedsFailing": Shown(N_("Feeds in trouble"), N_("Failing, or out of date")),
 }
 _GROUPS: Final = (
@@ -94,7 +97,8 @@ _GROUPS: Final = (
     ),
     (
         N_("What waits or fails"),
-        ("historyBehind", "notificationsWaiting", "deadLetters", "feedsFailing"),
+        ("historyBehind", "notificationsWaiting", "deadLetters", "notificationsDropped",
+         "feedsFailing"),
     ),
 )  # fmt: skip
 _STATES: Final = {

@@ -88,6 +88,7 @@ TENANT: Final = (
     TenantMetric("rynek_dead_letters", "gauge", "Notifications that were given up (`/developers` sends them again)", lambda t: t.delivery.dead),
     TenantMetric("rynek_notifications_sent", "counter", "Notifications sent, of the subscriptions that there are now", lambda t: t.delivery.sent),
     TenantMetric("rynek_notifications_failed", "counter", "Those of them that failed at least once", lambda t: t.delivery.failed),
+    TenantMetric("rynek_notifications_dropped", "counter", "Notifications that were not sent because their subscription had expired", lambda t: t.delivery.dropped),
     TenantMetric("rynek_sources", "gauge", "Registered context sources", lambda t: t.sources),
     TenantMetric("rynek_sources_resting", "gauge", "Those of them that are left alone for a while because they failed", lambda t: t.sources_resting),
     TenantMetric("rynek_source_requests", "counter", "Requests to the sources that are registered now", lambda t: t.source_requests),

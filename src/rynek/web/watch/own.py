@@ -80,6 +80,7 @@ FIGURES: Final = (
     Own("historyBehind", SEC, 0, lambda s: max((t.follower.behind_seconds for t in s.now.tenants), default=0.0)),
     Own("notificationsWaiting", C62, 0, lambda s: s.total(lambda t: t.delivery.waiting)),
     Own("deadLetters", C62, 0, lambda s: s.total(lambda t: t.delivery.dead)),
+    Own("notificationsDropped", C62, 0, lambda s: s.total(lambda t: t.delivery.dropped)),
     Own("feedsFailing", C62, 0, lambda s: s.total(lambda t: sum(f.state in ("failing", "stale") for f in t.feeds))),
     Own("entities", C62, 0, lambda s: s.total(lambda t: t.entities)),
 )  # fmt: skip

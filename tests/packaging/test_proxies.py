@@ -1,4 +1,4 @@
-"""rynek under a base path behind a real nginx, by the configuration that packaging/nginx.conf shows."""
+"""rynek under a base path behind real proxies, by the configurations that packaging/ shows."""
 
 from __future__ import annotations
 
@@ -30,18 +30,26 @@ class Behind(NamedTuple):
     url: str
 
 
-def find_nginx() -> str | None:
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+class Proxy(NamedTuple):
+    """A proxy that runs, and the certificate that its clients trust."""
+
+    process: subprocess.Popen[bytes]
+    trusted: Path
 
 
-@pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    """nginx with HTTPS on a free port, rynek behind it."""
-    nginx = find_nginx()
-    if nginx is None:
-        pytest.skip("no nginx (apt install nginx-light)")
+def program(name: str) -> str:
+    """The proxy's program; without one the test is skipped."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    return found or pytest.skip(f"no {name} (apt install {name})")
+
+
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def behind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Behind]:
+    """A proxy with HTTPS on a free port, rynek behind it."""
+    found = program(request.param)
     room = tmp_path_factory.mktemp("proxy")
-    certificate, key = make_certificate(room)
     port = free_port()
     url = f"https://localhost:{port}"
     tenant = room / "data" / "tenants" / "default"
@@ -55,44 +63,82 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
         RYNEK_SERVER_PUBLIC_URL=f"{url}/data",
         RYNEK_SERVER_TRUSTED_PROXIES="127.0.0.1",
     )
-    config = room / "nginx.conf"
-    config.write_text(configured(room, service.port, port, certificate, key))
-    proxy = subprocess.Popen(
-        [nginx, "-p", str(room), "-c", str(config), "-e", str(room / "error.log")],
-        stderr=subprocess.PIPE,
-    )
-    until(lambda: listens(port) or proxy.poll() is not None, "nginx")
-    assert proxy.poll() is None, proxy.stderr.read() if proxy.stderr else ""
-    trusting = ssl.create_default_context(cafile=str(certificate))
+    start = nginx if request.param == "nginx" else caddy
+    proxy = start(found, room, service.port, port)
+    trusting = ssl.create_default_context(cafile=str(proxy.trusted))
     with httpx.Client(base_url=url, verify=trusting, timeout=60) as client:
         yield Behind(service, client, url)
-    proxy.terminate()
-    proxy.wait()
+    proxy.process.terminate()
+    proxy.process.wait()
     service.kill()
 
 
-def configured(room: Path, upstream: int, port: int, certificate: Path, key: Path) -> str:
-    """packaging/nginx.conf with these ports and files, for an nginx that needs no rights."""
-    text = (ROOT / "packaging" / "nginx.conf").read_text()
-    for was, now in (
-        (r"127\.0\.0\.1:8026;", f"127.0.0.1:{upstream};"),
-        (r"listen 443", f"listen 127.0.0.1:{port}"),
-        (r".*listen \[::\].*\n", ""),
-        (r"ssl_certificate .*;", f"ssl_certificate {certificate};"),
-        (r"ssl_certificate_key .*;", f"ssl_certificate_key {key};"),
-        (r"server_name .*;", "server_name localhost;"),
-    ):
+def started(command: list[str], port: int, room: Path, **env: str) -> subprocess.Popen[bytes]:
+    """A proxy's process, once it listens."""
+    errors = room / "proxy.log"
+    with errors.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | env)
+    until(lambda: listens(port) or process.poll() is not None, command[0])
+    assert process.poll() is None, errors.read_text()
+    return process
+
+
+def edited(name: str, changes: dict[str, str]) -> str:
+    """A file of packaging/ with these patterns changed; each has to be in it."""
+    text = (ROOT / "packaging" / name).read_text()
+    for was, now in changes.items():
         text, changed = re.subn(was, now, text)
         assert changed, was
+    return text
+
+
+def nginx(found: str, room: Path, upstream: int, port: int) -> Proxy:
+    """packaging/nginx.conf with these ports and files, for an nginx that needs no rights."""
+    certificate, key = make_certificate(room)
+    text = edited(
+        "nginx.conf",
+        {
+            r"127\.0\.0\.1:8026;": f"127.0.0.1:{upstream};",
+            r"listen 443": f"listen 127.0.0.1:{port}",
+            r".*listen \[::\].*\n": "",
+            r"ssl_certificate .*;": f"ssl_certificate {certificate};",
+            r"ssl_certificate_key .*;": f"ssl_certificate_key {key};",
+            r"server_name .*;": "server_name localhost;",
+        },
+    )
     paths = "".join(
         f"{kind}_temp_path {room / kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     user = "user root;" if os.geteuid() == 0 else ""
-    return (
+    config = room / "nginx.conf"
+    config.write_text(
         f"daemon off;\nworker_processes 1;\n{user}\npid {room / 'pid'};\n"
         f"events {{ worker_connections 512; }}\nhttp {{\naccess_log off;\n{paths}{text}}}\n"
     )
+    command = [found, "-p", str(room), "-c", str(config), "-e", str(room / "error.log")]
+    return Proxy(started(command, port, room), certificate)
+
+
+def caddy(found: str, room: Path, upstream: int, port: int) -> Proxy:
+    """packaging/Caddyfile with these ports, its certificate by Caddy's own authority."""
+    own = "admin off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tservers {"
+    text = edited(
+        "Caddyfile",
+        {
+            r"127\.0\.0\.1:8026": f"127.0.0.1:{upstream}",
+            r"servers \{": own,
+            r"\ncity\.example \{": f"\nhttps://localhost:{port} {{\n\tbind 127.0.0.1\n\ttls internal",
+        },
+    )
+    config = room / "Caddyfile"
+    config.write_text(text)
+    command = [found, "run", "--adapter", "caddyfile", "--config", str(config)]
+    home = {"HOME": str(room), "XDG_DATA_HOME": str(room), "XDG_CONFIG_HOME": str(room)}
+    process = started(command, port, room, **home)
+    root = room / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+    until(root.exists, "Caddy's authority")
+    return Proxy(process, root)
 
 
 def listens(port: int) -> bool:
@@ -183,6 +229,9 @@ def test_what_is_too_large_is_refused_before_it_is_sent(behind: Behind) -> None:
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
     address = ("localhost", behind.client.base_url.port)
-    with socket.create_connection(address, 60) as plain, trusting.wrap_socket(plain) as sock:
+    with (
+        socket.create_connection(address, 60) as plain,
+        trusting.wrap_socket(plain, server_hostname="localhost") as sock,
+    ):
         sock.sendall(head.encode())
         assert sock.recv(12) == b"HTTP/1.1 413"
