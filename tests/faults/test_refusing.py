@@ -46,7 +46,8 @@ def refusal(tmp_path_factory: pytest.TempPathFactory) -> Refusal:
 
 @pytest.fixture(scope="module")
 def service(refusal: Refusal) -> Iterator[Service]:
-    running = Service("serve", refusal.root, **SETTINGS, **refusal.environment)
+    settings = SETTINGS | {"RYNEK_METRICS_ANONYMOUS": "loopback"}
+    running = Service("serve", refusal.root, **settings, **refusal.environment)
     yield running
     running.client.close()
     running.process.kill()
@@ -65,6 +66,17 @@ def same_entity(service: Service, count: int) -> list[list[int]]:
     return [[int(line) for line in lines.split()] for lines in told]
 
 
+def doctor(refusal: Refusal) -> str:
+    """What the doctor says of the folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rynek", "doctor", "--data", str(refusal.root)],
+        env=environment() | refusal.environment, capture_output=True, text=True, check=False,
+        timeout=90,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stdout
+
+
 def test_whatever_the_disk_refuses_each_acknowledged_write_is_there_once(
     refusal: Refusal, service: Service
 ) -> None:
@@ -76,6 +88,10 @@ def test_whatever_the_disk_refuses_each_acknowledged_write_is_there_once(
         with refusal.on(what):
             asyncio.run(write(service, ledger, draw, 8))
             reads(service, ledger)
+            if what == READ_ONLY:
+                health = service.client.get("/health").json()["checks"]["store:writes"][0]
+                assert "cannot be written (Read-only file system)" in health["output"]
+                assert "may not be written (Read-only file system)" in doctor(refusal)
         problems = ledger.problems[before:]
         assert len(problems) > 5
         assert all("nothing of this was kept" in one["detail"] for one in problems), problems[-1]

@@ -361,8 +361,12 @@ class Tenant:
     async def _guarded_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
         try:
             await stop()
-        except Exception:
-            _logger.exception("a part of tenant %s did not stop in good order", self.name)
+        except Exception as error:
+            known = storage_problem(error, self.folder)
+            _logger.error(  # noqa: TRY400 - the disk's fault, not the code's, where it is known
+                "a part of tenant %s did not stop in good order: %s",
+                self.name, error, exc_info=None if known else error,
+            )  # fmt: skip
 
 
 def history_settings(settings: Settings) -> HistorySettings:

@@ -74,11 +74,22 @@ def _is(error: BaseException, numbers: frozenset[int], *texts: str) -> bool:
 
 def _mount_fault(path: Path | str) -> Problem | None:
     """SQLite says "disk I/O error" of a disk that turned read-only under an open file."""
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    return ReadOnly(_READ_ONLY_ADVICE) if write_fault(folder) else None
+
+
+def write_fault(folder: Path | str) -> OSError | None:
+    """Why nothing can be written into a folder; None where it can, or where only a try would tell.
+
+    A file is made that has no name and is gone when it is closed: a file system that turned
+    read-only after an error of its disk says so only then (newer kernels list it as "rw").
+    """
     try:
-        status = os.statvfs(path)
-    except OSError:
-        return None
-    return ReadOnly(_READ_ONLY_ADVICE) if status.f_flag & os.ST_RDONLY else None
+        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return error if error.errno in _FORBIDDEN else None
+    return None
 
 
-__all__ = ["ReadOnly", "shown", "storage_problem"]
+__all__ = ["ReadOnly", "shown", "storage_problem", "write_fault"]

@@ -19,6 +19,7 @@ import msgspec
 from rynek.base.folder import FORMAT, DataFolder, FolderError
 from rynek.base.settings import Settings, SettingsError
 from rynek.base.sqlite import connect
+from rynek.base.storage import write_fault
 from rynek.cli.intact import (
     RESTORE,
     Finding,
@@ -119,8 +120,10 @@ def _folder(folder: Path) -> Iterator[Finding]:
     if not folder.exists():
         yield Finding("data folder", "note", f"{folder} is not there yet", "rynek serve makes it")
         return
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("data folder", "bad", f"{folder} may not be written", _WRITABLE)
+    fault = write_fault(folder)
+    if fault is not None or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        why = "" if fault is None else f" ({fault.strerror})"
+        yield Finding("data folder", "bad", f"{folder} may not be written{why}", _WRITABLE)
         return
     try:
         kept = int((folder / "format").read_text())

@@ -285,6 +285,11 @@ def test_what_waits_for_a_subscription_that_expires_is_dropped_and_counted(
         dropped = counters(c, one).dropped
         # What was held may have come into line meanwhile: it is one of the two either way.
         assert dropped == 2
+        subscriptions = c.engine.tenant("default").subscriptions
+        assert subscriptions.deliveries.totals().dropped == 2
+        assert [health.dropped for health in subscriptions.health()] == [2, 0]
+        page = c.client.base_url.copy_with(path="/developers")
+        assert "Dropped when it expired" in (await c.client.get(page)).text
         assert [one.target for one in store.outbox.backlog()] == [f"subscription:{other}"]
         assert store.outbox.held() == []
         later = {"expiresAt": "2999-01-01T00:00:00Z"}

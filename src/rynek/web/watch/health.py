@@ -12,6 +12,7 @@ import msgspec
 from rynek import __version__
 from rynek.base.clock import to_iso
 from rynek.base.log import redact
+from rynek.base.storage import write_fault
 
 __all__ = ["Check", "Status", "document", "live", "ready", "worst"]
 
@@ -125,6 +126,8 @@ def _disk(engine: Any) -> Check:
 def _of_tenant(tenant: Any) -> Iterator[Check]:
     name = tenant.name
     failing = tenant.context.store.failing
+    if failing and (fault := write_fault(tenant.folder)) is not None:
+        failing = f"the data folder cannot be written ({fault.strerror})"
     yield Check(
         "store:writes", "fail" if failing else "pass", "datastore", name,
         output=f"{failing}. Writes are refused until it is mended; reads go on" if failing else "",
