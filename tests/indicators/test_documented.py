@@ -18,6 +18,7 @@ BETTER = {"more": "more", "less": "less", "none": "–"}
 THEMES = {
     "mobility", "public transport", "cycling", "parking", "waste", "lighting", "energy", "air",
     "charging", "open data", "digital services", "participation", "governance",
+    "population",
 }  # fmt: skip
 
 
@@ -26,6 +27,8 @@ def source(one: Definition) -> str:
         return f"asked: `{one.asked.question}` of `{one.asked.survey}`"
     if one.imported:
         return f"table `{one.imported[0].table}`"
+    if one.known is not None:
+        return "any table with " + ("population and area" if one.known.per_area else "population")
     assert one.computation is not None
     asked = one.computation
     what = f"`{asked.type}.{asked.attribute}`" if asked.attribute else f"`{asked.type}`"

@@ -41,6 +41,24 @@ def test_each_theme_counts_the_same_and_one_odd_city_sets_no_measure() -> None:
     assert far.share == pytest.approx((beside / 2 + beside + beside) / 3)
 
 
+def test_what_compares_by_ratio_is_as_far_from_half_as_from_twice_its_size() -> None:
+    ratio = frozenset({"a"})
+    made = [
+        MeasuredCity(
+            {"a": {"P365D": size}, "b": {"P365D": n}, "c": {"P365D": n}}, THEMES, {"a": 2015}, ratio
+        )
+        for n, size in enumerate((50.0, 100.0, 200.0, 400.0, 800.0), 1)
+    ]
+    likeness = Likeness(made)
+    half, twice = likeness.of(made[2], made[1]), likeness.of(made[2], made[3])
+    assert half.shared[0].alike == pytest.approx(twice.shared[0].alike)
+    assert 0 < half.shared[0].alike < 1
+    assert (half.shared[0].own_year, half.shared[0].other_year) == (2015, 2015)
+    # No logarithm of nought: such a city is not compared in it.
+    none = MeasuredCity({"a": {"P365D": 0.0}, "b": {"P365D": 1.0}}, THEMES, {}, ratio)
+    assert [one.indicator for one in likeness.of(made[0], none).shared] == ["b"]
+
+
 def test_what_cannot_be_said_says_why() -> None:
     likeness = Likeness(CITIES)
     assert likeness.of(None, CITIES[0]).why == "own"

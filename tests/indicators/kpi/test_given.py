@@ -10,6 +10,7 @@ from tests.history.support import HOUR, ListLog, change, number
 from tests.indicators.kpi.support import FAR, made_history
 from tests.recorded import needed
 
+import rynek.demo
 from rynek.base.clock import Clock, parse_iso
 from rynek.base.errors import BadRequestData
 from rynek.history import History, Record
@@ -105,6 +106,37 @@ def test_journeys_to_work_by_bicycle(references: References) -> None:
     assert (one.value, one.period.label) == (12.0, "2011")
     assert given(sources, "bike-to-work", "2009").value == 9.0
     assert "at most 10 years" in str(given(sources, "bike-to-work", "2022").why)
+
+
+def test_population_density_and_growth_come_from_any_table_that_means_them(
+    references: References, tmp_path: Path
+) -> None:
+    sources = Sources(references, ("Sofia",))
+    people = given(sources, "population", "2030")
+    assert (people.value, people.period.label) == (1_231_981, "2016")
+    assert given(sources, "population", "2015").value == 1_228_282
+    growth = given(sources, "population-growth", "2017")
+    # From 2011 to 2016 in one table.
+    assert growth.value == pytest.approx(100 * ((1_231_981 / 1_202_921) ** (1 / 5) - 1))
+    assert growth.provenance.attribute == "2016, 2011"
+    # The newest figure lacks a year five before it in 2011: 2008 to 2011 are three.
+    early = given(sources, "population-growth", "2011")
+    assert (early.status, early.value) == ("not enough data", None)
+    assert "5 years before the newest" in str(early.why)
+    assert given(sources, "population", "2037").status == "not enough data"
+    without = given(sources, "population-density")
+    assert "area" in str(without.why)
+    own = References(open_indicators(tmp_path))
+    demo = Path(rynek.demo.__file__).parent / "reference"
+    for definition, file in (
+        ("eurostat-urb-cpop1", "eurostat_urb_cpop1.csv"),
+        (str(demo / "demo-cities.toml"), "cities.csv"),
+    ):
+        own.import_file(load_definition(definition), demo / file)
+    dense = given(Sources(own, ("Kraków",)), "population-density", "2024")
+    assert dense.value == pytest.approx(761_873 / 326.85)
+    assert dense.period.label == "2014"
+    assert dense.provenance.attribute == "2014, area"
 
 
 def test_bikes_per_inhabitant(references: References, tmp_path: Path) -> None:

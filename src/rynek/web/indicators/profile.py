@@ -145,6 +145,7 @@ async def _explain(page: Page, computing: Computing) -> Response:
         **explain(page, one, gathered, names_of(page)),
         **period_form(page, gathered),
         moved=moved,
+        own=names_of(page).get(page.tenant.name, ""),
         moved_more=more,
         query=urlencode({"period": fixed(gathered.period)}),
     )

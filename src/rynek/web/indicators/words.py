@@ -101,7 +101,7 @@ def amount(t: Translator, value: float) -> str:
 def figure(t: Translator, value: float, unit: str) -> str:
     """A number with its unit."""
     # Before % as the language's other percentages have it: "50%", "50 %".
-    gap = t.percent(0.5)[2:-1] if unit == "%" else " "
+    gap = t.percent(0.5)[2:-1] if unit.startswith("%") else " "
     if unit in {"", "1"}:
         return amount(t, value)
     return f"{amount(t, value)}{gap}{unit_name(t, unit)}"

@@ -23,6 +23,7 @@ from rynek.web.practices.likes import (
     Beside,
     alike_beside,
     alike_words,
+    city_name,
     like_choices,
     near_cities,
     unlike_why,
@@ -53,6 +54,7 @@ class Listed(msgspec.Struct):
     level: str
     alike: str
     beside: list[Beside]
+    beside_city: str
 
 
 async def show(page: Page) -> Response:
@@ -97,6 +99,7 @@ async def show(page: Page) -> Response:
         likes=likes,
         unlike=await asyncio.to_thread(unlike_why, page, likes),
         near=near_cities(page, like.cities),
+        own=dict(likes).get(page.param("like"), ""),
         like=page.param("like"),
         writes=page.viewer.admin or bool(page.viewer.owners),
     )
@@ -136,6 +139,7 @@ def _listed(page: Page, seen: Seen, answers: dict[str, Result], like: Like) -> L
         level=t("evidence level %(level)s of 5", level=max(levels)) if levels else "",
         alike=alike_words(page, alike),
         beside=alike_beside(page, alike),
+        beside_city=city_name(page, card),
     )
 
 

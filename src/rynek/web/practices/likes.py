@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 from rynek.indicators import FEWEST_CITIES, Alike, Profile, find_definition
+from rynek.practices.cards import Card
 from rynek.practices.search import Cities, alike_message
 from rynek.web.contract import said
 from rynek.web.indicators import words
@@ -16,6 +17,7 @@ __all__ = [
     "NearCity",
     "alike_beside",
     "alike_words",
+    "city_name",
     "like_choices",
     "near_cities",
     "unlike_why",
@@ -66,7 +68,13 @@ def alike_beside(page: Page, alike: Alike | None) -> list[Beside]:
 
 def _figure(page: Page, value: float, unit: str, year: int | None, label: str) -> str:
     span = str(year) if year is not None else page.t(words.NAMED[label])
-    return f"{words.figure(page.t, value, unit)} ({span})"
+    return f"{words.figure(page.t, value, unit).replace('-', '−')} ({span})"
+
+
+def city_name(page: Page, card: Card) -> str:
+    """What a card's city is called; nothing where it is not told."""
+    name: Any = card.city.name if card.city else None
+    return said(name, page.language) if name else ""
 
 
 def near_cities(page: Page, cities: Cities | None) -> list[NearCity]:

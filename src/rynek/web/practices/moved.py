@@ -34,6 +34,7 @@ async def show_moved(page: Page) -> Response:
     measured = [one for one in found if one.direction != "unmeasured"]
     others = [one for one in found if one.direction == "unmeasured"]
     t, likes = page.t, await asyncio.to_thread(like_choices, page)
+    own = page.param("like") or (page.tenant.name if page.tenant else "")
     return page.render(
         "practices_moved.html",
         nav="practices",
@@ -47,6 +48,7 @@ async def show_moved(page: Page) -> Response:
         choices=indicator_choices(t),
         likes=likes,
         unlike=await asyncio.to_thread(unlike_why, page, likes),
-        like=page.param("like") or (page.tenant.name if page.tenant else ""),
+        own=dict(likes).get(own, ""),
+        like=own,
         best=t.number(_LEVELS, 0),
     )

@@ -14,7 +14,7 @@ from rynek.web.i18n import Translator
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.shell import Page
 from rynek.web.people import people_of
-from rynek.web.practices.likes import Beside, alike_beside, alike_words
+from rynek.web.practices.likes import Beside, alike_beside, alike_words, city_name
 from rynek.web.practices.moving import read_like
 
 __all__ = ["MovedCard", "asked", "asking", "card_of", "moved_cards"]
@@ -57,6 +57,7 @@ class MovedCard(msgspec.Struct):
     answers: list[tuple[str, str, str]]
     alike: str = ""
     beside: list[Beside] = []
+    beside_city: str = ""
     is_weak: bool = False
 
 
@@ -109,6 +110,7 @@ def card_of(page: Page, one: Mover) -> MovedCard:
         answers=[_answer(page, one, each) for each in one.answers],
         alike=alike_words(page, one.alike),
         beside=alike_beside(page, one.alike),
+        beside_city=city_name(page, card),
     )
 
 
