@@ -78,6 +78,11 @@ def test_an_effect_and_a_pilot_from_history(tmp_path: Path) -> None:
         found = await client.get(f"/practices/estimate?{urlencode(asked)}")
         assert found.status_code == 200
         assert "Effect on “level”: +8" in found.text
+        assert "the specification asks for it" in found.text
+        others = found.text.partition("What other designs give")[2].partition("</details>")[0]
+        assert others.count("<dt>") == 7
+        assert "<dt>synthetic difference in differences</dt><dd>+" in others
+        assert "nothing says that places were drawn by lot" in others
         assert '<svg class="spark compared"' in found.text
         assert "placebo in space" in found.text
         assert "<strong>placebo in time</strong>&nbsp;*:" in found.text

@@ -62,6 +62,7 @@ class Effect(msgspec.Struct):
     rows: list[tuple[str, str, str, str]] = []
     checks: list[Checked] = []
     left_out: list[tuple[str, Said]] = []
+    others: list[tuple[str, Said]] = []
     made: str = ""
 
 
@@ -235,26 +236,51 @@ def effect_from(
         rows=_rows(page, found, reasons),
         checks=[reasons.check(each, LOWERING) for each in found["checks"]],
         left_out=reasons.left_out(found),
+        others=[_other(page, found, one, reasons) for one in found.get("alternatives") or ()],
         made=made,
     )
 
 
+def _other(
+    page: Page, found: dict[str, Any], other: dict[str, Any], reasons: Reasons
+) -> tuple[str, Said]:
+    """What another design gives for the same question, or why it cannot be used."""
+    called = words.DESIGNS[other["design"]]
+    name = page.t(called)
+    if "effect" not in other:
+        return name, reasons.of(other.get("message"), other.get("refused"))
+    logs = found.get("transform") == "log"
+    share = 100 * share_of_logs(other["effect"]) if logs else None
+    told = found | {"effect": other["effect"], "effect_percent": share}
+    parts = [_effect_words(page, told)]
+    if other.get("interval") is not None:
+        parts.append(_interval(page, told, other["interval"]))
+    if other.get("p_value") is not None:
+        parts.append(f"p {_p_words(page, other['p_value'])}")
+    return name, Said("; ".join(parts))
+
+
+def _p_words(page: Page, p_value: float) -> str:
+    return f"< {page.t.number(_LEAST_P)}" if p_value < _LEAST_P else page.t.number(p_value, 3)
+
+
 def _facts(page: Page, found: dict[str, Any], reasons: Reasons) -> list[tuple[str, Said]]:
     t, kept = page.t, found.get("messages") or {}
+    why = reasons.of(kept.get("why"), found.get("why"))
     design = words.DESIGNS[found["design"]]
     facts = [(t("Design"), Said(t(design)))]
+    if why.text:
+        facts.append((t("Why this design"), why))
     facts.append((t("Size of the effect"), Said(_effect_words(page, found))))
     interval = found.get("interval")
     if interval is not None:
         facts.append((t("Interval"), Said(_interval(page, found, interval))))
-    elif why := reasons.of(kept.get("uncertainty"), found.get("uncertainty")).text:
-        facts.append((t("Interval"), Said(f"{t('none')}: {why}")))
+    elif unsure := reasons.of(kept.get("uncertainty"), found.get("uncertainty")).text:
+        facts.append((t("Interval"), Said(f"{t('none')}: {unsure}")))
     else:
         facts.append((t("Interval"), Said(t("none: there is too little to compare with"))))
     if found.get("p_value") is not None:
-        p_value = found["p_value"]
-        text = f"< {t.number(_LEAST_P)}" if p_value < _LEAST_P else t.number(p_value, 3)
-        facts.append((t("p-value"), Said(text)))
+        facts.append((t("p-value"), Said(_p_words(page, found["p_value"]))))
     level = reasons.of(kept.get("level_reason"), found.get("level_reason"))
     told = t("%(level)s of 5", level=found["level"])
     facts.append((t("Evidence level"), Said(f"{told}: {level.text}" if level.text else told)))

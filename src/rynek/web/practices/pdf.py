@@ -206,6 +206,9 @@ def _effect(page: Page, effect: Effect, width: float) -> _Flowables:
         _markup(f"{escape(label)}: {escape(said.text)}", styles["small"])
         for label, said in effect.facts
     ]
+    others = "; ".join(f"{name}: {said.text}" for name, said in effect.others)
+    if others:
+        made.append(_text(f"{page.t('What other designs give')}: {others}", styles["small"]))
     failed = [
         f"{each.name.text}: {each.reason.text}" for each in effect.checks if each.shape == "bad"
     ]
