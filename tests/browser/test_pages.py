@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.practices.cards.support import card
 from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
 
+from rynek.base.errors import BadRequestData
 from rynek.demo import PAST_WAVE, make_surveys
 from rynek.indicators import seed_comparisons, seed_references
+from rynek.practices import say
+from rynek.practices.cards import FILE, LAST_RUN, Cards, Run
 
 pytestmark = pytest.mark.browser
 
@@ -39,6 +44,10 @@ PATHS = [
     "/practices/effects?theme=air",
     "/c/oslo/practices/estimate",
     "/c/oslo/practices/plan",
+    "/c/oslo/practices/new",
+    "/practices?indicator=no2-mean",
+    "/c/oslo/practices?indicator=bike-stations-empty",
+    "/practices/oslo-bikes",
     f"/surveys/{PAST_WAVE}",
     "/c/oslo/indicators?period=2023-06-05",
     "/c/oslo/indicators/bike-stations-empty?period=2023-06-05",
@@ -59,9 +68,28 @@ def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[st
     make_surveys(folder)
     seed_comparisons(folder)
     seed_references(folder)
+    make_card(folder)
     with service(folder, data) as found:
         computed(found)
         yield found
+
+
+def make_card(folder: Path) -> None:
+    """A card of Oslo's whose question was computed again: it failed, and says why."""
+    cards = Cards(folder / FILE)
+    panel = {"entity_type": "BikeHireDockingStation", "attribute": "availableBikeNumber"}
+    panel |= {"first": "2023-06-01", "last": "now", "every": "day"}
+    question = {
+        "key": "bikes",
+        "title": {"en": "Bicycles at the stations"},
+        "indicators": ["bike-stations-empty"],
+        "specification": {"panel": panel, "treated": [STATION], "start": "2023-06-05"},
+    }
+    cards.add("oslo-bikes", card(questions=[question]), owner="oslo", door="public")
+    unit = say("no-unit", unit="urn:ngsi-ld:BikeHireDockingStation:oslo:none", some=[STATION])
+    cards.attempts.note("oslo-bikes", "bikes", "failed", BadRequestData(unit))
+    cards.set_note(LAST_RUN, msgspec.json.encode(Run(started=1, finished=2, total=1)).decode())
+    cards.close()
 
 
 def computed(address: str) -> None:
@@ -116,10 +144,31 @@ def test_pages_are_accessible_and_fit(
     page.context.close()
 
 
+def test_who_may_write_a_card_sees_what_became_of_its_computation(
+    browser: Browser, address: str
+) -> None:
+    page = visit(browser, f"{address}/practices/oslo-bikes?lang=uk", 360)
+    told = page.locator("section[aria-labelledby=again]").inner_text()
+    assert "не вдалося: " in told
+    # There is no answer before that could stay, and a station has its name.
+    assert "попередня" not in told
+    assert STATION not in told
+    page.context.close()
+
+
 @pytest.mark.parametrize("language", ["bg", "uk", "pl"])
 @pytest.mark.parametrize(
     "path",
-    [ENTITY, "/c/poznan/feeds", "/c/poznan/entities", "/c/oslo/developers", "/service", GRENOBLE],
+    [
+        ENTITY,
+        "/c/poznan/feeds",
+        "/c/poznan/entities",
+        "/c/oslo/developers",
+        "/service",
+        GRENOBLE,
+        "/c/oslo/practices/new",
+        "/practices/oslo-bikes",
+    ],
 )
 def test_long_words_fit_a_phone(browser: Browser, address: str, path: str, language: str) -> None:
     page = visit(browser, f"{address}{path}?lang={language}", 360)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -9,9 +10,10 @@ import msgspec
 from rynek.base.typed import decode
 from rynek.practices.cards import LAST_RUN, Attempt, Question, Run, Seen, asks_again
 from rynek.web.contract import said
+from rynek.web.pages.called import places_called
 from rynek.web.pages.shell import Page
 
-__all__ = ["Again", "computed_again"]
+__all__ = ["Again", "Attempts", "attempts_of", "computed_again"]
 
 
 class Again(msgspec.Struct):
@@ -23,31 +25,61 @@ class Again(msgspec.Struct):
     hours: str
 
 
-def computed_again(page: Page, seen: Seen) -> Again | None:
-    """What is said of it; None for others than who may write the card, and where no question is
+class Attempts(msgspec.Struct, frozen=True):
+    """The last attempts at a card's questions, whether it asks again, and the service's last run."""
+
+    known: dict[str, Attempt]
+    again: bool
+    run: str
+
+
+def attempts_of(page: Page, seen: Seen) -> Attempts | None:
+    """What is known of it; None for others than who may write the card, and where no question is
     computed by the service. Reads files: not for the event loop."""
     engine: Any = page.site.engine
     if not page.viewer.edits(seen.owner) or not seen.card.questions:
         return None
-    settings, t = engine.settings.practices, page.t
     known: dict[str, Attempt] = engine.cards.attempts.all(seen.id)
     stored = engine.cards.find(seen.id)
-    again = stored is not None and asks_again(stored, recorded=bool(settings.recorded))
-    if not known and not again:
+    recorded = bool(engine.settings.practices.recorded)
+    again = stored is not None and asks_again(stored, recorded=recorded)
+    run = engine.cards.note(LAST_RUN) if again else ""
+    return Attempts(known, again, run) if known or again else None
+
+
+def computed_again(
+    page: Page, seen: Seen, attempts: Attempts | None, answered: Collection[str]
+) -> Again | None:
+    """What is said of it; `answered` are the questions that have an answer."""
+    if attempts is None:
         return None
-    lines = [_line(page, one, known[one.key]) for one in seen.card.questions if one.key in known]
-    hours = t.number(settings.recompute_hours, 1) if again and settings.recompute else ""
-    return Again(lines, _run(page, engine.cards.note(LAST_RUN)) if again else "", hours)
+    engine: Any = page.site.engine
+    settings, known = engine.settings.practices, attempts.known
+    told = [one.message.document() for one in known.values() if one.message is not None]
+    called = places_called(page, seen.owner, told)
+    lines = [
+        _line(page, one, known[one.key], called, stays=one.key in answered)
+        for one in seen.card.questions
+        if one.key in known
+    ]
+    looks = attempts.again and settings.recompute
+    hours = page.t.number(settings.recompute_hours, 1) if looks else ""
+    return Again(lines, _run(page, attempts.run), hours)
 
 
-def _line(page: Page, question: Question, one: Attempt) -> tuple[str, str, str]:
+def _line(
+    page: Page, question: Question, one: Attempt, called: Mapping[str, str], *, stays: bool
+) -> tuple[str, str, str]:
     t = page.t
+    failed = t("it failed, and the answer before stays") if stays else t("it failed")
     outcome = {
         "new": t("a new answer"),
         "same": t("nothing has changed"),
-        "failed": t("it failed, and the answer before stays"),
+        "failed": failed,
     }[one.outcome]
-    reason = one.message.text(page.language) if one.message is not None else one.reason
+    reason = one.reason
+    if one.message is not None:
+        reason = one.message.text(page.language, called)
     told = f"{outcome}: {reason}" if reason else outcome
     title: Any = question.title
     return said(title, page.language), t.moment(one.at, page.zone, "medium"), told

@@ -26,7 +26,8 @@ from rynek.practices.cards import (
 )
 from rynek.web.contract import said
 from rynek.web.pages import practice_words as words
-from rynek.web.pages.again import computed_again
+from rynek.web.pages.again import attempts_of, computed_again
+from rynek.web.pages.called import places_called
 from rynek.web.pages.compared import compared
 from rynek.web.pages.reasons import Checked, Reasons, Said
 from rynek.web.pages.shell import NotFound, Page
@@ -81,7 +82,7 @@ async def show(page: Page) -> Response:
         "practice.html",
         nav="practices",
         **describe(page, seen, answers, versions, await compared_of(page, seen)),
-        again=await asyncio.to_thread(computed_again, page, seen),
+        again=computed_again(page, seen, await asyncio.to_thread(attempts_of, page, seen), answers),
     )
 
 
@@ -122,7 +123,12 @@ def describe(
             (t(words.BARRIERS[each.kind]), said_text(page, each.text), each.source)
             for each in card.barriers
         ],
-        "effects": effects_of(page, card, answers),
+        "effects": effects_of(
+            page,
+            card,
+            answers,
+            places_called(page, seen.owner, [one.document for one in answers.values()]),
+        ),
         "sources": _sources(card),
         "versions": [_version(page, each) for each in versions],
         "old": seen.written.version != newest,
@@ -190,12 +196,17 @@ def _version(page: Page, each: Written) -> dict[str, str | bool]:
     }
 
 
-def effects_of(page: Page, card: Card, answers: dict[str, Result]) -> list[Effect]:
-    """Each question of the card with its answer; without one where none was computed."""
-    return [_effect(page, question, answers.get(question.key)) for question in card.questions]
+def effects_of(
+    page: Page, card: Card, answers: dict[str, Result], called: Mapping[str, str] | None = None
+) -> list[Effect]:
+    """Each question of the card with its answer; without one where none was computed. `called`:
+    how places are called by their ids."""
+    return [_effect(page, each, answers.get(each.key), called) for each in card.questions]
 
 
-def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
+def _effect(
+    page: Page, question: Question, answer: Result | None, called: Mapping[str, str] | None
+) -> Effect:
     t = page.t
     title, note = said_text(page, question.title), said_text(page, question.note)
     if answer is None:
@@ -207,7 +218,7 @@ def _effect(page: Page, question: Question, answer: Result | None) -> Effect:
         rynek=answer.rynek,
         sum=answer.input[:12],
     )
-    return effect_from(page, question.key, title, note, answer.document, made)
+    return effect_from(page, question.key, title, note, answer.document, made, called)
 
 
 def effect_from(
