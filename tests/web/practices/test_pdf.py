@@ -22,8 +22,9 @@ def told(made: Card, language: str = "en") -> tuple[Any, dict[str, Any]]:
     stored = Stored("streets", "ruse", "public", 1, written, made, not made.city_shown)
     seen = stored.seen_by(EVERYBODY)
     assert seen is not None
+    t = translator(language)
     page: Any = SimpleNamespace(
-        t=translator(language), language=language, zone="UTC", base="", root="", viewer=EVERYBODY
+        t=t, language=language, zone="UTC", base="", root="", viewer=EVERYBODY, tenants={}
     )
     return page, describe(page, seen, {}, [seen.written])
 
