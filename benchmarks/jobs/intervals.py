@@ -1,4 +1,7 @@
-"""How often 95 % intervals of estimates hold what was put in; 2,000 made-up series a cell."""
+"""How often 95 % intervals of estimates hold what was put in; 2,000 made-up series a cell.
+
+RYNEK_CELLS takes some cells alone, RYNEK_SERIES and RYNEK_SEED other series than the usual ones.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from rynek.practices import DESIGNS, Panel, parse_specification, task_of
 
 LONG = True
 SERIES = 2000
+_SEED = 1
 _MISSING = 0.05
 Rows = NDArray[np.float64]
 
@@ -107,7 +111,7 @@ def _moving_levels() -> Iterator[Cell]:
             )
 
 
-def measure(cell: Cell, count: int, seed: int = 1) -> Covered:
+def measure(cell: Cell, count: int, seed: int = _SEED) -> Covered:
     """Estimate `count` series with an effect of 0 and as many with one of 1."""
     held = false = refused = 0
     widths: list[float] = []
@@ -229,14 +233,16 @@ def _wedge(rng: np.random.Generator, effect: float, *, at_once: bool = False) ->
 def run(options: argparse.Namespace) -> Iterator[Result]:
     """Print the table; of the cells alone that RYNEK_CELLS names in part ("bsts, level 0.1")."""
     del options
-    print(f"\n{SERIES:,} series a cell with an effect of 0 and as many with one of 1\n")
+    count = int(os.environ.get("RYNEK_SERIES", SERIES))
+    seed = int(os.environ.get("RYNEK_SEED", _SEED))
+    print(f"\n{count:,} series a cell with an effect of 0 and as many with one of 1, seed {seed}\n")
     print("| cell | interval holds the effect | finds one where there is none | width | refused |")
     print("| --- | ---: | ---: | ---: | ---: |")
     wanted = os.environ.get("RYNEK_CELLS", "")
     for cell in cells():
         if wanted not in cell.name:
             continue
-        found = measure(cell, SERIES)
+        found = measure(cell, count, seed)
         print(
             f"| {cell.name} | {found.held:.1%} | {found.false:.1%} | {found.width:.2f}"
             f" | {found.refused:.1%} |",

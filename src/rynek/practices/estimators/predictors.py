@@ -1,31 +1,37 @@
 """Predictor weights of a synthetic control, chosen so that the outcome before the start is met.
 
-For weights v of the predictors the donors' weights are exact (`simplex`); v is searched from the
-equal weights and from those of a regression of the outcome on the predictors, as Abadie, Diamond &
-Hainmueller's software does: by BFGS with exact slopes, by Nelder-Mead from the better end, and by
-BFGS again from there and from between the two.
+For weights v of the predictors the donors' weights are exact (`weighting`); v is searched by descent
+with exact slopes from the equal weights and from those of a regression of the outcome on the
+predictors, as Abadie, Diamond & Hainmueller's software does, and from the equal weights without each
+predictor in turn. All of these are followed for some steps, the best to their end.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
+from rynek.practices.descent import End, descend
+from rynek.practices.estimators.weighting import Weighting
 from rynek.practices.saying import say
-from rynek.practices.simplex import least_distance, simplex_quadratic
 from rynek.practices.task import Task
 
 __all__ = ["Fitted", "fit_predictors", "predictor_weights"]
 
-_ROUNDS = 1000
-_SIMPLEX_ROUNDS = 150
+# Rounds, the share of the misfit that each must gain, and how many in a row may gain less.
+_SHORT: Final = (10, 2e-2, 2)
+_LONG: Final = (25, 1e-5, 2)
+# So many are followed to their end, of those with a misfit up to so many times the smallest.
+_FOLLOWED: Final = 5
+_NEAR: Final = 1.2
+# Of the largest weight.
+_SMALL: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def predictor_weights(
     scaled = values / values.std(axis=1, ddof=1, keepdims=True)
     target, candidates = scaled[:, 0], scaled[:, 1:]
     chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
-    return chosen, _mixture(chosen, candidates - target[:, None])
+    return chosen, _weighting(target, candidates, before, ours).weights(chosen)
 
 
 _Kept = tuple[bytes, tuple[int, ...]]
@@ -84,86 +90,48 @@ def _remembered(target: _Kept, candidates: _Kept, before: _Kept, ours: _Kept) ->
 
 
 def _search(target: Array, candidates: Array, before: Array, ours: Array) -> Array:
-    from scipy.optimize import minimize
-
-    # What a mixture misses is the same mixture of what each candidate misses.
-    gaps, missed = candidates - target[:, None], before - ours[:, None]
-
-    def error(raw: Array) -> float:
-        shares = _shares(raw)
-        if shares is None:
-            return float("inf")
-        rest = missed @ _mixture(shares, gaps)
-        return float(rest @ rest) / len(ours)
-
-    def both(raw: Array) -> tuple[float, Array]:
-        shares = _shares(raw)
-        if shares is None:
-            return float("inf"), np.zeros(len(raw))
-        weights = _mixture(shares, gaps)
-        slopes = _slopes(shares, target, candidates, before, ours, weights)
-        turned = np.sign(raw) / np.abs(raw).sum() * (slopes - float(slopes @ shares))
-        rest = missed @ weights
-        return float(rest @ rest) / len(ours), turned
-
-    def sloped(start: Array) -> tuple[float, Array]:
-        return _end(minimize(both, start, method="BFGS", jac=True, options={"maxiter": _ROUNDS}))
-
-    equal = np.full(len(target), 1 / len(target))
-    if len(target) == 1:
+    many = len(target)
+    equal = np.full(many, 1 / many)
+    if many == 1:
         return equal
-    starts = (equal, _regressed(target, candidates, before, ours))
-    ends = sorted((sloped(one) for one in starts), key=lambda end: end[0])
-    # Where donors enter or leave there is no slope: a search without one goes on from there.
-    settings = {"maxiter": _SIMPLEX_ROUNDS}
-    ends.append(_end(minimize(error, ends[0][1], method="Nelder-Mead", options=settings)))
-    ends.append(sloped(ends[2][1]))
-    ends.append(sloped((ends[1][1] + ends[3][1]) / 2))
-    return min(ends, key=lambda end: end[0])[1]
+    weighting = _weighting(target, candidates, before, ours)
+
+    def misfit(raw: Array) -> tuple[float, Array]:
+        value, slopes = weighting.misfit(np.abs(raw))
+        return value, np.sign(raw) * slopes
+
+    def down(start: Array, rounds: int, gain: float, patience: int) -> End:
+        weighting.forget()
+        return descend(misfit, start, rounds, gain, patience)
+
+    starts = [equal, _regressed(target, candidates, before, ours)]
+    starts += [(1 - row) / (many - 1) for row in np.eye(many)]
+    ends = sorted((down(one, *_SHORT) for one in starts), key=_value)
+    near = _NEAR * ends[0].value
+    ends = [down(one.place, *_LONG) for one in ends[:_FOLLOWED] if one.value <= near]
+    # What counts for next to nothing may count for nothing, which a descent never reaches.
+    near = min(ends, key=_value).value
+    cut = [one for end in ends if (one := _cut(end.place)) is not None]
+    ends += [down(one, *_LONG) for one in cut if misfit(one)[0] <= near]
+    shares = np.abs(min(ends, key=_value).place)
+    found: Array = shares / shares.sum()
+    return found
 
 
-def _end(found: Any) -> tuple[float, Array]:
-    """The error where a search ended, and the weights there."""
-    shares = _shares(found.x)
-    return float(found.fun), found.x if shares is None else shares
-
-
-def _shares(raw: Array) -> Array | None:
-    """Weights that add up to one; None where they do not."""
+def _cut(raw: Array) -> Array | None:
+    """Without those that are small; None where none is."""
     size = np.abs(raw)
-    total = float(size.sum())
-    return size / total if 0 < total < math.inf else None
+    kept: Array = np.where(size < _SMALL * size.max(), 0.0, size)
+    return kept if (kept < size).any() else None
 
 
-def _mixture(shares: Array, gaps: Array) -> Array:
-    """Donors' weights for the predictors' `shares`; `gaps` are what each donor misses of them."""
-    found = least_distance(gaps * np.sqrt(shares)[:, None])
-    if found is None:
-        scaled = gaps * np.sqrt(shares)[:, None]
-        return simplex_quadratic(scaled.T @ scaled, np.zeros(gaps.shape[1]))
-    return found
+def _value(end: End) -> float:
+    return end.value
 
 
-def _slopes(
-    shares: Array, target: Array, candidates: Array, before: Array, ours: Array, weights: Array
-) -> Array:
-    """How the error in the fit window changes with each predictor's share: donors' weights that
-    are in use follow from one linear system, which is differentiated."""
-    used = weights.nonzero()[0]
-    some, mine = candidates[:, used], weights[used]
-    missed = target - some @ mine
-    size = len(used)
-    system = np.ones((size + 1, size + 1))
-    system[:size, :size] = some.T @ (some * shares[:, None])
-    system[size, size] = 0.0
-    right = np.zeros(size + 1)
-    right[:size] = -2 / len(ours) * (before[:, used].T @ (ours - before[:, used] @ mine))
-    try:
-        turned = np.linalg.solve(system, right)[:size]
-    except np.linalg.LinAlgError:
-        turned = np.linalg.lstsq(system, right, rcond=None)[0][:size]
-    found: Array = (some @ turned) * missed
-    return found
+def _weighting(target: Array, candidates: Array, before: Array, ours: Array) -> Weighting:
+    """What a mixture misses is the same mixture of what each candidate misses."""
+    return Weighting(candidates - target[:, None], before - ours[:, None])
 
 
 def _regressed(target: Array, candidates: Array, before: Array, ours: Array) -> Array:
