@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -47,6 +49,35 @@ def test_json_is_one_object_a_line() -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_outside_text_cannot_forge_a_line(form: Literal["text", "json"]) -> None:
     assert written(form, "bad \r\n record", name_of="a\nb", odd="\ud800").count("\n") == 1
+
+
+def test_outside_text_does_nothing_to_a_terminal() -> None:
+    line = written(
+        "text", "\x1b[31m↳\x1b[0m cleared \x1b[2J \x9b2J", feed="\x1b[2J", why="a \x9b2J"
+    )
+    assert "↳ cleared \\x1b[2J \\x9b2J  " in line
+    assert not {character for character in line[:-1] if not character.isprintable()}
+
+
+def test_the_journal_is_told_how_severe_each_line_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        log.setup("info", "text", stream)
+        logging.getLogger("rynek.test").info("begins")
+        try:
+            raise RuntimeError("broken")
+        except RuntimeError:
+            logging.getLogger("rynek.test").exception("failed")
+        monkeypatch.delenv("JOURNAL_STREAM")
+        log.setup("info", "text", stream)
+        logging.getLogger("rynek.test").error("elsewhere")
+        stream.seek(0)
+        lines = stream.read().splitlines()
+    assert [line[:3] for line in lines] == ["<6>", *["<3>"] * (len(lines) - 2), lines[-1][:3]]
+    assert lines[-1].startswith("20")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

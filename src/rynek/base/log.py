@@ -7,6 +7,7 @@ formats print them, and the id of the request that is being answered. Values of 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -25,8 +26,17 @@ _PARAMETER = re.compile(
     rf"([?&;](?:[\w-]*(?:{_NAMES})|key|sig|signature)=)[^&;#\s\"']+", re.IGNORECASE
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HANDLER = "rynek"
 _INT64 = 2**63
+_PRIORITIES = (
+    (logging.CRITICAL, "<2>"),
+    (logging.ERROR, "<3>"),
+    (logging.WARNING, "<4>"),
+    (logging.INFO, "<6>"),
+    (0, "<7>"),
+)
 
 
 def setup(
@@ -42,9 +52,12 @@ def setup(
         root.removeHandler(old)
         if isinstance(old, logging.FileHandler):
             old.close()
-    for handler in filter(None, (logging.StreamHandler(stream or sys.stderr), file)):
+    stream = stream or sys.stderr
+    lines = JsonLines() if form == "json" else TextLines()
+    for handler in filter(None, (logging.StreamHandler(stream), file)):
         handler.set_name(_HANDLER)
-        handler.setFormatter(JsonLines() if form == "json" else TextLines())
+        to_journal = handler is not file and _is_journal(stream)
+        handler.setFormatter(JournalLines(lines) if to_journal else lines)
         root.addHandler(handler)
     root.setLevel(level.upper())
     for chatty in ("httpx", "httpcore"):
@@ -68,7 +81,10 @@ class TextLines(logging.Formatter):
         head = f"{moment} {record.levelname:<7} {record.name}: {_message(record)}"
         facts = " ".join(f"{name}={_plain(value)}" for name, value in _facts(record))
         line = f"{head}  {facts}" if facts else head
-        return f"{line}\n{redact(self._trace(record))}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        trace = redact(self._trace(record)).split("\n")
+        return "\n".join([line, *map(one_line, trace)])
 
     def _trace(self, record: logging.LogRecord) -> str:
         return self.formatException(record.exc_info) if record.exc_info else ""
@@ -92,10 +108,41 @@ class JsonLines(TextLines):
         return orjson.dumps(entry, default=str).decode()
 
 
+class JournalLines(logging.Formatter):
+    """The lines of another format, each with how severe it is (sd-daemon(3)): what
+    `journalctl -p warning` goes by."""
+
+    def __init__(self, lines: logging.Formatter) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines with their priority."""
+        mark = next(mark for level, mark in _PRIORITIES if record.levelno >= level)
+        return "\n".join(mark + line for line in self._lines.format(record).split("\n"))
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether a stream leads to systemd's journal, which says so by its device and inode."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
 def _message(record: logging.LogRecord) -> str:
-    # A message can hold bytes from outside: one record stays one line.
-    text = redact(record.getMessage())
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+    return one_line(redact(record.getMessage()))
+
+
+def one_line(text: str) -> str:
+    """`text` without colours, other control characters as escapes: it can hold bytes from outside,
+    and one record stays one line that does nothing to the terminal it is read on."""
+    return _CONTROL.sub(lambda found: _escaped(found[0]), _COLOUR.sub("", text))
+
+
+def _escaped(character: str) -> str:
+    return {"\n": "\\n", "\r": "\\r", "\t": "\t"}.get(character, f"\\x{ord(character):02x}")
 
 
 def _facts(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
@@ -116,4 +163,4 @@ def _facts(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 def _plain(value: object) -> str:
     text = redact(str(value))
     quoted = not text or any(mark in text for mark in ' "=\n\r\t')
-    return orjson.dumps(text).decode() if quoted else text
+    return one_line(orjson.dumps(text).decode() if quoted else text)

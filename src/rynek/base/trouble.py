@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
+from rynek.base.log import one_line
+
 
 class Trouble:
     """One kind of failure; `error` is empty while all is well, `times` counts since the start.
@@ -31,7 +33,7 @@ class Trouble:
 
     def note(self, error: BaseException) -> float:
         """It failed once more; how long to wait."""
-        told = f"{type(error).__name__}: {error}".split("\n\n", maxsplit=1)[0][:500]
+        told = one_line(f"{type(error).__name__}: {error}".split("\n\n", maxsplit=1)[0])[:500]
         if told != self.error:
             self._logger.error("%s failed: %s", self._what, told)
             self._logger.debug("where it failed", exc_info=error)
