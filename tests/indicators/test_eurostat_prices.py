@@ -10,6 +10,7 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,39 @@ def test_the_second_version_of_sdmx_csv_is_read_too(references: References, tmp_
     references.import_file(LEVELS, path)
     table = references.find(LEVELS.id)[1]
     assert (table.keys, table.columns) == (["CZ"], {"2023": [147.9]})
+
+
+def test_an_answer_of_the_newer_table_is_read_by_a_copy_of_the_definition(
+    references: References, tmp_path: Path
+) -> None:
+    """Heading and first line as Eurostat's API gave them for prc_ppp_ind_1 in January 2026."""
+    path = tmp_path / "prc_ppp_ind_1.csv"
+    path.write_text(
+        "DATAFLOW,LAST UPDATE,freq,indic_ppp,ppp_cat18,geo,TIME_PERIOD,OBS_VALUE,OBS_FLAG,CONF_STATUS\n"
+        "ESTAT:PRC_PPP_IND_1(1.0),13/01/26 23:00:00,A,PLI_EU27_2020,A0101,DE,2024,103.4,,\n"
+        "ESTAT:PRC_PPP_IND_1(1.0),13/01/26 23:00:00,A,PLI_EU27_2020,A0101,NL,2024,98.7,p,\n"
+    )
+    with pytest.raises(BadRequestData, match="no dimension 'na_item', but freq, indic_ppp"):
+        references.import_file(PARITIES, path)
+    series = {"indic_ppp": "PLI_EU27_2020", "ppp_cat18": "A0101"}
+    references.import_file(msgspec.structs.replace(PARITIES, series=series), path)
+    table = references.find(PARITIES.id)[1]
+    assert dict(zip(table.keys, table.columns["2024"], strict=True)) == {"DE": 103.4, "NL": 98.7}
+
+
+def test_marks_that_published_files_have_are_no_values(
+    references: References, tmp_path: Path
+) -> None:
+    """Files of prc_hicp_aind have `: @C` where a figure is confidential, and a letter as a flag."""
+    path = tmp_path / "estat_prc_hicp_aind.tsv"
+    path.write_text(
+        "freq,unit,coicop,geo\\TIME_PERIOD\t2022 \t2023 \t2024 \n"
+        "A,INX_A_AVG,CP00,BG\t132.26 \t143.62 d\t: @C\n"
+        "A,RCH_A_AVG,CP00,BG\t13.0 \t8.6 \t2.6 \n"
+    )
+    references.import_file(LEVELS, path)
+    table = references.find(LEVELS.id)[1]
+    assert table.columns == {"2022": [132.26], "2023": [143.62], "2024": [None]}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -36,6 +37,7 @@ class Viewer:
 
 
 EVERYBODY = Viewer()
+_EARLIER: Final = re.compile(r"version (\d{1,9}) again")
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -47,6 +49,17 @@ class Written(msgspec.Struct, frozen=True):
     who: str = ""
     note: str = ""
     removed: bool = False
+
+    @property
+    def earlier(self) -> str:
+        """The number of the version whose words it has again, where nobody said why; "" else."""
+        found = _EARLIER.fullmatch(self.note)
+        return found[1] if found else ""
+
+    @staticmethod
+    def note_of_earlier(version: int) -> str:
+        """What is noted of a version that has the words of an earlier one, where nobody says why."""
+        return f"version {version} again"
 
 
 class Stored(msgspec.Struct, frozen=True):

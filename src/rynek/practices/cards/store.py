@@ -281,7 +281,7 @@ class Cards:
             stored.card,
             version=version,
             who=who,
-            note=note or f"version {earlier} again",
+            note=note or Written.note_of_earlier(earlier),
         )
 
     def answered(self, seen: Seen) -> dict[str, Result]:

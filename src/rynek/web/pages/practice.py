@@ -191,7 +191,9 @@ def _version(page: Page, each: Written) -> dict[str, str | bool]:
         "number": str(each.version),
         "at": page.t.moment(each.at, page.zone, "medium"),
         "who": each.who,
-        "note": each.note,
+        "note": page.t("the words of version %(number)s again", number=each.earlier)
+        if each.earlier
+        else each.note,
         "removed": each.removed,
     }
 
