@@ -421,7 +421,7 @@ def test_pages_show_both_accounts_costs_and_what_cannot_be_said(serve: Callable[
     async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
         page = (await client.get("/practices/prague-smart-bins?lang=en")).text
         for told in ("As the operator tells it", "As critics tell it", "2,500 CZK", "173 CZK",
-                     "1 sensor, a month", "91 readings", "No effect is estimated", "collection rounds by lot"):  # fmt: skip
+                     "1 sensor, a month", "91 readings", "No effect is estimated", "draw rounds by lot"):  # fmt: skip
             assert told in page
         dark = {"cookie": "theme=dark"}
         for path in ("prague-smart-bins", "effects", "none"):
