@@ -10,7 +10,14 @@ import rynek
 from rynek.base.folder import DataFolder, FolderError
 from rynek.demo import CITIES, DEFAULT_CITY, install
 from rynek.feeds import list_feeds, load_feed, open_recording
-from rynek.indicators import References, Sources, inhabitants, open_indicators, parse_period
+from rynek.indicators import (
+    Profiles,
+    References,
+    Sources,
+    inhabitants,
+    open_indicators,
+    parse_period,
+)
 from rynek.web import parse_city, read_city
 
 PACKAGE = Path(rynek.__file__).parent
@@ -145,7 +152,13 @@ def test_fresh_forgets_everything(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     install(folder)
     (folder / "tenants" / "kyiv" / "replay.json").write_text("{}")
+    profiles = Profiles(folder)
+    profiles.keep("kyiv", {})
+    profiles.close()
     install(folder, fresh=True)
+    profiles = Profiles(folder)
+    assert profiles.all() == {}
+    profiles.close()
     assert not (folder / "tenants" / "kyiv" / "replay.json").exists()
 
 

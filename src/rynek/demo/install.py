@@ -10,7 +10,14 @@ from typing import Final
 
 from rynek.base.folder import DataFolder, FolderError, write_atomically
 from rynek.demo.surveys import MADE
-from rynek.indicators import INDICATORS_FILE, SURVEYS_FILE, seed_comparisons, seed_references
+from rynek.indicators import (
+    INDICATORS_FILE,
+    PROFILES_FILE,
+    SURVEYS_FILE,
+    seed_comparisons,
+    seed_references,
+)
+from rynek.practices.search import INDEX_FILE
 
 _HERE: Final = Path(__file__).parent
 CITIES: Final = tuple(sorted(path.name for path in (_HERE / "cities").iterdir() if path.is_dir()))
@@ -23,7 +30,14 @@ _TABLES: Final = (
 _MARK: Final = "demo"
 _PAST: Final = "past.toml"
 
-_DATABASES: Final = ("system.db", "practices.db", INDICATORS_FILE, SURVEYS_FILE)
+_DATABASES: Final = (
+    "system.db",
+    "practices.db",
+    INDEX_FILE,
+    INDICATORS_FILE,
+    PROFILES_FILE,
+    SURVEYS_FILE,
+)
 
 
 def data_folder() -> Path:
