@@ -3,7 +3,7 @@
 import { type Basis, type Ranking, rank } from "./compare/rank";
 import { language, ready, t } from "./i18n";
 
-const MOST_ROWS = 50;
+const MOST_ROWS = 25;
 const SVG = "http://www.w3.org/2000/svg";
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from tests.practices.cards.support import card
 from tests.web.pages.day import prepare
 from tests.web.pages.support import ROOT, STATION, service
@@ -48,6 +49,7 @@ PATHS = [
     "/practices?indicator=no2-mean",
     "/c/oslo/practices?indicator=bike-stations-empty",
     "/practices/oslo-bikes",
+    "/surveys",
     f"/surveys/{PAST_WAVE}",
     "/c/oslo/indicators?period=2023-06-05",
     "/c/oslo/indicators/bike-stations-empty?period=2023-06-05",
@@ -56,6 +58,10 @@ PATHS = [
     "/cities/ua-hromadas/UA05020030000031457",
     "/no",
 ]
+PATIENCE = 60_000
+BESIDE = "c=ua-hromadas:UA05020030000031457&c=ua-hromadas:UA05020010000053508"
+LATE = '<p id="late" data-pending data-late>late</p>'
+VALUES = '<div class="stack" id="values"'
 LOOKS = [(360, "light"), (1440, "light"), (1440, "dark")]
 
 
@@ -328,4 +334,62 @@ def test_changes_come_in_live(browser: Browser, address: str) -> None:
     assert first.locator("th a").get_attribute("href") == "/c/oslo/entities/urn:ngsi-ld:Thing:b"
     assert "created" in first.inner_text()
     assert violations(page) == []
+    page.context.close()
+
+
+class Early:
+    """Answers the first request for a page as if its values were not there yet."""
+
+    def __init__(self, script: str) -> None:
+        self.asked = 0
+        self._script = f'<script type="module" src="{script}"></script>'
+
+    def __call__(self, route: Route) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            route.continue_()
+            return
+        answer = route.fetch()
+        body = answer.text()
+        assert VALUES in body
+        body = re.sub(f"({VALUES}[^>]*>)", LATE + r'\1<p id="old">…</p>', body)
+        if self._script not in body:
+            body = body.replace("</body>", self._script + "</body>")
+        route.fulfill(response=answer, body=body)
+
+
+@pytest.mark.parametrize("path", ["/cities", "/cities/embed"])
+def test_values_come_in_without_a_reload(browser: Browser, address: str, path: str) -> None:
+    page = browser.new_context().new_page()
+    page.set_default_timeout(PATIENCE)
+    whole = page.request.get(f"{address}/cities?{BESIDE}").text()
+    early = Early(re.findall(r'src="([^"]*/indicators-[^"]+\.js)"', whole)[0])
+    page.route(re.compile(re.escape(path) + r"\?"), early)
+    page.clock.install()
+    page.goto(f"{address}{path}?{BESIDE}")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.same = true")
+    expect(page.locator("#old")).to_have_count(1)
+    for _ in range(20):  # each look of the script is due four seconds after the one before
+        page.clock.run_for(4_100)
+        if not page.locator("#late").count():
+            break
+        page.wait_for_timeout(250)
+    expect(page.locator("#late")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("#old")).to_have_count(0)
+    expect(page.locator("#values table.beside").first).to_be_visible()
+    assert page.evaluate("window.same")
+    assert early.asked >= 2
+    page.context.close()
+
+
+def test_a_ranking_on_a_phone_shows_every_figure_when_asked(browser: Browser, address: str) -> None:
+    page = visit(browser, address + "/compare/ua-budget-edemocracy", 360)
+    row = page.locator("[data-kind=groups] tbody tr").first
+    more = row.locator("td:nth-child(5)")
+    expect(more).to_be_hidden(timeout=PATIENCE)
+    expect(row.locator("[data-score]")).to_be_visible()
+    page.locator("label[for=all-groups]").click()
+    expect(more).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.context.close()

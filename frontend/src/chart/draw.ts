@@ -87,7 +87,7 @@ export function options(
       { ...axis, values: (_, splits) => timeLabels(splits), space: 70 },
       { ...axis, size: (_, values) => 16 + Math.max(3, ...(values ?? []).map((v) => v.length)) * 7.2, values: (_, splits) => splits.map((v) => numeral(v)) },
     ],
-    scales: { x: { range: (_, low, high) => (only === undefined ? [low, high] : [only - 1800, only + 1800]) }, y: { range: (_, low, high) => spread(low, high) } },
+    scales: { x: { range: (_, low, high) => (only === undefined ? [low, high] : [only - 3300, only + 300]) }, y: { range: (_, low, high) => spread(low, high) } },
     cursor: { drag: { x: true, y: false }, points: { size: 8 } },
     legend: { live: true },
   };

@@ -11,11 +11,18 @@ from typing import Any, Final
 
 import msgspec
 
-from rynek.base.clock import MICRO, SystemClock
+from rynek.base.clock import MICRO, SystemClock, to_iso
 from rynek.base.folder import write_atomically
 from rynek.base.typed import decode
 from rynek.demo.answers import MEASURED, example_answers, online_share, told_of_measured
-from rynek.indicators import Measured, Respondent, Surveys, read_survey, write_template
+from rynek.indicators import (
+    Measured,
+    Respondent,
+    Surveys,
+    read_deadline,
+    read_survey,
+    write_template,
+)
 
 __all__ = ["MADE", "OPEN_WAVE", "PAST_WAVE", "make_surveys"]
 
@@ -29,6 +36,7 @@ _SOURCE: Final = "Example figure, made up"
 _DAY: Final = 86_400 * MICRO
 _OPENED: Final = 1_769_990_400 * MICRO  # 2 February 2026
 _DAYS: Final = 57
+_ZONE: Final = "Europe/Warsaw"
 # Region: communities asked, and those that sent their answers. The last one is too small to show.
 _PAST: Final = {
     "A": (22, 19),
@@ -91,8 +99,7 @@ def _make_past(folder: Path) -> None:
             write_template(form)
             asked = read_survey(form)
         surveys.put(asked)
-        deadline = _OPENED + _DAYS * _DAY
-        surveys.publish(asked.id, deadline, wave_id=PAST_WAVE, results="public", example=True)
+        _publish(surveys, asked.id, PAST_WAVE, _day(_OPENED + _DAYS * _DAY))
         _answer(surveys, PAST_WAVE, _PAST, clock)
     finally:
         surveys.close()
@@ -101,13 +108,24 @@ def _make_past(folder: Path) -> None:
 def _make_open(folder: Path) -> _Made:
     surveys = Surveys(folder)
     try:
-        until = (SystemClock().now() // _DAY + 365) * _DAY
         name = surveys.wave(PAST_WAVE).survey
-        surveys.publish(name, until, wave_id=OPEN_WAVE, results="public", example=True)
+        _publish(surveys, name, OPEN_WAVE, _day(SystemClock().now() + 365 * _DAY))
         _answer(surveys, OPEN_WAVE, _OPEN, None)
         return _invite(surveys, 1 + sum(asked for asked, _ in _OPEN.values()))
     finally:
         surveys.close()
+
+
+def _day(at: int) -> str:
+    return to_iso(at)[:10]
+
+
+def _publish(surveys: Surveys, survey: str, wave: str, day: str) -> None:
+    """Ask until the end of a day."""
+    at, east = read_deadline(f"{day}T23:59", _ZONE)
+    surveys.publish(
+        survey, at, wave_id=wave, results="public", example=True, zone=east, place=_ZONE
+    )
 
 
 def _invite(surveys: Surveys, number: int) -> _Made:

@@ -150,7 +150,7 @@ def test_the_form_offers_what_the_city_has(tmp_path: Path) -> None:
         assert '<option value="level">' in form
         assert 'value="colour"' not in form
         assert form.count('type="checkbox" name="treated"') == 25
-        assert 'type="date" value="2026-01-01"' in form
+        assert 'type="text" value="2026-01-01" placeholder="2026-05-31"' in form
         named = await client.get("/practices/estimate?treated=urn:bin:1&treated=urn:bin:2+urn:x")
         assert named.text.count(" checked") == 2
         assert 'type="text" value="urn:x"' in named.text

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from rynek.base.typed import convert
+from rynek.web.contract import Text
 
 __all__ = ["Layer", "layers_for", "read_layer"]
 
@@ -21,7 +22,7 @@ class Layer(msgspec.Struct, frozen=True):
     """One file of the base map, as in SOURCES.toml.
 
     `tenants` are the cities it belongs to (empty: every map); `kind` tells the style how to draw
-    it (land, countries, boundary, districts, signals); `licence` and `attribution` go on the page.
+    it (land, countries, boundary, districts, signals); `attribution` is what the page's footer says.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Layer(msgspec.Struct, frozen=True):
     what: str
     publisher: str
     licence: str
-    attribution: str
+    attribution: Text
     url: str = ""
     tenants: tuple[str, ...] = ()
     changed: str = ""

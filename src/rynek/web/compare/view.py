@@ -16,7 +16,7 @@ from rynek.web.compare.words import Words
 
 __all__ = ["PAGE", "Row", "Slider", "View", "read_weights"]
 
-PAGE: Final = 50
+PAGE: Final = 25
 _MAX_WEIGHTS: Final = 4000
 
 

@@ -27,7 +27,6 @@ from rynek.web.pages.shell import NotFound, Page, Site
 __all__ = ["routes"]
 
 _PATIENCE_S: Final = 3.0
-_AGAIN_S: Final = 4
 _PERIODS: Final = ("PT1H", "PT24H", "P7D", "P30D", "P365D")
 _TABLES_SHOWN: Final = 40
 
@@ -215,16 +214,15 @@ def _bars(
 async def _embed(page: Page, computing: Computing, reader: Reader) -> Response:
     told = await _chosen(page, computing, reader)
     query = address(told.keys, period=page.param("period"))
-    answer = page.render(
+    return page.render(
         "cities_embed.html",
         allow={"frame-ancestors": ["*"]},
         title=", ".join(one.name for one in told.every),
         blocks=_blocks(page, told),
+        late=told.late,
+        period=told.period,
         url=f"{page.root}/cities?{query}",
     )
-    if told.late:
-        answer.headers["Refresh"] = str(_AGAIN_S)
-    return answer
 
 
 async def _unit(page: Page, computing: Computing, reader: Reader) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -189,15 +189,15 @@ async def _svg(page: Page, computing: Computing) -> Response:
 async def _embed(page: Page, computing: Computing) -> Response:
     """The values alone, for a frame in another site's page."""
     gathered = await gathered_for(page, computing)
+    anywhere: dict[str, Sequence[str]] = {"frame-ancestors": ["*"]}
+    title = names_of(page).get(page.tenant.name, page.tenant.name)
     if gathered is None:
-        answer = later(page)
-        answer.headers["Refresh"] = str(_AGAIN_S)
-        return answer
+        return page.render("indicators_embed_wait.html", allow=anywhere, title=title)
     view = View(page.t, gathered, names_of(page))
     return page.render(
         "indicators_embed.html",
-        allow={"frame-ancestors": ["*"]},
-        title=names_of(page).get(page.tenant.name, page.tenant.name),
+        allow=anywhere,
+        title=title,
         sections=view.sections(),
         **period_form(page, gathered),
         url=f"{page.base}/indicators",

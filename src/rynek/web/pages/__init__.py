@@ -83,6 +83,10 @@ def problem_page(
         page.tenant = _city_of(page)
     if number:
         detail = page.t("Quote this number when you report it: %(number)s", number=number)
+    elif status == 404 and not detail:
+        detail = page.t(
+            "There is nothing at this address: it was mistyped, or what it led to is gone."
+        )
     elif status == 405:
         detail = page.t("This address may be opened, but it takes nothing that is sent to it.")
     return page.problem(status, detail)

@@ -78,6 +78,7 @@ async def show(page: Page) -> Response:
         cards=[_card(page, each) for each in sorted(health, key=_urgency)],
         summary=[(icon, page.t(word), count) for icon, word, count in summary],
         total=len(health),
+        clocks=_clocks(page) if health else "",
         history=_history(page),
     )
 
@@ -161,6 +162,8 @@ def _facts(page: Page, health: Any) -> list[tuple[str, str, str]]:
     newest, age = "", never
     if health.newest_reading is not None:
         newest = t.moment(health.newest_reading, page.zone)
+        if hasattr(page.tenant.clock, "end"):
+            newest = t("%(time)s in the recording", time=newest)
         age = t.age((health.now or page.tenant.clock.now()) - health.newest_reading)
     facts = [
         (
@@ -180,6 +183,17 @@ def _facts(page: Page, health: Any) -> list[tuple[str, str, str]]:
         text = t("now") if soon < 1_000_000 else t.age(-soon)
         facts.append((t("Next poll"), text, _at(page, health.next_run)))
     return facts
+
+
+def _clocks(page: Page) -> str:
+    """Which times are told on which clock, where a recording has one of its own."""
+    if not hasattr(page.tenant.clock, "end"):
+        return ""
+    return page.t(
+        "Two clocks: polls are told in this service's own time (%(own)s), readings in that of the recording (%(then)s).",
+        own=page.t.minute(time.time_ns() // 1000, page.zone),
+        then=page.t.minute(page.tenant.clock.now(), page.zone),
+    )
 
 
 def _at(page: Page, micros: int | None) -> str:

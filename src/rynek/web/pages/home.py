@@ -13,10 +13,10 @@ from starlette.routing import Route
 from rynek.base.errors import Problem
 from rynek.web.contract import City, said
 from rynek.web.pages import map as city_map
-from rynek.web.pages.labels import type_name
+from rynek.web.pages.counting import NOUNS, counted, noun
 from rynek.web.pages.map import hubs_of
 from rynek.web.pages.shell import Page, Site, city_path
-from rynek.web.themes import THEMES, Theme
+from rynek.web.themes import RULES, THEMES, Theme
 
 __all__ = ["loaded", "routes"]
 
@@ -84,9 +84,15 @@ def _card(page: Page, tenant: Any) -> Card:
     city, t = tenant.city, page.t
     themes = []
     for theme in THEMES:
-        counted = counts["themes"].get(theme.key)
-        if counted:
-            themes.append((theme, t(theme.word), t.number(counted["total"], 0)))
+        found = counts["themes"].get(theme.key)
+        if found:
+            themes.append(
+                (
+                    theme,
+                    _word(page, theme, counts["types"], found["total"]),
+                    t.number(found["total"], 0),
+                )
+            )
     moving = sum(c["status"].get("moving", 0) for c in counts["themes"].values())
     return Card(
         name=said(city.name, page.language),
@@ -96,17 +102,32 @@ def _card(page: Page, tenant: Any) -> Card:
         total=_kinds(page, counts["types"])
         or t.n("%(num)s thing", "%(num)s things", counts["total"]),
         loaded=bool(counts["loaded"]),
-        now=t.moment(tenant.clock.now(), city.zone, "short"),
+        now=t.moment(tenant.clock.now(), city.zone, "short") if _has_time(tenant) else "",
         recording=said(city.recording.title, page.language) if city.recording else "",
         note=said(city.note, page.language),
         moving=t.n("%(num)s moving now", "%(num)s moving now", moving) if moving else "",
     )
 
 
+def _has_time(tenant: Any) -> bool:
+    """Whether the city's clock tells of its data: that of a recording which stands still does not."""
+    return tenant.city.recording is None or hasattr(tenant.clock, "end")
+
+
+def _word(page: Page, theme: Theme, types: Mapping[str, int], total: int) -> str:
+    """What a theme's things are called: by their type where all are of one, else by the theme."""
+    things = [
+        name
+        for name, count in types.items()
+        if count == total and name in NOUNS and name in RULES and RULES[name].theme == theme.key
+    ]
+    return noun(page.t, things[0], total) if len(things) == 1 else page.t(theme.word)
+
+
 def _kinds(page: Page, types: Mapping[str, int]) -> str:
     """What a city holds that is no thing on the map: its most frequent types with their counts."""
     most = sorted(types.items(), key=lambda one: -one[1])[:3]
-    return " · ".join(f"{type_name(page.t, name)}: {page.t.number(n, 0)}" for name, n in most)
+    return " · ".join(counted(page.t, name, n) for name, n in most)
 
 
 def routes(site: Site) -> Sequence[Route]:

@@ -251,7 +251,7 @@ async def show(page: Page, hub: LiveHub) -> Response:
         themes=themes,
         newest=newest,
         unplaced_count=unplaced_count,
-        attributions=_credits(layers, data["tiles"]["attribution"] if allow else ""),
+        attributions=_credits(page, layers, data["tiles"]["attribution"] if allow else ""),
         data=data,
         data_json=_script_json(data),
         status_word=lambda status: page.t(STATUS_WORDS[status]),
@@ -260,8 +260,9 @@ async def show(page: Page, hub: LiveHub) -> Response:
     )
 
 
-def _credits(layers: list[Layer], tiles: str) -> list[str]:
-    return list(dict.fromkeys([layer.attribution for layer in layers] + ([tiles] if tiles else [])))
+def _credits(page: Page, layers: list[Layer], tiles: str) -> list[str]:
+    named = [said(layer.attribution, page.language) for layer in layers]
+    return list(dict.fromkeys(named + ([tiles] if tiles else [])))
 
 
 def _script_json(data: object) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from rynek.base.clock import parse_iso
@@ -11,11 +12,21 @@ from rynek.context import DEFAULT_VOCAB, Entity, Instance
 from rynek.web.i18n import Translator
 from rynek.web.pages.labels import VALUES, type_name
 
-__all__ = ["as_number", "moment", "name_of", "place_of", "short", "title_of", "written"]
+__all__ = [
+    "as_number",
+    "moment",
+    "name_of",
+    "place_of",
+    "short",
+    "title_of",
+    "told_id",
+    "written",
+]
 
 NAMES: Final = ("name", "stationName", "stopName", "title", "headsign", "label", "alternateName")
 _LINES: Final = ("lineName", "routeShortName")
 _LONGEST: Final = 400
+_PLACE: Final = re.compile(r"(-?\d{1,3}\.\d{4,20}),(-?\d{1,3}\.\d{4,20})(|[,;].*)")
 
 
 def short(iri: str) -> str:
@@ -74,7 +85,17 @@ def title_of(t: Translator, entity: Entity) -> str:
     line = next((entity.default(i) for i in entity.attrs if short(i) in _LINES), None)
     if line is not None and isinstance(line.value, str) and line.value.strip():
         return t("Line %(line)s", line=line.value.strip()[:40]) + f" · {name}"
-    return f"{type_name(t, short(entity.types[0]))} {name}"
+    return f"{type_name(t, short(entity.types[0]))} {told_id(name)}"
+
+
+def told_id(own: str) -> str:
+    """The last part of an id as people read it: a place in it is rounded to some ten metres."""
+    found = _PLACE.fullmatch(own)
+    if found is None:
+        return own
+    lat, lon, rest = float(found[1]), float(found[2]), found[3].strip(" ,;")
+    place = f"({lat:.4f}, {lon:.4f})"
+    return f"{rest} {place}" if rest else place
 
 
 def place_of(value: Any) -> tuple[float, float] | None:

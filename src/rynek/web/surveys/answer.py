@@ -17,7 +17,7 @@ from rynek.indicators import Answers, Element, Opened, State, read_answers
 from rynek.web.api.receiving import Bodies
 from rynek.web.contract import said
 from rynek.web.pages.shell import Page, Site
-from rynek.web.surveys.view import View, moment
+from rynek.web.surveys.view import View, moment, until
 
 __all__ = ["answer_routes"]
 
@@ -236,7 +236,7 @@ def _form(
         problems=view.problems((seen if checked else []) if section else faults),
         answered=[] if section else view.answered(),
         told=told,
-        until=moment(page.t, opened.wave.deadline, opened.wave, _place(page, opened)),
+        until=until(page.t, opened.wave, _place(page, opened)),
         address=_address,
     )
 
@@ -255,6 +255,6 @@ def _closed(
         sent=moment(page.t, response.submitted, opened.wave, _place(page, opened))
         if response.submitted
         else "",
-        until=moment(page.t, opened.wave.deadline, opened.wave, _place(page, opened)),
+        until=until(page.t, opened.wave, _place(page, opened)),
         answered=View(state, page.t, []).answered(),
     )

@@ -16,7 +16,7 @@ from rynek.indicators import Survey, Surveys, Wave
 from rynek.web.contract import said
 from rynek.web.pages.shell import NotFound, Page, Site
 from rynek.web.surveys.public import PublicResults, results_csv, wave_document
-from rynek.web.surveys.view import moment
+from rynek.web.surveys.view import until
 
 __all__ = ["results_routes"]
 
@@ -89,7 +89,7 @@ async def _list(page: Page) -> Response:
                     "title": said(survey.title, page.language),
                     "example": wave.example,
                     "over": surveys.now() > wave.deadline,
-                    "until": moment(page.t, wave.deadline, wave),
+                    "until": until(page.t, wave),
                 }
             )
     may = getattr(page.request.state, "writable", None)
@@ -127,7 +127,7 @@ def _told(asked: _Asked) -> dict[str, Any]:
         "title": said(survey.title, page.language),
         "found": found,
         "glance": _glance(survey, found),
-        "until": moment(t, wave.deadline, wave),
+        "until": until(t, wave),
         "over": asked.over,
         "share": lambda value: "" if value is None else t.percent(round(value, 2)),
         "number": lambda value: "" if value is None else t.number(value, 2),

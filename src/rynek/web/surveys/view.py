@@ -11,7 +11,7 @@ from rynek.indicators import CONFIRMED, Element, Fault, State, Wave, text_of
 from rynek.web.contract import said
 from rynek.web.i18n import Translator
 
-__all__ = ["Field", "View", "moment"]
+__all__ = ["Field", "View", "moment", "until"]
 
 _LONG_LIST = 12
 
@@ -19,12 +19,28 @@ _LONG_LIST = 12
 def moment(t: Translator, at: int, wave: Wave, place: str = "") -> str:
     """Epoch microseconds in words, on the clocks of `place` or of the wave's own, which are named:
     the same time reads alike for who is in another zone."""
+    at, zone, name = _clocks(at, wave, place)
+    return f"{t.minute(at, zone)} ({name})"
+
+
+def until(t: Translator, wave: Wave, place: str = "") -> str:
+    """A wave's deadline as `moment` has it; where it is midnight, the day that ends then."""
+    at, zone, name = _clocks(wave.deadline, wave, place)
+    minute = 60 * MICRO
+    if t.time(at, zone) not in (t.time(-minute, "UTC"), t.time(0, "UTC")):
+        return moment(t, wave.deadline, wave, place)
+    day = t.date(at - minute, zone, "medium")
+    return t("%(day)s, end of the day (%(clocks)s)", day=day, clocks=name)
+
+
+def _clocks(at: int, wave: Wave, place: str) -> tuple[int, str, str]:
+    """A time and the zone in which to write it, and what that zone is called."""
     if place := place or wave.place:
-        return f"{t.minute(at, place)} ({place.replace('_', ' ')})"
+        return at, place, place.replace("_", " ")
     hours, minutes = divmod(abs(wave.zone), 60)
     sign = "+" if wave.zone > 0 else "-"
     name = f"UTC{sign}{hours:02}:{minutes:02}" if wave.zone else "UTC"
-    return f"{t.minute(at + wave.zone * 60 * MICRO, 'UTC')} {name}"
+    return at + wave.zone * 60 * MICRO, "UTC", name
 
 
 class Field(msgspec.Struct):

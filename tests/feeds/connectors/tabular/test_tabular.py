@@ -252,10 +252,21 @@ def test_a_proposal_is_a_mapping_that_works(
 
 
 def test_one_broken_time_makes_no_column_of_texts() -> None:
-    rows = ["id;measured_at;level", *(f"{n};0{n}.03.2026 07:30;{n}" for n in range(1, 8)), "8;?;3"]
-    mapping = parse(propose_mapping("\n".join(rows).encode()))
+    rows = ["id;seen;level", *(f"{n};0{n}.03.2026 07:30;{n}" for n in range(1, 8)), "8;?;n/a"]
+    text = propose_mapping("\n".join(rows).encode())
+    mapping = parse(text)
     assert mapping.time is not None
-    assert (mapping.time.column, mapping.time.format) == ("measured_at", "%d.%m.%Y %H:%M")
+    assert (mapping.time.column, mapping.time.format) == ("seen", "%d.%m.%Y %H:%M")
+    assert "# of the values 1 of 8 is none: row 8: '?'" in text
+    level = next(one for one in mapping.attribute if one.column == "level")
+    assert level.kind == "number"
+    assert "1 of 8 is none: row 8: 'n/a'" in text
+
+
+def test_texts_among_which_some_look_like_numbers_stay_texts() -> None:
+    rows = ["id;house", *(f"{n};{n}{'a' if n % 5 == 0 else ''}" for n in range(1, 40))]
+    mapping = parse(propose_mapping("\n".join(rows).encode()))
+    assert next(one for one in mapping.attribute if one.column == "house").kind == "text"
 
 
 def test_geojson_without_mapping_proposes_geometry(recorded: Callable[[str], bytes]) -> None:

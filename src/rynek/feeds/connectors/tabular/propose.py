@@ -20,12 +20,16 @@ _TIME_NAME = re.compile(
 _LON_NAME = re.compile(r"^(lon|lng|long|longitude|x|.*[._]lon(gitude)?|.*\.x)$", re.IGNORECASE)
 _LAT_NAME = re.compile(r"^(lat|latitude|y|.*[._]lat(itude)?|.*\.y)$", re.IGNORECASE)
 _ID_NAME = re.compile(r"(^|[ ._])(u?id|uid|code|kod|nr|number|key)$|_id$|Id$", re.IGNORECASE)
+_NOTHING = frozenset({"-", "–", "—", "?", "x", "n/a", "na", "nan", "none", "null", "nd", "b.d.", "brak",
+                      "н/д", "немає", "няма", "нема", "není"})  # fmt: skip
+_FEW = 0.02
 _FORMATS = ("%d-%m-%Y", "%d.%m.%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S",
             "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M")  # fmt: skip
 
 
 class Column(NamedTuple):
-    """One column: `kind` is number, text, time, flag, nested or empty; `sure` a role it has."""
+    """One column: `kind` is number, text, time, flag, nested or empty; `odd` are the values that
+    are not of that kind, each with the number of its row."""
 
     name: str
     kind: str
@@ -33,6 +37,7 @@ class Column(NamedTuple):
     filled: int
     example: str
     time_format: str = ""
+    odd: tuple[tuple[int, str], ...] = ()
 
 
 class Shape(NamedTuple):
@@ -50,7 +55,7 @@ class Shape(NamedTuple):
         roles = {self.own: "id", self.lon: "longitude", self.lat: "latitude"}
         if self.time is not None:
             roles[self.time.name] = "time"
-        names = [f"{c.name} ({roles.get(c.name) or c.kind})" for c in self.columns[:12]]
+        names = [f"{c.name} ({roles.get(c.name) or c.kind}{_oddly(c)})" for c in self.columns[:12]]
         more = f" and {len(self.columns) - 12} more" if len(self.columns) > 12 else ""
         return ", ".join(names) + more
 
@@ -98,9 +103,14 @@ def _flat(row: Row, before: str = "", depth: int = 0) -> Iterator[tuple[str, Any
 
 
 def _column(name: str, sample: list[Row]) -> Column:
-    values = [value for row in sample for flat, value in _flat(row) if flat == name]
-    given = [v for v in values if v not in (None, "") and str(v).strip()]
-    texts = {str(v).strip() for v in given}
+    values = [
+        (number, value)
+        for number, row in enumerate(sample, start=1)
+        for flat, value in _flat(row)
+        if flat == name and value not in (None, "") and str(value).strip()
+    ]
+    given = [value for _, value in values]
+    texts = dict.fromkeys(str(v).strip() for v in given)
     example = str(given[0])[:60] if given else ""
     if not given:
         return Column(name, "empty", 0, 0, "")
@@ -108,12 +118,28 @@ def _column(name: str, sample: list[Row]) -> Column:
         return Column(name, "nested", len(texts), len(given), example)
     if all(isinstance(v, bool) or str(v).lower() in ("true", "false") for v in given):
         return Column(name, "flag", len(texts), len(given), example)
-    numeric = all(finite(v) is not None for v in given)
+    wrong = [(n, str(v).strip()) for n, v in values if finite(v) is None]
+    numeric = len(wrong) <= _FEW * len(given) or all(v.casefold() in _NOTHING for _, v in wrong)
+    numeric = numeric and len(wrong) < len(given)
     time_format = _time_format(name, list(texts)[:200], numeric)
     if time_format is not None:
-        return Column(name, "time", len(texts), len(given), example, time_format)
-    kind = "number" if numeric else "text"
-    return Column(name, kind, len(texts), len(given), example)
+        read = {text: when(text, "UTC", time_format or None) is not None for text in texts}
+        wrong = [(n, text) for n, v in values if not read[text := str(v).strip()]]
+        example = next((text for text in texts if read[text]), example)[:60]
+        return Column(name, "time", len(texts), len(given), example, time_format, tuple(wrong))
+    if numeric:
+        return Column(name, "number", len(texts), len(given), example, odd=tuple(wrong))
+    return Column(name, "text", len(texts), len(given), example)
+
+
+def _oddly(column: Column) -> str:
+    """Which values of a column are not of its kind; empty where all are."""
+    if not column.odd:
+        return ""
+    shown = ", ".join(f"row {number}: {text[:30]!r}" for number, text in column.odd[:3])
+    more = ", …" if len(column.odd) > 3 else ""
+    of = f"{len(column.odd):,} of {column.filled:,}"
+    return f"; {of} {'is' if len(column.odd) == 1 else 'are'} none: {shown}{more}"
 
 
 def _time_format(name: str, texts: list[str], numeric: bool) -> str | None:
@@ -127,8 +153,7 @@ def _time_format(name: str, texts: list[str], numeric: bool) -> str | None:
     }
     best = max(candidates, key=lambda candidate: read[candidate])
     # A few broken cells make no column of texts; a feed counts them as errors.
-    enough = 0.5 if _TIME_NAME.search(name) else 0.95
-    return best if read[best] > enough * len(texts) else None
+    return best if 2 * read[best] > len(texts) else None
 
 
 def propose_mapping(data: bytes) -> str:
@@ -149,7 +174,7 @@ def propose_mapping(data: bytes) -> str:
         *(["", "[table]", f'format = "{inner}"'] if inner else []),
     ]
     if shape.time is not None:
-        lines += ["", "[time]", f"column = {_text(shape.time.name)}"]
+        lines += ["", "[time]", *_told_odd(shape.time), f"column = {_text(shape.time.name)}"]
         lines += [f"format = {_text(shape.time.time_format)}"] if shape.time.time_format else []
         if _zoneless(shape.time):
             lines.append('# zone = "Europe/Prague"   # the times have no zone; the feed\'s is used')
@@ -173,8 +198,16 @@ def _attribute(column: Column, *, timed: bool) -> list[str]:
     name = "".join(w if i == 0 else w[:1].upper() + w[1:] for i, w in enumerate(words)) or "value"
     name = name[:1].lower() + name[1:]
     lines = ["", f"[[attribute]]  # such as {column.example!r}"[:100], f"name = {_text(name)}"]
-    lines += [f"column = {_text(column.name)}", f'kind = "{column.kind}"']
+    lines += [*_told_odd(column), f"column = {_text(column.name)}", f'kind = "{column.kind}"']
     return lines if timed else [*lines, "static = true"]
+
+
+def _told_odd(column: Column) -> list[str]:
+    """A comment on the values that a feed with this mapping would count as errors."""
+    told = _oddly(column).removeprefix("; ")
+    return (
+        ["# of the values " + "".join(c if c.isprintable() else " " for c in told)] if told else []
+    )
 
 
 def _text(value: str) -> str:
