@@ -18,7 +18,6 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from rynek.base.errors import (
     BadRequestData,
@@ -40,6 +39,7 @@ from rynek.web.counted import Counted
 from rynek.web.pages import pages, problem_page
 from rynek.web.problems import document_of, problem_answer
 from rynek.web.proxies import Proxies
+from rynek.web.statics import Statics
 from rynek.web.watch.local import is_local
 
 _logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _site(engine: Any, bodies: Bodies) -> Starlette:
         *watch.routes(engine),
         Route("/c/{tenant}/feeds/{feed}/deliver", _deliver(engine, bodies), methods=["POST"]),
         Route("/notified/{tenant}/{secret}", _notified(engine, bodies), methods=["POST"]),
-        Mount("/static", _CachedStatic(directory=_STATIC), name="static"),
+        Mount("/static", Statics(directory=_STATIC), name="static"),
         *practices.routes(engine, bodies),
         *surveys.routes(engine, bodies),
         *indicators.routes(engine),
@@ -184,18 +184,6 @@ def _problem(engine: Any, status: int) -> Callable[[Request, Exception], Respons
         return problem_page(engine, request, status, number=number)
 
     return page
-
-
-class _CachedStatic(StaticFiles):
-    """Static files: those whose name carries a hash never change."""
-
-    async def get_response(self, path: str, scope: Any) -> Response:
-        response = await super().get_response(path, scope)
-        hashed = path.startswith("app/assets/")
-        response.headers["Cache-Control"] = (
-            "public, max-age=31536000, immutable" if hashed else "no-cache"
-        )
-        return response
 
 
 class _Rights:
