@@ -95,7 +95,7 @@ def test_effects_are_computed_and_kept(folder: Path, data: Path) -> None:
     (folder / "empty").mkdir()
     refused = run("practice", "answer", "london-congestion-charge", folder / "empty", *there)
     assert refused.exit_code == 1
-    assert "No such file" in said(refused)
+    assert "there is no such file" in said(refused)
 
 
 def test_a_theme_that_no_card_has_is_refused_with_the_known_ones(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from rynek.web.contract import said
 from rynek.web.i18n import Translator
 from rynek.web.pages import practice_words as words
 from rynek.web.pages.shell import Page
-from rynek.web.people import people_of
 from rynek.web.practices.likes import Beside, alike_beside, alike_words, city_name
 from rynek.web.practices.moving import read_like
 
@@ -86,9 +85,7 @@ def asking(page: Page) -> Like:
     if own is None or (given and given != own.name):
         return asked(page)
     told = {"population": page.param("population").strip(), "like": own.name}
-    like = read_like(told, engine, page.tenants.__contains__)
-    people = like.population or people_of(engine.references, own)
-    return Like(people, own.city.country, like.cities)
+    return read_like(told, engine, page.tenants.__contains__)
 
 
 def card_of(page: Page, one: Mover) -> MovedCard:

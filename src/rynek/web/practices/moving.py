@@ -12,6 +12,7 @@ from rynek.indicators import Definition, definitions, find_definition
 from rynek.practices import say
 from rynek.practices.cards import Cards, Viewer
 from rynek.practices.search import Cities, Like, mover_document, movers, read_people
+from rynek.web.people import people_of
 
 __all__ = ["PARAMETERS", "cities_for", "find_indicator", "moved", "read_like"]
 
@@ -64,8 +65,11 @@ def read_like(asked: Mapping[str, str], engine: Any, readable: Readable) -> Like
         raise InvalidRequest(say("like-country"))
     cities = cities_for(engine, readable, asked.get("like", ""))
     many = read_people(people) if people else None
-    if cities is not None and cities.own is not None:
-        many, country = many or cities.own.population, country or cities.own.country
+    if cities is not None:
+        # Also of a city that is not measured: where there are too few to compare none is.
+        tenant = engine.tenants[asked["like"]]
+        many = many or people_of(engine.references, tenant)
+        country = country or tenant.city.country
     return Like(many, country, cities)
 
 
