@@ -137,8 +137,18 @@ def caddy(found: str, room: Path, upstream: int, port: int) -> Proxy:
     home = {"HOME": str(room), "XDG_DATA_HOME": str(room), "XDG_CONFIG_HOME": str(room)}
     process = started(command, port, room, **home)
     root = room / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-    until(root.exists, "Caddy's authority")
+    until(lambda: serves(port, root), "Caddy's certificate")
     return Proxy(process, root)
+
+
+def serves(port: int, trusted: Path) -> bool:
+    """Whether a proxy has its certificate by now."""
+    try:
+        trusting = ssl.create_default_context(cafile=str(trusted))
+        httpx.get(f"https://localhost:{port}/", verify=trusting, timeout=60)
+    except (OSError, httpx.TransportError):
+        return False
+    return True
 
 
 def listens(port: int) -> bool:
