@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from rynek.base.errors import BadRequestData
@@ -58,3 +59,18 @@ def test_effects_in_units_and_in_logarithms_are_ratios() -> None:
     assert log_ratio(logs) == (-0.2, None)
     for percent in (None, -100.0):
         assert log_ratio(told | {"effect_percent": percent}) is None
+
+
+def test_of_several_tops_of_the_likelihood_the_highest_is_taken() -> None:
+    """One estimate that claims to be very sure makes a top at zero, far below the other."""
+    effects = (0.0, 3.0, -2.5, 2.0, -3.0, 2.2, -1.8)
+    errors = (0.001, 0.8, 0.7, 0.9, 0.8, 0.9, 0.7)
+    grid = [together(effects, errors).tau ** 2, *np.geomspace(1e-7, 100, 400), 0.0]
+    variances = np.array(errors) ** 2
+
+    def likelihood(between: float) -> float:
+        weights = 1 / (variances + between)
+        apart = weights @ (effects - weights @ np.array(effects) / weights.sum()) ** 2
+        return float(np.log(weights).sum() - np.log(weights.sum()) - apart)
+
+    assert max(grid, key=likelihood) == pytest.approx(grid[0], rel=0.05)

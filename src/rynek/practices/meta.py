@@ -100,8 +100,24 @@ def log_ratio(document: Mapping[str, Any]) -> tuple[float, float | None] | None:
 
 
 def _between(values: Array, variances: Array) -> float:
-    """The variance between, by Fisher scoring of the restricted likelihood; never below zero."""
-    found = max(0.0, float(values.var(ddof=1) - variances.mean()))
+    """The variance between, by Fisher scoring of the restricted likelihood; never below zero. Where
+    errors differ much it may have several tops: the highest that is reached from several starts."""
+    spread = float(values.var(ddof=1))
+    starts = (max(0.0, spread - float(variances.mean())), spread, float(np.ptp(values)) ** 2)
+    found = (_climbed(values, variances, one) for one in starts)
+    return max((0.0, *found), key=lambda one: _likelihood(values, variances, one))
+
+
+def _likelihood(values: Array, variances: Array, between: float) -> float:
+    """The restricted log likelihood, but for a constant."""
+    weights = 1 / (variances + between)
+    mean = float(weights @ values / weights.sum())
+    apart = float(weights @ (values - mean) ** 2)
+    return (float(np.log(weights).sum()) - math.log(float(weights.sum())) - apart) / 2
+
+
+def _climbed(values: Array, variances: Array, found: float) -> float:
+    """The top that Fisher scoring reaches from `found`."""
     for _ in range(_STEPS):
         weights = 1 / (variances + found)
         mean = float(weights @ values / weights.sum())

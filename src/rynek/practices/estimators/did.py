@@ -114,9 +114,9 @@ def two_sample(ours: Array, theirs: Array) -> tuple[float, float]:
     if total <= 0:
         return 0.0, float(len(ours) + len(theirs) - 2)
     sizes = (len(ours), len(theirs))
-    supposed = _satterthwaite([1 / many for many in sizes], sizes)
+    supposed = satterthwaite([1 / many for many in sizes], sizes)
     # Shares: squares of very large or small variances would be none.
-    seen = _satterthwaite([one / total for one in parts], sizes)
+    seen = satterthwaite([one / total for one in parts], sizes)
     return float(np.sqrt(total)), min(supposed, seen)
 
 
@@ -132,11 +132,11 @@ def two_samples(ours: Array, theirs: Array, confidence: float) -> tuple[Array, A
     total = np.maximum(parts[0] + parts[1], 1e-300)
     below = parts[0] ** 2 / (sizes[0] - 1) + parts[1] ** 2 / (sizes[1] - 1)
     seen = total**2 / np.maximum(below, 1e-300)
-    freedom = np.minimum(seen, _satterthwaite([1 / many for many in sizes], sizes))
+    freedom = np.minimum(seen, satterthwaite([1 / many for many in sizes], sizes))
     return np.sqrt(total), np.asarray(t.ppf(0.5 + confidence / 2, freedom), dtype=np.float64)
 
 
-def _satterthwaite(parts: Sequence[float], sizes: Sequence[int]) -> float:
+def satterthwaite(parts: Sequence[float], sizes: Sequence[int]) -> float:
     """Degrees of freedom of a sum of `parts` that are variances of means over `sizes`."""
     below = sum(part**2 / (many - 1) for part, many in zip(parts, sizes, strict=True))
     return sum(parts) ** 2 / below

@@ -19,6 +19,8 @@ from rynek.practices.estimate import Estimate
 from rynek.practices.saying import say
 from rynek.practices.task import Task
 
+__all__ = ["NAME", "Randomised", "residuals_of", "treatment_of", "ways_of"]
+
 NAME = "randomised"
 _DRAWS = 4999
 _ENUMERATED = 20_000
@@ -34,7 +36,7 @@ class Randomised:
         """Needs a documented lot, and enough places that it could have fallen otherwise."""
         if task.spec.assignment != "randomised":
             return say("lot-unknown")
-        ways = _ways(_starts(task))
+        ways = ways_of(_starts(task))
         if ways < 1 / (1 - task.spec.confidence):
             return say("lot-few", ways=ways)
         return None
@@ -42,18 +44,20 @@ class Randomised:
     def effect(self, task: Task) -> float:
         """The effect alone."""
         outcome, starts = _window(task)
-        return float(_slopes(_residuals(_treatment(starts, outcome.shape[1])[None]), outcome)[0])
+        return float(
+            _slopes(residuals_of(treatment_of(starts, outcome.shape[1])[None]), outcome)[0]
+        )
 
     def estimate(self, task: Task) -> Estimate:
         """The effect, its p-value and interval from the lot."""
         outcome, starts = _window(task)
-        actual = _treatment(starts, outcome.shape[1])
-        effect = float(_slopes(_residuals(actual[None]), outcome)[0])
+        actual = treatment_of(starts, outcome.shape[1])
+        effect = float(_slopes(residuals_of(actual[None]), outcome)[0])
         slopes, shares = _drawn(_lots(task, starts), outcome, actual)
         interval = _interval(effect, slopes, shares, task.spec.confidence)
         words = say("sure-lot", draws=len(slopes))
         if interval is None:
-            ways = _ways(starts)
+            ways = ways_of(starts)
             words = say("sure-lot-few", ways=ways, confidence=task.spec.confidence)
         periods, observed, expected = _path(task, actual, effect)
         return Estimate(
@@ -83,7 +87,7 @@ def _places(task: Task) -> list[int]:
     return sorted({*task.treated, *task.donors})
 
 
-def _ways(starts: tuple[int, ...]) -> int:
+def ways_of(starts: tuple[int, ...]) -> int:
     """In how many ways the lot could have fallen."""
     ways, left = 1, len(starts)
     for one in set(starts):
@@ -101,12 +105,12 @@ def _window(task: Task) -> tuple[Array, tuple[int, ...]]:
     return outcome, tuple(one - first for one in _starts(task))
 
 
-def _treatment(starts: tuple[int, ...], periods: int) -> Array:
+def treatment_of(starts: tuple[int, ...], periods: int) -> Array:
     """(places × periods): 1 where treated."""
     return (np.arange(periods)[None, :] >= np.array(starts)[:, None]).astype(np.float64)
 
 
-def _residuals(treatment: Array) -> Array:
+def residuals_of(treatment: Array) -> Array:
     """Treatments (draws × places × periods) without places' and periods' means."""
     found: Array = (
         treatment
@@ -131,7 +135,7 @@ def _drawn(lots: list[tuple[int, ...]], outcome: Array, actual: Array) -> tuple[
     slopes, shares = [], []
     for start in range(0, len(lots), step):
         some = lots[start : start + step]
-        residuals = _residuals(np.array([_treatment(one, outcome.shape[1]) for one in some]))
+        residuals = residuals_of(np.array([treatment_of(one, outcome.shape[1]) for one in some]))
         slopes.append(_slopes(residuals, outcome))
         shares.append(_slopes(residuals, actual))
     return np.concatenate(slopes), np.concatenate(shares)
@@ -139,7 +143,7 @@ def _drawn(lots: list[tuple[int, ...]], outcome: Array, actual: Array) -> tuple[
 
 def _lots(task: Task, starts: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Every way in which the lot could have fallen, or many drawn ones with the actual first."""
-    if _ways(starts) <= _ENUMERATED and len(starts) <= 9:
+    if ways_of(starts) <= _ENUMERATED and len(starts) <= 9:
         return sorted(set(itertools.permutations(starts)))
     rng = np.random.default_rng(task.spec.seed)
     values = np.array(starts)

@@ -1,7 +1,8 @@
 """The smallest effect that a pilot could find, from how much places moved apart in the past.
 
 Analytic: the error of a difference in differences from the variance of places' changes over windows
-as long as the pilot, with the t distribution of its degrees of freedom (Bloom 1995). Simulated: the
+as long as the pilot, with the t distribution of its degrees of freedom (Bloom 1995; Bell & McCaffrey
+2002 for these). Simulated: the
 pilot is played on the city's own past, at places and at a time drawn anew, where nothing was done;
 the smallest effect is the one that, added there, is found as often as `power` says. The second
 knows what the first supposes: equal noise, no outliers.
@@ -14,19 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from rynek.practices.arrays import Array
-from rynek.practices.estimators.did import two_samples
+from rynek.practices.estimators.did import satterthwaite, two_samples
 
-__all__ = ["Power", "powers"]
+__all__ = ["FEWEST", "Power", "powers"]
 
 _DRAWS = 2000
-_FEWEST = 4
+FEWEST = 4
 _HALVINGS = 50
 
 
 @dataclass(frozen=True)
 class Power:
-    """For `pilot` places and `compared`, over `periods` after `before`: the smallest effects;
-    None where too few places have no clustered error."""
+    """For `pilot` places and `compared`, over `periods` after `before`: the smallest effects; None
+    where too few places have no error. With `steps` above 1 groups start `step` periods apart, and
+    `periods` are those after the last start."""
 
     pilot: int
     compared: int
@@ -35,6 +37,8 @@ class Power:
     analytic: float | None
     simulated: float | None
     draws: int
+    steps: int = 1
+    step: int = 1
 
 
 def powers(
@@ -52,7 +56,7 @@ def powers(
     compared = places - pilot
     none = Power(pilot, compared, periods, before, None, None, 0)
     length = before + periods
-    if min(pilot, compared) < _FEWEST or length > times:
+    if min(pilot, compared) < FEWEST or length > times:
         return none
     changes = _changes(outcome, before, periods)
     rng = np.random.default_rng((seed, pilot, periods))
@@ -90,7 +94,8 @@ def _analytic(changes: Array, pilot: int, confidence: float, power: float) -> fl
     places = len(changes)
     variance = float(changes.var(axis=0, ddof=1).mean())
     error = np.sqrt(variance * (1 / pilot + 1 / (places - pilot)))
-    freedom = places - 2
+    sizes = (pilot, places - pilot)
+    freedom = satterthwaite([1 / many for many in sizes], sizes)
     return float(error * (t.ppf(0.5 + confidence / 2, freedom) + t.ppf(power, freedom)))
 
 

@@ -23,7 +23,7 @@ _Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 class PlanQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`pilot` of the `places` (all units without) get the practice for `periods`, after `before`
     periods without it (as many without). `steps` above 1 start them one group after another,
-    `step` periods apart, until all of the pilot have it. `wanted` is the effect to be found, in
+    `step` periods apart, and `periods` are those in which all of the pilot have it. `wanted` is the effect to be found, in
     the outcome's unit. `first` is the first treated period of the plan."""
 
     panel: str | list[str] | Question

@@ -16,6 +16,7 @@ from rynek.practices.panel import Panel, read_panel
 from rynek.practices.planning.power import Power, powers
 from rynek.practices.planning.question import PlanQuestion
 from rynek.practices.planning.rollout import Start, draw
+from rynek.practices.planning.stepped import stepped
 from rynek.practices.saying import say
 from rynek.practices.specification import Question
 from rynek.practices.task import Ask, outcome_of
@@ -65,15 +66,20 @@ class Plan:
     def sentence(self) -> str:
         """What it comes to, in English."""
         asked, unit = self.asked, self.question.outcome_unit
-        least = asked.simulated
+        least, steps = asked.simulated, asked.steps
         if least is None:
             return (
                 f"{asked.pilot} places with {asked.compared} to compare are too few, or the record"
-                " too short, to say what could be found: at least 4 and 4 are needed."
+                " too short, to say what could be found: "
+                + ("at least 4 and 4 are needed." if steps == 1 else "a lot needs 20 outcomes.")
             )
         share = f" ({abs(least / self.level):.1%} of its mean)" if self.level else ""
+        over = f"over {asked.periods} periods" if steps == 1 else (
+            f"that start in {steps} groups, {asked.step} periods apart, with {asked.periods} periods"
+            " after the last start"
+        )  # fmt: skip
         told = (
-            f"{asked.pilot} places over {asked.periods} periods, with {asked.compared} to compare,"
+            f"{asked.pilot} places {over}, with {asked.compared} to compare,"
             f" would show an effect of {_round(least)}{' ' + unit if unit else ''}{share} or more in"
             f" {self.question.power:.0%} of cases, a smaller one less often."
         )
@@ -83,8 +89,8 @@ class Plan:
             told += f" The wanted effect takes {self.needed.periods} periods."
         if self.later:
             told += (
-                " These figures hold for a start at once: in groups that start one after another"
-                " it takes longer to show the same. Periods between the first group and the last:"
+                " These figures hold where the effect is judged by the lot (assignment ="
+                ' "randomised"). Periods between the first group and the last:'
                 f" {self.later}."
             )
         return told
@@ -107,22 +113,24 @@ def plan(question: PlanQuestion, folder: Path, ask: Ask | None = None) -> Plan:
 def plan_panel(question: PlanQuestion, panel: Panel) -> Plan:
     """The same for a panel that is at hand."""
     outcome, places, left_out = _places(panel, question)
-    if question.pilot >= len(places):
+    # In steps everybody may have it in the end: those that start later are compared with.
+    if question.pilot > len(places) - (question.steps == 1):
         raise BadRequestData(say("pilot-all", pilot=question.pilot, places=len(places)))
     before = question.before or question.periods
     times = outcome.shape[1]
-    if before + question.periods > times:
-        told = {"times": times, "before": before, "periods": question.periods}
+    later = (question.steps - 1) * question.step
+    if before + later + question.periods > times:
+        told = {"times": times, "before": before, "periods": later + question.periods}
         raise BadRequestData(say("past-short", **told))
-    sizes = sorted(
-        {max(4, question.pilot // 2), question.pilot, min(2 * question.pilot, len(places) - 4)}
-    )
+    fewest, most = max(4, question.steps), len(places) - (4 if question.steps == 1 else 0)
+    half = max(fewest, question.pilot // 2)
+    sizes = sorted({half, question.pilot, min(2 * question.pilot, most)})
     lengths = sorted({max(1, question.periods // 2), question.periods, 2 * question.periods})
     others = [
         _power(outcome, question, pilot, length)
         for pilot in sizes
         for length in lengths
-        if 0 < pilot < len(places) and 2 * length <= times
+        if 0 < pilot <= len(places) - (question.steps == 1) and 2 * length + later <= times
     ]
     first = panel.times[-1] + 1
     if question.first is not None:
@@ -168,15 +176,12 @@ def _places(panel: Panel, question: PlanQuestion) -> tuple[Array, list[str], tup
 def _power(
     outcome: Array, question: PlanQuestion, pilot: int, periods: int, before: int | None = None
 ) -> Power:
-    return powers(
-        outcome,
-        pilot,
-        periods,
-        before or periods,
-        confidence=question.confidence,
-        power=question.power,
-        seed=question.seed,
-    )
+    before = before or periods
+    sure = {"confidence": question.confidence, "power": question.power}
+    if question.steps == 1:
+        return powers(outcome, pilot, periods, before, seed=question.seed, **sure)
+    steps, step = question.steps, question.step
+    return stepped(outcome, pilot, periods, before, steps, step, seed=question.seed, **sure)
 
 
 def _needed(outcome: Array, question: PlanQuestion) -> Power | None:

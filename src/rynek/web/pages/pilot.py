@@ -132,20 +132,6 @@ def _told(page: Page, found: Plan, names: Mapping[str, str]) -> dict[str, Any]:
         )
         for one in dict.fromkeys((found.asked, *found.others))
     ]
-    least, sentence = (
-        found.asked.simulated,
-        t(
-            "Too few places on one side, or too short a past, to say what could be found: at least four"
-            " with it and four without are needed."
-        ),
-    )
-    if least is not None:
-        sentence = t(
-            "An effect of %(least)s or more would be found in four of five cases, a smaller one less"
-            " often. Its mean so far is %(mean)s.",
-            least=figures(page, least),
-            mean=figures(page, found.level),
-        )
     needed = ""
     if found.question.wanted is not None:
         needed = t("No length in reach of the record shows the wanted effect.")
@@ -153,17 +139,37 @@ def _told(page: Page, found: Plan, names: Mapping[str, str]) -> dict[str, Any]:
             needed = t("The wanted effect takes %(periods)s periods.", periods=found.needed.periods)
     if found.later:
         told = t(
-            "These figures hold for a start at once: in groups that start one after another it takes"
-            " longer to show the same. Periods between the first group and the last: %(later)s.",
+            "These figures hold where the lot itself judges the effect. Periods between the first group"
+            " and the last: %(later)s.",
             later=found.later,
         )
         needed = f"{needed} {told}".strip()
     return {
         "rows": rows,
-        "sentence": sentence,
+        "sentence": _sentence(page, found),
         "needed": needed,
         "starts": _starts(page, found, names),
     }
+
+
+def _sentence(page: Page, found: Plan) -> str:
+    """What can be found, or why that cannot be said."""
+    t, least = page.t, found.asked.simulated
+    if least is not None:
+        return t(
+            "An effect of %(least)s or more would be found in four of five cases, a smaller one less"
+            " often. Its mean so far is %(mean)s.",
+            least=figures(page, least),
+            mean=figures(page, found.level),
+        )
+    if found.later:
+        return t(
+            "The lot could fall in too few ways, or the past is too short, to say what could be found."
+        )
+    return t(
+        "Too few places on one side, or too short a past, to say what could be found: at least four"
+        " with it and four without are needed."
+    )
 
 
 def _starts(page: Page, found: Plan, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
