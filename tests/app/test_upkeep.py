@@ -10,12 +10,13 @@ from tests.practices.cards.support import card
 from tests.web.indicators.support import name_city, observe
 
 import rynek
-from rynek.app import Engine
+from rynek.app import Engine, measure_city
 from rynek.app.city_values import keep_city_values
 from rynek.app.upkeep import Upkeep
-from rynek.base.clock import MICRO, to_iso
+from rynek.base.clock import MICRO, parse_iso, to_iso
 from rynek.base.settings import load
 from rynek.base.typed import decode
+from rynek.indicators import Profiles, References, load_definition, open_indicators
 from rynek.practices.cards import LAST_RUN, Run
 
 DAY = 86_400 * MICRO
@@ -137,3 +138,28 @@ def test_an_answer_from_history_is_computed_by_a_process_of_its_own(
             await engine.stop()
 
     asyncio.run(scenario())
+
+
+def test_what_tables_tell_is_kept_at_once_and_the_city_stays_due(tmp_path: Path) -> None:
+    home = tmp_path / "tenants" / "sofia"
+    home.mkdir(parents=True)
+    (home / "city.toml").write_text(
+        'name = "Sofia"\ncountry = "BG"\nzone = "Europe/Sofia"\nknown_as = ["Sofia"]\n'
+    )
+    sheet = Path(rynek.__file__).parent / "demo" / "reference" / "eurostat_urb_cpop1.csv"
+    References(open_indicators(tmp_path)).import_file(load_definition("eurostat-urb-cpop1"), sheet)
+    now = parse_iso("2020-06-01T00:00:00Z")
+    assert measure_city(tmp_path, "sofia", now, told=True) == 2
+    profiles = Profiles(tmp_path)
+    (before,) = profiles.all().values()
+    assert (before.at, profiles.last()) == (0, 0)
+    assert before.measured.values["population"]["P7D"] == 1_231_981
+    assert before.measured.years["population"] == 2016
+    assert measure_city(tmp_path, "sofia", now) == 2
+    (after,) = profiles.all().values()
+    assert after.at > 0
+    assert after.measured == before.measured
+    # What is kept of a city is not undone by what tables tell alone.
+    assert measure_city(tmp_path, "sofia", now, told=True) == 2
+    assert profiles.all()["sofia"].at == after.at
+    profiles.close()

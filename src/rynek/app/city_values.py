@@ -47,9 +47,10 @@ async def keep_city_values(engine: Engine, *, missing: bool = False) -> int:
 
     Nothing is computed where there are fewer cities than a comparison needs. One whose files cannot
     be read keeps what it had, and is named in the log."""
-    known = (await asyncio.to_thread(engine.profiles.all)).keys()
-    if known - engine.tenants.keys():
-        await asyncio.to_thread(engine.profiles.forget, known - engine.tenants.keys())
+    kept = await asyncio.to_thread(engine.profiles.all)
+    if kept.keys() - engine.tenants.keys():
+        await asyncio.to_thread(engine.profiles.forget, kept.keys() - engine.tenants.keys())
+    known = {name for name, one in kept.items() if one.at}
     if len(engine.tenants) < FEWEST_CITIES:
         return 0
     later, due = 0, {}
@@ -79,33 +80,44 @@ async def _measure(folder: Path, due: dict[str, int]) -> None:
         _logger.warning("cities were not measured anew: %s", ended.told)
 
 
-def measure_city(folder: Path, name: str, now: int) -> int:
+def measure_city(folder: Path, name: str, now: int, *, told: bool = False) -> int:
     """Compute and keep the values of one city of a data folder up to `now` (epoch µs), also while
-    it is served: how many indicators have one. Problem where its files cannot be read."""
+    it is served: how many indicators have one. With `told` only what tables tell, at once, where
+    nothing is kept of the city. Problem where its files cannot be read."""
     home = folder / "tenants" / name
     city = read_city(home, name)
-    sources = Sources(References(open_indicators(folder)), tuple(city.known_as))
-    values, people = _values(home, city.zone, now, sources)
     with closing(Profiles(folder)) as profiles:
-        profiles.keep(name, values, country=city.country, known_as=city.known_as, population=people)
+        before = profiles.all().get(name)
+        if told and before is not None:
+            return len(before.measured.values)
+        sources = Sources(References(open_indicators(folder)), tuple(city.known_as))
+        values, people = _values(home, city.zone, now, sources, told=told)
+        profiles.keep(
+            name,
+            values,
+            country=city.country,
+            known_as=city.known_as,
+            population=people,
+            whole=not told,
+        )
         return len(profiles.all()[name].measured.values)
 
 
 def _values(
-    folder: Path, zone: str, now: int, sources: Sources
+    folder: Path, zone: str, now: int, sources: Sources, *, told: bool
 ) -> tuple[dict[str, list[Value]], float | None]:
-    """The values of each of LABELS up to `now`, from the table as it is on disk, and the people."""
+    """The values of each of LABELS up to `now`, from the table as it is on disk (with `told` only
+    those that tables tell), and the people."""
     end = now // _MINUTE_US * _MINUTE_US
     periods = [Period(label, end - int(label[1:-1]) * _DAY_US, end, zone) for label in LABELS]
+    wanted = [one for one in definitions() if not told or one.source == "imported"]
     with ExitStack() as stack:
         record = kept = None
-        if (folder / "history").is_dir():
+        if not told and (folder / "history").is_dir():
             record = stack.enter_context(Record(folder / "history", _LIMITS))
             kept = stack.enter_context(KeptDays(folder))
         # Without a table what is imported is there all the same.
-        every = list(
-            compute_indicator_trend(record, list(definitions()), periods, now, sources, kept)
-        )
+        every = list(compute_indicator_trend(record, wanted, periods, now, sources, kept))
     found: dict[str, list[Value]] = {label: [] for label in LABELS}
     counted: dict[str, int] = {}
     for value in every:

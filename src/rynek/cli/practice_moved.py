@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,13 @@ def measure(
     until = [_moment(one) for one in moments] or [SystemClock().now()]
     if len(until) not in (1, len(names)):
         raise click.UsageError("--until is given once, or once for each city")
+    due = list(zip(names, until * (len(names) // len(until)), strict=True))
     failed = False
-    for name, now in zip(names, until * (len(names) // len(until)), strict=True):
+    # What tables tell is there at once; histories take their time.
+    for name, now in due:
+        with suppress(Problem):
+            measure_city(folder, name, now, told=True)
+    for name, now in due:
         try:
             click.echo(f"{name}\t{measure_city(folder, name, now)} indicators")
         except Problem as problem:

@@ -34,8 +34,9 @@ ALTER TABLE city ADD COLUMN years BLOB NOT NULL DEFAULT x'7b7d';
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """A city (`name` of its tenant): when it was looked at (epoch µs), its ISO 3166-1 country, the
-    keys under which tables know it, its people, and what is measured of it."""
+    """A city (`name` of its tenant): when it was looked at (epoch µs; 0 where only what tables tell
+    was), its ISO 3166-1 country, the keys under which tables know it, its people, and what is
+    measured of it."""
 
     name: str
     at: int
@@ -60,8 +61,10 @@ class Profiles:
         country: str = "",
         known_as: Sequence[str] = (),
         population: float | None = None,
+        whole: bool = True,
     ) -> None:
-        """Keep a city's values, by the label of their period, in place of what was known of it."""
+        """Keep a city's values, by the label of their period, in place of what was known of it;
+        without `whole` the city is due to be looked at."""
         found: dict[str, dict[str, float]] = {}
         years: dict[str, int] = {}
         for label, every in values.items():
@@ -75,7 +78,7 @@ class Profiles:
                 "INSERT OR REPLACE INTO city VALUES(?, ?, ?, ?, ?, ?, ?)",
                 (
                     name,
-                    self._clock.now(),
+                    self._clock.now() if whole else 0,
                     country,
                     msgspec.json.encode(list(known_as)).decode(),
                     population,

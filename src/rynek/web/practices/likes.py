@@ -121,7 +121,7 @@ def unlike_why(page: Page, choices: Collection[tuple[str, str]]) -> str:
                 count=t.number(FEWEST_CITIES, 0),
             )
         )
-    known = engine.profiles.all().keys() & tenants.keys()
+    known = {name for name, one in engine.profiles.all().items() if one.at and name in tenants}
     if len(known) < len(tenants):
         return t(
             "The cities are being measured, one after the other: %(done)s of %(total)s so far. This takes a few minutes after the start, and longer where a past is still being loaded.",
