@@ -32,6 +32,10 @@ def test_the_page_reads_without_script(client: httpx.Client) -> None:
     for source in ("Natural Earth", "© OpenStreetMap contributors, ODbL", "GUGiK PRG"):
         assert source in page
     assert page.count("<h1") == 1
+    assert not re.search(r">\s*urn:ngsi-ld:[^<]*</a>", page)
+    polish = client.get("/c/poznan/?lang=pl").text
+    assert "Granica miasta: © autorzy OpenStreetMap, ODbL" in polish
+    assert "City boundary" not in polish
 
 
 def test_page_data_cannot_break_out_of_its_element(client: httpx.Client) -> None:

@@ -25,6 +25,7 @@ from rynek.web.live_table import STATUSES
 from rynek.web.live_view import Box
 from rynek.web.pages.labels import attribute, type_name
 from rynek.web.pages.shell import Page, Site, city_path, entity_path
+from rynek.web.pages.values import told_id
 from rynek.web.themes import SPOKEN, STATUS_WORDS, THEME_INDEX, THEMES
 
 __all__ = ["hubs_of", "routes"]
@@ -255,9 +256,19 @@ async def show(page: Page, hub: LiveHub) -> Response:
         data=data,
         data_json=_script_json(data),
         status_word=lambda status: page.t(STATUS_WORDS[status]),
+        name_of=lambda told: _name(page, told),
         path_of=lambda entity_id: entity_path(page.base, entity_id),
         allow={"img-src": allow, "connect-src": allow} if allow else None,
     )
+
+
+def _name(page: Page, told: dict[str, Any]) -> str:
+    """What a thing is called where no script draws it, as the scripts have it (words.ts)."""
+    label = str(told.get("label", ""))
+    if label and told["type"] == "Vehicle":
+        return page.t("Line %(line)s", line=label)
+    own = str(told["id"]).rpartition(":")[2]
+    return str(told.get("name") or f"{type_name(page.t, told['type'])} {label or told_id(own)}")
 
 
 def _credits(page: Page, layers: list[Layer], tiles: str) -> list[str]:
