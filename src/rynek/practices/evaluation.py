@@ -47,8 +47,9 @@ DESIGNS: Final[Mapping[str, Design]] = {
 }
 
 
-# Values from which on other designs are told by their effect alone.
+# Values or donors from which on other designs are told by their effect alone.
 _LARGE: Final = 200_000
+_MANY: Final = 150
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def _other(task: Task, design: Design) -> dict[str, Any]:
     if refusal:
         return _refused(design, refusal)
     try:
-        if task.outcome.size > _LARGE:
+        if task.outcome.size > _LARGE or len(task.donors) > _MANY:
             effect = effect_alone(design, task)
             return {"design": design.name, "effect": effect} | _told("without", say("alone-large"))
         found = design.estimate(task)

@@ -66,24 +66,30 @@ def _seen(task: Task, used: list[int]) -> Iterator[Message]:
     names = task.panel.units
     everybody = [*task.treated, *task.donors]
     yield from _swapped(task, everybody, start)
+    levels, noises = (
+        np.array([_ratio(size(_there(before[o])), size(_there(after[o]))) for o in everybody])
+        for size in (_level, _jitter)
+    )
     for one in used:
         ours, theirs = _there(before[one]), _there(after[one])
         if min(len(ours), len(theirs)) < _FEWEST:
             continue
-        others = [other for other in everybody if other != one]
-        scale = _ratio(_level(ours), _level(theirs))
-        usual = [_ratio(_level(_there(before[o])), _level(_there(after[o]))) for o in others]
-        typical = float(np.median(usual)) if usual else 1.0
+        at = everybody.index(one)
+        scale, typical = float(levels[at]), _usual(levels, at)
         if task.spec.transform == "none" and not 1 / _SCALE < scale / typical < _SCALE:
             yield say("sensor-scale", unit=names[one], times=scale, usual=typical)
-        noise = _ratio(_jitter(ours), _jitter(theirs))
-        usual = [_ratio(_jitter(_there(before[o])), _jitter(_there(after[o]))) for o in others]
-        typical = float(np.median(usual)) if usual else 1.0
+        noise, typical = float(noises[at]), _usual(noises, at)
         if not 1 / _NOISE < noise / typical < _NOISE:
             yield say("sensor-noise", unit=names[one], times=noise, usual=typical)
         grains = _grain(ours), _grain(theirs)
         if _plain(task) and max(grains) >= 9.9 * min(grains) > 0:
             yield say("sensor-grain", unit=names[one], before=grains[0], after=grains[1])
+
+
+def _usual(ratios: Array, at: int) -> float:
+    """The middle of all others."""
+    others = np.delete(ratios, at)
+    return float(np.median(others)) if len(others) else 1.0
 
 
 def _plain(task: Task) -> bool:
@@ -127,17 +133,14 @@ def _swapped(task: Task, units: list[int], start: int) -> Iterator[Message]:
     change = after - before
     common = float(np.median(change))
     own = np.abs(change - common)
-    many = len(units)
     for first in range(len(task.treated)):
-        for second in range(many):
-            if second == first or own[second] == 0:
-                continue
+        crossed = np.abs(after[first] - common - before) + np.abs(after - common - before[first])
+        # Few of a thousand places lie so; only these are looked at.
+        for second in np.flatnonzero((crossed < 0.3 * (own[first] + own)) & (own > 0)).tolist():
             rest = np.delete(own, [first, second])
-            if len(rest) < 2 or min(own[first], own[second]) < 4 * float(np.median(rest)):
+            if second == first or len(rest) < 2:
                 continue
-            crossed = abs(after[first] - common - before[second])
-            crossed += abs(after[second] - common - before[first])
-            if crossed < 0.3 * (own[first] + own[second]):
+            if min(own[first], own[second]) >= 4 * float(np.median(rest)):
                 names = task.panel.units
                 yield say("sensor-swapped", unit=names[units[first]], other=names[units[second]])
                 return

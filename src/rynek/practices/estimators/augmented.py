@@ -86,14 +86,25 @@ def _augmented(before: Array, ours: Array, ridge: float) -> Array:
     """`before` is (donors × periods), centred over donors, so that the correction adds up to 0."""
     mixed = simplex_least_squares(before.T, ours)
     missed = ours - mixed @ before
-    gram = before @ before.T + ridge * np.eye(len(before))
-    corrected: Array = mixed + np.linalg.solve(gram, before @ missed)
+    values, vectors = _turned(before)
+    corrected: Array = mixed + vectors @ ((vectors.T @ (before @ missed)) / (values + ridge))
     return corrected
+
+
+def _turned(rows: Array) -> tuple[Array, Array]:
+    """The values and vectors of rows' products with each other, by the shorter side; those of 0
+    are left out where there are more rows than columns."""
+    many, periods = rows.shape
+    if many <= periods:
+        values, vectors = np.linalg.eigh(rows @ rows.T)
+        return values, vectors
+    vectors, sizes, _ = np.linalg.svd(rows, full_matrices=False)
+    return sizes**2, vectors
 
 
 def _ridge(before: Array, ours: Array) -> float:
     """The penalty that predicts left-out blocks of periods best."""
-    largest = float(np.linalg.eigvalsh(before @ before.T)[-1]) or 1.0
+    largest = float(_turned(before)[0].max()) or 1.0
     ridges = largest * np.logspace(1, -4, _RIDGES)
     blocks = np.array_split(np.arange(len(ours)), min(_BLOCKS, len(ours)))
     errors = np.zeros(_RIDGES)
@@ -102,7 +113,7 @@ def _ridge(before: Array, ours: Array) -> float:
         kept, target = before[:, rest], ours[rest]
         mixed = simplex_least_squares(kept.T, target)
         missed = kept @ (target - mixed @ kept)
-        values, vectors = np.linalg.eigh(kept @ kept.T)
+        values, vectors = _turned(kept)
         turned = vectors.T @ missed
         for n, ridge in enumerate(ridges):
             weights = mixed + vectors @ (turned / (values + ridge))

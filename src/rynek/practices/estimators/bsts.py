@@ -39,9 +39,9 @@ _FEWEST: Final = 12
 _COARSE: Final = 11
 # Fewer periods than this for each regressor learn the noise instead.
 _PERIODS_EACH: Final = 4
-# Its time grows with the periods and with the square of the series.
+# Its time grows with the periods and with the square of the series: ten years of days.
 _MOST_SERIES: Final = 20
-_MOST_PERIODS: Final = 3000
+_MOST_PERIODS: Final = 4000
 
 
 class BayesianSeries:
@@ -60,10 +60,11 @@ class BayesianSeries:
         if series.fit < max(_FEWEST, _PERIODS_EACH * width):
             needed = max(_FEWEST, _PERIODS_EACH * width)
             return say("bsts-few", periods=series.fit, series=width, needed=needed)
-        if width > _MOST_SERIES or len(series.outcome) > _MOST_PERIODS:
+        asked = width - series.waves
+        if asked > _MOST_SERIES or len(series.outcome) > _MOST_PERIODS:
             return say(
                 "bsts-many",
-                series=width,
+                series=asked,
                 periods=len(series.outcome),
                 most_series=_MOST_SERIES,
                 most_periods=_MOST_PERIODS,
@@ -110,7 +111,8 @@ class BayesianSeries:
 
 @dataclass(frozen=True)
 class _Series:
-    """The treated series and its regressors over `periods` of the panel: `fit` of them before."""
+    """The treated series and its regressors over `periods` of the panel: `fit` of them before.
+    The last `waves` of the regressors nobody asked for."""
 
     periods: tuple[int, ...]
     outcome: Array
@@ -118,6 +120,7 @@ class _Series:
     names: tuple[str, ...]
     fit: int
     later: Array
+    waves: int
 
     @property
     def observed(self) -> float:
@@ -137,8 +140,8 @@ def _series(task: Task) -> _Series:
     columns += [
         bridged(mean_of(one[list(cohort.units)], axis=0))[where] for one in task.covariates.values()
     ]
-    if not task.donors:
-        columns += _year(task, where, cohort.start)
+    waves = [] if task.donors else _year(task, where, cohort.start)
+    columns += waves
     width = len(columns)
     regressors = np.array(columns).T if width else np.zeros((len(where), 0))
     return _Series(
@@ -148,6 +151,7 @@ def _series(task: Task) -> _Series:
         tuple(task.names(task.donors)),
         cohort.start - first,
         np.array(cohort.effect) - first,
+        len(waves),
     )
 
 

@@ -25,6 +25,8 @@ from rynek.practices.task import Task
 NAME = "synthetic_control"
 _FEWEST_DONORS = 2
 _FEWEST_PERIODS = 3
+# Each is a placebo against all others: the time grows with their number to the fourth power.
+_MOST_DONORS = 300
 # A fit before the start that is worse than this share of the outcome's spread is none.
 WORST_FIT = 0.5
 
@@ -79,6 +81,8 @@ def few(task: Task) -> Message | None:
         return say("different-starts")
     if len(task.donors) < _FEWEST_DONORS:
         return say("mixture-donors", donors=len(task.donors))
+    if len(task.donors) > _MOST_DONORS:
+        return say("mixture-many", donors=len(task.donors), most=_MOST_DONORS)
     if len(task.cohorts[0].fit) < _FEWEST_PERIODS:
         periods = len(task.cohorts[0].fit)
         return say("mixture-periods", periods=periods, needed=_FEWEST_PERIODS)
