@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -32,11 +32,11 @@ from rynek.web.api.representation import entities_answer, entity_answer
 from rynek.web.api.route import Route
 
 
-async def retrieve_entity(call: Call) -> Reply:
+def retrieve_entity(call: Call) -> Reply | Awaitable[Reply]:
     """Retrieve Entity (§5.7.1): GET /entities/{id}."""
     entity_id = entity_id_of(call)
     if is_beyond(call) or sources.shares_entity(call, entity_id):
-        return await _retrieve_beyond(call, entity_id)
+        return _retrieve_beyond(call, entity_id)
     if not call.params and call.accept == JSON:
         body = call.tenant.context.body(entity_id, call.ld)
         if body is None:

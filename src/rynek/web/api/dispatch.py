@@ -23,7 +23,7 @@ from rynek.base.errors import (
 )
 from rynek.base.request import CURRENT, HEADER, OVER, id_of
 from rynek.base.storage import storage_problem
-from rynek.context import context_namespace, parse_link_header
+from rynek.context import context_namespace, core_context, parse_link_header
 from rynek.web.access import Access
 from rynek.web.api import scoping
 from rynek.web.api.bodies import CONTEXT_TWICE, dumps
@@ -33,7 +33,8 @@ from rynek.web.api.negotiation import accepted, takes_gzip
 from rynek.web.api.params import ParamsMemory
 from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.receiving import Bodies, Receive
-from rynek.web.api.routes import Leaf, build, find
+from rynek.web.api.route import Handler, replied
+from rynek.web.api.routes import Leaf, Served, build, find
 from rynek.web.problems import document_of
 from rynek.web.tally import Tally
 
@@ -92,7 +93,16 @@ class Api:
         leaf = _NOWHERE
         try:
             leaf, args = find(self._tree, _parts(scope)) or self._by_url(scope)
-            reply = await self._answer(scope, method, headers, receive, leaf, args)
+            served = leaf.routes.get("GET" if method == "HEAD" else method)
+            if served is None:
+                reply = _unserved(leaf, method)
+            else:
+                # Only what has to be waited for is a coroutine: each costs, and is cold again when
+                # a commit wakes it.
+                made = self._answer(scope, method, headers, receive, served, args)
+                reply = made if isinstance(made, Reply) else await made
+                if served.tagged or "prefer" in headers:
+                    reply = self._shaped(reply, headers, scope, served)
         except Problem as problem:
             reply = problem_reply(problem)
         except Exception as error:
@@ -101,26 +111,26 @@ class Api:
             reply = problem_reply(_unexpected(error, method, scope["path"], database))
         if reply.status >= 400:
             reply.headers = [*reply.headers, (HEADER, id_of(scope).encode())]
-        size = await self._send(reply, headers, method, scope, send)
+        size = self._sent(reply, headers, method, scope)
+        if size < 0:
+            size = await self._send(reply, headers, method, scope, send)
         self._note(leaf.route, method, reply.status, started, size, scope)
         scope[OVER] = True
 
-    async def _answer(
+    def _answer(
         self,
         scope: Scope,
         method: str,
         headers: dict[str, str],
         receive: Receive,
-        leaf: Leaf,
+        served: Served,
         args: tuple[str, ...],
-    ) -> Reply:
-        if method == "OPTIONS":
-            return _options(leaf)
-        served = leaf.routes.get("GET" if method == "HEAD" else method)
-        if served is None:
-            return _method_not_allowed(leaf, method)
-        handler, right, geojson, creates, tenant_in_path, answers, tagged, entities, takes = served
-        accept = accepted(headers.get("accept"), geojson=geojson, strict=answers)
+    ) -> Reply | Awaitable[Reply]:
+        """The answer of the handler to a client that may ask this."""
+        handler, right, geojson, creates, tenant_in_path, answers, _, _, takes = served
+        accept = JSON
+        if "accept" in headers:
+            accept = accepted(headers["accept"], geojson=geojson, strict=answers)
         name = headers.get("ngsild-tenant") or self._engine.default_tenant
         if tenant_in_path and "ngsild-tenant" not in headers:
             name = context_namespace(args[0]) or name
@@ -133,20 +143,31 @@ class Api:
         url = parse_link_header(headers["link"]) if "link" in headers else None
         linked = url is not None
         has_body = method in _BODY_METHODS
-        body = await self._body(scope, receive, headers, linked=linked) if has_body else b""
+        body = self._body(scope, headers, linked=linked) if has_body else b""
         context = tenant.context
+        waits = body is None or context.expires
+        ld = None if waits else context.resolver.resolve_cached(url)
+        call = Call(
+            method, scope["path"], args, params, headers, body or b"", tenant,
+            ld or core_context(), accept, linked, self._base_path, self._limits, scope["scheme"],
+        )  # fmt: skip
+        if ld is None:
+            return self._later(handler, call, url, receive if body is None else None)
+        return handler(call)
+
+    async def _later(
+        self, handler: Handler, call: Call, url: str | None, receive: Receive | None
+    ) -> Reply:
+        """The answer to a call whose body comes by `receive`, or whose tenant or @context have to be
+        waited for."""
+        if receive is not None:
+            call.body = await self._bodies.read(receive, call.headers)
+        context = call.tenant.context
         if context.expires:
             await context.settle()
         resolver = context.resolver
-        ld = resolver.resolve_cached(url) or await resolver.resolve(url)
-        call = Call(
-            method, scope["path"], args, params, headers, body, tenant, ld, accept, linked,
-            self._base_path, self._limits, scope["scheme"],
-        )  # fmt: skip
-        reply = await handler(call)
-        if tagged or "prefer" in headers:
-            reply = _shaped(reply, headers, params, tagged=tagged, entities=entities)
-        return reply
+        call.ld = resolver.resolve_cached(url) or await resolver.resolve(url)
+        return await replied(handler(call))
 
     def _by_url(self, scope: Scope) -> tuple[Leaf, tuple[str, ...]]:
         """The resource of a path that ends in the URL of a @context, slashes and all (§5.13.4.3);
@@ -159,10 +180,9 @@ class Api:
             raise ResourceNotFound(f"no such resource: {scope['path'][:200]}")
         return found
 
-    async def _body(
-        self, scope: Scope, receive: Receive, headers: dict[str, str], *, linked: bool
-    ) -> bytes:
-        """The body; LengthRequired for one of unknown length that is not chunked (§6.3.4)."""
+    def _body(self, scope: Scope, headers: dict[str, str], *, linked: bool) -> bytes | None:
+        """The body, where it has come; LengthRequired for one of unknown length that is not chunked
+        (§6.3.4)."""
         if "content-length" not in headers and "transfer-encoding" not in headers:
             raise LengthRequired
         if "content-encoding" in headers:
@@ -171,28 +191,52 @@ class Api:
             raise BadRequestData(CONTEXT_TWICE)  # before anything is fetched for it (§6.3.5)
         here = scope.get("extensions", _NONE).get(_BODY)
         body = None if here is None else here()
-        if body is not None:
-            return self._bodies.bounded(body)
-        return await self._bodies.read(receive, headers)
+        return None if body is None else self._bodies.bounded(body)
 
     def _tenant(self, name: str, *, creates: bool) -> Any:
         engine = self._engine
         prospective = creates and name not in engine.tenants
         return ProspectiveTenant(engine, name) if prospective else engine.tenant(name)
 
+    def _sent(self, reply: Reply, headers: dict[str, str], method: str, scope: Scope) -> int:
+        """Send an answer in one call where the server takes it so and it stays uncompressed; how
+        many bytes its body has, -1 where it is not sent."""
+        whole = scope.get("extensions", _NONE).get(_WHOLE)
+        if whole is None:
+            return -1
+        body = reply.body
+        if reply.status == 204 and not reply.headers and _ECHOED.isdisjoint(headers):
+            whole(204, _BARE, b"")
+            return 0
+        if len(body) > _COMPRESS_FROM and takes_gzip(headers.get("accept-encoding", "")):
+            return -1
+        out = self._lines(reply, headers, body)
+        body = b"" if method == "HEAD" else body
+        whole(reply.status, out, body)
+        return len(body)
+
     async def _send(
         self, reply: Reply, headers: dict[str, str], method: str, scope: Scope, send: Send
     ) -> int:
-        """Send the answer; how many bytes its body has."""
-        body = reply.body
-        whole = scope.get("extensions", _NONE).get(_WHOLE)
-        if reply.status == 204 and whole and not reply.headers and _ECHOED.isdisjoint(headers):
-            whole(204, _BARE, b"")
-            return 0
-        out: list[Header] = [_VARY]
+        """Send the answer, compressed where the client takes that; how many bytes its body has."""
+        body, coded = reply.body, False
         if len(body) > _COMPRESS_FROM and takes_gzip(headers.get("accept-encoding", "")):
-            body = await _compressed(body)
-            out.append((b"content-encoding", b"gzip"))
+            body, coded = await _compressed(body), True
+        out = self._lines(reply, headers, body)
+        if coded:
+            out.insert(1, (b"content-encoding", b"gzip"))
+        body = b"" if method == "HEAD" else body
+        whole = scope.get("extensions", _NONE).get(_WHOLE)
+        if whole is not None:
+            whole(reply.status, out, body)
+            return len(body)
+        await send({"type": "http.response.start", "status": reply.status, "headers": out})
+        await send({"type": "http.response.body", "body": body})
+        return len(body)
+
+    def _lines(self, reply: Reply, headers: dict[str, str], body: bytes) -> list[Header]:
+        """The headers of an answer."""
+        out: list[Header] = [_VARY]
         if reply.status not in {204, 304}:
             out.append((b"content-length", str(len(body)).encode()))
         if body:
@@ -205,13 +249,21 @@ class Api:
             out.append((b"ngsild-snapshot", headers[scoping.HEADER].encode("latin-1")))
         if "origin" in headers:
             out += self._cors(headers["origin"])
-        body = b"" if method == "HEAD" else body
-        if whole is not None:
-            whole(reply.status, out, body)
-            return len(body)
-        await send({"type": "http.response.start", "status": reply.status, "headers": out})
-        await send({"type": "http.response.body", "body": body})
-        return len(body)
+        return out
+
+    def _shaped(self, reply: Reply, headers: dict[str, str], scope: Scope, served: Served) -> Reply:
+        """The answer with its ETag, and as an older version of the standard has it where asked
+        for."""
+        if served.tagged:
+            reply = _tagged(reply, headers)
+        if "prefer" in headers:
+            version = preferred_version(headers["prefer"])
+            if version is not None:
+                raw = scope["query_string"]
+                params = self._params.read(raw, served.takes) if raw else {}
+                short = not _SHORT.isdisjoint(_words(params))
+                reply = conform(reply, version, entities=served.entities, simplified=short)
+        return reply
 
     def _cors(self, origin: str) -> list[Header]:
         if "*" in self._origins:
@@ -307,18 +359,8 @@ def _words(params: dict[str, str]) -> list[str]:
     return [*params.get("options", "").split(","), params.get("format", "")]
 
 
-def _shaped(
-    reply: Reply, headers: dict[str, str], params: dict[str, str], *, tagged: bool, entities: bool
-) -> Reply:
-    """The answer with its ETag, and as an older version of the standard has it where asked for."""
-    if tagged:
-        reply = _tagged(reply, headers)
-    if "prefer" in headers:
-        version = preferred_version(headers["prefer"])
-        if version is not None:
-            short = not _SHORT.isdisjoint(_words(params))
-            reply = conform(reply, version, entities=entities, simplified=short)
-    return reply
+def _unserved(leaf: Leaf, method: str) -> Reply:
+    return _options(leaf) if method == "OPTIONS" else _method_not_allowed(leaf, method)
 
 
 def _options(leaf: Leaf) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -31,7 +31,7 @@ from rynek.web.api.forwarding import Job, Write, is_local, spread
 from rynek.web.api.params import entity_id_of, flag, types_wanted
 from rynek.web.api.route import Route
 
-T = TypeVar("T")
+Said = TypeVar("Said", Entity, Fragment)
 _NO_CONTENT = 204
 _UNQUOTED: Final = re.compile(r"[A-Za-z0-9_.~:-]+")
 _SCOPE: Final = NGSI_LD + "scope"
@@ -60,7 +60,7 @@ def _create(entity: Entity, ld: CompiledContext) -> Job:
     return lambda txn: operations.create(txn, entity, ld)
 
 
-async def replace_entity(call: Call) -> Reply:
+def replace_entity(call: Call) -> Awaitable[Reply]:
     """Replace Entity (§5.6.18): PUT /entities/{id}."""
     entity_id = entity_id_of(call)
 
@@ -68,17 +68,13 @@ async def replace_entity(call: Call) -> Reply:
         _same_id(document, entity_id)
         return parse_entity({"id": entity_id, **document}, ld, now=0)
 
-    entity, ld = await _read(call, entity_id, read)
-
-    def job(part: Entity) -> Job:
+    def job(part: Entity, ld: CompiledContext) -> Job:
         return lambda txn: operations.replace(txn, part, ld)
 
-    return await _carried_out(
-        call, Write("replaceEntity", entity_id, ld, job, entity, tuple(entity.attrs))
-    )
+    return _read_and_written(call, "replaceEntity", entity_id, read, job)
 
 
-async def merge_entity(call: Call) -> Reply:
+def merge_entity(call: Call) -> Awaitable[Reply]:
     """Merge Entity (§5.6.17): PATCH /entities/{id}."""
     entity_id = entity_id_of(call)
     observed = _observed_at(call)
@@ -97,14 +93,10 @@ async def merge_entity(call: Call) -> Reply:
             lang=lang,
         )
 
-    fragment, ld = await _read(call, entity_id, read)
-
-    def job(part: Fragment) -> Job:
+    def job(part: Fragment, ld: CompiledContext) -> Job:
         return lambda txn: operations.merge(txn, entity_id, part, ld, observed_at=observed)
 
-    return await _carried_out(
-        call, Write("mergeEntity", entity_id, ld, job, fragment, tuple(fragment.attrs))
-    )
+    return _read_and_written(call, "mergeEntity", entity_id, read, job)
 
 
 async def delete_entity(call: Call) -> Reply:
@@ -117,7 +109,7 @@ async def delete_entity(call: Call) -> Reply:
     return await _carried_out(call, Write("deleteEntity", entity_id, call.ld, job))
 
 
-async def append_attributes(call: Call) -> Reply:
+def append_attributes(call: Call) -> Awaitable[Reply]:
     """Append Attributes (§5.6.3): POST /entities/{id}/attrs."""
     entity_id = entity_id_of(call)
     form = _simplified(call)
@@ -126,18 +118,15 @@ async def append_attributes(call: Call) -> Reply:
         _same_id(document, entity_id)
         return parse_fragment(document, ld, now=0, simplified=form)
 
-    fragment, ld = await _read(call, entity_id, read)
     overwrite = "noOverwrite" not in call.options
 
-    def job(part: Fragment) -> Job:
+    def job(part: Fragment, ld: CompiledContext) -> Job:
         return lambda txn: operations.append(txn, entity_id, part, ld, overwrite=overwrite)
 
-    return await _carried_out(
-        call, Write("appendAttrs", entity_id, ld, job, fragment, tuple(fragment.attrs))
-    )
+    return _read_and_written(call, "appendAttrs", entity_id, read, job)
 
 
-async def update_attributes(call: Call) -> Reply:
+def update_attributes(call: Call) -> Awaitable[Reply]:
     """Update Attributes (§5.6.2): PATCH /entities/{id}/attrs."""
     entity_id = entity_id_of(call)
     form = _simplified(call)
@@ -147,14 +136,10 @@ async def update_attributes(call: Call) -> Reply:
         stored = stored_of(call, entity_id) if form else None
         return parse_fragment(document, ld, now=0, allow_null=True, simplified=form, stored=stored)
 
-    fragment, ld = await _read(call, entity_id, read)
-
-    def job(part: Fragment) -> Job:
+    def job(part: Fragment, ld: CompiledContext) -> Job:
         return lambda txn: operations.update(txn, entity_id, part, ld)
 
-    return await _carried_out(
-        call, Write("updateEntity", entity_id, ld, job, fragment, tuple(fragment.attrs))
-    )
+    return _read_and_written(call, "updateEntity", entity_id, read, job)
 
 
 async def partial_update(call: Call) -> Reply:
@@ -222,23 +207,68 @@ async def delete_attribute(call: Call) -> Reply:
     return await _carried_out(call, Write("deleteAttrs", entity_id, ld, job, None, (iri,)))
 
 
-async def _read(
-    call: Call, entity_id: str, read: Callable[[dict[str, Any], CompiledContext], T]
-) -> tuple[T, CompiledContext]:
-    """What a body says, and the @context that holds for it.
+def _read_and_written(
+    call: Call,
+    operation: str,
+    entity_id: str,
+    read: Callable[[dict[str, Any], CompiledContext], Said],
+    job: Callable[[Said, CompiledContext], Job],
+) -> Awaitable[Reply]:
+    """Read the body and write what it says.
 
     That there is no such entity is said before what is wrong about the body (§5.6.2.4, §5.6.3.4,
     §5.6.17.4 - §5.6.19.4); it is only looked up where something is wrong.
     """
     try:
-        document, ld = plain_document(call), call.ld
-        if document is None:
-            document, ld = await read_document(call)
+        document = plain_document(call)
     except InvalidRequest:
         _check_known(call, entity_id, call.ld)
         raise
+    if document is None:
+        return _read_later(call, operation, entity_id, read, job)
+    ld = call.ld
+    said = _understood(call, entity_id, read, document, ld)
+    if is_local(call) and "type" not in call.params:
+        return _written(call, job(said, ld))  # as most are
+    return _carried_out(call, _write_of(operation, entity_id, ld, said, job))
+
+
+async def _read_later(
+    call: Call,
+    operation: str,
+    entity_id: str,
+    read: Callable[[dict[str, Any], CompiledContext], Said],
+    job: Callable[[Said, CompiledContext], Job],
+) -> Reply:
+    """The same where the @context of the body may have to be waited for."""
     try:
-        return read(document, ld), ld
+        document, ld = await read_document(call)
+    except InvalidRequest:
+        _check_known(call, entity_id, call.ld)
+        raise
+    said = _understood(call, entity_id, read, document, ld)
+    return await _carried_out(call, _write_of(operation, entity_id, ld, said, job))
+
+
+def _write_of(
+    operation: str,
+    entity_id: str,
+    ld: CompiledContext,
+    said: Said,
+    job: Callable[[Said, CompiledContext], Job],
+) -> Write:
+    return Write(operation, entity_id, ld, lambda part: job(part, ld), said, tuple(said.attrs))
+
+
+def _understood(
+    call: Call,
+    entity_id: str,
+    read: Callable[[dict[str, Any], CompiledContext], Said],
+    document: dict[str, Any],
+    ld: CompiledContext,
+) -> Said:
+    try:
+        return read(document, ld)
     except BadRequestData:
         _check_known(call, entity_id, ld)
         raise
@@ -263,10 +293,14 @@ async def _carried_out(call: Call, write: Write) -> Reply:
         if reply is not None:
             return reply
     job = write.job(write.content)
-    context = call.tenant.context
     if "type" in call.params:
         job = _of_type(call, write, job)
-    result = await context.write(job)
+    return await _written(call, job)
+
+
+async def _written(call: Call, job: Job) -> Reply:
+    """Write here."""
+    result = await call.tenant.context.write(job)
     if isinstance(result, operations.UpdateResult) and result.not_updated:
         return Reply(207, dumps(result.body()))
     return Reply(_NO_CONTENT)

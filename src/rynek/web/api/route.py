@@ -9,7 +9,13 @@ from rynek.base.errors import OperationNotSupported
 from rynek.web.access import Right
 from rynek.web.api.call import Call, Reply
 
-Handler = Callable[[Call], Awaitable[Reply]]
+Handler = Callable[[Call], Reply | Awaitable[Reply]]
+"""What answers a call: at once, or a coroutine where it has to wait for something."""
+
+
+async def replied(made: Reply | Awaitable[Reply]) -> Reply:
+    """What a handler answers, waited for where need be."""
+    return made if isinstance(made, Reply) else await made
 
 
 class Route(NamedTuple):

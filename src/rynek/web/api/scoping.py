@@ -7,7 +7,7 @@ from typing import Final
 from rynek.base.errors import BadRequestData
 from rynek.base.ids import is_uri
 from rynek.web.api.call import Call, Reply
-from rynek.web.api.route import Handler
+from rynek.web.api.route import Handler, replied
 
 HEADER: Final = "ngsild-snapshot"
 # What is about the tenant itself, or about nobody's entities.
@@ -30,6 +30,6 @@ def inside(handler: Handler, first: str) -> Handler:
             call.tenant = scope
             call.url_params = call.params
             call.params = call.params | {"local": "true"}
-            return await handler(call)
+            return await replied(handler(call))
 
     return run

@@ -28,7 +28,7 @@ from rynek.web.api.bodies import dumps, read_document
 from rynek.web.api.call import Call, Reply
 from rynek.web.api.distributed import is_local, matches_of
 from rynek.web.api.forwarding import reply_of
-from rynek.web.api.route import Handler, Route
+from rynek.web.api.route import Handler, Route, replied
 
 Document = dict[str, Any]
 # Method and path → the operation's name (§4.20).
@@ -69,10 +69,14 @@ def _wrapped(handler: Handler, operation: str) -> Handler:
     @wraps(handler)
     async def write(call: Call) -> Reply:
         if is_local(call):
-            return await handler(call)
+            return await replied(handler(call))
         asked = await _read(call, operation)
         plan = await _plan(call, asked)
-        return await _spread(call, handler, asked, plan) if plan.parts else await handler(call)
+        return (
+            await _spread(call, handler, asked, plan)
+            if plan.parts
+            else await replied(handler(call))
+        )
 
     return write
 
@@ -183,6 +187,6 @@ async def _here(
         kept = distribution.part_of_document(asked.document, asked.ld, attrs, None)
         call = msgspec.structs.replace(call, body=dumps(kept))
     try:
-        return Outcome(None, attrs), await handler(call)
+        return Outcome(None, attrs), await replied(handler(call))
     except Problem as problem:
         return Outcome(None, attrs, problem), None
