@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Indexes", "bridged", "mean_of", "spread"]
+__all__ = ["Array", "Indexes", "bridged", "mean_of", "same_record", "spread"]
+
+_FEWEST_ALIKE = 5
+# Of a range: conversions are rounded.
+_ALIKE = 1e-4
 
 Array = NDArray[np.float64]
 Indexes = NDArray[np.intp]
@@ -31,6 +35,15 @@ def bridged(values: Array) -> Array:
     places = np.arange(len(values))
     filled[gaps] = np.interp(places[gaps], places[~gaps], values[~gaps])
     return filled
+
+
+def same_record(one: Array, other: Array) -> bool:
+    """Whether a series says what another does, on its scale or on another: not where it is still."""
+    if float(np.ptp(one)) == 0 or float(np.ptp(other)) == 0:
+        return False
+    scaled = [(part - part.mean()) / np.abs(part - part.mean()).max() for part in (one, other)]
+    gap = min(np.abs(scaled[0] - sign * scaled[1]).max() for sign in (1.0, -1.0))
+    return len(one) > _FEWEST_ALIKE and float(gap) < _ALIKE
 
 
 def spread(values: Array) -> float:

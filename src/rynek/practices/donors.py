@@ -21,6 +21,8 @@ _EARTH_KM = 6371.0
 _MOST_MISSING = 0.5
 # One whose record ends early, or begins late, would be carried on by its last value.
 _MOST_AT_ENDS = 0.2
+# So many different values, each met, are no coincidence.
+_FEWEST_COPIED = 8
 
 
 def choose_donors(
@@ -51,7 +53,7 @@ def choose_donors(
         elif near is not None and near <= spec.near_km:
             why = say("left-near", km=near, near=spec.near_km)
         else:
-            why = _too_little(outcome[one], cohorts)
+            why = _too_little(outcome[one], cohorts) or _copied(outcome, one, treated, panel)
         if why is None:
             kept.append(one)
         else:
@@ -60,6 +62,17 @@ def choose_donors(
         reasons = [say("left-of", unit=name, why=why) for name, why in left_out.items()]
         raise BadRequestData(say("left-none", reasons=reasons[:3]))
     return tuple(kept), left_out
+
+
+def _copied(outcome: Array, donor: int, treated: set[int], panel: Panel) -> Message | None:
+    """A record that is a treated one's under another name would show no effect, whatever it was."""
+    for one in sorted(treated):
+        both = ~(np.isnan(outcome[one]) | np.isnan(outcome[donor]))
+        ours, theirs = outcome[one][both], outcome[donor][both]
+        alike = len(ours) > _FEWEST_COPIED and bool((ours == theirs).all())
+        if alike and len(np.unique(ours)) > _FEWEST_COPIED:
+            return say("left-copy", unit=panel.units[one])
+    return None
 
 
 def distance_km(panel: Panel, unit: int, treated: set[int]) -> float | None:

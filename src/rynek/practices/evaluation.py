@@ -13,6 +13,7 @@ import numpy as np
 
 from rynek.base.errors import BadRequestData, Problem
 from rynek.base.messages import Message
+from rynek.practices.arrays import Array
 from rynek.practices.checks import effect_alone, run_checks
 from rynek.practices.estimate import Case, Check, Design, Estimate, first_treated, percents
 from rynek.practices.estimators.augmented import AugmentedSyntheticControl
@@ -158,13 +159,18 @@ def _refuse_constant(task: Task) -> None:
     before = task.seen[units, :start]
     if float(np.nanmax(task.seen[units]) - np.nanmin(task.seen[units])) == 0:
         raise BadRequestData(say("constant", outcome=task.spec.outcome))
-    for unit in task.treated:
-        there = task.seen[unit][~np.isnan(task.seen[unit])]
-        if len(there) > 1 and float(np.ptp(there)) == 0:
-            name = task.panel.units[unit]
-            raise BadRequestData(say("constant-unit", unit=name, value=there[0]))
+    still = [unit for unit in task.treated if _is_still(task.seen[unit])]
+    # Among many a few may be so: nobody's earnings, no bicycle counted.
+    if 2 * len(still) > len(task.treated):
+        name, value = task.panel.units[still[0]], np.nanmax(task.seen[still[0]])
+        raise BadRequestData(say("constant-unit", unit=name, value=float(value)))
     if float(np.nanmax(before) - np.nanmin(before)) == 0 and before.size > 1:
         raise BadRequestData(say("constant-before", outcome=task.spec.outcome))
+
+
+def _is_still(values: Array) -> bool:
+    there = values[~np.isnan(values)]
+    return len(there) > 1 and float(np.ptp(there)) == 0
 
 
 def _choose(task: Task) -> tuple[Design, Message]:

@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rynek.base.messages import Message
+from rynek.practices.arrays import Array
 from rynek.practices.checks import LOWERING
 from rynek.practices.estimate import Check, Design
 from rynek.practices.saying import name_of_check, say
@@ -62,6 +65,11 @@ def level_of(
     return Level(number, reason, lift)
 
 
+def _own(task: Task) -> list[Array]:
+    """The covariates of the treated: one that never changes explains nothing."""
+    return [one[list(task.treated)] for one in task.covariates.values()]
+
+
 def _by_design(design: Design, task: Task) -> tuple[int, Message, Message]:
     compared = (bool(task.donors) and design.name != "its") or design.name == "randomised"
     if compared and task.spec.assignment == "randomised":
@@ -71,6 +79,6 @@ def _by_design(design: Design, task: Task) -> tuple[int, Message, Message]:
     if compared:
         ours = design.name in _PLACED_BY_US
         return 3, say("level-compared-ours" if ours else "level-compared"), say("lift-chance")
-    if task.covariates:
+    if any(np.nanmax(one, initial=-np.inf) > np.nanmin(one, initial=np.inf) for one in _own(task)):
         return 2, say("level-covariates"), say("lift-places")
     return 1, say("level-series"), say("lift-covariates")

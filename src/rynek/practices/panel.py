@@ -13,9 +13,10 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.practices.aggregation import aggregated
 from rynek.practices.arrays import Array, Indexes
+from rynek.practices.joined import with_one_time
 from rynek.practices.saying import say
 from rynek.practices.specification import Question, Specification
-from rynek.practices.tables import matching, numbers_of, read_table
+from rynek.practices.tables import MISSING, matching, numbers_of, read_table
 from rynek.practices.times import PLAIN, Clock, clock_of, complete
 
 __all__ = ["ONE", "Panel", "Run", "longest_run", "panel_of", "read_panel"]
@@ -73,6 +74,8 @@ class Panel:
         start = self.at(first, what)
         number = self.clock.number(last, what, last=True)
         end = int(np.searchsorted(self.times, number, side="right"))
+        if self.clock.number(first, what) > number:
+            raise BadRequestData(say("window-order", first=first, last=last))
         if start >= end:
             raise BadRequestData(say("no-span", key=what, first=first, last=last))
         return slice(start, end)
@@ -86,7 +89,8 @@ def read_panel(folder: Path, spec: Specification) -> Panel:
     files = [spec.panel] if isinstance(spec.panel, str) else list(spec.panel)
     if not files or len(files) > _MAX_FILES:
         raise BadRequestData(f"panel: from one to {_MAX_FILES} files")
-    words = [one for one in (spec.unit, spec.time, spec.outcome, *spec.treated_names()) if one]
+    times = spec.time if isinstance(spec.time, list) else [spec.time]
+    words = [one for one in (spec.unit, *times, spec.outcome, *spec.treated_names()) if one]
     tables = [read_table(_beside(folder, one), spec.encoding, words) for one in files]
     return panel_of(tables, spec, " and ".join(files))
 
@@ -101,6 +105,8 @@ def _beside(folder: Path, name: str) -> Path:
 
 def panel_of(tables: Sequence[Any], spec: Specification, called: str) -> Panel:
     """A panel from Arrow tables, which follow each other. BadRequestData."""
+    tables, spec = with_one_time(tables, spec, called)
+    assert not isinstance(spec.time, list)
     wide = spec.unit is None and bool(spec.treated_names())
     needed = [spec.unit, spec.time, *spec.where, *(spec.location or [])]
     needed += spec.covariates if wide else spec.columns()
@@ -108,6 +114,8 @@ def panel_of(tables: Sequence[Any], spec: Specification, called: str) -> Panel:
         _refuse_lacking(table, [one for one in needed if one], called)
     table = _one(tables, spec, wide)
     if not table.num_rows:
+        if spec.where:
+            raise BadRequestData(f"{called} has no rows with {_told(spec.where)} (where)")
         raise BadRequestData(f"{called} has no rows")
     read = _wide if wide else _long
     return read(table, spec, called)
@@ -121,6 +129,10 @@ def _refuse_lacking(table: Any, needed: Sequence[str], called: str) -> None:
             )
         if table.column_names.count(name) > 1:
             raise BadRequestData(f"{called} has two columns {name!r}")
+
+
+def _told(where: Mapping[str, Any]) -> str:
+    return " and ".join(f"{name} = {str(value)[:60]}" for name, value in where.items())
 
 
 def _one(tables: Sequence[Any], spec: Specification, wide: bool) -> Any:
@@ -160,10 +172,10 @@ def _coded(column: Any) -> tuple[list[Any], Indexes]:
 
 
 def _long(table: Any, spec: Specification, called: str) -> Panel:
+    table = _without_empty(table)
     rows = table.num_rows
     names, row = ([ONE], np.zeros(rows, np.intp)) if spec.unit is None else _coded(table[spec.unit])
-    if any(one is None or str(one).strip() == "" for one in names):
-        raise BadRequestData(f"a row of {called} names no unit (column {spec.unit})")
+    _refuse_nameless(names, spec, called)
     if spec.time is None and len(names) > 1:
         raise BadRequestData("a panel of several units needs the column of its times (time)")
     values = {
@@ -175,8 +187,40 @@ def _long(table: Any, spec: Specification, called: str) -> Panel:
     return _placed(table, spec, called, units, row, values)
 
 
+def _without_empty(table: Any) -> Any:
+    """The table without rows of which no cell that is asked for holds anything, as spreadsheets
+    leave them at the end."""
+    from pyarrow import compute, types
+
+    empty = None
+    for column in table.columns:
+        blank = compute.is_null(column)
+        if types.is_string(column.type):
+            trimmed = compute.utf8_trim_whitespace(column)
+            blank = compute.or_(blank, compute.fill_null(compute.equal(trimmed, ""), True))
+        empty = blank if empty is None else compute.and_(empty, blank)
+    if empty is None or not compute.any(empty).as_py():
+        return table
+    return table.filter(compute.invert(empty))
+
+
+def _refuse_nameless(names: Sequence[Any], spec: Specification, called: str) -> None:
+    """NA may be a place (Namibia), where the specification names it so; else nothing was there."""
+    known = {*spec.treated_names(), *(spec.donors or []), *spec.exclude, *spec.neighbours}
+    for one in names:
+        told = "" if one is None else str(one).strip()
+        if told == "":
+            raise BadRequestData(f"a row of {called} names no unit (column {spec.unit})")
+        if told in MISSING and told not in known:
+            raise BadRequestData(
+                f"a row of {called} has {told!r} as its unit (column {spec.unit}), which says that"
+                " none is there; if one is called so, name it in donors or exclude"
+            )
+
+
 def _wide(table: Any, spec: Specification, called: str) -> Panel:
     """A column for each unit: the treated, the donors or every other that holds numbers."""
+    table = _without_empty(table)
     asked = [*spec.treated_names(), *(spec.donors or [])]
     _refuse_lacking(table, asked, called)
     aside = {spec.time, *spec.covariates, *spec.where}
@@ -243,8 +287,10 @@ def _stamps(table: Any, spec: Specification) -> tuple[list[Any], Indexes]:
             raise BadRequestData("every: it needs the column of times (time)")
         return list(range(table.num_rows)), np.arange(table.num_rows)
     stamps, where = _coded(table[spec.time])
-    if any(one is None for one in stamps):
-        raise BadRequestData(f"column {spec.time}: a row has no time")
+    for number, one in enumerate(stamps):
+        if one is None or str(one).strip() in MISSING:
+            at = int(np.argmax(where == number)) + 1
+            raise BadRequestData(f"column {spec.time}: row {at} has no time")
     return stamps, where
 
 

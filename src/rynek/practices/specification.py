@@ -40,6 +40,7 @@ Operation = Literal["mean", "median", "sum", "first", "last"]
 Every = Literal["year", "quarter", "month", "week", "day", "hour"]
 Aggregation = Literal["mean", "median", "sum", "min", "max", "count"]
 _MAX_NAMES: Final = 10_000
+_LARGEST_COST: Final = 1e18
 _FILE_KEYS: Final = ("file", "files", "path", "csv", "parquet")
 
 
@@ -104,7 +105,7 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     panel: str | list[str] | Question
     outcome: str = ""
     unit: str | None = None
-    time: str | None = None
+    time: str | list[str] | None = None
     treated: str | int | list[str | int] | dict[str, Any] | None = None
     start: Any = None
     donors: list[str] | None = None
@@ -115,7 +116,7 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predictors: list[Predictor] = []
     fit_window: list[Any] | None = None
     effect_periods: list[Any] | None = None
-    transform: Literal["none", "log"] = "none"
+    transform: Literal["none", "log", "logged"] = "none"
     intercept: bool | None = None
     confidence: float = 0.95
     season: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
@@ -244,6 +245,8 @@ def _refuse_odd(found: Specification) -> None:
         value = getattr(found, name)
         if isinstance(value, list | dict) and len(value) > _MAX_NAMES:
             raise BadRequestData(say("at-most", key=name, most=_MAX_NAMES))
+    if found.cost is not None and not 0 <= found.cost.amount < _LARGEST_COST:
+        raise BadRequestData(say("cost-amount"))
     if found.prior_level_sd is not None and not 0 < found.prior_level_sd <= 10:
         raise BadRequestData(say("prior-range"))
     if (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,8 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 MAX_ROWS: Final = 20_000_000
 MAX_COLUMNS: Final = 5_000
 MISSING: Final = (
-    "", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "-", "–", "—", ":", "..", "…",
+    "", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "none", "-", "–", "—",
+    ":", ".", "..", "...", "…",
 )  # fmt: skip
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _ENCODINGS: Final = ("cp1250", "cp1251", "cp1252", "iso8859-2", "iso8859-5")
@@ -51,11 +51,8 @@ def read_table(path: Path, encoding: str | None, words: Sequence[str]) -> Any:
         return csv.read_csv(
             io.BytesIO(body),
             parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, "string"),
-                null_values=list(MISSING),
-                strings_can_be_null=True,
-            ),
+            # Which words say that nothing is there depends on the column: NA is also Namibia.
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, "string")),
         )
     except (ArrowException, OSError, EOFError, KeyError, ValueError) as error:
         if isinstance(error, BadRequestData):
@@ -198,9 +195,14 @@ def _has_point(commas: Any) -> bool:
 
 
 def matching(column: Any, wanted: Any) -> Any:
-    """Which rows hold one of the wanted values, as text or as numbers."""
+    """Which rows hold one of the wanted values, as text, as numbers or as true and false."""
     from pyarrow import compute
 
-    values = wanted if isinstance(wanted, list) else [wanted]
-    texts = [re.sub(r"\.0$", "", str(one)) for one in values]
+    texts: list[str] = []
+    for one in wanted if isinstance(wanted, list) else [wanted]:
+        told = str(one)
+        spellings = [told.lower(), told, told.upper()] if isinstance(one, bool) else [told]
+        if type(one) in {int, float} and float(one).is_integer():
+            spellings = [str(int(one)), f"{int(one)}.0"]
+        texts += spellings
     return compute.fill_null(compute.is_in(column.cast("string"), _strings(texts)), False)

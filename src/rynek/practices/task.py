@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from rynek.base.errors import BadRequestData
 from rynek.base.messages import Message
-from rynek.practices.arrays import Array, bridged
+from rynek.practices.arrays import Array, bridged, mean_of, same_record
 from rynek.practices.cohort import Cohort
 from rynek.practices.donors import choose_donors
 from rynek.practices.events import events_of
@@ -24,6 +26,9 @@ __all__ = ["Ask", "Cohort", "Task", "make_task", "outcome_of", "task_of"]
 
 # Of outcomes; the smallest is as far below one.
 _LARGEST: Final = 1e60
+_LARGEST_LOG: Final = math.log(_LARGEST)
+# What is less than any year: a distance from the start.
+_FAR: Final = 1000
 
 Ask = Callable[[Question], Panel]
 
@@ -84,14 +89,17 @@ def task_of(spec: Specification, panel: Panel) -> Task:
     """The same for a panel that was read. BadRequestData."""
     if len(panel.times) < 2:
         raise BadRequestData(say("one-period"))
+    spec, panel = _plain(spec, panel)
     starts = {_named(panel, name): start for name, start in spec.starts().items()}
     values = panel.columns[outcome_of(spec)]
     _refuse_extreme(values, spec)
+    _refuse_logs(values, spec, [panel.unit(name) for name in starts])
     outcome = _transformed(values, spec)
     cohorts = _cohorts(panel, spec, starts, outcome)
     treated = {unit for cohort in cohorts for unit in cohort.units}
     donors, left_out = choose_donors(panel, spec, treated, outcome, cohorts)
     _refuse_logs(values, spec, [*treated, *donors])
+    _refuse_echoes(panel, spec, values, sorted(treated))
     filled, count = _fill(outcome, [*treated, *donors])
     return Task(
         panel=panel,
@@ -113,6 +121,21 @@ def outcome_of(spec: Specification) -> str:
     if isinstance(spec.panel, Question) and not spec.outcome:
         return spec.panel.attribute
     return spec.outcome
+
+
+def _plain(spec: Specification, panel: Panel) -> tuple[Specification, Panel]:
+    """An outcome that came as a logarithm is taken back to its own scale, of which the logarithm
+    is asked: what is a share of it, and what a check looks at, is the same as if it had come so."""
+    if spec.transform != "logged":
+        return spec, panel
+    names = {outcome_of(spec), *spec.outcomes}
+    for name in names:
+        size = float(np.nanmax(np.abs(panel.columns[name]), initial=0.0))
+        if size > _LARGEST_LOG:
+            raise BadRequestData(say("logged-large", outcome=name, size=size))
+    values = {name: np.exp(panel.columns[name]) for name in names}
+    changed = dataclasses.replace(panel, columns=panel.columns | values)
+    return msgspec.structs.replace(spec, transform="log"), changed
 
 
 def _named(panel: Panel, name: str | None) -> str:
@@ -148,6 +171,16 @@ def _refuse_logs(values: Array, spec: Specification, used: list[int]) -> None:
         raise BadRequestData(say("log-zeros", **told))
 
 
+def _refuse_echoes(panel: Panel, spec: Specification, values: Array, treated: list[int]) -> None:
+    """A covariate that is the outcome itself would explain the effect away."""
+    ours = mean_of(values[treated], axis=0)
+    for name in spec.covariates:
+        theirs = mean_of(panel.columns[name][treated], axis=0)
+        both = ~(np.isnan(ours) | np.isnan(theirs))
+        if both.sum() > 1 and same_record(ours[both], theirs[both]):
+            raise BadRequestData(say("covariate-outcome", covariate=name, outcome=outcome_of(spec)))
+
+
 def _cohorts(
     panel: Panel, spec: Specification, starts: dict[str, Any], outcome: Array
 ) -> tuple[Cohort, ...]:
@@ -163,14 +196,20 @@ def _cohorts(
         if np.isnan(outcome[unit, at:]).all():
             raise BadRequestData(say("lacks-after", unit=name, outcome=spec.outcome))
         by_start.setdefault(at, []).append(unit)
-    return tuple(_cohort(panel, spec, units, at, outcome) for at, units in sorted(by_start.items()))
+    several = len(by_start) > 1
+    return tuple(
+        _cohort(panel, spec, units, at, outcome, several=several)
+        for at, units in sorted(by_start.items())
+    )
 
 
-def _cohort(panel: Panel, spec: Specification, units: list[int], at: int, outcome: Array) -> Cohort:
+def _cohort(
+    panel: Panel, spec: Specification, units: list[int], at: int, outcome: Array, *, several: bool
+) -> Cohort:
     """Only periods in which something was seen of the treated: none is made up."""
     seen = np.atleast_1d(~np.isnan(outcome[units]).all(axis=0))
-    fit = tuple(one for one in _before(panel, spec, at) if seen[one])
-    effect = tuple(one for one in _after(panel, spec, at) if seen[one])
+    fit = tuple(one for one in _before(panel, spec, at, several=several) if seen[one])
+    effect = tuple(one for one in _after(panel, spec, at, several=several) if seen[one])
     if not fit or not effect:
         raise BadRequestData(
             say("all-lack-after" if fit else "all-lack-before", outcome=spec.outcome)
@@ -178,22 +217,58 @@ def _cohort(panel: Panel, spec: Specification, units: list[int], at: int, outcom
     return Cohort(tuple(units), at, fit, effect)
 
 
-def _before(panel: Panel, spec: Specification, start: int) -> tuple[int, ...]:
+def _before(panel: Panel, spec: Specification, start: int, *, several: bool) -> tuple[int, ...]:
     if spec.fit_window is None:
         return tuple(range(start))
+    near = _distances(panel, spec.fit_window, spec, several=several)
+    if near is not None:
+        if near[1] >= 0:
+            raise BadRequestData(say("fit-window-late"))
+        first, stop = start + near[0], start + near[1] + 1
+        if stop <= 0:
+            raise BadRequestData(say("fit-window-far", start=panel.labels[start]))
+        return tuple(range(max(first, 0), stop))
     span = panel.span(spec.fit_window[0], spec.fit_window[1], "fit_window")
     if span.stop > start:
         raise BadRequestData(say("fit-window-late"))
     return tuple(range(span.start, span.stop))
 
 
-def _after(panel: Panel, spec: Specification, start: int) -> tuple[int, ...]:
+def _after(panel: Panel, spec: Specification, start: int, *, several: bool) -> tuple[int, ...]:
+    """Where places start at different times each counts from its own start on."""
+    last = len(panel.times)
     if spec.effect_periods is None:
-        return tuple(range(start, len(panel.times)))
+        return tuple(range(start, last))
+    near = _distances(panel, spec.effect_periods, spec, several=several)
+    if near is not None:
+        if near[0] < 0:
+            raise BadRequestData(say("effect-early"))
+        return _some(panel, start, start + near[0], min(start + near[1] + 1, last))
     span = panel.span(spec.effect_periods[0], spec.effect_periods[1], "effect_periods")
-    if span.start < start:
+    if span.start < start and not several:
         raise BadRequestData(say("effect-early"))
-    return tuple(range(span.start, span.stop))
+    return _some(panel, start, max(span.start, start), span.stop)
+
+
+def _some(panel: Panel, start: int, first: int, stop: int) -> tuple[int, ...]:
+    if first >= stop:
+        raise BadRequestData(say("effect-none", start=panel.labels[start]))
+    return tuple(range(first, stop))
+
+
+def _distances(
+    panel: Panel, window: list[Any], spec: Specification, *, several: bool
+) -> tuple[int, int] | None:
+    """A window by the distance from each place's own start, as [-1, -1] is the period before it:
+    for an event study of a panel with dates, in which such numbers are no times."""
+    if panel.clock.kind == "number" or not (several or spec.design == "event_study"):
+        return None
+    if not all(type(one) is int and abs(one) < _FAR for one in window):
+        return None
+    first, last = window
+    if first > last:
+        raise BadRequestData(say("window-order", first=first, last=last))
+    return first, last
 
 
 def _fill(outcome: Array, units: list[int]) -> tuple[Array, int]:

@@ -18,6 +18,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
 from rynek.practices.saying import say
+from rynek.practices.written import as_iso, months_with_points
 
 __all__ = ["KINDS", "PLAIN", "YEARS", "Clock", "Kind", "clock_of", "complete", "moment"]
 
@@ -36,9 +37,11 @@ _MOST_GAPS: Final = 3
 @dataclass(frozen=True)
 class Clock:
     """How the times of a panel are counted. `kind` number takes numbers as they are, moment days
-    since 1970 with their fraction; the others count whole periods."""
+    since 1970 with their fraction; the others count whole periods. `form` is how the panel writes
+    its times, where that was said: others may be written so too."""
 
     kind: Kind = "number"
+    form: str | None = None
 
     def number(self, value: Any, what: str, *, last: bool = False) -> float:
         """The number of the period that `value` lies in; `last` takes the end of a longer one (a
@@ -46,6 +49,13 @@ class Clock:
         if self.kind == "number":
             return moment(value, what)
         wall = self.kind not in {"hour", "moment"}
+        if self.form is not None and isinstance(value, str):
+            try:
+                return self.of_days(_formed(value.strip(), self.form, what, wall=wall))
+            except BadRequestData:
+                pass
+        months = months_with_points([value])
+        value = months[0] if months else value
         return self.of_days(_day(value, what, last=last, dated=True, wall=wall))
 
     def of_days(self, days: float) -> float:
@@ -157,6 +167,9 @@ def _written(text: str, what: str, *, last: bool, wall: bool = False) -> float:
             return _days(date.fromisoformat(text))
         return _instant(datetime.fromisoformat(text), wall=wall)
     except (ValueError, OverflowError):
+        known = as_iso(text)
+        if known is not None:
+            return _written(known, what, last=last, wall=wall)
         either = re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", text)
         told = {"key": what, "value": text[:40]}
         raise BadRequestData(say("no-time-order" if either else "no-time-form", **told)) from None
@@ -216,6 +229,7 @@ def clock_of(
 ) -> tuple[Clock, Array]:
     """How the times of a column are counted, and the number of each stamp: days and longer by the
     clock on the wall, hours and moments in UTC, in which none comes twice. BadRequestData."""
+    stamps = stamps if form else months_with_points(stamps) or stamps
     plain = [_day(one, what, form=form, wall=True) for one in stamps]
     if every == "hour" or (every is None and any(one != math.floor(one) for one in plain)):
         plain = [_day(one, what, form=form) for one in stamps]
@@ -226,7 +240,7 @@ def clock_of(
         return Clock("year" if _are_years(plain) else "number"), np.array(plain)
     if numeric:
         plain = [_dated(one, what, last=False) for one in plain]
-    clock = Clock(every or _kind(np.unique(np.array(plain))))
+    clock = Clock(every or _kind(np.unique(np.array(plain))), form)
     return clock, np.array([clock.of_days(one) for one in plain], dtype=np.float64)
 
 

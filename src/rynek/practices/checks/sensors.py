@@ -27,6 +27,12 @@ _SCALE = 5.0
 _NOISE = 4.0
 _JUMP = 12.0
 _FEWEST = 8
+# Of an exchange: periods on either side, how far both moved beside the others, how closely each
+# goes on where the other was, and up to how many pairs that moved so far this is asked so loosely.
+_FEWEST_MEANT = 3
+_FAR = 4.0
+_CROSSED = 0.3
+_PAIRS = 10
 _GRAINS = (100.0, 10.0, 1.0, 0.1, 0.01)
 
 
@@ -130,17 +136,24 @@ def _swapped(task: Task, units: list[int], start: int) -> Iterator[Message]:
     move towards each other by as much as lies between them, far more than anybody else moves."""
     before = np.array([np.nanmean(task.seen[one, :start]) for one in units])
     after = np.array([np.nanmean(task.seen[one, start:]) for one in units])
+    if min(start, task.seen.shape[1] - start) < _FEWEST_MEANT:
+        return
     change = after - before
     common = float(np.median(change))
     own = np.abs(change - common)
+    large = own >= _FAR * float(np.median(own))
+    # Of many pairs that moved far some cross by chance.
+    pairs = int(large[: len(task.treated)].sum()) * int(large.sum())
+    closely = _CROSSED * min(1.0, _PAIRS / max(pairs, 1))
     for first in range(len(task.treated)):
         crossed = np.abs(after[first] - common - before) + np.abs(after - common - before[first])
         # Few of a thousand places lie so; only these are looked at.
-        for second in np.flatnonzero((crossed < 0.3 * (own[first] + own)) & (own > 0)).tolist():
+        near = (crossed < closely * (own[first] + own)) & (own > 0)
+        for second in np.flatnonzero(near).tolist():
             rest = np.delete(own, [first, second])
             if second == first or len(rest) < 2:
                 continue
-            if min(own[first], own[second]) >= 4 * float(np.median(rest)):
+            if min(own[first], own[second]) >= _FAR * float(np.median(rest)):
                 names = task.panel.units
                 yield say("sensor-swapped", unit=names[units[first]], other=names[units[second]])
                 return

@@ -20,6 +20,7 @@ import numpy as np
 from rynek.base.messages import Message
 from rynek.practices.arrays import Array, Indexes, bridged, mean_of
 from rynek.practices.estimate import Check, Estimate
+from rynek.practices.estimators.its import SEASONS, levels
 from rynek.practices.local_level import Learned, LevelPrior, forecasts, learn
 from rynek.practices.mixture import Mixture
 from rynek.practices.saying import say
@@ -42,6 +43,8 @@ _PERIODS_EACH: Final = 4
 # Its time grows with the periods and with the square of the series: ten years of days.
 _MOST_SERIES: Final = 20
 _MOST_PERIODS: Final = 4000
+_IN_A_YEAR: Final = {"month": 12, "quarter": 4}
+_LEVELS: Final = ("month", "quarter", "day")
 
 
 class BayesianSeries:
@@ -55,7 +58,7 @@ class BayesianSeries:
             return say("different-starts")
         series = _series(task)
         width = series.regressors.shape[1]
-        if not width:
+        if not (task.donors or task.covariates):
             return say("bsts-nothing")
         if series.fit < max(_FEWEST, _PERIODS_EACH * width):
             needed = max(_FEWEST, _PERIODS_EACH * width)
@@ -140,7 +143,7 @@ def _series(task: Task) -> _Series:
     columns += [
         bridged(mean_of(one[list(cohort.units)], axis=0))[where] for one in task.covariates.values()
     ]
-    waves = [] if task.donors else _year(task, where, cohort.start)
+    waves = [] if task.donors else _season(task, where, cohort.start, len(columns))
     columns += waves
     width = len(columns)
     regressors = np.array(columns).T if width else np.zeros((len(where), 0))
@@ -155,20 +158,37 @@ def _series(task: Task) -> _Series:
     )
 
 
-def _year(task: Task, where: Indexes, start: int) -> list[Array]:
-    """Two waves a year where covariates alone are compared and there are two years to learn them
-    from; donors bring their season along."""
-    year = YEARS.get(task.panel.clock.kind)
+def _season(task: Task, where: Indexes, start: int, given: int) -> list[Array]:
+    """Where covariates alone are compared (donors bring their season along) and there are two years
+    to learn it from: a level for each month, quarter or day of the week, where there are periods
+    enough for so many beside the `given` covariates, and two waves a year in what is shorter than
+    months."""
     numbers = task.panel.times[where]
-    if (
-        year is None
-        or task.spec.season is not None
-        or task.panel.times[start] - numbers[0] < 2 * year
-    ):
+    kind, before = task.panel.clock.kind, start - int(where[0])
+    if task.spec.season is not None:
+        length = task.spec.season
+        if length < 2 or before < 2 * length:
+            return []
+        return _afford(levels(where % length, length), given, before)
+    year = YEARS.get(kind, _IN_A_YEAR.get(kind))
+    if year is None or task.panel.times[start] - numbers[0] < 2 * year:
         return []
-    return [
-        wave(2 * np.pi * turns * numbers / year) for turns in (1, 2) for wave in (np.sin, np.cos)
+    waves = [
+        wave(2 * np.pi * turns * numbers / year)
+        for turns in (1, 2)
+        for wave in (np.sin, np.cos)
+        if kind in YEARS
     ]
+    length = SEASONS.get(kind, 1)
+    places = np.floor(numbers).astype(np.intp) % length
+    found = levels(places, length) if kind in _LEVELS else []
+    return [*_afford(found, given + len(waves), before), *waves]
+
+
+def _afford(columns: list[Array], given: int, before: int) -> list[Array]:
+    """The columns, or none where they would be too many beside those that are given."""
+    width = given + len(columns)
+    return columns if width <= _MOST_SERIES and before >= _PERIODS_EACH * width else []
 
 
 def _prior(task: Task, series: _Series) -> LevelPrior:

@@ -30,7 +30,7 @@ class EventStudy:
     def refuses(self, task: Task) -> Message | None:
         """Needs places that never were treated."""
         if not task.donors:
-            return say("no-untreated")
+            return say("no-untreated-later" if len(task.cohorts) > 1 else "no-untreated")
         return None
 
     def effect(self, task: Task) -> float:

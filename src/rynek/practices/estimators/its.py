@@ -32,7 +32,7 @@ _ENOUGH: Final = 3
 _NEWS: Final = 1e-8
 # Of the outcome's variance, that is rounding too.
 _EXACT: Final = 1e-24
-_SEASONS: Final = {"month": 12, "quarter": 4, "day": 7, "hour": 24}
+SEASONS: Final = {"month": 12, "quarter": 4, "day": 7, "hour": 24}
 
 
 class InterruptedTimeSeries:
@@ -166,7 +166,7 @@ def _season(task: Task) -> int:
     """Periods in a season: as the specification says, or by the kind of times; 1 is none."""
     if task.spec.season is not None:
         return task.spec.season
-    return _SEASONS.get(task.panel.clock.kind, 1)
+    return SEASONS.get(task.panel.clock.kind, 1)
 
 
 def _seasonal(task: Task, where: Indexes, season: int) -> list[Array]:
@@ -174,12 +174,12 @@ def _seasonal(task: Task, where: Indexes, season: int) -> list[Array]:
     longer than that, two waves a year, once there is a year to learn them from."""
     numbers = task.panel.times[where]
     if task.spec.season is not None:
-        return _levels(where % season, season)
+        return levels(where % season, season)
     kind = task.panel.clock.kind
     # By the calendar: every second month has six levels, not twelve.
-    parts = _levels(np.floor(numbers).astype(np.intp) % season, season) if season > 1 else []
+    parts = levels(np.floor(numbers).astype(np.intp) % season, season) if season > 1 else []
     if kind == "hour":
-        parts += _levels((numbers // 24).astype(np.intp) % 7, 7)
+        parts += levels((numbers // 24).astype(np.intp) % 7, 7)
     year = YEARS.get(kind)
     if year is not None and len(where) and np.ptp(numbers) >= year:
         parts += [
@@ -190,7 +190,8 @@ def _seasonal(task: Task, where: Indexes, season: int) -> list[Array]:
     return parts
 
 
-def _levels(place: Indexes, many: int) -> list[Array]:
+def levels(place: Indexes, many: int) -> list[Array]:
+    """A level for each place in a season but the first, which they are measured from."""
     there = np.unique(place) if len(place) else np.arange(many)
     return [
         (place == one).astype(np.float64) - (place == there[0]).astype(np.float64)

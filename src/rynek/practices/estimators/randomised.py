@@ -98,11 +98,16 @@ def ways_of(starts: tuple[int, ...]) -> int:
 
 
 def _window(task: Task) -> tuple[Array, tuple[int, ...]]:
-    """Outcomes of the places over the periods that count, and their starts among these."""
-    first = min(cohort.fit[0] for cohort in task.cohorts)
-    last = max(cohort.effect[-1] for cohort in task.cohorts)
-    outcome = task.outcome[_places(task), first : last + 1]
-    return outcome, tuple(one - first for one in _starts(task))
+    """Outcomes of the places over the periods that count, and their starts among these. A period
+    in which nothing was seen does not count: what fills a gap was made from both sides of it."""
+    periods = _periods(task)
+    outcome = task.outcome[np.ix_(_places(task), periods)]
+    starts = np.searchsorted(periods, _starts(task))
+    return outcome, tuple(int(one) for one in starts)
+
+
+def _periods(task: Task) -> list[int]:
+    return sorted({one for cohort in task.cohorts for one in (*cohort.fit, *cohort.effect)})
 
 
 def treatment_of(starts: tuple[int, ...], periods: int) -> Array:
@@ -185,8 +190,7 @@ def _path(
     """The mean of treated places, and the same less the effect where they were treated."""
     places = _places(task)
     rows = [places.index(one) for one in task.treated]
-    first = min(cohort.fit[0] for cohort in task.cohorts)
-    periods = tuple(range(first, first + actual.shape[1]))
+    periods = tuple(_periods(task))
     ours = mean_of(task.outcome[list(task.treated)], axis=0)[list(periods)]
     without = ours - effect * actual[rows].mean(axis=0)
     return periods, tuple(map(float, ours)), tuple(map(float, without))
