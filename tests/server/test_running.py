@@ -97,7 +97,7 @@ def test_an_end_that_nobody_asked_for_is_an_error(tmp_path: Path) -> None:
     arguments = ["serve", "--port", str(free_port()), "--data", str(tmp_path / "data")]
     done = subprocess.run(
         [sys.executable, "-c", ENDING, *arguments],
-        env=environment(), capture_output=True, text=True, timeout=60, check=False,
+        env=environment(), capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("ready ")

@@ -43,7 +43,8 @@ def test_a_renewed_certificate_is_taken_and_nobody_is_cut_off(tmp_path: Path) ->
         ended = threading.Event()
 
         def asked_once() -> None:
-            httpx.get(f"{service.url}/health", verify=context()).raise_for_status()
+            url = f"{service.url}/health"
+            httpx.get(url, verify=context(), timeout=60).raise_for_status()
 
         def ask() -> None:
             while not ended.is_set():
