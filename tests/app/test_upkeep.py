@@ -10,7 +10,8 @@ from tests.practices.cards.support import card
 from tests.web.indicators.support import name_city, observe
 
 import rynek
-from rynek.app import Engine, measure_city
+from rynek.app import Engine, city_values, measure_city
+from rynek.app.child import Ended
 from rynek.app.city_values import keep_city_values
 from rynek.app.upkeep import Upkeep
 from rynek.base.clock import MICRO, parse_iso, to_iso
@@ -163,3 +164,40 @@ def test_what_tables_tell_is_kept_at_once_and_the_city_stays_due(tmp_path: Path)
     assert measure_city(tmp_path, "sofia", now, told=True) == 2
     assert profiles.all()["sofia"].at == after.at
     profiles.close()
+
+
+def test_a_city_that_cannot_be_measured_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    async def scenario() -> None:
+        settings = {"data.path": str(tmp_path / "data"), "practices.recompute": False}
+        engine = Engine(load(None, {}, settings))
+        engine.open()
+        await engine.start()
+        try:
+            for name in ("brno", "oslo", "praha"):
+                engine.tenant(name, create=True)
+
+            async def run(_: Path, *command: str, nice: int) -> Ended:
+                names = [one for one in command if one in engine.tenants]
+                asked.append(names)
+                for name in names:
+                    if name == "brno":
+                        raise TimeoutError
+                    engine.profiles.keep(name, {})
+                return Ended(0, "")
+
+            monkeypatch.setattr(city_values, "run_command", run)
+            engine.profiles.keep("brno", {}, whole=False)  # what tables tell of it is kept
+            await Upkeep(engine).work()
+            kept = engine.profiles.all()
+            assert {name for name, one in kept.items() if one.at} == set(engine.tenants) - {"brno"}
+            asked.clear()
+            await Upkeep(engine).work()
+            assert asked == [["brno"]]
+        finally:
+            await engine.stop()
+
+    asyncio.run(scenario())

@@ -113,3 +113,14 @@ def test_setup_twice_logs_once() -> None:
     logging.getLogger("rynek.test").info("never")
     assert first.getvalue() == ""
     assert second.getvalue().count("\n") == 1
+
+
+def test_colours_hide_no_secret() -> None:
+    for message in ("Bearer \x1b[33mabcdefghij123", "GET /x?to\x1b[mken=abcdefghij123"):
+        assert "abcdefghij123" not in written("text", message)
+
+
+def test_facts_in_json_move_no_terminal() -> None:
+    line = written("json", "heard", said="a\x9b31m")
+    assert "\x9b" not in line
+    assert json.loads(line)["said"] == "a\x9b31m"

@@ -61,6 +61,7 @@ def test_what_was_had_is_not_sent_again(ask: Callable[..., None]) -> None:
             told = {"Accept-Encoding": encoding, "If-None-Match": first.headers["etag"]}
             again = await client.get("/page.css", headers=told)
             assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["etag"] == first.headers["etag"]
 
     ask(test)
 

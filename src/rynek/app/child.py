@@ -40,7 +40,7 @@ async def run_command(
     """
     command = [sys.executable, "-m", "rynek", *arguments, "--data", str(folder)]
     with tempfile.TemporaryFile() as told:
-        process = await asyncio.to_thread(_start, command, told)
+        process = await _started(command, told)
         try:
             _bound(process.pid, nice)
             until = time.monotonic() + longest
@@ -52,6 +52,18 @@ async def run_command(
             _end(process)
         told.seek(max(0, told.seek(0, os.SEEK_END) - _TOLD_BYTES))
         return Ended(process.returncode, told.read().decode(errors="replace"))
+
+
+async def _started(command: list[str], told: IO[bytes]) -> subprocess.Popen[bytes]:
+    # Shielded: the thread goes on where this is cancelled, and nobody would know what it started.
+    starting = asyncio.get_running_loop().run_in_executor(None, _start, command, told)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            _end(starting.result())
+        raise
 
 
 def _start(command: list[str], told: IO[bytes]) -> subprocess.Popen[bytes]:

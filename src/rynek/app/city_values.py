@@ -41,21 +41,22 @@ _TOGETHER: Final = 10
 """So many cities are measured by one process: it costs more to begin than most cities do."""
 
 
-async def keep_city_values(engine: Engine, *, missing: bool = False) -> int:
-    """Have the values of every city computed and kept, or of those that are `missing`, one after
-    the other: how many are left for later, as their recordings are still being loaded.
+async def keep_city_values(engine: Engine, *, before: int | None = None) -> int:
+    """Have the values of every city computed and kept, or of those last measured `before` (epoch
+    µs) or never, one after the other: how many are left for later, as their recordings are still
+    being loaded.
 
     Nothing is computed where there are fewer cities than a comparison needs. One whose files cannot
     be read keeps what it had, and is named in the log."""
     kept = await asyncio.to_thread(engine.profiles.all)
     if kept.keys() - engine.tenants.keys():
         await asyncio.to_thread(engine.profiles.forget, kept.keys() - engine.tenants.keys())
-    known = {name for name, one in kept.items() if one.at}
+    known = {name for name, one in kept.items() if before is not None and one.at > max(before, 0)}
     if len(engine.tenants) < FEWEST_CITIES:
         return 0
     later, due = 0, {}
     for name, tenant in list(engine.tenants.items()):
-        if missing and name in known:
+        if name in known:
             continue
         if any(not one.error for one in tenant.loading):
             later += 1
@@ -64,17 +65,24 @@ async def keep_city_values(engine: Engine, *, missing: bool = False) -> int:
         due[name] = tenant.clock.now() if tenant.begun else engine.clock.now()
     names = list(due)
     for first in range(0, len(names), _TOGETHER):
-        await _measure(engine.folder.path, {n: due[n] for n in names[first : first + _TOGETHER]})
+        await _measure(engine, {n: due[n] for n in names[first : first + _TOGETHER]})
     return later
 
 
-async def _measure(folder: Path, due: dict[str, int]) -> None:
+async def _measure(engine: Engine, due: dict[str, int]) -> None:
+    began = engine.clock.now()
     moments = [part for now in due.values() for part in ("--until", to_iso(now))]
     command = ("practice", "measure", *due, *moments)
     try:
-        ended = await run_command(folder, *command, nice=_NICE)
+        ended = await run_command(engine.folder.path, *command, nice=_NICE)
     except TimeoutError:
         _logger.warning("measuring %s took too long and was ended", ", ".join(due))
+        if len(due) > 1:
+            # Whichever it was, those behind it are not to wait for it for ever.
+            kept = await asyncio.to_thread(engine.profiles.all)
+            for name, now in due.items():
+                if name not in kept or kept[name].at < began:
+                    await _measure(engine, {name: now})
         return
     if ended.code:
         _logger.warning("cities were not measured anew: %s", ended.told)

@@ -62,8 +62,10 @@ class Upkeep:
     async def work(self) -> None:
         """Do what is due."""
         engine = self._engine
-        last = await asyncio.to_thread(engine.profiles.last)
-        self._later = await keep_city_values(engine, missing=not self._due(last))
+        hours = engine.settings.practices.recompute_hours
+        # City by city: one that cannot be measured has the others measured no more often.
+        before = engine.clock.now() - int(hours * 3600) * MICRO
+        self._later = await keep_city_values(engine, before=before)
         if (engine.folder.path / FILE).exists():
             told = await asyncio.to_thread(engine.cards.note, LAST_RUN)
             finished = decode(told, Run).finished if told else None

@@ -66,7 +66,8 @@ def setup(
 
 def redact(text: str) -> str:
     """`text` without user:password@ in URLs, secret query parameters and bearer tokens."""
-    text = text.encode("utf-8", "backslashreplace").decode()
+    # Colours first: within a word they would hide it from what follows.
+    text = _COLOUR.sub("", text.encode("utf-8", "backslashreplace").decode())
     text = _USERINFO.sub("***@", text)
     text = _PARAMETER.sub(r"\1***", text)
     return _BEARER.sub(r"\1 ***", text)
@@ -105,7 +106,8 @@ class JsonLines(TextLines):
         }
         if record.exc_info:
             entry["exception"] = redact(self._trace(record))
-        return orjson.dumps(entry, default=str).decode()
+        line = orjson.dumps(entry, default=str).decode()
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class JournalLines(logging.Formatter):

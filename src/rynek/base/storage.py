@@ -74,8 +74,13 @@ def _is(error: BaseException, numbers: frozenset[int], *texts: str) -> bool:
 
 def _mount_fault(path: Path | str) -> Problem | None:
     """SQLite says "disk I/O error" of a disk that turned read-only under an open file."""
+    if not str(path):
+        return None  # nobody named the disk: of another one nothing is to be said
     path = Path(path)
-    folder = path if path.is_dir() else path.parent
+    try:
+        folder = path if path.is_dir() else path.parent
+    except OSError:  # a disk that fails may not even say what is there
+        folder = path.parent
     return ReadOnly(_READ_ONLY_ADVICE) if write_fault(folder) else None
 
 

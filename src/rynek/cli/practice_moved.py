@@ -57,14 +57,16 @@ def measure(
     failed = False
     # What tables tell is there at once; histories take their time.
     for name, now in due:
-        with suppress(Problem):
+        with suppress(Exception):
             measure_city(folder, name, now, told=True)
     for name, now in due:
         try:
             click.echo(f"{name}\t{measure_city(folder, name, now)} indicators")
-        except Problem as problem:
+        except Exception as error:
+            # Whatever is wrong with the files of one, the others are measured.
             failed = True
-            click.echo(f"{name}: {problem}", err=True)
+            kind = "" if isinstance(error, Problem) else f"{type(error).__name__}: "
+            click.echo(f"{name}: {kind}{str(error).partition(chr(10))[0]}", err=True)
     if failed:
         sys.exit(1)
 

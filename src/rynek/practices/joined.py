@@ -34,17 +34,21 @@ def with_one_time(
         for name in names:
             if name not in table.column_names:
                 raise BadRequestData(f"{called} has no column {name!r} (time)")
+            if table.column_names.count(name) > 1:
+                raise BadRequestData(f"{called} has two columns {name!r}")
     parts = [[one for table in tables for one in table[name].to_pylist()] for name in names]
     kind = _kind(names, parts[1])
-    if kind not in {"month", "quarter"} and len(names) == 3:
+    if kind != "month" and len(names) == 3:
         raise BadRequestData("time: a day follows a month, as in ['year', 'month', 'day']")
     texts = [_text(row, kind, names, number) for number, row in enumerate(zip(*parts, strict=True))]
+    # The parts are no places of a table with a column for each; a filter may still ask for them.
+    spent = [one for one in names if one not in {*spec.where, *spec.columns()}]
     joined, start = " and ".join(names), 0
     found = []
     for table in tables:
         some = texts[start : start + table.num_rows]
         start += table.num_rows
-        found.append(_with(table, joined, some))
+        found.append(_with(table, joined, some).drop_columns(spent))
     return found, msgspec.structs.replace(spec, time=joined)
 
 

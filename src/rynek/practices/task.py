@@ -89,6 +89,9 @@ def task_of(spec: Specification, panel: Panel) -> Task:
     """The same for a panel that was read. BadRequestData."""
     if len(panel.times) < 2:
         raise BadRequestData(say("one-period"))
+    for name in (outcome_of(spec), *spec.outcomes):
+        if name not in panel.columns:
+            raise BadRequestData(f"outcomes: the panel has no column {name!r} of numbers")
     spec, panel = _plain(spec, panel)
     starts = {_named(panel, name): start for name, start in spec.starts().items()}
     values = panel.columns[outcome_of(spec)]

@@ -18,7 +18,7 @@ import numpy as np
 from rynek.base.errors import BadRequestData
 from rynek.practices.arrays import Array
 from rynek.practices.saying import say
-from rynek.practices.written import as_iso, months_with_points
+from rynek.practices.written import as_iso, months_with_points, two_ways
 
 __all__ = ["KINDS", "PLAIN", "YEARS", "Clock", "Kind", "clock_of", "complete", "moment"]
 
@@ -168,7 +168,8 @@ def _written(text: str, what: str, *, last: bool, wall: bool = False) -> float:
         return _instant(datetime.fromisoformat(text), wall=wall)
     except (ValueError, OverflowError):
         known = as_iso(text)
-        if known is not None:
+        # What is as ISO has it already, and no time: the 53rd week of a year of 52.
+        if known is not None and known != text:
             return _written(known, what, last=last, wall=wall)
         either = re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", text)
         told = {"key": what, "value": text[:40]}
@@ -229,6 +230,8 @@ def clock_of(
 ) -> tuple[Clock, Array]:
     """How the times of a column are counted, and the number of each stamp: days and longer by the
     clock on the wall, hours and moments in UTC, in which none comes twice. BadRequestData."""
+    if form is None and (ways := two_ways(stamps)):
+        raise BadRequestData(f"{what}: {str(stamps[0])[:40]!r} may be {ways}")
     stamps = stamps if form else months_with_points(stamps) or stamps
     plain = [_day(one, what, form=form, wall=True) for one in stamps]
     if every == "hour" or (every is None and any(one != math.floor(one) for one in plain)):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-__all__ = ["as_iso", "month_of", "months_with_points"]
+__all__ = ["as_iso", "month_of", "months_with_points", "two_ways"]
 
 _MONTHS: Final = (
     "jan",
@@ -53,6 +53,8 @@ _PERIODS: Final = tuple(
 )
 _MONTH_FIRST: Final = re.compile(r"(\d{1,2})\.(\d{4})")
 _YEAR_FIRST: Final = re.compile(r"(\d{4})\.(\d{2})")
+_PAIR: Final = re.compile(r"(\d{4})[/:](\d{1,2})")
+_QUARTERS: Final = 4
 _CALENDAR: Final = (1000, 3000)
 
 
@@ -102,6 +104,21 @@ def months_with_points(stamps: Sequence[Any]) -> list[str] | None:
         else:
             return dated or None
     return None
+
+
+def two_ways(stamps: Sequence[Any]) -> str:
+    """What a column of pairs such as `2019/1` may be else than months, and how to say which: of
+    school and business years each ends in the year after, of quarters none goes beyond four. ""
+    where nothing else is meant."""
+    pairs = [_PAIR.fullmatch(one.strip()) if isinstance(one, str) else None for one in stamps]
+    found = [(int(one[1]), int(one[2])) for one in pairs if one is not None]
+    if len(found) < len(pairs) or len(found) < 2:
+        return ""
+    if all(second == (first + 1) % 100 for first, second in found):
+        return 'a year that ends in the next, or a month: write 2019, or time_format = "%Y/%m"'
+    if all(1 <= second <= _QUARTERS for _, second in found):
+        return 'a quarter or a month: write 2019-Q1, or time_format = "%Y/%m"'
+    return ""
 
 
 def _is_month(year: int, month: int) -> bool:

@@ -45,16 +45,18 @@ class Statics(StaticFiles):
         plain.headers["Vary"] = "Accept-Encoding"
         asked = Headers(scope=scope)
         takes = {one.strip().lower() for one in asked.get("accept-encoding", "").split(",")}
-        if (
-            isinstance(plain, NotModifiedResponse)
-            or scope["method"] != "GET"
-            or "gzip" not in takes
-        ):
+        if "gzip" not in takes:
+            return plain
+        # Weak: the bytes are others than those of the file as it is.
+        tag = f"W/{plain.headers['etag']}"
+        if isinstance(plain, NotModifiedResponse):
+            plain.headers["ETag"] = tag  # that of the answer which has not changed
+            return plain
+        if scope["method"] != "GET":
             return plain
         body = _packed(os.fspath(full_path), stat_result.st_mtime_ns)
         headers = {name: plain.headers[name] for name in ("vary", "last-modified")}
-        # Weak: the bytes are others than those of the file as it is.
-        headers |= {"Content-Encoding": "gzip", "ETag": f"W/{plain.headers['etag']}"}
+        headers |= {"Content-Encoding": "gzip", "ETag": tag}
         return Response(body, status_code, headers, plain.media_type)
 
 

@@ -144,6 +144,7 @@ def test_shipped_answers_are_computed_again(card_id: str, data: Path, tmp_path: 
         again = found[key]
         assert not isinstance(again, Problem), again
         assert (again.specification, again.input) == (answer.specification, answer.input)
+        assert again.document.keys() == answer.document.keys()
         assert again.document["effect"] == pytest.approx(answer.document["effect"], abs=1e-6)
         assert again.document["p_value"] == pytest.approx(answer.document["p_value"], abs=1e-6)
 

@@ -424,7 +424,8 @@ def test_the_status_follows_is_active_and_the_expiration_date(
 ) -> None:
     ahead = [0]
     monkeypatch.setattr(
-        "rynek.context.subscriptions.registry._now", lambda: time.time_ns() // 1000 + ahead[0]
+        "rynek.context.subscriptions.registry.system_clock",
+        lambda: time.time_ns() // 1000 + ahead[0],
     )
 
     async def test(client: httpx.AsyncClient, engine: Engine) -> None:

@@ -91,10 +91,10 @@ def _brought(cards: Cards, one: Shipped) -> bool:
 
 def _wanted(known: Result | None, answer: Answered) -> bool:
     """Whether an answer that ships is to be kept: to a question without one or that was another
-    one, or where that of the same data says its reasons in English alone."""
+    one, or where that of the same data lacks what is told of an effect now."""
     if known is None or known.specification != answer.specification:
         return True
-    return known.input == answer.input and "messages" not in known.document
+    return known.input == answer.input and not answer.document.keys() <= known.document.keys()
 
 
 def _digest() -> str:

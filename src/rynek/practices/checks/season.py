@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rynek.practices.estimate import Case, Check
+from rynek.practices.estimators.bsts import NAME as BSTS
+from rynek.practices.estimators.bsts import has_season
 from rynek.practices.saying import say
 
 __all__ = ["season"]
@@ -29,4 +31,7 @@ def season(case: Case) -> Check:
         return Check(_NAME, "failed", say("season-short"), figures)
     if before < 2 * year:
         return Check(_NAME, "failed", say("season-one-year"), figures)
+    learns = case.estimate.design == BSTS and task.spec.season != 1
+    if learns and not has_season(task):
+        return Check(_NAME, "failed", say("season-not-learnt", years=before / year), figures)
     return Check(_NAME, "passed", say("season-shown", years=before / year), figures)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from rynek.base.messages import Message
-from rynek.practices.arrays import Array
+from rynek.practices.arrays import Array, mean_of
+from rynek.practices.cohort import Cohort
 from rynek.practices.estimate import Case, Check
 from rynek.practices.saying import say
 from rynek.practices.task import Task
@@ -71,7 +72,8 @@ def _seen(task: Task, used: list[int]) -> Iterator[Message]:
     before, after = task.seen[:, :start], task.seen[:, start:]
     names = task.panel.units
     everybody = [*task.treated, *task.donors]
-    yield from _swapped(task, everybody, start)
+    for cohort in task.cohorts:
+        yield from _swapped(task, everybody, cohort)
     levels, noises = (
         np.array([_ratio(size(_there(before[o])), size(_there(after[o]))) for o in everybody])
         for size in (_level, _jitter)
@@ -131,21 +133,24 @@ def _grain(values: Array) -> float:
     return 0.0
 
 
-def _swapped(task: Task, units: list[int], start: int) -> Iterator[Message]:
+def _swapped(task: Task, units: list[int], cohort: Cohort) -> Iterator[Message]:
     """Two records that go on where the other left off. Units move by what is common; those two
     move towards each other by as much as lies between them, far more than anybody else moves."""
-    before = np.array([np.nanmean(task.seen[one, :start]) for one in units])
-    after = np.array([np.nanmean(task.seen[one, start:]) for one in units])
+    start = cohort.start
+    # None where a record begins later, or ended: it is no part of this.
+    before = mean_of(task.seen[units, :start], axis=1)
+    after = mean_of(task.seen[units, start:], axis=1)
     if min(start, task.seen.shape[1] - start) < _FEWEST_MEANT:
         return
     change = after - before
-    common = float(np.median(change))
+    common = float(np.nanmedian(change))
     own = np.abs(change - common)
-    large = own >= _FAR * float(np.median(own))
+    large = own >= _FAR * float(np.nanmedian(own))
     # Of many pairs that moved far some cross by chance.
-    pairs = int(large[: len(task.treated)].sum()) * int(large.sum())
+    ours = [units.index(one) for one in cohort.units]
+    pairs = int(large[ours].sum()) * int(large.sum())
     closely = _CROSSED * min(1.0, _PAIRS / max(pairs, 1))
-    for first in range(len(task.treated)):
+    for first in ours:
         crossed = np.abs(after[first] - common - before) + np.abs(after - common - before[first])
         # Few of a thousand places lie so; only these are looked at.
         near = (crossed < closely * (own[first] + own)) & (own > 0)
@@ -153,7 +158,7 @@ def _swapped(task: Task, units: list[int], start: int) -> Iterator[Message]:
             rest = np.delete(own, [first, second])
             if second == first or len(rest) < 2:
                 continue
-            if min(own[first], own[second]) >= _FAR * float(np.median(rest)):
+            if min(own[first], own[second]) >= _FAR * float(np.nanmedian(rest)):
                 names = task.panel.units
                 yield say("sensor-swapped", unit=names[units[first]], other=names[units[second]])
                 return

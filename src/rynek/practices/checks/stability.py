@@ -84,5 +84,5 @@ def window(case: Case) -> Check:
 
 def _later(cohort: Cohort, share: float) -> Cohort:
     """The same with the later `share` of the periods before the start."""
-    fit = cohort.fit[len(cohort.fit) - round(share * len(cohort.fit)) :]
+    fit = cohort.fit[len(cohort.fit) - max(1, round(share * len(cohort.fit))) :]
     return Cohort(cohort.units, cohort.start, fit, cohort.effect)

@@ -158,6 +158,11 @@ def _series(task: Task) -> _Series:
     )
 
 
+def has_season(task: Task) -> bool:
+    """Whether a season is learnt beside the covariates: there may be too few periods for it."""
+    return _series(task).waves > 0
+
+
 def _season(task: Task, where: Indexes, start: int, given: int) -> list[Array]:
     """Where covariates alone are compared (donors bring their season along) and there are two years
     to learn it from: a level for each month, quarter or day of the week, where there are periods

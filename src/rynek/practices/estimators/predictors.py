@@ -71,8 +71,14 @@ def predictor_weights(
     values = np.column_stack([target, candidates])
     scaled = values / values.std(axis=1, ddof=1, keepdims=True)
     target, candidates = scaled[:, 0], scaled[:, 1:]
+    # Donors alike in all predictors that count mix in many ways: which is found must not depend on
+    # the order of a table's rows.
+    order = np.lexsort(np.vstack([candidates, before]))
+    candidates, before = candidates[:, order], before[:, order]
     chosen = np.array(_remembered(*map(_kept, (target, candidates, before, ours))))
-    return chosen, _weighting(target, candidates, before, ours).weights(chosen)
+    weights = np.empty(len(order))
+    weights[order] = _weighting(target, candidates, before, ours).weights(chosen)
+    return chosen, weights
 
 
 _Kept = tuple[bytes, tuple[int, ...]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -68,10 +69,15 @@ class Plan:
         asked, unit = self.asked, self.question.outcome_unit
         least, steps = asked.simulated, asked.steps
         if least is None:
+            outcomes = math.ceil(1 / (1 - self.question.confidence) - 1e-9)
             return (
                 f"{asked.pilot} places with {asked.compared} to compare are too few, or the record"
                 " too short, to say what could be found: "
-                + ("at least 4 and 4 are needed." if steps == 1 else "a lot needs 20 outcomes.")
+                + (
+                    "at least 4 and 4 are needed."
+                    if steps == 1
+                    else f"a lot needs {outcomes} outcomes."
+                )
             )
         share = f" ({abs(least / self.level):.1%} of its mean)" if self.level else ""
         over = f"over {asked.periods} periods" if steps == 1 else (

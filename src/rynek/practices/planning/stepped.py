@@ -9,6 +9,8 @@ it is what Hussey & Hughes (2007) give, where they do theirs is far too small.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.stats import norm
 
@@ -20,6 +22,7 @@ __all__ = ["stepped"]
 
 _WINDOWS = 30
 _LOTS = 200
+_MOST_LOTS = 2000
 # Of the lots so many are in turn the one that fell.
 _FALLEN = 16
 _HALVINGS = 20
@@ -46,9 +49,11 @@ def stepped(
     if length > times or ways_of(tuple(map(int, starts))) < 1 / (1 - confidence):
         return Power(pilot, places - pilot, periods, before, None, None, 0, steps, step)
     rng = np.random.default_rng((seed, pilot, periods, steps, step))
-    lots = rng.permuted(np.tile(starts, (_LOTS, 1)), axis=1)
+    # Of fewer than 1 / (1 - confidence) none could be told from the others.
+    many = min(_MOST_LOTS, max(_LOTS, math.ceil(2 / (1 - confidence))))
+    lots = rng.permuted(np.tile(starts, (many, 1)), axis=1)
     treatments = np.array([treatment_of(tuple(one), length) for one in lots])
-    residuals = residuals_of(treatments).reshape(_LOTS, -1)
+    residuals = residuals_of(treatments).reshape(many, -1)
     weights = residuals / (residuals**2).sum(axis=1, keepdims=True)
     last = times - length
     first = np.unique(np.linspace(0, last, min(_WINDOWS, last + 1)).round().astype(int))

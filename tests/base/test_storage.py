@@ -1,0 +1,44 @@
+"""What a failing disk is called, also where it may not even be looked at."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from rynek.base.storage import ReadOnly, storage_problem
+
+FAULT = apsw.IOError("disk I/O error")
+
+
+def test_a_disk_that_says_nothing_of_its_files_is_one_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = os.stat
+
+    def stat(path: Any, *args: Any, **named: Any) -> os.stat_result:
+        if str(path).endswith("state.db"):  # as XFS answers once it has shut itself down
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return looked(path, *args, **named)
+
+    monkeypatch.setattr(os, "stat", stat)
+    problem = storage_problem(FAULT, tmp_path / "state.db")
+    assert problem is not None
+    assert "fails" in problem.detail
+
+
+def test_of_a_disk_that_nobody_named_it_is_not_said_that_it_is_read_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+
+    def forbidden(*_: Any) -> int:  # where a service stands: / of another user, or read-only
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", forbidden)
+    problem = storage_problem(FAULT)
+    assert problem is not None
+    assert not isinstance(problem, ReadOnly)
