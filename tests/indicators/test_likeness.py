@@ -117,7 +117,7 @@ def test_values_of_cities_are_kept_by_city(tmp_path: Path) -> None:
     profiles.keep("ruse", {}, country="BG", known_as=["BG004C"], population=123_134)
     found = profiles.all()["ruse"]
     assert (found.country, found.known_as, found.population) == ("BG", ("BG004C",), 123_134)
-    assert profiles.last() == found.at
+    assert found.at > 0
     profiles.forget(["ruse"])
     assert profiles.all() == {}
     profiles.close()

@@ -112,12 +112,6 @@ class Profiles:
             found[name] = Profile(name, at, country, keys, population, told)
         return found
 
-    def last(self) -> int | None:
-        """When a city was looked at that was looked at longest ago (epoch µs); None without one."""
-        with self._database.reading() as database:
-            row = database.execute("SELECT min(at) FROM city").fetchone()
-        return None if row[0] is None else int(row[0])
-
     def close(self) -> None:
         """Close the file."""
         self._database.close()
