@@ -119,8 +119,10 @@ _documents = st.builds(
         st.sampled_from([{"scope": "/a"}, {"type": ["Vehicle", "Bus"]}, {"@context": "x"}]),
     ),
 )
+_read = st.lists(_documents, min_size=1, max_size=3)
 _steps = st.one_of(
-    st.tuples(st.just("upsert"), st.lists(_documents, min_size=1, max_size=3)),
+    st.tuples(st.just("ingest"), _read),
+    st.tuples(st.just("upsert"), _read),
     st.tuples(st.just("upsert:update"), st.lists(_documents, min_size=1, max_size=2)),
     st.tuples(st.sampled_from(["update", "append", "merge"]), st.sampled_from(_IDS), _some),
     st.tuples(st.just("partial"), st.sampled_from(_IDS), _speed),
@@ -130,9 +132,49 @@ _steps = st.one_of(
 _groups = st.lists(st.lists(st.lists(_steps, max_size=3), max_size=3), min_size=2, max_size=6)
 
 
+_times = st.sampled_from(
+    [{}, {"observedAt": "2026-11-22T10:00:00Z"}, {"observedAt": "2026-11-22T10:00:00.5Z"},
+     {"observedAt": "2026-11-22T10:00:01Z"}, {"observedAt": "2026-11-22T11:00:01+01:00"}]
+)  # fmt: skip
+_feeds = st.builds(
+    lambda entity_id, speed, unit, lon, route, times, more: _document(
+        entity_id,
+        {
+            "speed": {"type": "Property", "value": speed} | unit | times[0],
+            "location": {
+                "type": "GeoProperty",
+                "value": {"type": "Point", "coordinates": [lon, 52]},
+            }
+            | times[1],
+            "route": {"type": "Relationship", "object": route} | times[2],
+        },
+        more,
+    ),
+    st.just(_IDS[0]),
+    st.sampled_from([1, 1, 1, 1, 1, 2, 1.0]),
+    st.sampled_from([*[{"unitCode": "KMH"}] * 6, {}]),
+    st.sampled_from([*[16.93] * 6, 17.2]),
+    st.sampled_from([*["urn:a:1"] * 6, "urn:a:2"]),
+    st.tuples(_times, _times, _times),
+    st.one_of(*[st.just({})] * 9, _some),
+)
+"""What a feed says again and again."""
+_polls = st.lists(
+    st.one_of(*[st.tuples(st.just("ingest"), st.lists(_feeds, min_size=1, max_size=3))] * 9, _steps)
+    .map(lambda step: [[step]]),
+    min_size=4,
+    max_size=10,
+)  # fmt: skip
+
+
 def _step(txn: Txn, step: tuple[Any, ...]) -> object:
     """Carry out one step; what it answers."""
     name, *args = step
+    if name == "ingest":
+        documents = msgspec.json.decode(msgspec.json.encode(args[0]))
+        report = operations.IngestReport()
+        operations.ingest(txn, documents, LD, "feed:a", report)
+        return msgspec.to_builtins(report)
     if name.startswith("upsert"):
         items = [operations.Unread(msgspec.json.decode(msgspec.json.encode(one)), LD, one["id"])
                  for one in args[0]]  # fmt: skip
@@ -237,7 +279,7 @@ _VEHICLE = {"speed": {"type": "Property", "value": 1}, "location": {
 _FASTER = _VEHICLE | {"speed": {"type": "Property", "value": 2}}
 
 
-@given(groups=_groups)
+@given(groups=_groups | _polls)
 @example(groups=[
     [[("upsert", [_document(_IDS[0], _VEHICLE, {})])]],
     [[("upsert", [_document(_IDS[0], _FASTER, {})])], [("merge", _IDS[0], {"speed": 3})]],
@@ -260,9 +302,9 @@ def test_what_repeats_is_written_the_short_way(tmp_path: Path) -> None:
     taken: list[str] = []
     alter = GroupTxn.alter
 
-    def noting(self: GroupTxn, entity_id: str, *args: Any) -> None:
+    def noting(self: GroupTxn, entity_id: str, *args: Any, **more: Any) -> None:
         taken.append(entity_id)
-        alter(self, entity_id, *args)
+        alter(self, entity_id, *args, **more)
 
     groups: list[list[list[tuple[Any, ...]]]] = [
         [[("upsert", [_document(one, _VEHICLE, {})])]] for one in _IDS
@@ -272,8 +314,9 @@ def test_what_repeats_is_written_the_short_way(tmp_path: Path) -> None:
         [[("update", _IDS[1], {"speed": {"type": "Property", "value": 5}})]],
         [[("merge", _IDS[2], {"speed": {"value": 6}})]],
         [[("partial", _IDS[0], {"value": 7})]],
+        [[("ingest", [_document(_IDS[1], _FASTER, {})])]],
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(GroupTxn, "alter", noting)
         asyncio.run(_play(tmp_path, groups))
-    assert taken == [_IDS[0], _IDS[1], _IDS[2], _IDS[0]]
+    assert taken == [_IDS[0], _IDS[1], _IDS[2], _IDS[0], _IDS[1]]

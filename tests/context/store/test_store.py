@@ -361,14 +361,18 @@ def test_ingest_writes_only_what_is_new(tmp_path: Path) -> None:
         assert (await context.ingest([doc(5, t2)], "feed:a")).observed == 1
         assert (await context.ingest([doc(6, t3)], "feed:a")).updated == 1
         assert (await context.ingest([doc(9, t1)], "feed:a")).late == 1
+        # A time with a fraction is after the same second without one.
+        half = "2026-01-01T10:03:00.500Z"
+        assert (await context.ingest([doc(6, half)], "feed:a")).observed == 1
+        assert (await context.ingest([doc(9, t3)], "feed:a")).late == 1
         rejected = await context.ingest([{"id": "no uri", "type": "Vehicle"}], "feed:a")
         assert len(rejected.rejected) == 1
         changes = context.changes.read(0)
-        assert [c.op for c in changes] == ["create", "observe", "update"]
+        assert [c.op for c in changes] == ["create", "observe", "update", "observe"]
         assert list(changes[2].attrs) == [EXPAND("speed")]
         assert {c.source for c in changes} == {"feed:a"}
         speed = context.get("urn:ngsi-ld:Vehicle:1").default(EXPAND("speed"))  # type: ignore[union-attr]
-        assert (speed.value, speed.observed_at) == (6, t3)  # type: ignore[union-attr]
+        assert (speed.value, speed.observed_at) == (6, half)  # type: ignore[union-attr]
 
     run(tmp_path, test)
 

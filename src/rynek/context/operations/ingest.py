@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from rynek.base.errors import Problem
+from rynek.context.formats import Reader, parse_entity
 from rynek.context.jsonld import CompiledContext
 from rynek.context.model import Entity, Instance
 from rynek.context.operations import entities
+from rynek.context.operations.observe import is_earlier, observe
 from rynek.context.operations.same import same_content
 from rynek.context.store.contract import Txn
 
@@ -36,24 +39,39 @@ class _Difference(msgspec.Struct):
 
 
 def ingest(
-    txn: Txn, batch: Sequence[Entity], ctx: CompiledContext, source: str, report: IngestReport
+    txn: Txn,
+    documents: Iterable[dict[str, Any]],
+    ctx: CompiledContext,
+    source: str,
+    report: IngestReport,
 ) -> IngestReport:
-    """Create or update each entity, parsed with 0 for the time of the write; attributes that a
-    document leaves out stay as they are.
+    """Create or update the entity of each document; attributes that a document leaves out stay as
+    they are.
 
     A reading older than the stored one (by observedAt) never replaces it.
     """
-    for entity in batch:
-        old = txn.get(entity.id)
+    reader = Reader(ctx, 0, lenient=True)
+    for document in documents:
+        became = observe(txn, document, reader, source)
+        if became is not None:
+            setattr(report, became, getattr(report, became) + 1)
+            continue
         try:
-            if old is None:
-                entities.create(txn, entity, ctx, source)
-                report.created += 1
-            else:
-                _update(txn, old, entity, ctx, source, report)
+            _whole(txn, parse_entity(document, ctx, now=0, lenient=True), ctx, source, report)
         except Problem as problem:
-            report.rejected.append((entity.id, problem.detail))
+            report.rejected.append((str(document.get("id", "?"))[:200], problem.detail))
     return report
+
+
+def _whole(
+    txn: Txn, entity: Entity, ctx: CompiledContext, source: str, report: IngestReport
+) -> None:
+    old = txn.get(entity.id)
+    if old is None:
+        entities.create(txn, entity, ctx, source)
+        report.created += 1
+    else:
+        _update(txn, old, entity, ctx, source, report)
 
 
 def _update(
@@ -96,7 +114,7 @@ def _compare(old: Entity, new: Entity) -> _Difference:
             before = _of_dataset(stored, one.dataset_id)
             if before is None:
                 found.changed.setdefault(attr, []).append(one)
-            elif one.observed_at and before.observed_at and one.observed_at < before.observed_at:
+            elif is_earlier(one.observed_at, before.observed_at):
                 found.late = True
             elif not same_content(before, one):
                 one.created_at = before.created_at

@@ -60,7 +60,7 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
             if not ordered:
                 parts[name] = before
             continue
-        found = _read(old, name, raw, reader)
+        found = read_plain(old, name, raw, reader)
         if found is None:
             return False
         iri, was, one = found
@@ -76,8 +76,10 @@ def replace(txn: Txn, document: dict[str, Any], reader: Reader, source: str | No
     return True
 
 
-def _read(old: Sheet, name: str, raw: Any, reader: Reader) -> tuple[str, Instance, Instance] | None:
-    """IRI, stored and new instance of an attribute that a document changes."""
+def read_plain(
+    old: Sheet, name: str, raw: Any, reader: Reader
+) -> tuple[str, Instance, Instance] | None:
+    """IRI, stored and new instance of a plain attribute that a document changes; else None."""
     if name in _IDENTITY or type(raw) is not dict or not PLAIN.issuperset(raw):
         return None
     iri, kind = reader.ctx.attributes.get(name), raw.get("type")
@@ -203,7 +205,7 @@ def _edit(
     parts = dict(old.parts)
     for iri, (_, one) in edits.items():
         parts[ctx.shorts[iri]] = packed_instance(one, ctx)
-    rest, pairs = _times(old, edits, now)
+    rest, pairs = times_after(old, edits, now)
     new = Sheet(parts, old.types, old.created, now, rest, pairs)
     txn.alter(entity_id, ctx, new, edits, _said(edits), source)
     # Afterwards: the log has its own time of each change.
@@ -211,7 +213,7 @@ def _edit(
         one.created_at, one.modified_at = was.created_at, now
 
 
-def _times(old: Sheet, edits: Moved, now: int) -> tuple[int, dict[str, Times]]:
+def times_after(old: Sheet, edits: Moved, now: int) -> tuple[int, dict[str, Times]]:
     """Of a sheet after `edits`: modifiedAt of those attributes that are not in its pairs, and those."""
     pairs = dict(old.pairs)
     for iri, (was, _) in edits.items():

@@ -90,9 +90,10 @@ class Txn(Protocol):
         moved: Moved,
         said: dict[str, list[Instance]],
         source: str | None = None,
+        seen: dict[str, list[Instance]] | None = None,
     ) -> None:
         """Store an entity (see `sheet`) of which only attributes in `moved` differ, each of the
-        same kind as before; one change row tells what was `said`."""
+        same kind as before; one change row tells what was `said`, one what was only `seen` again."""
         ...
 
     def remove(self, entity: Entity, *, source: str | None = None) -> None:

@@ -138,6 +138,7 @@ class GroupTxn:
         moved: Moved,
         said: dict[str, list[Instance]],
         source: str | None = None,
+        seen: dict[str, list[Instance]] | None = None,
     ) -> None:
         """Store an entity of which only attributes in `moved` differ (see Txn.alter)."""
         pending = self._pending(entity_id)
@@ -157,9 +158,13 @@ class GroupTxn:
         base = was_state if was_state.base is None or was_state.known is not None else None
         pending.after = State(ctx, parts=sheet, base=base, moved=moved)
         pending.dirty = True
-        change = Change(0, self.now, "update", entity_id, sheet.types, said, source=source)
-        log = self.log
-        log.append((self._head + len(log) + 1, self.now, encode_change(change)))
+        log, now, types = self.log, self.now, sheet.types
+        if said or not seen:
+            change = Change(0, now, "update", entity_id, types, said, source=source)
+            log.append((self._head + len(log) + 1, now, encode_change(change)))
+        if seen:
+            change = Change(0, now, "observe", entity_id, types, seen, source=source)
+            log.append((self._head + len(log) + 1, now, encode_change(change)))
 
     def put(
         self,

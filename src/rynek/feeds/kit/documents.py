@@ -20,10 +20,11 @@ _iso = lru_cache(maxsize=4096)(to_iso)
 def prop(value: Any, observed: int | None = None, unit: str | None = None) -> dict[str, Any]:
     """A Property; `observed` in epoch microseconds, `unit` a UN/CEFACT code (KMH, SEC, P1 …)."""
     made: dict[str, Any] = {"type": "Property", "value": value}
-    if observed is not None:
-        made["observedAt"] = _iso(observed)
+    # In the order of the store, which compares bytes.
     if unit is not None:
         made["unitCode"] = unit
+    if observed is not None:
+        made["observedAt"] = _iso(observed)
     return made
 
 
@@ -78,14 +79,20 @@ def provenance(config: FeedConfig) -> dict[str, dict[str, Any]]:
     `source` is the URL without user and query, which may hold a key; for files and recordings it
     is the attribution, else the feed's name.
     """
-    made: dict[str, dict[str, Any]] = {}
-    if config.provider:
-        made["dataProvider"] = prop(config.provider)
-    made["source"] = prop(_origin(config.source, config.attribution or f"feed:{config.name}"))
-    return made
+    own = config.attribution or f"feed:{config.name}"
+    return dict(_provenance(config.provider, config.source, own))
 
 
 @lru_cache(maxsize=256)
+def _provenance(provider: str, source: str, otherwise: str) -> dict[str, dict[str, Any]]:
+    """Made once: each document of a feed has it."""
+    made: dict[str, dict[str, Any]] = {}
+    if provider:
+        made["dataProvider"] = prop(provider)
+    made["source"] = prop(_origin(source, otherwise))
+    return made
+
+
 def _origin(source: str, otherwise: str) -> str:
     parts = urlsplit(source)
     if parts.scheme in ("http", "https") and parts.hostname:
