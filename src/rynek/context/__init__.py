@@ -29,6 +29,7 @@ from rynek.context.formats import (
     render_entity,
     render_feature,
     short_members,
+    single_node,
 )
 from rynek.context.hosting import ContextServer
 from rynek.context.jsonld import CompiledContext, core_context, link_header, parse_link_header
@@ -265,6 +266,7 @@ __all__ = [
     "render_snapshot",
     "render_subscription",
     "short_members",
+    "single_node",
     "snapshot_test",
     "sort_entities",
     "status_of",

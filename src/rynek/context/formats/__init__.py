@@ -12,6 +12,7 @@ from rynek.context.formats.codec import (
     expiries,
     join_bodies,
 )
+from rynek.context.formats.expanded import single_node
 from rynek.context.formats.geojson import render_collection, render_feature
 from rynek.context.formats.instances import Reader, Stored
 from rynek.context.formats.linked import Inliner
@@ -83,4 +84,5 @@ __all__ = [
     "render_entity",
     "render_feature",
     "short_members",
+    "single_node",
 ]

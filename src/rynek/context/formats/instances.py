@@ -23,7 +23,7 @@ from rynek.context.formats.members import (
     is_geometry,
     is_instance,
 )
-from rynek.context.formats.short import has_whole_names
+from rynek.context.formats.short import has_whole_names, refuse_whole
 from rynek.context.formats.values import (
     NONE,
     NOT_HERE,
@@ -126,15 +126,10 @@ class Reader:
         if raw == NULL and not self.nulls:
             raise Invalid(NOT_HERE)
         if type(raw) is list:
-            if raw and type(raw[0]) is dict and not self.simplified:
-                self._no_whole_names(*(item for item in raw if type(item) is dict))
+            if not self.simplified:
+                refuse_whole(raw, self.ctx)
             raw = check_value("Property", raw, self.ctx, False, self.deep_nulls)
         return Instance("Property", raw, created_at=self.now, modified_at=self.now)
-
-    def _no_whole_names(self, *raw: dict[str, Any]) -> None:
-        """What would be a value is read again where it has members by their IRIs."""
-        if any(has_whole_names(one, self.ctx) for one in raw):
-            raise Invalid("has members of the standard by their whole names")
 
     def instance(
         self, iri: str, raw: dict[str, Any], depth: int, before: Instance | None = None
@@ -272,8 +267,8 @@ class Reader:
     def _bare(self, kind: str, raw: dict[str, Any]) -> Instance:
         if "@context" in raw:
             raise Invalid(_CONTEXT_INSIDE)
-        if not self.simplified and ":" in "".join(raw):
-            self._no_whole_names(raw)
+        if not self.simplified:
+            refuse_whole(raw, self.ctx)
         value = check_value(kind, raw, self.ctx, False, self.deep_nulls)
         return Instance(kind, value, created_at=self.now, modified_at=self.now)
 
@@ -283,6 +278,8 @@ class Reader:
             return raw
         if type(raw) is dict and not self._is_value(before, raw):
             return raw
+        if type(raw) is list and not self.simplified:
+            refuse_whole(raw, self.ctx)
         kind = "Property" if before is None else before.kind
         if kind == "Property" and type(raw) is not dict:
             return raw
@@ -297,6 +294,8 @@ class Reader:
         if self.simplified:
             return before is not None
         if "type" in raw or "@type" in raw or not METADATA.isdisjoint(raw):
+            return False
+        if has_whole_names(raw, self.ctx):
             return False
         if raw and all(type(item) is dict and is_instance(item) for item in raw.values()):
             return False  # attributes of the attribute

@@ -53,9 +53,10 @@ def render_subscription(
 
 
 def _renamed(name: str, member: Member, ld: CompiledContext) -> Any:
-    """The value of a member with its names under `ld`."""
+    """The value of a member with its names under `ld`: short where they can be (§5.5.7)."""
     rename = _RENAMERS.get(name)
-    if rename is None or member.ld.id == ld.id:
+    same = member.ld.id == ld.id
+    if rename is None or (same and b"://" not in msgspec.json.encode(member.value)):
         return member.value
     return rename(member.value, member.ld.expand_term, ld.compact_iri)
 

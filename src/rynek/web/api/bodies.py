@@ -30,6 +30,7 @@ from rynek.context import (
     render_collection,
     render_entity,
     render_feature,
+    single_node,
 )
 from rynek.web.api.call import JSON, JSON_LD, Call, Header, Reply
 from rynek.web.api.params import PLAIN, geometry_property, wants_geojson
@@ -95,6 +96,8 @@ async def read_document(call: Call) -> tuple[dict[str, Any], CompiledContext]:
     """An object body and the @context that holds for it (§6.3.5)."""
     media = media_type(call)
     document = load_json(call.body)
+    if media == "application/ld+json":
+        document = single_node(document)
     if not isinstance(document, dict):
         raise BadRequestData("the body must be a JSON object")
     if document.get("type") == "Notification" and "via" in call.headers:
