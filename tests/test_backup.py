@@ -5,12 +5,13 @@ import stat
 import tarfile
 from pathlib import Path
 
+import apsw
 import pytest
 
 import rynek.backup as module
 from rynek.backup import BackupError, backup, restore
 from rynek.base.folder import DataFolder, FolderError
-from rynek.base.sqlite import connect
+from rynek.base.sqlite import Connection, connect
 
 
 def mode(path: Path) -> int:
@@ -172,3 +173,27 @@ def test_only_the_owner_enters_a_new_folder(archive: Path, folder: Path, tmp_pat
     again.open()
     again.close()
     assert mode(folder) == 0o750
+
+
+def test_databases_that_may_not_even_be_opened_are_saved_with_their_log(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full or read-only disk SQLite cannot make the file that it needs in order to read."""
+    written = folder / "tenants" / "krakow" / "state.db"
+    database = connect(written)
+    database.execute("CREATE TABLE change(seq INTEGER PRIMARY KEY AUTOINCREMENT, x TEXT)")
+    database.execute("INSERT INTO change(x) VALUES('in the log')")
+
+    def connected(path: Path, *, read_only: bool = False) -> Connection:
+        if path == written:
+            raise apsw.CantOpenError("unable to open database file")
+        return connect(path, read_only=read_only)
+
+    monkeypatch.setattr("rynek.archive.connect", connected)
+    backup(folder, tmp_path / "b.tar")
+    restore(tmp_path / "b.tar", tmp_path / "new")
+    found = connect(tmp_path / "new" / "tenants" / "krakow" / "state.db", read_only=True)
+    assert found.execute("SELECT x FROM change").fetchall() == [("in the log",)]
+    database.close()
+    found.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"b.tar", "data", "new"}

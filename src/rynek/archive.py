@@ -1,14 +1,22 @@
-"""The tar of a backup: plain files, each with its sum."""
+"""The tar of a backup: plain files, each with its sum; databases as consistent copies."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import io
 import os
+import shutil
 import tarfile
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
+
+from rynek.base.sqlite import Connection, connect, database_fault
+from rynek.base.storage import is_full
 
 
 class BackupError(RuntimeError):
@@ -76,3 +84,51 @@ def verify(draft: Path, sizes: dict[str, int]) -> None:
                 raise BackupError(f"{draft}: {member.name!r} was not written as it should be")
     if left:
         raise BackupError(f"{draft}: {next(iter(left))!r} was not written")
+
+
+def copied(source: Path, target: Path) -> Path:
+    """A consistent copy of a database that others may be writing."""
+    try:
+        with _opened(source, target.parent) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+    except Exception as error:
+        fault = database_fault(error)
+        if fault == "damaged":
+            raise BackupError(f"{source} is damaged: {error}; rynek doctor says more") from error
+        if fault == "full" or (fault and is_full(target.parent)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        if fault:
+            raise BackupError(f"{source} cannot be read: {error}; see journalctl -k") from error
+        raise
+    return target
+
+
+@contextlib.contextmanager
+def _opened(source: Path, room: Path) -> Iterator[Connection]:
+    """A database to read from, where it stands or, where that cannot be, from a copy in `room`.
+
+    SQLite makes a file beside a database even to read it: nothing comes of that on a full or a
+    read-only disk, just where a backup is wanted most. There nobody writes either; that nobody did
+    is looked at nevertheless.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = connect(source, read_only=True)
+        except Exception as error:
+            if not database_fault(error) or database_fault(error) == "damaged":
+                raise
+            aside = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=room)))
+            connection = connect(_with_log(source, aside), read_only=True)
+        stack.callback(connection.close)
+        yield connection
+
+
+def _with_log(source: Path, room: Path) -> Path:
+    """The files of a database, copied as they are: itself and what its write-ahead log holds."""
+    parts = [path for end in ("", "-wal") if (path := Path(f"{source}{end}")).exists()]
+    before = [(path.stat().st_mtime_ns, path.stat().st_size) for path in parts]
+    for path in parts:
+        shutil.copyfile(path, room / path.name)
+    if before != [(path.stat().st_mtime_ns, path.stat().st_size) for path in parts]:
+        raise BackupError(f"{source} was written meanwhile; try again")
+    return room / source.name

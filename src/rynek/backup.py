@@ -21,10 +21,10 @@ from typing import Final
 import msgspec
 
 from rynek import __version__
-from rynek.archive import Archive, BackupError, Summing, private, verify
+from rynek.archive import Archive, BackupError, Summing, copied, private, verify
 from rynek.base.clock import SystemClock, to_iso
 from rynek.base.folder import FORMAT, DataFolder, FolderError, sync_folder
-from rynek.base.sqlite import connect, database_fault, is_set_aside
+from rynek.base.sqlite import connect, is_set_aside
 from rynek.base.typed import decode
 from rynek.history import OVERLAY_FILE, TableFiles, table_files
 from rynek.indicators import INDICATORS_FILE, KEPT_FILE, PROFILES_FILE, SURVEYS_FILE
@@ -98,7 +98,7 @@ def _write(data: Path, draft: Path, room: Path, progress: Progress) -> tuple[Abo
                     archive.add(path, Path(path.name))
             for name in _SHARED:
                 if (data / name).exists():
-                    archive.add(_copied(data / name, room / name), Path(name))
+                    archive.add(copied(data / name, room / name), Path(name))
             for tenant in sorted((data / "tenants").iterdir()):
                 if tenant.is_dir():
                     version = _tenant(archive, data, tenant, room, progress)
@@ -153,7 +153,7 @@ def _frozen(tenant: Path, copy: Path, database: Path) -> TableFiles | None:
         database.unlink(missing_ok=True)
         if (tenant / "history" / OVERLAY_FILE).exists():
             copy.mkdir(parents=True)
-            _copied(tenant / "history" / OVERLAY_FILE, copy / OVERLAY_FILE)
+            copied(tenant / "history" / OVERLAY_FILE, copy / OVERLAY_FILE)
         try:
             table = _table(tenant / "history")
             for path in (table.paths if table else []) + _runs(tenant):
@@ -164,7 +164,7 @@ def _frozen(tenant: Path, copy: Path, database: Path) -> TableFiles | None:
         missing = None
         if not (tenant / "state.db").exists():
             return table
-        _copied(tenant / "state.db", database)
+        copied(tenant / "state.db", database)
         if table is None or _oldest(database) <= table.seq + 1:
             return table
     if missing is not None:
@@ -195,21 +195,6 @@ def _link(source: Path, target: Path) -> None:
         raise
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _copied(source: Path, target: Path) -> Path:
-    """A consistent copy of a database that others may be writing."""
-    try:
-        connection = connect(source, read_only=True)
-        try:
-            connection.execute("VACUUM INTO ?", (str(target),))
-        finally:
-            connection.close()
-    except Exception as error:
-        if database_fault(error) == "damaged":
-            raise BackupError(f"{source} is damaged: {error}; rynek doctor says more") from error
-        raise
-    return target
 
 
 def _oldest(database: Path) -> int:

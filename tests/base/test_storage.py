@@ -10,7 +10,8 @@ from typing import Any
 import apsw
 import pytest
 
-from rynek.base.storage import ReadOnly, storage_problem
+from rynek.base.errors import InsufficientStorage
+from rynek.base.storage import ReadOnly, is_full, storage_problem
 
 FAULT = apsw.IOError("disk I/O error")
 
@@ -42,3 +43,16 @@ def test_of_a_disk_that_nobody_named_it_is_not_said_that_it_is_read_only(
     problem = storage_problem(FAULT)
     assert problem is not None
     assert not isinstance(problem, ReadOnly)
+
+
+def test_a_disk_without_room_to_read_a_database_is_full_and_does_not_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not is_full(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+    def write(_file: int, told: bytes) -> int:  # what was left took a part of it
+        return len(told) // 2
+
+    monkeypatch.setattr(os, "write", write)
+    assert isinstance(storage_problem(FAULT, tmp_path / "state.db"), InsufficientStorage)

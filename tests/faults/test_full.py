@@ -65,6 +65,7 @@ def test_a_full_disk_refuses_writes_answers_reads_and_loses_nothing(tmp_path: Pa
             assert ledger.statuses[507] > 20, ledger.statuses
             reads(service, ledger)
             backup_fails(disk)
+            doctor_asks_for_room(disk)
             until(
                 lambda: "history of default: writing failed" in service.errors(), "history says it"
             )
@@ -124,6 +125,17 @@ def backup_fails(disk: Disk) -> None:
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in disk.path.iterdir()) == before
+
+
+def doctor_asks_for_room(disk: Disk) -> None:
+    """Nothing on a full disk is called damaged."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rynek", "doctor", "--data", str(disk.path)],
+        env=environment() | disk.environment, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert "BAD   disk" in done.stdout or disk.kind == "refusal", done.stdout
+    assert "restore a backup" not in done.stdout, done.stdout
 
 
 def orphans(disk: Disk) -> None:

@@ -29,7 +29,7 @@ class Recorder:
         self._gatherer = Gatherer(engine)
         self._before: Figures | None = None
         self._at = engine.started
-        self._trouble = Trouble("the service's own figures", _logger)
+        self._trouble = Trouble("writing the service's own figures", _logger)
 
     async def run(self) -> None:
         """Go on until cancelled; what fails is tried again with the next minute."""

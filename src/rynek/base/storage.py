@@ -12,6 +12,7 @@ from .sqlite import database_fault
 
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _FORBIDDEN: Final = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
+_LEAST_ROOM: Final = 32 * 1024
 _FULL_ADVICE: Final = (
     "the disk with the data folder is full (or its quota is): nothing of this was kept. Make room"
     " there and send it again; reading goes on meanwhile"
@@ -49,7 +50,7 @@ def storage_problem(error: BaseException, path: Path | str = "") -> Problem | No
     if found == "read-only" or _is(error, _FORBIDDEN, "Read-only file system", "Permission denied"):
         return ReadOnly(_READ_ONLY_ADVICE)
     if found == "disk":
-        at_fault = _mount_fault(path)
+        at_fault = _cause(path)
         return at_fault or Unavailable(_DISK_ADVICE.format(error))
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return Unavailable(_DISK_ADVICE.format(error.strerror))
@@ -72,8 +73,9 @@ def _is(error: BaseException, numbers: frozenset[int], *texts: str) -> bool:
     return False
 
 
-def _mount_fault(path: Path | str) -> Problem | None:
-    """SQLite says "disk I/O error" of a disk that turned read-only under an open file."""
+def _cause(path: Path | str) -> Problem | None:
+    """SQLite says "disk I/O error" of a disk that turned read-only under an open file, and of a
+    full one on which it finds no room for the file that it makes beside the database to read it."""
     if not str(path):
         return None  # nobody named the disk: of another one nothing is to be said
     path = Path(path)
@@ -81,7 +83,9 @@ def _mount_fault(path: Path | str) -> Problem | None:
         folder = path if path.is_dir() else path.parent
     except OSError:  # a disk that fails may not even say what is there
         folder = path.parent
-    return ReadOnly(_READ_ONLY_ADVICE) if write_fault(folder) else None
+    if write_fault(folder):
+        return ReadOnly(_READ_ONLY_ADVICE)
+    return InsufficientStorage(_FULL_ADVICE) if is_full(folder) else None
 
 
 def write_fault(folder: Path | str) -> OSError | None:
@@ -97,4 +101,21 @@ def write_fault(folder: Path | str) -> OSError | None:
     return None
 
 
-__all__ = ["ReadOnly", "shown", "storage_problem", "write_fault"]
+def is_full(folder: Path | str) -> bool:
+    """Whether there is no room in a folder for what SQLite makes beside a database to read it.
+
+    Tried with a file that has no name: a quota says so only then.
+    """
+    try:
+        file = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
+    except OSError as error:
+        return error.errno in _FULL
+    try:
+        return os.write(file, bytes(_LEAST_ROOM)) < _LEAST_ROOM
+    except OSError as error:
+        return error.errno in _FULL
+    finally:
+        os.close(file)
+
+
+__all__ = ["ReadOnly", "is_full", "shown", "storage_problem", "write_fault"]

@@ -9,11 +9,15 @@ from typing import Final
 import msgspec
 
 from rynek.base.sqlite import connect, database_fault
+from rynek.base.storage import is_full
 
 RESTORE: Final = "restore a backup: docs/operations.md, A file is damaged"
 _TOKENS: Final = (
     "tokens stand in it alone: restore it from a backup, or stop the service, move it away and make"
     " the tokens anew (rynek token create)"
+)
+_FAILING: Final = (
+    "the disk may be dying (journalctl -k): take a backup to another one before anything else"
 )
 _SHOWN: Final = 3
 Say = Callable[[str], None]
@@ -42,6 +46,8 @@ def check_database(
         if fault == "read-only":
             # SQLite wants to make a file beside it even to read.
             return Finding(what, "note", f"{path} cannot be looked at in a folder it may not write")
+        if fault in ("full", "disk"):
+            return _unread(path, what, error)
         if fault != "damaged":
             raise
         told = [str(error)]
@@ -49,6 +55,14 @@ def check_database(
         given = advice or (_TOKENS if path.name == "system.db" else RESTORE)
         return Finding(what, "bad", f"{path}: {'; '.join(told)}", given)
     return Finding(what, "ok", f"{path.stat().st_size / 1e6:.1f} MB, intact")
+
+
+def _unread(path: Path, what: str, error: Exception) -> Finding:
+    """A database that a full or failing disk keeps from being looked at: nothing is known of it."""
+    if is_full(path.parent):
+        found = f"{path} cannot be looked at: no room for the file that SQLite makes beside it"
+        return Finding(what, "note", found, "make room, and ask again; nothing says it is damaged")
+    return Finding(what, "bad", f"{path} cannot be read: {error}", _FAILING)
 
 
 def _told(path: Path, check: str) -> list[str]:
