@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -19,6 +20,10 @@ __all__ = ["Ended", "run_command"]
 _LONGEST_S: Final = 600.0
 _LOOK_S: Final = 0.2
 _TOLD_BYTES: Final = 4_000
+# What was killed is gone at once, unless the system holds it (a disk or a share that hangs).
+_DYING_S: Final = 5.0
+_DYING_LOOK_S: Final = 0.01
+_logger = logging.getLogger(__name__)
 
 
 class Ended(NamedTuple):
@@ -49,7 +54,7 @@ async def run_command(
                     raise TimeoutError
                 await asyncio.sleep(_LOOK_S)
         finally:
-            _end(process)
+            await _end(process)
         told.seek(max(0, told.seek(0, os.SEEK_END) - _TOLD_BYTES))
         return Ended(process.returncode, told.read().decode(errors="replace"))
 
@@ -62,7 +67,7 @@ async def _started(command: list[str], told: IO[bytes]) -> subprocess.Popen[byte
     except asyncio.CancelledError:
         await asyncio.wait({starting})
         if starting.exception() is None:
-            _end(starting.result())
+            await _end(starting.result())
         raise
 
 
@@ -78,16 +83,32 @@ def _start(command: list[str], told: IO[bytes]) -> subprocess.Popen[bytes]:
 
 def _bound(pid: int, nice: int) -> None:
     """Little priority, and an end even where this process is killed and cannot see to it: what
-    computes all the time on each processor ends when its time is over."""
+    computes all the time on each processor ends when its time is over.
+
+    What the service itself was given (fewer seconds, less priority) stays: only root may raise it.
+    """
     seconds = round(_LONGEST_S) * (os.cpu_count() or 1)
-    with suppress(ProcessLookupError):  # it has ended already
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
-        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, max(nice, os.getpriority(os.PRIO_PROCESS, pid)))
+        _, most = resource.prlimit(pid, resource.RLIMIT_CPU)
+        if most == resource.RLIM_INFINITY or most > seconds:
+            resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+    except ProcessLookupError:
+        pass  # it has ended already
+    except OSError as error:  # a sandbox may forbid both; its time is watched here as well
+        _logger.warning("a process of its own runs without bounds of the system: %s", error)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those it started, if it still runs."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+async def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started, if it still runs; whoever waits for it goes on after
+    five seconds even where the system does not let it die."""
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    until = time.monotonic() + _DYING_S
+    while process.poll() is None:
+        if time.monotonic() > until:
+            _logger.warning("process %d was killed and is still there", process.pid)
+            return
+        await asyncio.sleep(_DYING_LOOK_S)
