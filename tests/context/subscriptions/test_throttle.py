@@ -11,7 +11,7 @@ import pytest
 from tests.context.store.test_store import LD, bus, create, run
 from tests.context.subscriptions.test_groups import TYPES, Failing
 
-from rynek.base.errors import Problem
+from rynek.base.errors import Problem, ResourceNotFound
 from rynek.context import Context, Txn, operations, parse_fragment
 from rynek.context.subscriptions import Senders, Subscriptions, throttle
 from rynek.context.subscriptions.throttle import Throttle
@@ -166,6 +166,50 @@ def test_what_never_was_is_not_put_back(tmp_path: Path, monkeypatch: pytest.Monk
             ("b", "really was"),
         ]
         held.stop()
+
+    run(tmp_path, test)
+
+
+def test_what_is_held_after_groups_that_failed_in_a_row_is_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second fails before whoever took from the first has its turn."""
+    failing = Failing(monkeypatch)
+
+    async def test(context: Context) -> None:
+        held = made()
+        context.store.outbox.on_failure.append(held.failed)
+        taken: list[tuple[str, str | None]] = []
+
+        def job(txn: Txn) -> None:
+            held.hold(txn, "t", "a", "was")
+            taken[:] = held.take(txn, "t", 1)
+
+        failing.fails = True
+        for work in (job, lambda txn: held.hold(txn, "t", "a", "was")):
+            with pytest.raises(Problem):
+                await context.write(work)
+        failing.fails = False
+        held.put_back("t", taken)
+        await context.write(lambda txn: held.hold(txn, "t", "a", "was"))
+        assert [one[1:] for one in context.store.outbox.held()] == [("a", b"was")]
+        held.stop()
+
+    run(tmp_path, test)
+
+
+def test_what_is_held_after_a_job_that_was_undone_is_in_the_file(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        held = made()
+
+        def refused(txn: Txn) -> None:
+            held.hold(txn, "t", "a", "was", in_job=True)
+            raise ResourceNotFound("no such thing")
+
+        with pytest.raises(ResourceNotFound):
+            await context.write(refused)
+        await context.write(lambda txn: held.hold(txn, "t", "a", "was", in_job=True))
+        assert [one[1:] for one in context.store.outbox.held()] == [("a", b"was")]
 
     run(tmp_path, test)
 

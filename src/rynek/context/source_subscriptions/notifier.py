@@ -148,7 +148,8 @@ class SourceNotifier(Timed[Registration]):
             if one.throttling is not None and self._must_wait(txn, one, one.throttling, now):
                 subject = after or before
                 assert subject is not None
-                if self._throttle.hold(txn, self.target_of(one.id), subject.id, before):
+                target = self.target_of(one.id)
+                if self._throttle.hold(txn, target, subject.id, before, in_job=True):
                     continue
             shown = self._shown(was, found, after or before, gone=after is None)
             self._send(txn, one, why, [shown])

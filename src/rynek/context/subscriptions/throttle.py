@@ -57,6 +57,9 @@ class Throttle(Generic[T]):
         self._void: set[tuple[str, str]] = set()
         self._gone: list[tuple[str, dict[str, bytes | None]]] = []
         self._were: dict[str, int] = {}
+        # What is held of which the file may know nothing: what was put back, and what a job began
+        # to hold that may have been undone alone since.
+        self._unsure: dict[str, set[str]] = {}
 
     def load(self, rows: list[tuple[str, str, bytes | None]]) -> None:
         """What a former process held."""
@@ -109,10 +112,16 @@ class Throttle(Generic[T]):
         last = max(last, self._last.get(target, 0))
         return max((last - now) / 1e6 + seconds, 0.0)
 
-    def hold(self, txn: Txn, target: str, entity_id: str, before: T | None) -> bool:
+    def hold(
+        self, txn: Txn, target: str, entity_id: str, before: T | None, *, in_job: bool = False
+    ) -> bool:
         """Hold a change; of several to one entity the first says how it was before. False where
-        there is no room for it: it is to be told now."""
-        if entity_id in self._held.get(target, ()):
+        there is no room for it: it is to be told now. `in_job`: a job that may yet be undone alone
+        says so."""
+        held = self._held.get(target, {})
+        if entity_id in held:
+            if entity_id in self._unsure.get(target, ()):
+                txn.later(_HOLD, (target, entity_id, held[entity_id]))
             return True
         if self._count >= MAX_HELD or self._bytes >= MAX_BYTES:
             if not self._full:
@@ -127,6 +136,8 @@ class Throttle(Generic[T]):
         self._void.discard((target, entity_id))
         encoded = None if before is None else self._encode(before)
         self._put(target, entity_id, encoded)
+        if in_job:
+            self._unsure.setdefault(target, set()).add(entity_id)
         txn.later(_HOLD, (target, entity_id, encoded))
         return True
 
@@ -150,6 +161,7 @@ class Throttle(Generic[T]):
         for entity_id, before in taken:
             if (target, entity_id) not in self._void:
                 self._put(target, entity_id, None if before is None else self._encode(before))
+                self._unsure.setdefault(target, set()).add(entity_id)
         self._again(target)
 
     def told(self, target: str) -> None:
@@ -206,6 +218,7 @@ class Throttle(Generic[T]):
         return held
 
     def _let_go(self, target: str) -> dict[str, bytes | None]:
+        self._unsure.pop(target, None)
         held = self._held.pop(target, {})
         for before in held.values():
             self._weigh(-1, before)
