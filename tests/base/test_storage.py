@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 import pytest
+from tests.disks import unseen
 
 from rynek.base.errors import InsufficientStorage
 from rynek.base.storage import ReadOnly, is_full, storage_problem
@@ -19,14 +20,7 @@ FAULT = apsw.IOError("disk I/O error")
 def test_a_disk_that_says_nothing_of_its_files_is_one_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = os.stat
-
-    def stat(path: Any, *args: Any, **named: Any) -> os.stat_result:
-        if str(path).endswith("state.db"):  # as XFS answers once it has shut itself down
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
-        return looked(path, *args, **named)
-
-    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "stat", unseen("state.db"))
     problem = storage_problem(FAULT, tmp_path / "state.db")
     assert problem is not None
     assert "fails" in problem.detail

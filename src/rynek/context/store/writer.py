@@ -141,7 +141,11 @@ class Writer:
             self._failed(jobs, error)
             return
         txn = GroupTxn(self._indexes, self._clock, self._log.head(), outbox.head)
-        ran = await self._ran(jobs, txn)
+        try:
+            ran = await self._ran(jobs, txn)
+        except Exception as error:
+            self._failed(jobs, error, txn)
+            return
         moved = self._log.take_moved()
         settled = outbox.take_settled()
         try:
@@ -164,19 +168,28 @@ class Writer:
             self._log.untaken(moved)
             self._failed(ran, error, txn)
             return
-        if self.trouble.error:
-            self.trouble.over()
-        self._indexes.in_file(txn.pending)
-        self._log.committed(txn.head)
-        if txn.messages:
-            outbox.committed(txn.messages)
-        if self._indexes.soonest is not None and self.on_expiring is not None:
-            self.on_expiring()
+        try:
+            self._in_file(txn)
+        except Exception:
+            # It is durable, and whoever waits is told so; what is known of the file is read again.
+            _logger.exception("what was written could not be told of")
+            self._stale = True
         for answered, job in enumerate(ran, 1):
             if not job.done.done():
                 job.done.set_result(job.result)
             if answered % _ANSWERS == 0:
                 await asyncio.sleep(0)
+
+    def _in_file(self, txn: GroupTxn) -> None:
+        """Tell of a group that is in the file by now."""
+        if self.trouble.error:
+            self.trouble.over()
+        self._log.committed(txn.head)  # first: the next group numbers its changes from there
+        self._indexes.in_file(txn.pending)
+        if txn.messages:
+            self._outbox.committed(txn.messages)
+        if self._indexes.soonest is not None and self.on_expiring is not None:
+            self.on_expiring()
 
     def _begin(self) -> None:
         """Begin the transaction of a group; SQLite ends it by itself where a look failed badly."""
@@ -251,12 +264,16 @@ class Writer:
         # One that is damaged may not even say what it holds.
         with contextlib.suppress(Exception):
             self._reload()
-        self._outbox.failed(txn)
-        problem = storage_problem(error, self._path)
-        self.trouble.note(error)
-        if problem is None:
-            _logger.error("a group of %d writes failed", len(jobs), exc_info=error)
-            problem = Unavailable("the write failed; the server's log says why")
+        problem: Problem = Unavailable("the write failed; the server's log says why")
+        try:
+            self._outbox.failed(txn)
+            self.trouble.note(error)
+            at_fault = storage_problem(error, self._path)
+            if at_fault is None:
+                _logger.error("a group of %d writes failed", len(jobs), exc_info=error)
+            problem = at_fault or problem
+        except Exception:  # nobody is to wait for ever because the reason cannot be told
+            _logger.exception("a group of %d writes failed, and so did looking why", len(jobs))
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(problem)
