@@ -16,7 +16,8 @@ from rynek.base.clock import MICRO, SystemClock, parse_iso, to_iso
 from rynek.base.http import Guard
 from rynek.feeds.contract import Connector, Document, FeedConfig, Finding, Findings, Situation
 from rynek.feeds.kit.schedule import group_of
-from rynek.feeds.kit.values import Bounds
+from rynek.feeds.kit.values import Bounds, distance_m
+from rynek.feeds.kit.zones import place_of
 from rynek.feeds.opened import read_path, read_url, recognise
 from rynek.feeds.registry import complete, kind_of
 from rynek.feeds.transport import Fetcher, Payload
@@ -26,6 +27,7 @@ from rynek.feeds.transport.http import MAX_FOLLOWED
 _YEAR = 365 * 86_400 * MICRO
 _CLOSE = 3600 * MICRO
 _MAX_SAMPLES = 6
+_NEAR_M = 1_500_000
 _DIGITS = re.compile(r"\d+")
 _SCHEDULE = "schedule"
 
@@ -212,6 +214,7 @@ class _Work:
         for failure in self._failures:
             self._findings.add("document-unreadable", "error", failure)
         self._ages()
+        self._exchanged()
         counts: dict[str, int] = {}
         for kind in self._types.values():
             counts[kind] = counts.get(kind, 0) + 1
@@ -243,8 +246,9 @@ class _Work:
             if not self._oldest or observed < self._oldest:
                 self._oldest = observed
         place = document.get("location")
-        if place is not None and place.get("value", {}).get("type") == "Point":
-            lon, lat = place["value"]["coordinates"][:2]
+        value = place.get("value") if isinstance(place, dict) else None
+        if isinstance(value, dict) and value.get("type") == "Point":
+            lon, lat = value["coordinates"][:2]
             box = self._extent or [lon, lat, lon, lat]
             self._extent = [
                 min(box[0], lon), min(box[1], lat), max(box[2], lon), max(box[3], lat)
@@ -262,6 +266,21 @@ class _Work:
                 example = f"{payload.name}: {fresh} of {len(ids)} ids are new"
                 self._findings.add("ids-change", "warning", example)
         self._before[series] = (ids, payload.at)
+
+    def _exchanged(self) -> None:
+        """Positions far from the time zone's city that would be near it with longitude and latitude
+        exchanged: without bounds nothing else tells."""
+        home = place_of(self.config.zone)
+        if self._extent is None or home is None or self.config.bounds is not None:
+            return
+        lon, lat = (self._extent[0] + self._extent[2]) / 2, (self._extent[1] + self._extent[3]) / 2
+        if abs(lon) <= 90 and distance_m(lon, lat, *home) > 2 * _NEAR_M >= 2 * distance_m(
+            lat, lon, *home
+        ):
+            example = (
+                f"{lon:.3f}, {lat:.3f} is far from {self.config.zone}; {lat:.3f}, {lon:.3f} is near"
+            )
+            self._findings.add("positions-exchanged", "warning", example)
 
     def _ages(self) -> None:
         """Readings a year and more older than the newest, and a source that is old as a whole."""

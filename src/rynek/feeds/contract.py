@@ -114,7 +114,8 @@ class Connector(Protocol):
     def sniff(self, head: bytes, name: str) -> float:
         """How sure (0 to 1) this connector is that it can read a source that starts like this.
 
-        `head` is up to 64 KiB of the content after decompression, `name` the file name or URL.
+        `head` is up to 64 KiB of the content after decompression (of a zip: its start and end),
+        `name` the file name or URL.
         """
         ...
 

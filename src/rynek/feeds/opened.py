@@ -60,17 +60,29 @@ def recognise(payloads: list[Payload]) -> str:
     Documents that this kind does not read are taken out of the list.
     """
     scores = {
-        kind: [found.connector.sniff(payload.data[:HEAD], payload.name) for payload in payloads]
+        kind: [found.connector.sniff(head_of(payload.data), payload.name) for payload in payloads]
         for kind, found in kinds().items()
     }
     best = max(scores, key=lambda kind: sum(scores[kind]))
     if sum(scores[best]) <= SURE:
         known = ", ".join(scores)
+        if all(payload.data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" for payload in payloads):
+            raise ValueError(
+                "XML or HTML, which no kind of feed reads (DATEX II, SIRI, NeTEx, GML are gaps); many "
+                "services give the same as JSON, GeoJSON or CSV when asked by a parameter of the URL"
+            )
         raise ValueError(f"not recognised; name the kind of feed, there are: {known}")
     payloads[:] = [
         payload for payload, score in zip(payloads, scores[best], strict=True) if score > SURE
     ]
     return best
+
+
+def head_of(data: bytes) -> bytes:
+    """What a kind is recognised by: the start, and of a zip the end too, where its files are named."""
+    if is_zip(data) and len(data) > HEAD:
+        return data[: HEAD // 2] + data[-HEAD // 2 :]
+    return data[:HEAD]
 
 
 def _unpacked(file: Path, name: str, left: int) -> list[Payload]:
@@ -90,4 +102,4 @@ def _unpacked(file: Path, name: str, left: int) -> list[Payload]:
 
 def _read_as_zip(data: bytes, name: str) -> bool:
     """Whether some connector takes the zip as it is (a schedule, a spreadsheet)."""
-    return any(found.connector.sniff(data[:HEAD], name) > 0.5 for found in kinds().values())
+    return any(found.connector.sniff(head_of(data), name) > 0.5 for found in kinds().values())

@@ -20,6 +20,11 @@ _ISO_LOCAL = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|[+-]\d\d:?\d\d)?\Z"
 )
+_MIDNIGHT = re.compile(r"\b24:00(?::00)?(?![\d:])")
+_DAY = timedelta(days=1)
+_EXCEL_EPOCH = datetime(1899, 12, 30)
+EXCEL = "excel"
+"""Instead of a `strptime` pattern: days since 1899-12-30, as spreadsheets count them."""
 EARLIEST = parse_iso("1970-01-02T00:00:00Z")
 LATEST = parse_iso("2200-01-01T00:00:00Z")
 
@@ -56,32 +61,50 @@ def to_micros(value: str | float | int, zone: str = "UTC", pattern: str | None =
     """Any time a source gives → epoch microseconds.
 
     Takes epoch numbers (also as text), ISO 8601 with or without zone, or text by a `strptime`
-    `pattern`. Without a zone the time is local to `zone`. ValueError when it is no time.
+    `pattern`. Of an ISO interval (`a/b`) the end counts; 24:00 is the midnight that ends the day.
+    Without a zone the time is local to `zone`. ValueError when it is no time.
     """
     if isinstance(value, bool):
         raise ValueError(f"not a time: {value!r}")  # noqa: TRY004 - one error for a bad source
+    if pattern == EXCEL:
+        return _from_excel(value, zone)
+    if pattern is not None:
+        text = str(value).strip()
+        plain = _MIDNIGHT.sub("00:00" if "%S" not in pattern else "00:00:00", text)
+        moment = datetime.strptime(plain, pattern)
+        return _aware(moment if plain == text else moment + _DAY, zone)
     if isinstance(value, (int, float)):
         return epoch_to_micros(value)
     text = value.strip()
-    if pattern is not None:
-        return _aware(datetime.strptime(text, pattern), zone)
     if _NUMBER.match(text):
         return epoch_to_micros(float(text) if "." in text else int(text))
     return _iso(text, zone)
 
 
 def _iso(text: str, zone: str) -> int:
-    match = _ISO_LOCAL.match(text)
+    if "/" in text:
+        text = text.rpartition("/")[2]
+    plain = _MIDNIGHT.sub("00:00", text) if "24:00" in text else text
+    match = _ISO_LOCAL.match(plain)
     if match is None:
         raise ValueError(f"not a time: {text[:64]!r}")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     moment = datetime(
         int(year), int(month), int(day), int(hour or 0), int(minute or 0), min(int(second or 0), 59)
     )
+    moment = moment if plain is text else moment + _DAY
     micros = int((fraction or "0").ljust(6, "0")[:6])
     if offset is None:
         return local_to_micros(moment, zone) + micros
     return parse_iso(moment.strftime("%Y-%m-%dT%H:%M:%S") + offset) + micros
+
+
+def _from_excel(value: str | float | int, zone: str) -> int:
+    """A spreadsheet's day number → epoch microseconds, to the second."""
+    days = float(value.strip().replace(",", ".")) if isinstance(value, str) else float(value)
+    if not 25_569 <= days < 110_000:
+        raise ValueError(f"not a spreadsheet's day number: {value!r}")
+    return local_to_micros(_EXCEL_EPOCH + timedelta(seconds=round(days * 86_400)), zone)
 
 
 def _aware(moment: datetime, zone: str) -> int:

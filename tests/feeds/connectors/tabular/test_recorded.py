@@ -100,14 +100,7 @@ CASES = [
     ),
     Case("chmi_temperature", "weather/plzen_11450-T.csv.gz", 7854, 1, 7854, {"filtered": 23_562}),
     Case("chmi_precipitation", "weather/plzen_11450-SRA.csv.gz", 7854, 1, 7854, {}),
-    Case(
-        "freiburg_parking",
-        "parking/parkapi/freiburg.json",
-        19,
-        19,
-        38,
-        {"crs-unsupported": 1, "position-missing": 19},
-    ),
+    Case("freiburg_parking", "parking/parkapi/freiburg.json", 19, 19, 38, {}),
     Case("freiburg_parking", "parking/parkapi/freiburg_p_r_sensors.json", 5, 5, 10, {}),
     Case("konstanz_parking", "parking/parkapi/konstanz.json", 11, 11, 22, {}),
     Case(

@@ -11,6 +11,7 @@ from rynek.base.ids import is_uri, urn
 from rynek.context import DEFAULT_VOCAB, VALUE_MEMBER
 from rynek.feeds.connectors.ngsild.decode import Entity
 from rynek.feeds.contract import Document, Situation
+from rynek.feeds.kit.checked import finite
 from rynek.feeds.kit.documents import provenance
 from rynek.feeds.kit.times import to_micros
 
@@ -18,6 +19,12 @@ _KINDS_OF = {member: kind for kind, member in reversed(VALUE_MEMBER.items())}
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"}
 )
+_SIMPLE = {
+    "geo:point": "Point",
+    "geo:line": "LineString",
+    "geo:polygon": "Polygon",
+    "geo:box": "Polygon",
+}
 _MODELS = re.compile(r"https://(smartdatamodels\.org/|uri\.fiware\.org/ns/)[\w./-]*[/#](\w+)\Z")
 _SYSTEM = frozenset({"createdAt", "modifiedAt", "deletedAt"})
 _LEFT_OUT = frozenset({"@context", "id", "@id", "type", "@type"}) | _SYSTEM
@@ -135,8 +142,14 @@ def _from_v2(name: str, value: dict[str, Any], situation: Situation) -> dict[str
     if content is None:
         situation.findings.add("null-value", "info", name)
         return None
-    if kind == "geo:json" and _is_geometry(content):
-        made: dict[str, Any] = {"type": "GeoProperty", "value": content}
+    place = (
+        content if kind == "geo:json" and _is_geometry(content) else _simple_place(kind, content)
+    )
+    if place is not None:
+        made: dict[str, Any] = {"type": "GeoProperty", "value": place}
+    elif kind.startswith("geo:"):
+        situation.findings.add("bad-attribute", "warning", f"{name}: {kind} {content!r}")
+        return None
     elif kind == "Relationship" and isinstance(content, str) and is_uri(content):
         made = {"type": "Relationship", "object": content}
     else:
@@ -146,6 +159,28 @@ def _from_v2(name: str, value: dict[str, Any], situation: Situation) -> dict[str
     if isinstance(stamp, dict):
         made |= _moment(stamp.get("value"), situation)
     return made
+
+
+def _simple_place(kind: str, content: Any) -> dict[str, Any] | None:
+    """A place in NGSI v2's simple location format, texts of latitude and longitude (FIWARE NGSI v2,
+    "Geospatial properties of entities"); None for anything else."""
+    texts = [content] if isinstance(content, str) else content
+    if kind not in _SIMPLE or not isinstance(texts, list):
+        return None
+    points: list[list[float]] = []
+    for text in texts:
+        pair = [finite(part) for part in text.split(",")] if isinstance(text, str) else []
+        if len(pair) != 2 or pair[0] is None or pair[1] is None:
+            return None
+        points.append([float(pair[1]), float(pair[0])])
+    if kind == "geo:box":
+        if len(points) != 2:
+            return None
+        (west, south), (east, north) = points
+        points = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    coordinates: Any = points[0] if kind == "geo:point" else points
+    shape = _SIMPLE[kind]
+    return {"type": shape, "coordinates": [points] if shape == "Polygon" else coordinates}
 
 
 def _with_parts(

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rynek.feeds.connectors.tabular.decode import rows
+from rynek.feeds.connectors.tabular.decode import pages_beyond, rows
 from rynek.feeds.connectors.tabular.detect import format_of, is_tar, separator_of
+from rynek.feeds.connectors.tabular.look import shape_of
 from rynek.feeds.connectors.tabular.map import map_row
-from rynek.feeds.connectors.tabular.mapping import Mapping, load, parse, shipped
-from rynek.feeds.connectors.tabular.propose import SAMPLE, fitting, propose_mapping, shape_of
+from rynek.feeds.connectors.tabular.mapping import Mapping, Table, load, parse, shipped
+from rynek.feeds.connectors.tabular.pages import page_urls
+from rynek.feeds.connectors.tabular.propose import SAMPLE, fitting, guessed, propose_mapping
 from rynek.feeds.contract import Document, Situation
 from rynek.feeds.kit.content import inflate
 
@@ -46,20 +48,32 @@ class Tabular:
         if kind == "csv":
             text = head.decode("utf-8", errors="replace")
             lines = text.splitlines()[:2]
-            return 0.4 if len(lines) > 1 and separator_of(text) in lines[0] else 0.05
+            if len(lines) > 1 and separator_of(text) in lines[0]:
+                return 0.4
+            within = sum(separator_of(text) in line for line in text.splitlines()[:10])
+            return 0.25 if within > 1 else 0.05
         if kind == "json":
-            return 0.25 if _RECORDS.search(head) and b'"$schema"' not in head else 0.1
-        return {"geojson": 0.5, "xlsx": 0.5}.get(kind, 0.3)
+            if b'"$schema"' in head:
+                return 0.1
+            return 0.25 if _RECORDS.search(head) or head.lstrip()[:1] == b"{" else 0.1
+        # An XLSX is a zip that is to be read as it is.
+        return {"geojson": 0.5, "xlsx": 0.6}.get(kind, 0.3)
 
     def follow(self, data: bytes, situation: Situation) -> Sequence[tuple[str, str]]:
-        """Nothing: a table is one document."""
-        return ()
+        """The other pages, where the document says that it is one of several."""
+        if not situation.config.source.startswith(("http://", "https://")) or situation.part:
+            return ()
+        mapping = mapping_of(situation)
+        table = mapping.table if mapping is not None else Table()
+        more = pages_beyond(data, table, situation.name or situation.config.source)
+        return () if more is None else page_urls(more, situation)
 
     def decode(self, data: bytes, situation: Situation) -> Iterable[Any]:
         """The table → rows; without a mapping they are counted and described by a finding."""
         mapping = mapping_of(situation)
-        found = rows(data, mapping, situation)
-        return found if mapping is not None else _described(found, situation)
+        if mapping is not None:
+            return rows(data, mapping, situation)
+        return _described(rows(data, None, situation, guessed(data)), situation)
 
     def map(self, record: Any, situation: Situation) -> Iterable[Document]:
         """One row → the entity that the mapping makes of it; nothing without a mapping."""
@@ -72,7 +86,7 @@ class Tabular:
             return None
         try:
             return propose_mapping(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def batches(self, data: bytes, situation: Situation) -> Iterator[pa.RecordBatch]:

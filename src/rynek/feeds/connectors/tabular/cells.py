@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,11 @@ from rynek.feeds.kit.checked import finite, flag
 from rynek.feeds.kit.times import to_micros
 
 MAX_TEXT = 10_000
+_SIGNS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "'": " ", "’": " ", "−": "-"})
+_SPACED = re.compile(r"[+-]? ?\d{1,3}(?: \d{3})+(?:[.,]\d+)?\Z")
+_DOTTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\Z")
+# One group alone (1,234) could as well be a decimal comma.
+_COMMAED = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})\Z")
 
 
 def moment(cell: Any, zone: str, pattern: str = "") -> int | None:
@@ -62,12 +68,24 @@ def convert(
     return value
 
 
+def plain(text: str, decimal: str) -> str:
+    """A number as people write it (`1 234,5`, `1.234,5`, `−3`) in the notation of programs.
+
+    The mark that is not the decimal one may group thousands and nothing else: `12.5` where a
+    comma is the decimal mark stays what it is not, a number.
+    """
+    text = text.strip().translate(_SIGNS)
+    if " " in text and _SPACED.match(text):
+        text = text.replace(" ", "")
+    if decimal == ",":
+        if "." in text:
+            return text.replace(".", "").replace(",", ".") if _DOTTED.match(text) else f"?{text}"
+        return text.replace(",", ".")
+    return text.replace(",", "") if "," in text and _COMMAED.match(text) else text
+
+
 def _number(cell: Any, rule: Attribute, decimal: str, findings: Findings, n: int) -> Any:
-    if isinstance(cell, str):
-        cell = cell.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
-        if decimal == ",":
-            cell = cell.replace(".", "").replace(",", ".")
-    value = finite(cell)
+    value = finite(plain(cell, decimal) if isinstance(cell, str) else cell)
     if value is None:
         findings.add("bad-value", "warning", f"{rule.name}: {cell!r}", n)
         return None

@@ -175,9 +175,14 @@ def _times(cells: pa.Table, mapping: Mapping, situation: Situation) -> _Codes:
     rule = mapping.time
     assert rule is not None
     zone = rule.zone or situation.config.zone
-    coded = _coded(_column(cells, rule.column))
+    coded = (
+        _template(cells, rule.template, str)
+        if rule.template
+        else _coded(_column(cells, rule.column))
+    )
     found = [moment(text, zone, rule.format) for text in coded.texts]
-    known = np.array([-1 if micros is None else micros for micros in found], np.int64)
+    # The last one is taken by the index -1: a template of which a column is empty.
+    known = np.array([*(-1 if micros is None else micros for micros in found), -1], np.int64)
     times: _Codes = known[coded.codes]
     return times
 

@@ -13,13 +13,18 @@ import msgspec
 
 from rynek.feeds.connectors.tabular.detect import format_of, is_tar, records_at, separator_of
 from rynek.feeds.connectors.tabular.mapping import Filter, Mapping, Table
+from rynek.feeds.connectors.tabular.pages import PART, More, more_of, tell
 from rynek.feeds.connectors.tabular.xlsx import rows as xlsx_rows
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.content import tar_members
 from rynek.feeds.kit.content import text as decoded
+from rynek.feeds.kit.reference import reference
 
 MAX_COLUMNS = 2_000
 MAX_CELL = 65_536
+MAX_ITEMS = 10_000
+_STEP = re.compile(r"\.(?![^\[\]]*\])")
+_WHERE = re.compile(r"(.*)\[([^\[\]=]+)=([^\[\]]*)\]\Z")
 _ID_COLUMN = re.compile(r"\{([^{}]+)\}")
 _EMPTY_LIST = re.compile(rb"\[\s*\]")
 Row = dict[str, Any]
@@ -33,9 +38,12 @@ def parts(data: bytes, situation: Situation) -> Iterator[tuple[str, bytes]]:
         yield situation.name or situation.config.source, data
 
 
-def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator[Row]:
-    """All rows that pass the mapping's filters. ValueError when the bytes are no table."""
-    table = mapping.table if mapping is not None else Table()
+def rows(
+    data: bytes, mapping: Mapping | None, situation: Situation, table: Table | None = None
+) -> Iterator[Row]:
+    """All rows that pass the mapping's filters; without a mapping all, read as `table` says.
+    ValueError when the bytes are no table."""
+    table = mapping.table if mapping is not None else table or Table()
     situation.memory.pop("rows", None)
     for name, content in parts(data, situation):
         extra = part_columns(table, name, situation)
@@ -45,6 +53,9 @@ def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator
         for row in _read(content, table, situation):
             found = True
             row.update(extra)
+            if table.each:
+                yield from _items(row, mapping, table.each, situation)
+                continue
             if mapping is None:
                 yield row
                 continue
@@ -53,9 +64,23 @@ def rows(data: bytes, mapping: Mapping | None, situation: Situation) -> Iterator
                     yield entity
                 else:
                     situation.findings.add("filtered", "info", _sample(entity))
-        if mapping is not None and not found:
+        if mapping is not None and not found and not situation.part.startswith(PART):
             severity = "warning" if _says_empty(content, mapping) else "error"
             situation.findings.add("no-rows", severity, name)
+
+
+def _items(row: Row, mapping: Mapping | None, each: str, situation: Situation) -> Iterator[Row]:
+    """One row for each item of a list within a record; the item stands where the list stood."""
+    items = cell(row, each)
+    if not isinstance(items, list):
+        situation.findings.add("no-items", "info", f"{each}: {_sample(row)}")
+        return
+    for item in items[:MAX_ITEMS]:
+        made = row | {each: item}
+        if mapping is None or _fits(made, mapping):
+            yield made
+        else:
+            situation.findings.add("filtered", "info", _sample(made))
 
 
 def _says_empty(content: bytes, mapping: Mapping) -> bool:
@@ -162,28 +187,53 @@ def _json(data: bytes, kind: str, table: Table, situation: Situation) -> Iterato
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not a readable JSON document: {error}") from None
     geo = kind == "geojson"
-    foreign = _foreign_crs(document) if geo else ""
-    if foreign:
-        situation.findings.add("crs-unsupported", "warning", foreign)
-    for record in records_at(document, table.path or ("features" if geo else "")):
+    foreign, known = _foreign_crs(document, situation)
+    records = records_at(document, table.path or ("features" if geo else ""))
+    more = more_of(document, len(records), situation.name or situation.config.source)
+    if more is not None:
+        tell(more, situation)
+    for record in records:
         if not isinstance(record, dict):
             situation.findings.add("bad-record", "warning", record)
         elif geo:
             properties = record.get("properties")
             row = dict(properties) if isinstance(properties, dict) else {}
-            row["_geometry"] = None if foreign else record.get("geometry")
+            row["_geometry"] = record.get("geometry") if known else None
             row["_id"] = record.get("id", row.get("id"))
-            yield row
+            yield row | {"_crs": foreign} if foreign else row
         else:
-            yield record
+            yield record | {"_crs": foreign} if foreign else record
 
 
-def _foreign_crs(document: Any) -> str:
-    """The name of a coordinate system other than WGS 84 (GeoJSON of 2008 could have one)."""
+def pages_beyond(data: bytes, table: Table, url: str) -> More | None:
+    """What a JSON document says of further pages; None for a whole one and for other formats."""
+    try:
+        kind = table.format or format_of(data)
+        if kind not in ("json", "geojson"):
+            return None
+        document = msgspec.json.decode(data.lstrip(b"\xef\xbb\xbf"))
+        found = records_at(document, table.path or ("features" if kind == "geojson" else ""))
+    except (ValueError, RecursionError):
+        return None
+    return more_of(document, len(found), url)
+
+
+def _foreign_crs(document: Any, situation: Situation) -> tuple[str, bool]:
+    """The name of a coordinate system other than WGS 84 that the document names (GeoJSON of 2008
+    could have one, Esri's JSON has), and whether its places can be used."""
     found = document.get("crs") if isinstance(document, dict) else None
     properties = found.get("properties") if isinstance(found, dict) else None
-    name = str(properties.get("name", "")) if isinstance(properties, dict) else ""
-    return "" if not name or name.endswith(("CRS84", ":4326")) else name
+    name = str(properties.get("name") or "") if isinstance(properties, dict) else ""
+    esri = document.get("spatialReference") if isinstance(document, dict) else None
+    if isinstance(esri, dict):
+        name = str(esri.get("latestWkid") or esri.get("wkid") or "")
+    if not name:
+        return "", True
+    try:
+        return (name, True) if reference(name) is not None else ("", True)
+    except ValueError as error:
+        situation.findings.add("crs-unsupported", "warning", error)
+        return "", False
 
 
 def _unfold(row: Row, mapping: Mapping) -> Iterator[Row]:
@@ -200,11 +250,19 @@ def _unfold(row: Row, mapping: Mapping) -> Iterator[Row]:
 
 
 def cell(row: Row, column: str) -> Any:
-    """A cell by column name, or by a dotted path into nested JSON; None when it is not there."""
+    """A cell by column name, or by a dotted path into nested JSON (`values[kind=P1].value`: the
+    item of a list whose member is that); None when it is not there."""
     if column in row:
         return row[column]
     value: Any = row
-    for step in column.split("."):
+    for step in steps_of(column):
+        where = _WHERE.match(step) if "[" in step else None
+        if where is not None:
+            value = value.get(where.group(1)) if isinstance(value, dict) else None
+            value = _item(value, where.group(2), where.group(3))
+            continue
+        if isinstance(value, dict) and step not in value and "." in column:
+            return _dotted(value, column, step)
         if isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
@@ -212,6 +270,33 @@ def cell(row: Row, column: str) -> Any:
         else:
             return None
     return value
+
+
+def steps_of(column: str) -> list[str]:
+    """The steps of a path; a dot within brackets (`[type=PM2.5]`) divides nothing."""
+    return _STEP.split(column) if "[" in column else column.split(".")
+
+
+def _item(items: Any, key: str, wanted: str) -> Any:
+    """The first item of a list whose member `key` reads `wanted`."""
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and str(item.get(key)) == wanted:
+            return item
+    return None
+
+
+def _dotted(value: dict[str, Any], column: str, step: str) -> Any:
+    """What stands under a name that has dots itself (`@iot.id`), from that step on."""
+    rest = column[column.index(step) :] if column.count(step) == 1 else step
+    for name, inner in value.items():
+        if "." in name and (rest == name or rest.startswith(f"{name}.")):
+            return inner if rest == name else cell_in(inner, rest[len(name) + 1 :])
+    return None
+
+
+def cell_in(value: Any, column: str) -> Any:
+    """`cell` of something that may be no object."""
+    return cell(value, column) if isinstance(value, dict) else None
 
 
 def _fits(row: Row, mapping: Mapping) -> bool:

@@ -10,6 +10,9 @@ import msgspec
 
 from rynek.feeds.kit.content import is_zip
 
+_BLANK = ",;\t| "
+BESIDE = frozenset({"fields", "links", "rx_metadata", "rxInfo", "facet_groups", "gateways"})
+"""Lists of objects that stand beside the data: columns, links, the gateways that heard a device."""
 _LISTS = frozenset({"features", "data", "items", "results", "records", "rows", "value"})
 SEPARATORS = ",;\t|"
 _TAR = slice(257, 262)
@@ -54,24 +57,27 @@ def _lines(head: bytes) -> bool:
 
 def separator_of(text: str) -> str:
     """The character that splits the first lines most evenly; a comma where none does."""
-    lines = [line for line in text[:65536].splitlines()[:50] if line.strip()][:20]
+    lines = [line for line in text[:65536].splitlines()[:50] if line.strip(_BLANK)][:20]
     best, score = ",", 0.0
     for separator in SEPARATORS:
         widths = [
             len(row) for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)
         ]
-        if not widths or widths[0] < 2:
+        # A title or a note above the header may have no separator at all.
+        usual = max(widths, key=lambda width: (widths.count(width), width), default=1)
+        if usual < 2:
             continue
-        even = sum(width == widths[0] for width in widths) / len(widths)
-        found = even * min(widths[0], 50)
+        found = widths.count(usual) / len(widths) * min(usual, 50)
         if found > score:
             best, score = separator, found
     return best
 
 
 def records_at(document: Any, path: str) -> list[Any]:
-    """The list of records in a JSON document: at `path`, or the largest list of objects near the
-    top. ValueError when there is none."""
+    """The list of records in a JSON document: at `path` (`.`: the document itself is one), or the
+    largest list of objects near the top. ValueError when there is none."""
+    if path == ".":
+        return document if isinstance(document, list) else [document]
     if path:
         for step in path.split("."):
             document = document.get(step) if isinstance(document, dict) else None
@@ -82,18 +88,25 @@ def records_at(document: Any, path: str) -> list[Any]:
         return document
     best: list[Any] = []
     rank = (False, 0)
+    empty = False
     pending = [document]
     for _ in range(3):
         deeper: list[Any] = []
         for value in pending:
             for name, inner in value.items() if isinstance(value, dict) else ():
-                if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+                listed = isinstance(inner, list) and inner and isinstance(inner[0], dict)
+                if listed and name not in BESIDE:
                     ranked = (name in _LISTS, len(inner))
                     if ranked > rank:
                         best, rank = inner, ranked
+                elif inner == [] and name in _LISTS:
+                    empty = True
                 elif isinstance(inner, dict):
                     deeper.append(inner)
         pending = deeper
-    if not best:
-        raise ValueError("not a table: no list of objects in the JSON document")
+    if not best and not empty:
+        raise ValueError(
+            "not a table: no list of objects in the JSON document; where the document is one "
+            'record itself, the mapping says so: [table] path = "."'
+        )
     return best

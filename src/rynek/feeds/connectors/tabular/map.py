@@ -6,15 +6,27 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rynek.base.ids import urn
-from rynek.feeds.connectors.tabular.cells import convert, filled, moment
-from rynek.feeds.connectors.tabular.decode import Row, cell
-from rynek.feeds.connectors.tabular.mapping import Attribute, Mapping, placeholders
-from rynek.feeds.contract import Document, Situation
-from rynek.feeds.kit.checked import placed
-from rynek.feeds.kit.documents import geo, point, prop, provenance
+import msgspec
 
-_POINT = re.compile(r"\s*POINT\s*\(\s*([-\d.eE+]+)\s+([-\d.eE+]+)\s*\)\s*\Z", re.IGNORECASE)
+from rynek.base.ids import urn
+from rynek.feeds.connectors.tabular.cells import convert, filled, moment, plain
+from rynek.feeds.connectors.tabular.decode import Row, cell
+from rynek.feeds.connectors.tabular.mapping import (
+    Attribute,
+    Location,
+    Mapping,
+    Time,
+    placeholders,
+)
+from rynek.feeds.contract import Document, Situation
+from rynek.feeds.kit.checked import finite, placed
+from rynek.feeds.kit.documents import geo, point, prop, provenance
+from rynek.feeds.kit.reference import Reference, reference
+
+_POINT = re.compile(
+    r"\s*(?:SRID=\d+;)?\s*POINT\s*Z?\s*\(\s*([-\d.eE+]+)\s+([-\d.eE+]+)(?:\s+[-\d.eE+]+)?\s*\)\s*\Z",
+    re.IGNORECASE,
+)
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"}
 )
@@ -29,7 +41,7 @@ def map_row(row: Row, mapping: Mapping, situation: Situation) -> Iterator[Docume
         return
     at = None
     if mapping.time is not None:
-        given = cell(row, mapping.time.column)
+        given = _given_time(row, mapping.time)
         zone = mapping.time.zone or situation.config.zone
         at = moment(given, zone, mapping.time.format)
         if at is None:
@@ -47,6 +59,12 @@ def map_row(row: Row, mapping: Mapping, situation: Situation) -> Iterator[Docume
     for rule in mapping.attribute:
         _add(made, rule, row, mapping, at, situation)
     yield made | provenance(situation.config)
+
+
+def _given_time(row: Row, rule: Time) -> Any:
+    if not rule.template:
+        return cell(row, rule.column)
+    return filled(rule.template, {name: cell(row, name) for name in placeholders(rule.template)})
 
 
 def _count_repeats(own: str, situation: Situation) -> None:
@@ -102,20 +120,68 @@ def _list(value: Any) -> list[Any]:
 def _location(row: Row, mapping: Mapping, own: str, situation: Situation) -> dict[str, Any] | None:
     rule = mapping.location
     assert rule is not None
-    if rule.geometry:
-        return _geometry(row.get("_geometry"), own, situation)
-    if rule.wkt:
-        match = _POINT.match(str(cell(row, rule.wkt) or ""))
-        lon, lat = match.groups() if match else (None, None)
-    else:
-        lon, lat = cell(row, rule.lon), cell(row, rule.lat)
-        if mapping.table.decimal == ",":
-            lon, lat = str(lon).replace(",", "."), str(lat).replace(",", ".")
-    where = placed(lon, lat, situation, own)
+    system = reference(rule.crs or row.get("_crs") or "CRS84")
+    if rule.geometry or rule.geojson:
+        shape = row.get("_geometry") if rule.geometry else _parsed(cell(row, rule.geojson))
+        return _geometry(shape, own, situation, system)
+    lon, lat = _pair(row, rule)
+    where = _usable(lon, lat, situation, own, system)
     return point(*where) if where else None
 
 
-def _geometry(geometry: Any, own: str, situation: Situation) -> dict[str, Any] | None:
+def _pair(row: Row, rule: Location) -> tuple[Any, Any]:
+    """Longitude (easting) and latitude (northing) as they stand in the row."""
+    if rule.wkt:
+        match = _POINT.match(str(cell(row, rule.wkt) or ""))
+        return (match.group(1), match.group(2)) if match else (None, None)
+    if not rule.latlon:
+        return cell(row, rule.lon), cell(row, rule.lat)
+    pair = cell(row, rule.latlon)
+    if isinstance(pair, str):
+        pair = [part for part in re.split(r"[,;\s]+", pair.strip("()[] ")) if part]
+    return (pair[1], pair[0]) if isinstance(pair, list) and len(pair) == 2 else (None, None)
+
+
+def _parsed(value: Any) -> Any:
+    """A geometry that is a JSON text in its cell."""
+    try:
+        return msgspec.json.decode(value) if isinstance(value, str) and value else value
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _usable(
+    lon: Any, lat: Any, situation: Situation, own: str, system: Reference | None
+) -> tuple[float, float] | None:
+    """Longitude and latitude in degrees; what is no usable position is counted."""
+    lon, lat = _coordinate(lon), _coordinate(lat)
+    if isinstance(lon, str) or isinstance(lat, str):
+        situation.findings.add("position-invalid", "warning", f"{own}: {lon}, {lat}")
+        return None
+    if system is None or lon is None or lat is None:
+        return placed(lon, lat, situation, own)
+    where = system.degrees(lon, lat)
+    if where is None:
+        swapped = system.degrees(lat, lon) is not None
+        code = "position-swapped" if swapped else "position-outside"
+        situation.findings.add(code, "warning", f"{own}: {lon}, {lat} in {system.name}")
+        return None
+    return placed(where[0], where[1], situation, own)
+
+
+def _coordinate(value: Any) -> Any:
+    """A number, None where there is none, or the text that is none. A comma can only be the decimal
+    mark: no one groups thousands of degrees."""
+    if isinstance(value, str):
+        text = plain(value, "," if value.count(",") == 1 else ".")
+        found = finite(text)
+        return found if found is not None else (value.strip() or None)
+    return finite(value)
+
+
+def _geometry(
+    geometry: Any, own: str, situation: Situation, system: Reference | None
+) -> dict[str, Any] | None:
     """A GeoJSON geometry whose every position is usable; else None, counted."""
     if not isinstance(geometry, dict) or str(geometry.get("type")) not in _GEOMETRIES:
         situation.findings.add("position-missing", "info", own)
@@ -135,19 +201,23 @@ def _geometry(geometry: Any, own: str, situation: Situation) -> dict[str, Any] |
         if count > MAX_POINTS or len(pending) > MAX_POINTS:
             situation.findings.add("geometry-too-large", "warning", own)
             return None
-        if len(value) < 2 or placed(value[0], value[1], situation, own) is None:
+        if len(value) < 2 or _usable(value[0], value[1], situation, own, system) is None:
             return None
     try:
-        return geo({"type": geometry["type"], "coordinates": _rounded(geometry["coordinates"])})
+        coordinates = _rounded(geometry["coordinates"], system)
+        return geo({"type": geometry["type"], "coordinates": coordinates})
     except RecursionError:
         situation.findings.add("geometry-too-large", "warning", own)
         return None
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rounded(inner) for inner in (value[:2] if _is_position(value) else value)]
-    return round(float(value), 6)
+def _rounded(value: Any, system: Reference | None) -> Any:
+    if not _is_position(value):
+        return [_rounded(inner, system) for inner in value]
+    lon, lat = float(value[0]), float(value[1])
+    if system is not None:
+        lon, lat = system.degrees(lon, lat) or (lon, lat)
+    return [round(lon, 6), round(lat, 6)]
 
 
 def _is_position(value: list[Any]) -> bool:

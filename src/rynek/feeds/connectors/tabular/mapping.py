@@ -12,7 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from rynek.base.typed import convert
+from rynek.feeds.kit.reference import reference
 
+RESERVED = frozenset({"id", "@id", "type", "@type", "@context", "scope", "createdAt", "modifiedAt"})
 MAX_MAPPING = 256 * 1024
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _NAME = re.compile(r"[a-z0-9_]{1,64}\Z")
@@ -25,9 +27,10 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 class Table(_Part, frozen=True):
     """`[table]`: how to read the bytes; what is empty is detected.
 
-    `path` leads to the list of records in JSON (`data.items`), `sheet` names an XLSX sheet,
-    `part` is a pattern for the name of the file or archive member whose named groups become
-    columns.
+    `path` leads to the list of records in JSON (`data.items`; `.` is the document itself, one
+    record), `each` names a list within every record, each item of which makes a row of its own,
+    `sheet` names an XLSX sheet, `part` is a pattern for the name of the file or archive member
+    whose named groups become columns.
     """
 
     format: Literal["", "csv", "json", "jsonl", "geojson", "xlsx"] = ""
@@ -37,25 +40,33 @@ class Table(_Part, frozen=True):
     columns: list[str] = []
     skip: int = 0
     path: str = ""
+    each: str = ""
     sheet: str = ""
     part: str = ""
 
 
 class Time(_Part, frozen=True):
-    """`[time]`: when a row was true. `format` is strptime's; empty means epoch or ISO 8601."""
+    """`[time]`: when a row was true, from a `column` or a `template` of several (`{day} {hour}`).
+    `format` is strptime's, or `excel`; empty means epoch or ISO 8601."""
 
-    column: str
+    column: str = ""
+    template: str = ""
     format: str = ""
     zone: str = ""
 
 
 class Location(_Part, frozen=True):
-    """`[location]`: two columns, a WKT column, or the geometry of a GeoJSON feature."""
+    """`[location]`: two columns, a WKT column, the geometry of a GeoJSON feature, a column with
+    GeoJSON, or one with latitude and longitude in this order. `crs` is what they are in
+    (`EPSG:5514`), where that is not WGS 84."""
 
     lon: str = ""
     lat: str = ""
     wkt: str = ""
     geometry: bool = False
+    geojson: str = ""
+    latlon: str = ""
+    crs: str = ""
     required: bool = True
 
 
@@ -106,12 +117,14 @@ class Attribute(_Part, frozen=True):
 
 
 class Mapping(_Part, frozen=True):
-    """A whole mapping. `id` is a template over columns, `scope` the middle part of entity ids."""
+    """A whole mapping. `id` is a template over columns, `scope` the middle part of entity ids. With
+    `single` all rows are of one thing, and `id` is just its name."""
 
     type: str
     id: str
     title: str = ""
     scope: str = ""
+    single: bool = False
     table: Table = Table()
     time: Time | None = None
     location: Location | None = None
@@ -124,9 +137,9 @@ class Mapping(_Part, frozen=True):
         found = set(placeholders(self.id)) | {f.column for f in self.filter}
         found |= {a.column for a in self.attribute if not (a.static and self.time)}
         if self.time is not None:
-            found.add(self.time.column)
-        if self.location is not None and self.location.required:
-            found |= {self.location.lon, self.location.lat, self.location.wkt}
+            found |= {self.time.column, *placeholders(self.time.template)}
+        if (place := self.location) is not None and place.required:
+            found |= {place.lon, place.lat, place.wkt, place.geojson, place.latlon}
         groups = set(re.compile(self.table.part).groupindex) if self.table.part else set()
         return {c for c in found - groups if c and not c.startswith("_")}
 
@@ -154,18 +167,42 @@ def checked(mapping: Mapping, what: str) -> Mapping:
             re.compile(pattern)
         except re.error as error:
             raise ValueError(f"{what}: pattern {pattern!r}: {error}") from None
-    if not placeholders(mapping.id):
-        raise ValueError(f"{what}: id {mapping.id!r} names no column")
+    if bool(placeholders(mapping.id)) == mapping.single or not mapping.id:
+        raise ValueError(
+            f'{what}: id {mapping.id!r} names no column (such as "{{nr}}"); only where all rows '
+            "are of one thing it names none, with: single = true"
+        )
     for attribute in mapping.attribute:
+        if attribute.name in RESERVED or not attribute.name:
+            raise ValueError(
+                f"{what}: attribute {attribute.name!r}: an entity's own member has that name; "
+                "give it another"
+            )
         given = [bool(attribute.column), bool(attribute.template), attribute.value is not None]
         if sum(given) != 1:
             raise ValueError(
                 f"{what}: attribute {attribute.name!r} needs one of column, template, value"
             )
-    place = mapping.location
-    if place is not None and bool(place.lon) + bool(place.wkt) + place.geometry != 1:
-        raise ValueError(f"{what}: location needs one of lon and lat, wkt, geometry")
+    if mapping.time is not None and bool(mapping.time.column) == bool(mapping.time.template):
+        raise ValueError(f"{what}: time needs one of column, template")
+    _check_place(mapping.location, what)
     return mapping
+
+
+def _check_place(place: Location | None, what: str) -> None:
+    if place is None:
+        return
+    given = [bool(place.lon and place.lat), bool(place.wkt), place.geometry]
+    given += [bool(place.geojson), bool(place.latlon)]
+    if sum(given) != 1 or bool(place.lon) != bool(place.lat):
+        raise ValueError(
+            f"{what}: location needs one of lon and lat, wkt, geometry, geojson, latlon"
+        )
+    if place.crs:
+        try:
+            reference(place.crs)
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from None
 
 
 def shipped() -> dict[str, Mapping]:

@@ -44,6 +44,24 @@ def rows(data: bytes, table: Table, situation: Situation) -> Iterator[dict[str, 
         book.close()
 
 
+def first_rows(data: bytes, count: int) -> list[tuple[Any, ...]]:
+    """The first rows of the first sheet, as they are; none where it has none. ValueError as above."""
+    import openpyxl
+
+    _bounded(data)
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    except Exception as error:
+        raise _unreadable(error) from None
+    try:
+        sheet = book.worksheets[0] if book.worksheets else None
+        if not hasattr(sheet, "iter_rows"):
+            return []
+        return [tuple(map(_plain, cells)) for cells in _cells(sheet, 1, count, MAX_COLUMNS)]
+    finally:
+        book.close()
+
+
 def _unreadable(error: Exception) -> ValueError:
     return ValueError(f"not a readable XLSX workbook: {error or type(error).__name__}")
 
