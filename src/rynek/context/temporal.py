@@ -112,12 +112,13 @@ class ReadingsSink(Protocol):
 
 
 class TemporalAbout(msgspec.Struct):
-    """What is known of an entity's temporal evolution besides its readings: types, and when the
-    entity was created and last modified (epoch µs; 0 where nobody knows)."""
+    """What is known of an entity's temporal evolution besides its readings: types, when the entity
+    was created and last modified (epoch µs; 0 where nobody knows), and when it is to end."""
 
     types: list[str]
     created_at: int = 0
     modified_at: int = 0
+    expires_at: str | None = None
 
 
 class TemporalEditor(Protocol):

@@ -70,7 +70,7 @@ class Editor:
         known = self._overlay.known.get(entity_id, Known())
         if current is not None:
             types = _union(current.types, known.types)
-            return TemporalAbout(types, current.created_at, current.modified_at)
+            return TemporalAbout(types, current.created_at, current.modified_at, current.expires_at)
         types = list(known.types) or [kind]
         if known.own:
             return TemporalAbout(types, known.created, known.modified)

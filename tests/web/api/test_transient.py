@@ -65,6 +65,9 @@ def test_it_is_shown_only_with_system_attributes(serve: Serve) -> None:
         assert shown["level"][1]["expiresAt"] == later
         assert shown["level"][1]["by"]["expiresAt"] == later
         assert "expiresAt" not in shown["level"][0]
+        past = f"temporal/{AT}"  # Table 6.3.11-1 says the same of temporal representations
+        assert "expiresAt" not in (await client.get(past)).json()
+        assert (await client.get(f"{past}?options=sysAttrs")).json()["expiresAt"] == late
         found = await client.get("entities?type=Alert&q=expiresAt>2998-01-01T00:00:00Z")
         assert len(found.json()) == 1
         found = await client.get("entities?type=Alert&q=level.expiresAt>2998-01-01T00:00:00Z")

@@ -52,7 +52,8 @@ class TemporalView(msgspec.Struct, frozen=True):
 def head(
     entity_id: str, about: TemporalAbout, ctx: CompiledContext, view: TemporalView
 ) -> dict[str, Any]:
-    """The members of a document that are no attributes: id, type, and the system's times."""
+    """The members of a document that are no attributes: id, type, and the system's times as far as
+    they are known (§6.3.11)."""
     out: dict[str, Any] = {}
     if view.shows("id"):
         out["id"] = entity_id
@@ -63,6 +64,8 @@ def head(
         out["createdAt"] = to_iso(about.created_at)
     if view.sys_attrs and about.modified_at and view.shows("modifiedAt"):
         out["modifiedAt"] = to_iso(about.modified_at)
+    if view.sys_attrs and about.expires_at is not None and view.shows("expiresAt"):
+        out["expiresAt"] = about.expires_at
     return out
 
 
