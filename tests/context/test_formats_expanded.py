@@ -56,6 +56,11 @@ ATTRIBUTES: dict[str, Any] = {
         {"type": "Property", "value": 2, "datasetId": "urn:d:1"},
     ],
     "ends": {"type": "Property", "value": 1, "expiresAt": AT},
+    "concise": {"value": 1, "b": 2},
+    "bare": 5,
+    "bares": [1, "a"],
+    "fields": {"street": "A", "no": {"n": [1, 2]}},
+    "operationSpace": {"type": "Point", "coordinates": [1, 2]},
 }  # fmt: skip
 
 

@@ -41,7 +41,11 @@ def _is_object(raw: Any) -> bool:
         return False
     if is_literal(raw) or raw.keys() == {"@list"}:
         return True
-    return all(name[:1] == "@" or (":" in name and type(raw[name]) is list) for name in raw)
+    return all(name[:1] == "@" or (":" in name and _of_objects(raw[name])) for name in raw)
+
+
+def _of_objects(item: Any) -> bool:
+    return type(item) is list and all(type(one) is dict for one in item)
 
 
 def member_of(short: str, item: list[Any], ctx: CompiledContext) -> Any:

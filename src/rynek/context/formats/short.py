@@ -60,7 +60,7 @@ def short_instances(raw: Any, ctx: CompiledContext, depth: int = 0) -> Any:
     if depth > _MAX_DEPTH:
         return raw
     if type(raw) is list:
-        if raw and all(map(is_literal, raw)):
+        if _is_plain(raw, ctx):
             return plain(raw, ctx)
         items = [_instance(item, ctx, depth) if type(item) is dict else item for item in raw]
         return raw if all(one is item for one, item in zip(items, raw, strict=True)) else items
@@ -95,12 +95,19 @@ def refuse_whole(raw: dict[str, Any] | list[Any], ctx: CompiledContext) -> None:
     if type(raw) is dict:
         whole = has_whole_names(raw, ctx)
     else:
-        objects = [one for one in raw if type(one) is dict]
-        whole = bool(objects) and (
-            all(map(is_literal, raw)) or any(_is_whole(one, ctx) for one in objects)
+        whole = _is_plain(raw, ctx) or any(  # type: ignore[arg-type]
+            type(one) is dict and _is_whole(one, ctx) for one in raw
         )
     if whole:
         raise Invalid("has members of the standard by their whole names")
+
+
+def _is_plain(raw: list[Any], ctx: CompiledContext) -> bool:
+    """Whether an array is a value in expanded form: of value objects, or of nodes that are no
+    instances."""
+    return is_expanded(raw) and all(
+        is_literal(one) or (len(one) > 0 and not _is_whole(one, ctx)) for one in raw
+    )
 
 
 def _is_whole(raw: dict[str, Any], ctx: CompiledContext) -> bool:
