@@ -75,8 +75,9 @@ def _instance(raw: dict[str, Any], ctx: CompiledContext, depth: int) -> dict[str
         if short != name:
             kept = _bare(item, short, ctx)
         elif name in ("type", "@type"):
-            kind = item[0] if type(item) is list and len(item) == 1 else item
-            kept = _short(kind, ctx, KIND_IRIS) if type(kind) is str else item
+            kind = item[0] if name == "@type" and type(item) is list and len(item) == 1 else item
+            named = type(kind) is str and ":" in kind
+            kept = _short(kind, ctx, KIND_IRIS) if named else item
         else:
             kept = item if name in _AS_THEY_ARE else short_instances(item, ctx, depth + 1)
         changed = changed or short != name or kept is not item
@@ -142,7 +143,7 @@ def _typed(value: Any, ctx: CompiledContext, depth: int) -> Any:
             continue
         kept = _bare(item, short, ctx) if short != name else item
         if depth == 0 and name in ("type", "@type"):
-            kind = item[0] if type(item) is list and len(item) == 1 else item
+            kind = item[0] if name == "@type" and type(item) is list and len(item) == 1 else item
             kept = _short(kind, ctx, _terms()) if type(kind) is str else item
         _put(out, short, _typed(kept, ctx, depth + 1) if short in terms else kept)
     return out
