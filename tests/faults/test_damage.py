@@ -18,6 +18,7 @@ from rynek.app import Engine
 from rynek.cli.main import cli
 from rynek.history.commits import commits
 from rynek.web import Application
+from rynek.web.watch.health import ready
 
 from . import workload
 
@@ -191,6 +192,33 @@ def test_a_state_that_is_no_database_stops_its_city_alone(folder: Path) -> None:
     run(folder, test)
     (bad,) = doctor(folder)
     assert "other/state.db" in bad["found"]
+
+
+def test_that_the_first_city_cannot_start_is_told_until_it_can(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = folder / "data" / "tenants" / "default" / "state.db"
+    was = database.read_bytes()
+    overwrite(database, 0, PAGE)
+
+    async def body() -> None:
+        async with served(folder) as (client, engine):
+            for _ in range(2):
+                health = await client.get("/health")
+                assert health.status_code == 503
+                assert health.json() == {"status": "fail"}
+            (check,) = [one for one in ready(engine) if one.key == "tenant:start"]
+            assert "tenants/default/state.db is damaged" in check.output
+            assert "works again" not in caplog.text
+            database.write_bytes(was)
+            # Nobody asks, and it starts.
+            for _ in range(600):
+                if "works again" in caplog.text:
+                    break
+                await asyncio.sleep(0.05)
+            assert (await client.get("/health")).status_code == 200
+
+    asyncio.run(body())
 
 
 def test_damaged_writes_to_the_past_are_named_and_what_can_be_read_is_saved(folder: Path) -> None:

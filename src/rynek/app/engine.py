@@ -164,7 +164,8 @@ class Engine:
 
     async def _run_feeds(self, tenants: Sequence[Tenant]) -> None:
         for tenant in tenants:
-            await self._guarded(tenant, tenant.run_feeds)
+            if not tenant.trouble.error:  # else it starts, feeds and all, when it can
+                await self._guarded(tenant, tenant.run_feeds)
             await calm()
 
     def tenant(self, name: str, *, create: bool = False) -> Tenant:
@@ -217,10 +218,18 @@ class Engine:
         try:
             await work()
         except Exception as error:
-            # What is damaged may be mended; a request comes again and again.
-            asyncio.get_running_loop().call_later(tenant.trouble.note(error), tenant.may_begin)
+            # What is damaged may be mended, a full disk be given room: also where nobody asks, for
+            # feeds wait for it.
+            loop = asyncio.get_running_loop()
+            loop.call_later(tenant.trouble.note(error), self._again, tenant)
         else:
             tenant.trouble.over()
+
+    def _again(self, tenant: Tenant) -> None:
+        """Start a tenant that could not be started."""
+        tenant.begun = False
+        if not self.stopping.is_set():
+            self._begin(tenant)
 
     def _later(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rynek.app.replay import ContextSink, ReplayState
 from rynek.base.clock import Clock
-from rynek.base.errors import Unavailable
+from rynek.base.errors import Problem, Unavailable
 from rynek.base.http import own_authorities
 from rynek.base.ids import SERVICE_TENANT
 from rynek.base.progress import Loading
@@ -289,10 +289,6 @@ class Tenant:
             )
         return self._history
 
-    def may_begin(self) -> None:
-        """Let the next request start it once more."""
-        self.begun = False
-
     def _store_limits(self) -> StoreLimits:
         settings = self._engine.settings
         hours = settings.changes.keep_hours
@@ -365,7 +361,7 @@ class Tenant:
             known = storage_problem(error, self.folder)
             _logger.error(  # noqa: TRY400 - the disk's fault, not the code's, where it is known
                 "a part of tenant %s did not stop in good order: %s",
-                self.name, error, exc_info=None if known else error,
+                self.name, error, exc_info=None if known or isinstance(error, Problem) else error,
             )  # fmt: skip
 
 

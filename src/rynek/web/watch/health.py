@@ -11,6 +11,7 @@ import msgspec
 
 from rynek import __version__
 from rynek.base.clock import to_iso
+from rynek.base.errors import Problem
 from rynek.base.log import redact
 from rynek.base.storage import write_fault
 
@@ -67,7 +68,7 @@ def ready(engine: Any) -> list[Check]:
                       output=f"{tenant.trouble.error}. Run rynek doctor on the data folder")
             )  # fmt: skip
         elif tenant.begun:
-            checks += _of_tenant(tenant)
+            checks += _looked_at(tenant)
     checks += _publications(engine)
     return checks
 
@@ -121,6 +122,13 @@ def _disk(engine: Any) -> Check:
     return Check("disk:free", "warn" if little else "pass", "system", value=disk.free,
                  unit="byte", output="little room is left: make some, or give the data folder a"
                  " larger disk" if little else "")  # fmt: skip
+
+
+def _looked_at(tenant: Any) -> list[Check]:
+    try:
+        return list(_of_tenant(tenant))
+    except Problem as problem:  # it begins, and is about to find that it cannot
+        return [Check("tenant:start", "fail", tenant=tenant.name, output=problem.detail)]
 
 
 def _of_tenant(tenant: Any) -> Iterator[Check]:
