@@ -77,6 +77,15 @@ def test_one_bad_entity_in_a_batch_leaves_nothing_of_it(ask: Ask) -> None:
     assert ask("DELETE", "entities/urn:ngsi-ld:Hostile:2").status == 204
 
 
+@pytest.mark.parametrize("entity_id", [[None], {"a": 1}, 5, True, None])
+def test_an_id_that_is_no_text_is_told_as_none(ask: Ask, entity_id: Any) -> None:
+    body = json.dumps([{"id": entity_id, "type": "Hostile", "a": 1}]).encode()
+    for verb in ("create", "upsert", "update", "merge"):
+        answer = ask("POST", f"entityOperations/{verb}", "", body)
+        told = answer.json()["errors"] if answer.status == 207 else []
+        assert [one["entityId"] for one in told] == ["urn:ngsi-ld:null"], answer
+
+
 # Text
 
 

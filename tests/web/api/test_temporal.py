@@ -157,6 +157,21 @@ def test_what_is_refused(serve: Serve) -> None:
     serve(test)
 
 
+@pytest.mark.parametrize("value", [2**64, -(10**30), [{"deep": 10**25}]])
+def test_a_number_beyond_64_bits_comes_back(serve: Serve, value: Any) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        entity = {"id": "urn:x:1", "type": "Big", "a": {"type": "Property", "value": value}}
+        assert (await client.post("entities", json=entity)).status_code == 201
+        since = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
+        for form in ("normalized", "temporalValues"):
+            asked = {"type": "Big", "format": form, **since}
+            assert (await client.get("temporal/entities", params=asked)).status_code == 200
+        one = (await client.get("temporal/entities", params={"type": "Big", **since})).json()
+        assert one[0]["a"][0]["value"] == value
+
+    serve(test)
+
+
 def test_a_time_at_the_end_of_the_calendar_holds_up_no_history(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, engine: Engine) -> None:
         late = {"type": "Property", "value": 1, "observedAt": "9999-12-31T23:59:59.999999Z"}

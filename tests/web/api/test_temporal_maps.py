@@ -41,6 +41,19 @@ def kind(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["type"].rsplit("/", 1)[1]
 
 
+@pytest.mark.parametrize("hidden", [{"omit": "id"}, {"pick": "a"}, {"omit": "id,type"}])
+def test_a_page_of_a_map_may_hide_what_it_is_made_by(serve: Serve, hidden: dict[str, str]) -> None:
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        await fill(client, 1, 2)
+        asked = QUERY | hidden | {"entityMap": "true"}
+        answer = await client.get("temporal/entities", params=asked)
+        assert answer.status_code == 201
+        shown = {"a", "type"} if hidden == {"omit": "id"} else {"a"}
+        assert [set(one) for one in answer.json()] == [shown, shown]
+
+    serve(test)
+
+
 def test_pages_of_the_past_over_a_fixed_list(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         await fill(client, 1, 2, 4, 5)

@@ -183,7 +183,14 @@ def test_series_are_bounded_and_true(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?attr=nothing", "?attr=", "?attr=availableBikeNumber&points=" + "9" * 400]
+    "query",
+    [
+        "",
+        "?attr=nothing",
+        "?attr=",
+        "?attr=availableBikeNumber&points=" + "9" * 400,
+        "?attr=availableBikeNumber&points=800&from=--5",
+    ],
 )
 def test_odd_questions_about_series_get_an_answer(client: httpx.Client, query: str) -> None:
     answer = client.get(f"/c/oslo/entities/{STATION}/series.json{query}")

@@ -215,8 +215,9 @@ def _object(document: Any) -> dict[str, Any]:
 
 
 def _id_of(document: Any) -> str:
+    """The id that an error goes under, as it was sent; the NGSI-LD Null where that is no text."""
     found = document.get("id") or document.get("@id") if isinstance(document, dict) else None
-    return str(found)[:1000] if found is not None else "urn:ngsi-ld:null"
+    return found[:1000] if isinstance(found, str) else "urn:ngsi-ld:null"
 
 
 def _bounded(call: Call, items: list[Any]) -> None:

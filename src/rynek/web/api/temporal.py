@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-import orjson
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import BadRequestData, ResourceNotFound
@@ -22,7 +21,7 @@ from rynek.context import (
     TemporalQuery,
     sort_entities,
 )
-from rynek.web.api.bodies import context_headers, document_reply
+from rynek.web.api.bodies import context_headers, document_reply, dumps
 from rynek.web.api.call import JSON_LD, Call, Header, Reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, entity_query, paging, require_filter
@@ -169,7 +168,7 @@ def _list_reply(
         documents = [document | {"@context": call.ld.member} for document in documents]
     return Reply(
         206 if partial else 200,
-        orjson.dumps(documents),
+        dumps(documents),
         call.accept,
         [*context_headers(call), *headers, *partial],
     )

@@ -136,11 +136,12 @@ async def _fill(call: Call, entity_map: EntityMap, ids: Sequence[str], wanted: i
     while len(page.documents) < wanted and position < len(ids):
         some = ids[position : position + wanted - len(page.documents)]
         params = kept | {"id": ",".join(some), "limit": str(len(some))}
-        reply = await temporal_sources.query(
-            msgspec.structs.replace(call, params=params), entity_map
-        )
+        asked = temporal_sources.unprojected(msgspec.structs.replace(call, params=params))
+        reply = await temporal_sources.query(asked, entity_map)
         there = {document["id"]: document for document in load_json(reply.body)}
-        page.documents += [there[one] for one in some if one in there]
+        page.documents += [
+            temporal_sources.projected(call, there[one]) for one in some if one in there
+        ]
         page.gone.update(one for one in some if one not in there)
         page.headers += [
             one for one in reply.headers if one[0] in _KEPT and one not in page.headers

@@ -41,6 +41,7 @@ _FILTERS: Final = frozenset(("q", "georel", "scopeQ", "attrs"))
 _AT_ONCE: Final = 1000
 _PAGE: Final = 100
 _PATH: Final = ("temporal", "entities")
+_ALWAYS: Final = frozenset(("@context", "deletedAt"))
 
 
 async def retrieve(call: Call, entity_map: EntityMap | None = None) -> tuple[Reply, list[str]]:
@@ -158,7 +159,7 @@ async def _retrieved(
     call: Call, matches: Sequence[Match], entity_map: EntityMap | None
 ) -> tuple[Reply, list[str]]:
     entity_id = call.path_args[0]
-    ours = await _or_nothing(temporal.retrieve_temporal(call))
+    ours = await _or_nothing(temporal.retrieve_temporal(unprojected(call)))
     reader = reader_of(call)
     attrs = Query(attrs=entity_query(call.params, call.ld).attrs)
     asked = _to_ask(call, matches, (*_PATH, entity_id), attrs, entity_map)
@@ -175,7 +176,7 @@ async def _retrieved(
         raise missing
     if entity_map is not None:
         await call.tenant.context.entity_maps.relink(entity_map, reader.maps)
-    document = _together(call, parts or extras[:1], extras)
+    document = projected(call, _together(call, parts or extras[:1], extras))
     reply = document_reply(call, document, 200 if ours is None else ours.status)
     reply.headers = [*reply.headers, *_ranges(ours), *reader.headers()]
     return reply, who
@@ -205,7 +206,8 @@ async def _queried(call: Call, matches: Sequence[Match], entity_map: EntityMap |
     if call.params.get("splitEntities") == "true" and not _FILTERS.isdisjoint(call.params):
         raise OperationNotSupported("splitEntities with filters is not supported for the past")
     whole = call.params | {"limit": str(max(wanted, 1)), "offset": "0", "count": "true"}
-    ours = await temporal.query_temporal(msgspec.structs.replace(call, params=whole))
+    held = unprojected(msgspec.structs.replace(call, params=whole))
+    ours = await temporal.query_temporal(held)
     reader = reader_of(call)
     selection = entity_query(call.params, call.ld)
     paged = {"limit": str(wanted)} if "limit" in call.params or page.offset else {}
@@ -221,11 +223,34 @@ async def _queried(call: Call, matches: Sequence[Match], entity_map: EntityMap |
     if entity_map is not None:
         await call.tenant.context.entity_maps.relink(entity_map, reader.maps)
     shown = list(found.values())[page.offset : page.offset + page.limit]
-    documents = [_together(call, parts or extras[:1], extras) for parts, extras in shown]
+    documents = [
+        projected(call, _together(call, parts or extras[:1], extras)) for parts, extras in shown
+    ]
     more = total > page.offset + page.limit
     headers = page_headers(call, page, total if page.count else None, more)
     headers = [*headers, *_ranges(ours), *reader.headers()]
     return list_reply(call, documents, headers, ours.status)
+
+
+def unprojected(call: Call) -> Call:
+    """The call without its `pick` and `omit`, where they hide what evolutions are told apart by;
+    `projected` applies them to what comes of it."""
+    view = temporal_view(call)
+    if view.shows("id") and view.shows("type"):
+        return call
+    kept = {name: text for name, text in call.params.items() if name not in {"pick", "omit"}}
+    return msgspec.structs.replace(call, params=kept)
+
+
+def projected(call: Call, document: Document) -> Document:
+    """Of an evolution what the client's `pick` and `omit` leave."""
+    view, expand = temporal_view(call), call.ld.expand_term
+    return {
+        name: item
+        for name, item in document.items()
+        if name in _ALWAYS
+        or view.shows(name if name in distribution.EVOLUTION_MEMBERS else expand(name))
+    }
 
 
 def list_reply(

@@ -146,7 +146,7 @@ def _bound(page: Page, name: str) -> int | None:
     text = page.param(name)
     if not text:
         return None
-    if text.lstrip("-").isdecimal() and len(text) < 16:
+    if text.removeprefix("-").isdecimal() and len(text) < 16:
         return int(text) * 1000
     return moment(text.replace(" ", "+"))
 

@@ -186,6 +186,14 @@ def test_small_odd_schedule() -> None:
     assert here.reference.get("gtfs:test", "service_days").num_rows == 22
 
 
+@pytest.mark.parametrize("wrong", ["2\u00b2:00:00", "9" * 5000 + ":00:00"])
+def test_a_time_of_odd_digits_costs_no_more_than_itself(wrong: str) -> None:
+    here = at()
+    times = str(SMALL["stop_times.txt"]).replace("25:99:00", wrong)
+    assert convert(packed(SMALL | {"stop_times.txt": times}), here)
+    assert counts(here)["time-wrong"] == 1
+
+
 def test_the_same_schedule_again_has_the_same_version() -> None:
     here = at()
     convert(packed(SMALL), here)

@@ -154,7 +154,7 @@ def _seconds(value: str | None) -> int:
     if value is None:
         return -1
     parts = value.split(":")
-    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+    if len(parts) != 3 or len(value) > 20 or not all(part.strip().isdecimal() for part in parts):
         return -2
     hours, minutes, rest = (int(part) for part in parts)
     return hours * 3600 + minutes * 60 + rest if hours < 240 and minutes < 60 and rest < 60 else -2

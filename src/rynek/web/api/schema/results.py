@@ -55,7 +55,7 @@ _RESULTS: Final[Schema] = {
         additionalProperties=True,
     ),
     "BatchEntityError": obj(
-        {"entityId": URI, "registrationId": URI, "error": ref("ProblemDetails")},
+        {"entityId": TEXT, "registrationId": URI, "error": ref("ProblemDetails")},
         ("error",),
         "CIM 009 §5.2.17",
     ),
