@@ -65,3 +65,20 @@ def test_a_service_takes_the_socket_that_systemd_opened(tmp_path: Path) -> None:
         assert process.wait(timeout=30) == 0
         process.stdout.close()
         early.close()
+
+
+def test_a_wrong_setting_ends_the_service_as_one_that_is_not_begun_again(tmp_path: Path) -> None:
+    """Under systemd it would otherwise fail every two seconds, for ever."""
+    unit = (UNITS / "rynek.service").read_text()
+    (line,) = (one for one in unit.splitlines() if one.startswith("RestartPreventExitStatus="))
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[server]\nprot = 8026\n")
+    for config, said in ((wrong, "did you mean server.port?"), (tmp_path / "none", "not exist")):
+        command = [sys.executable, "-m", "rynek", "serve", "--config", str(config)]
+        ended = subprocess.run(
+            [*command, "--data", str(tmp_path / "data")],
+            env=environment(), capture_output=True, text=True, check=False, timeout=90,
+        )  # fmt: skip
+        assert str(ended.returncode) in line.partition("=")[2].split()
+        assert said in ended.stderr.splitlines()[-1]
+        assert not (tmp_path / "data").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -70,9 +71,10 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an expected error is one line on stderr and exit code 1."""
+    """Run the command line; an expected error is one line on stderr and exit code 1, a wrong
+    setting exit code 78: the same command would fail again, and systemd does not try it."""
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="rynek")
     except (FolderError, MigrationError, SettingsError, Problem) as error:
         click.echo(f"rynek: {error}", err=True)
-        sys.exit(1)
+        sys.exit(os.EX_CONFIG if isinstance(error, SettingsError) else 1)

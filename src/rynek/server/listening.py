@@ -24,7 +24,8 @@ class PortInUse(ServeError):
 
 
 def listen(server: settings.Server) -> socket.socket:
-    """A listening socket by the settings; one that systemd passed on comes first. PortInUse.
+    """A listening socket by the settings; one that systemd passed on comes first. PortInUse;
+    ServeError where the host has no address.
 
     What is set here holds for every connection: accepted sockets inherit it.
     """
@@ -61,6 +62,8 @@ def _bound(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
     except OSError as error:
         sock.close()
+        if isinstance(error, socket.gaierror):
+            raise ServeError(f"server.host = {host!r}: {error.strerror or error}") from error
         raise PortInUse(
             f"{host}:{port}: {error.strerror or error}: choose another with --port"
             " (or PORT=… make demo)"

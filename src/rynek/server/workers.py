@@ -124,5 +124,6 @@ def check_certificate(certificate: str, key: str) -> None:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise
         raise CertificateError(
-            f"{error.filename or certificate}: {error.strerror or error}"
+            f"server.tls_certificate = {certificate!r}, server.tls_key = {key!r}:"
+            f" {error.strerror or error}"
         ) from None
