@@ -95,6 +95,8 @@ def refuse_whole(raw: dict[str, Any] | list[Any], ctx: CompiledContext) -> None:
     expanded form. It is then read again."""
     if type(raw) is dict:
         whole = has_whole_names(raw, ctx)
+    elif not raw or type(raw[0]) is not dict:  # type: ignore[index]
+        return
     else:
         whole = _is_plain(raw, ctx) or any(  # type: ignore[arg-type]
             type(one) is dict and _is_whole(one, ctx) for one in raw
