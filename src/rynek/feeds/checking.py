@@ -18,11 +18,11 @@ from rynek.feeds.contract import Connector, Document, FeedConfig, Finding, Findi
 from rynek.feeds.kit.schedule import group_of
 from rynek.feeds.kit.values import Bounds, distance_m
 from rynek.feeds.kit.zones import place_of
-from rynek.feeds.opened import read_path, read_url, recognise
+from rynek.feeds.opened import Missing, read_path, read_url, recognise
 from rynek.feeds.registry import complete, kind_of
 from rynek.feeds.transport import Fetcher, Payload
 from rynek.feeds.transport.beside import read_beside
-from rynek.feeds.transport.http import MAX_FOLLOWED
+from rynek.feeds.transport.http import MAX_FOLLOWED, optional_parts
 
 _YEAR = 365 * 86_400 * MICRO
 _CLOSE = 3600 * MICRO
@@ -133,7 +133,12 @@ async def _from_url(config: FeedConfig, guard: Fetcher, now: int) -> tuple[_Work
     work = _work(config, payloads, now)
     more: list[Payload] = []
     for part, url in _wanted(work, payloads[0])[:MAX_FOLLOWED]:
-        found = await read_url(urljoin(config.source, url), config, guard)
+        try:
+            found = await read_url(urljoin(config.source, url), config, guard)
+        except Missing:
+            if part not in optional_parts(work.config.kind):
+                raise
+            continue
         more.append(Payload(found.data, part, url))
     return work, more + payloads
 

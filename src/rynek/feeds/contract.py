@@ -105,6 +105,7 @@ class Connector(Protocol):
 
     A connector whose documents depend on the bytes alone (a published schedule) may set the class
     attribute `timeless = True`: the runner then skips a poll that brings the same bytes again.
+    `optional` names the parts of `follow` that a server may lack (404, 410) without harm to the rest.
     One that needs a mapping may have `propose(data, situation) -> str | None`: a mapping to start
     from, where the feed has none; `check` shows it.
     """

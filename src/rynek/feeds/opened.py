@@ -8,12 +8,16 @@ from rynek.feeds.contract import FeedConfig
 from rynek.feeds.kit.content import inflate, is_zip, tar_members, zip_members
 from rynek.feeds.registry import kinds
 from rynek.feeds.transport import Fetcher, Payload
-from rynek.feeds.transport.http import headers_for
+from rynek.feeds.transport.http import GONE, headers_for
 from rynek.feeds.transport.recording import time_in_name
 
 HEAD = 64 * 1024
 MAX_DOCUMENTS = 20_000
 SURE = 0.2
+
+
+class Missing(ValueError):
+    """The server has no such document."""
 
 
 def read_path(path: Path, max_bytes: int, zone: str) -> list[Payload]:
@@ -49,6 +53,8 @@ async def read_url(url: str, config: FeedConfig, guard: Fetcher) -> Payload:
         max_bytes=config.max_bytes,
         timeout=config.timeout,
     )
+    if answer.status in GONE:
+        raise Missing(f"the server answered {answer.status} for {answer.url}")
     if answer.status != 200:
         raise ValueError(f"the server answered {answer.status}")
     return Payload(inflate(answer.body, config.max_bytes), "", answer.url)

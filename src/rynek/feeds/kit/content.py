@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import struct
 import tarfile
 import zipfile
@@ -16,6 +17,9 @@ PACKED = (_GZIP, *_ZIP)
 """How compressed content begins: a few kilobytes of it may be megabytes."""
 _CZECH = "áčďéěíňóřšťúůýžąćęłńśźżöüäő"
 _CYRILLIC = "абвгґдђежзиіїєйјклљмнњопрстћуфхцчџшщъыьэюя"
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
+_LATIN = re.compile(rb"[A-Za-z]")
+_C1 = re.compile(rb"[\x80-\x9f]")
 MAX_MEMBERS = 10_000
 _MAX_LISTED = 100_000
 _LISTED = b"PK\x01\x02"
@@ -120,7 +124,7 @@ def tar_members(data: bytes, max_bytes: int) -> Iterator[tuple[str, bytes]]:
 
 def text(data: bytes) -> tuple[str, str]:
     """Decoded text and the encoding: UTF-8 (with or without mark), UTF-16 by its mark, else
-    whichever of cp1250 and cp1251 gives more letters of the languages that use it."""
+    whichever of cp1250, ISO 8859-2 and cp1251 it looks like by its letters."""
     if data.startswith(b"\xef\xbb\xbf"):
         return data.decode("utf-8-sig", errors="replace"), "utf-8-sig"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -133,11 +137,28 @@ def text(data: bytes) -> tuple[str, str]:
 
 def _legacy(data: bytes) -> tuple[str, str]:
     head = data[:200_000]
-    central = head.decode("cp1250", errors="replace").lower()
-    eastern = head.decode("cp1251", errors="replace").lower()
-    score_central = sum(central.count(letter) for letter in _CZECH)
-    score_eastern = sum(eastern.count(letter) for letter in _CYRILLIC)
-    # A Cyrillic text has nearly no ASCII letters; a central European one is mostly ASCII.
-    ascii_letters = sum(97 <= byte <= 122 or 65 <= byte <= 90 for byte in head)
-    name = "cp1251" if score_eastern > max(score_central, ascii_letters // 2) else "cp1250"
+    if _is_cyrillic(head):
+        name = "cp1251"
+    else:
+        central, latin2 = (
+            sum(head.decode(code, errors="replace").lower().count(letter) for letter in _CZECH)
+            for code in ("cp1250", "iso8859-2")
+        )
+        # They differ in š, ť, ž, ą, ś, ź alone; the bytes 0x80 to 0x9f are letters in one of them.
+        name = "iso8859-2" if latin2 > central and not _C1.search(head) else "cp1250"
     return data.decode(name, errors="replace"), name
+
+
+def _is_cyrillic(head: bytes) -> bool:
+    """Whether the words with letters beyond ASCII have no others, as in Cyrillic; in a central
+    European language most have both, however many ids and URLs are around."""
+    whole = mixed = 0
+    for word in _WORD.findall(head):
+        if word.isascii():
+            continue
+        if _LATIN.search(word):
+            mixed += len(word)
+        elif len(word) > 1:
+            whole += len(word)
+    text = head.decode("cp1251", errors="replace").lower()
+    return whole > mixed and sum(text.count(letter) for letter in _CYRILLIC) > whole // 2

@@ -10,9 +10,15 @@ from urllib.parse import urljoin
 from rynek.base.http import same_origin
 from rynek.feeds.contract import FeedConfig, WriteReport
 from rynek.feeds.kit.content import inflate
+from rynek.feeds.registry import kind_of
 from rynek.feeds.transport.contract import Payload, SourceError
 
 MAX_FOLLOWED = 32
+GONE = (404, 410)
+
+
+class _Gone(SourceError):
+    """There is no such document."""
 
 
 class Fetched(Protocol):
@@ -43,6 +49,12 @@ class Fetcher(Protocol):
     ) -> Fetched: ...
 
 
+def optional_parts(kind: str) -> frozenset[str]:
+    """The parts of a poll that a server may lack without harm to the others."""
+    found: frozenset[str] = getattr(kind_of(kind).connector, "optional", frozenset())
+    return found
+
+
 def headers_for(url: str, config: FeedConfig) -> dict[str, str]:
     """The feed's headers for the origin of its source; for any other, which a document names,
     only what is no secret: Accept."""
@@ -71,9 +83,13 @@ class HttpSource:
         """The followed documents that changed, one after another."""
         if len(documents) > MAX_FOLLOWED:
             raise SourceError(f"more than {MAX_FOLLOWED} documents in one poll")
-        found = [
-            await self._get(part, urljoin(self._config.source, url)) for part, url in documents
-        ]
+        found: list[Payload | None] = []
+        for part, url in documents:
+            try:
+                found.append(await self._get(part, urljoin(self._config.source, url)))
+            except _Gone:
+                if part not in optional_parts(self._config.kind):
+                    raise
         return [payload for payload in found if payload is not None]
 
     def confirm(self, report: WriteReport) -> None:
@@ -100,6 +116,8 @@ class HttpSource:
         )
         if answer.status == 304:
             return None
+        if answer.status in GONE:
+            raise _Gone(f"the server answered {answer.status} for {answer.url}")
         if answer.status != 200:
             raise SourceError(f"the server answered {answer.status}")
         named = {name.lower(): value for name, value in answer.headers.items()}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rynek.feeds import check
 from rynek.feeds.connectors.gbfs import connector
 from rynek.feeds.contract import FeedConfig, Findings, Situation
 from rynek.feeds.kit import tar_members
+from rynek.feeds.transport import HttpSource, SourceError
 
 BARCELONA = "gbfs/barcelona/2022-04-19T060644Z_station_information.json.gz"
 STATUS = "gbfs/barcelona/2022-04-19T060638Z_station_status.json.gz"
@@ -227,3 +231,73 @@ def test_any_json_gives_documents_or_a_clear_refusal(name: str, value: Any) -> N
 def document(data: dict[str, Any], updated: Any) -> bytes:
     """A GBFS document with `data`."""
     return json.dumps({"last_updated": updated, "ttl": 60, "data": data}).encode()
+
+
+def envelope(**data: Any) -> bytes:
+    document = {"last_updated": "2026-11-23T08:00:00Z", "ttl": 0, "version": "3.0", "data": data}
+    return json.dumps(document).encode()
+
+
+def test_a_vehicle_of_an_unknown_type_is_no_bicycle(drive: Any) -> None:
+    run = drive(connector)
+    scooter = {"vehicle_id": "x", "lat": 50.1, "lon": 14.4, "vehicle_type_id": "s",
+               "last_reported": "2026-11-23T09:00:00+01:00"}  # fmt: skip
+    (made,) = run.feed(envelope(vehicles=[scooter]))
+    assert "vehicleType" not in made
+    assert run.findings == {"type-unknown": 1}
+    types = [
+        {"vehicle_type_id": "s", "form_factor": "scooter_standing", "propulsion_type": "electric"}
+    ]
+    run.feed(envelope(vehicle_types=types))
+    (made,) = run.feed(envelope(vehicles=[scooter]))
+    assert made["vehicleType"]["value"] == "e-scooter"
+    assert made["location"]["observedAt"] == "2026-11-23T08:00:00Z"
+
+
+def test_empty_documents_are_still_recognised_and_missing_files_told(drive: Any) -> None:
+    assert connector.sniff(envelope(stations=[]), "x") > 0.9
+    run = drive(connector)
+    listed = [{"name": name, "url": f"{name}.json"} for name in
+              ("system_information", "station_information", "station_status", "vehicle_types")]  # fmt: skip
+    run.feed(
+        envelope(stations=[{"station_id": "1", "is_renting": True, "num_vehicles_available": 0}])
+    )
+    run.feed(envelope(feeds=listed))
+    assert run.findings["file-missing"] == 2
+
+
+class Server:
+    """A GBFS server that lists more than it has, http and relative, as some do."""
+
+    files = {
+        "https://h/gbfs/gbfs.json": envelope(
+            feeds=[{"name": "vehicle_types", "url": "https://h/gbfs/vehicle_types.json"},
+                   {"name": "station_information", "url": "/gbfs/info.json"},
+                   {"name": "station_status", "url": "status.json"}]),
+        "https://h/gbfs/info.json": envelope(stations=[{"station_id": "1", "lat": 50, "lon": 14}]),
+        "https://h/gbfs/status.json": envelope(
+            stations=[{"station_id": "1", "num_vehicles_available": 2, "is_renting": True}]),
+    }  # fmt: skip
+
+    async def fetch(self, url: str, **_: Any) -> Any:
+        body = self.files.get(url)
+        return SimpleNamespace(status=200 if body else 404, headers={}, body=body or b"", url=url)
+
+
+def test_a_listed_file_that_is_not_there_does_not_keep_the_others_out() -> None:
+    report = check("https://h/gbfs/gbfs.json", guard=Server())
+    assert report.entities == {"BikeHireDockingStation": 1}
+    assert report.sample[0]["location"]["value"]["coordinates"] == [14, 50]
+    told = {finding.code: finding.example for finding in report.findings}
+    assert told["file-missing"] == "vehicle_types: https://h/gbfs/vehicle_types.json"
+
+
+def test_a_feed_reads_the_files_that_are_there() -> None:
+    async def poll(kind: str) -> list[str]:
+        config = FeedConfig(name="x", kind=kind, source="https://h/gbfs/gbfs.json")
+        wanted = [("vehicle_types", "vehicle_types.json"), ("station_status", "status.json")]
+        return [payload.part for payload in await HttpSource(config, Server()).more(wanted)]
+
+    assert asyncio.run(poll("gbfs")) == ["station_status"]
+    with pytest.raises(SourceError, match=r"404 for https://h/gbfs/vehicle_types\.json"):
+        asyncio.run(poll("gtfs_rt"))

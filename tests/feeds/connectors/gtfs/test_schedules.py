@@ -178,7 +178,7 @@ def test_small_odd_schedule() -> None:
         "stop-without-times": 1,
     }
     stop = next(d for d in made if d["id"] == "urn:ngsi-ld:GtfsStop:test:s1")
-    assert stop["name"]["value"] == 'A "x",\nB'
+    assert stop["name"]["value"] == 'A "x", B'
     assert here.reference is not None
     times = here.reference.get("gtfs:test", "stop_times")
     assert times["sequence"].to_pylist() == [1, 2, 3]

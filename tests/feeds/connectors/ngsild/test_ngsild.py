@@ -205,3 +205,32 @@ def test_any_object_gives_a_document_or_is_counted(entity: dict[str, Any]) -> No
         for made in connector.map(record, situation):
             assert ":" in made["id"]
             assert made["type"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "geometry"),
+    [
+        ("geo:point", "50.1, 14.4", {"type": "Point", "coordinates": [14.4, 50.1]}),
+        (
+            "geo:line",
+            ["50,14", "51,15"],
+            {"type": "LineString", "coordinates": [[14, 50], [15, 51]]},
+        ),
+        (
+            "geo:box",
+            ["50,14", "51,15"],
+            {
+                "type": "Polygon",
+                "coordinates": [[[14, 50], [15, 50], [15, 51], [14, 51], [14, 50]]],
+            },
+        ),
+        ("geo:point", "somewhere", None),
+        ("geo:json", "50.1, 14.4", None),
+    ],
+)
+def test_simple_places_of_ngsi_v2(drive: Any, kind: str, value: Any, geometry: Any) -> None:
+    run = drive(connector)
+    entity = {"id": "bin1", "type": "Bin", "location": {"type": kind, "value": value}}
+    (made,) = run.feed(json.dumps([entity]).encode())
+    assert made.get("location", {}).get("value") == geometry
+    assert run.findings.get("bad-attribute", 0) == (geometry is None)

@@ -30,6 +30,7 @@ class Gbfs:
     """Reads a system from its gbfs.json, or any one of its files; see docs/feeds/gbfs.md."""
 
     kind = "gbfs"
+    optional = frozenset({*_SLOW, *_FAST})
 
     def sniff(self, head: bytes, name: str) -> float:
         """Sure when the head has GBFS members; a CSV when it lists stations with their places."""
@@ -39,6 +40,9 @@ class Gbfs:
             return 0.6
         if start[:1] != b"{" or b'"data"' not in head:
             return 0.0
+        envelope = (b'"last_updated"', b'"ttl"', b'"version"')
+        if all(member in head for member in envelope):
+            return 0.95
         members = (b'"station_id"', b'"bike_id"', b'"vehicle_type_id"', b'"system_id"')
         if any(member in head for member in members):
             return 0.95 if b'"last_updated"' in head or b'"ttl"' in head else 0.7

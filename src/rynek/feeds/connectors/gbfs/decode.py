@@ -106,6 +106,7 @@ def decode(data: bytes, situation: Situation) -> Iterator[Record]:
     what = kind_of(document)
     updated = when(document.get("last_updated"))
     if what == DISCOVERY:
+        _tell_missing(document, situation)
         return iter(())
     if what in (SYSTEM, TYPES, INFORMATION):
         refresh = float(situation.config.options.get("refresh", 3600))
@@ -125,6 +126,16 @@ def decode(data: bytes, situation: Situation) -> Iterator[Record]:
     good = list(_identified(rows, key, situation))
     _remember(what, {row["id"] for row in good}, situation)
     return (Record(what, row, updated) for row in good)
+
+
+def _tell_missing(document: dict[str, Any], situation: Situation) -> None:
+    """The listed files that have not been read: the server does not have them, or no one who keeps
+    the files has put them beside gbfs.json."""
+    listed = feeds(document, str(situation.config.options.get("language", "")))
+    for name in (TYPES, INFORMATION, STATUS, VEHICLES, "free_bike_status"):
+        what = VEHICLES if name == "free_bike_status" else name
+        if name in listed and f"ids:{what}" not in situation.memory:
+            situation.findings.add("file-missing", "warning", f"{name}: {listed[name]}")
 
 
 def _identified(rows: Iterable[Any], key: str, situation: Situation) -> Iterator[dict[str, Any]]:

@@ -189,7 +189,10 @@ def _vehicle(record: Record, situation: Situation) -> Iterator[Document]:
     if where is None:
         return
     at = observed(record, situation)
-    kind = situation.memory.get("types", {}).get(str(data.get("vehicle_type_id")), {})
+    named = label(data.get("vehicle_type_id"))
+    kind = situation.memory.get("types", {}).get(named, {})
+    if named and not kind:
+        situation.findings.add("type-unknown", "warning", f"{own}: vehicle_type_id {named}")
     share = data.get("current_fuel_percent")
     usable = isinstance(share, int | float) and 0 <= share <= 1
     disabled = flag(data.get("is_disabled"))
@@ -197,7 +200,7 @@ def _vehicle(record: Record, situation: Situation) -> Iterator[Document]:
         _entity_id("Vehicle", own, situation),
         "Vehicle",
         name=_named(kind.get("name")),
-        vehicleType=prop(_type(kind)),
+        vehicleType=prop(_type(kind)) if kind or not named else None,
         category=prop(["public"]),
         fleetVehicleId=prop(own),
         location=point(*where, at),

@@ -23,8 +23,6 @@ def files(found: set[str], findings: Findings) -> None:
             findings.add("file-missing", "error", f"{name}.txt")
     if not found & {"calendar", "calendar_dates"}:
         findings.add("file-missing", "error", "calendar.txt or calendar_dates.txt")
-    if "frequencies" in found:
-        findings.add("frequencies-unused", "info", "frequencies.txt is not read")
 
 
 def content(raw: dict[str, pa.Table], tables: dict[str, pa.Table], situation: Situation) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rynek.feeds.connectors.gtfs import checks
+from rynek.feeds.connectors.gtfs.frequencies import expanded
 from rynek.feeds.connectors.gtfs.services import Pairs, days_in_trip_ids, service_days
 from rynek.feeds.connectors.gtfs.tables import (
     floats,
@@ -65,6 +66,10 @@ def decode(data: bytes, situation: Situation) -> Iterator[Row]:
     checks.files(set(files), findings)
     tables = _tables(raw, situation)
     checks.content(raw, tables, situation)
+    if raw["frequencies"].num_rows:
+        tables["trips"], tables["stop_times"] = expanded(
+            raw["frequencies"], tables["trips"], tables["stop_times"], findings
+        )
     if situation.reference is not None:
         scope = str(options.get("scope") or situation.config.name)
         version = hashlib.sha256(data + b"\0" + scope.encode()).hexdigest()[:32]
@@ -147,7 +152,11 @@ def _stop_times(raw: dict[str, pa.Table], situation: Situation) -> pa.Table:
         ("trip-unknown", trip, "trip_id"),
         ("stop-unknown", stop, "stop_id"),
     ):
-        wrong = np.flatnonzero(found < 0)
+        given = ~times[column].is_null().to_numpy(zero_copy_only=False)
+        absent = int((~given).sum())
+        if absent:
+            findings.add("stop-time-without-place", "info", f"stop_times.txt {column}", absent)
+        wrong = np.flatnonzero((found < 0) & given)
         if wrong.size:
             example = times[column][int(wrong[0])].as_py()
             findings.add(code, "error", f"stop_times.txt: {example}", int(wrong.size))
@@ -200,6 +209,8 @@ def _feed(raw: dict[str, pa.Table], situation: Situation) -> pa.Table:
 def _rows(
     raw: dict[str, pa.Table], tables: dict[str, pa.Table], situation: Situation
 ) -> Iterator[Row]:
+    ids = raw["agency"]["agency_id"].to_pylist()
+    situation.memory["agency"] = (ids[0] or "1") if len(ids) == 1 else None
     for what in ("agency", "routes", "stops"):
         for batch in raw[what].to_batches(max_chunksize=1000):
             for values in batch.to_pylist():

@@ -43,6 +43,8 @@ def _agency(row: dict[str, Any], scope: str, situation: Situation) -> Document |
 def _route(row: dict[str, Any], scope: str, situation: Situation) -> Document | None:
     if row["route_id"] is None:
         return None
+    # The only agency needs not be named; where there are several, only the route itself can say.
+    agency = row["agency_id"] or situation.memory.get("agency")
     return document(
         urn("GtfsRoute", scope, row["route_id"]),
         "GtfsRoute",
@@ -52,7 +54,7 @@ def _route(row: dict[str, Any], scope: str, situation: Situation) -> Document | 
         routeColor=_text(row["route_color"]),
         routeTextColor=_text(row["route_text_color"]),
         page=_text(row["route_url"]),
-        operatedBy=rel(urn("GtfsAgency", scope, row["agency_id"] or "1")),
+        operatedBy=rel(urn("GtfsAgency", scope, agency)) if agency else None,
         **provenance(situation.config),
     )
 
@@ -112,4 +114,4 @@ def _shape(row: dict[str, Any], scope: str, situation: Situation) -> Document | 
 
 
 def _text(value: str | None) -> dict[str, Any] | None:
-    return prop(value) if value else None
+    return prop(" ".join(value.split())) if value else None

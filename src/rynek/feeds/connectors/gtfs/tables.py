@@ -105,7 +105,11 @@ def _parse(name: str, data: bytes, findings: Findings) -> pa.Table:
         return "skip"
 
     header = data.split(b"\n", 1)[0]
-    names = header.decode("utf-8-sig", errors="replace").strip("\r\n").split(",")
+    comma = b"," in header
+    separator = "," if comma else ";" if b";" in header else "\t" if b"\t" in header else ","
+    if separator != ",":
+        findings.add("separator", "warning", f"{name}.txt: {separator!r} instead of a comma")
+    names = header.decode("utf-8-sig", errors="replace").strip("\r\n").split(separator)
     strings = {column.strip('" '): pa.string() for column in names} | {
         column: pa.string() for column in names
     }
@@ -114,6 +118,7 @@ def _parse(name: str, data: bytes, findings: Findings) -> pa.Table:
             io.BytesIO(data),
             read_options=csv.ReadOptions(use_threads=False, block_size=8 * 1024 * 1024),
             parse_options=csv.ParseOptions(
+                delimiter=separator,
                 newlines_in_values=b'"' in data and _quoted_newline(data),
                 invalid_row_handler=skip,
             ),

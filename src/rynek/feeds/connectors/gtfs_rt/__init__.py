@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from rynek.feeds.connectors.gtfs_rt.decode import decode
+from rynek.feeds.connectors.gtfs_rt.decode import decode, is_json, is_text
 from rynek.feeds.connectors.gtfs_rt.map import map_record
 from rynek.feeds.contract import Document, Situation
 
@@ -21,7 +21,7 @@ class GtfsRealtime:
     def sniff(self, head: bytes, name: str) -> float:
         """A FeedMessage starts with its header, and that with its version ("2.0")."""
         versioned = head[:1] == b"\x0a" and head[2:4] == b"\x0a\x03" and head[5:6] == b"."
-        if versioned:
+        if versioned or is_json(head) or is_text(head):
             return 0.98
         return 0.3 if head[:1] == b"\x0a" and name.endswith((".pb", ".pbf")) else 0.0
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError
 from google.transit import gtfs_realtime_pb2 as pb
 
@@ -18,6 +19,7 @@ from rynek.feeds.kit.schedule import Schedule, schedule_for
 
 MAX_ENTITIES = 200_000
 MAX_MESSAGE = 32 * 1024 * 1024
+_DEPTH = 20
 _FUTURE = 300 * MICRO
 
 
@@ -57,15 +59,36 @@ def decode(data: bytes, situation: Situation) -> Iterator[Record]:
 def _parse(data: bytes) -> Any:
     message = pb.FeedMessage()
     try:
-        message.ParseFromString(data)
-    except DecodeError as error:
-        raise ValueError(f"not a GTFS-Realtime message: {error}") from error
+        if is_json(data):
+            json_format.Parse(data, message, ignore_unknown_fields=True, max_recursion_depth=_DEPTH)
+        elif is_text(data):
+            text_format.Parse(data, message, allow_unknown_field=True)
+        else:
+            message.ParseFromString(data)
+    except (DecodeError, json_format.ParseError, text_format.ParseError, ValueError) as error:
+        raise ValueError(f"not a GTFS-Realtime message: {str(error)[:300]}") from error
+    except RecursionError:
+        raise ValueError("not a GTFS-Realtime message: nested too deep") from None
     version = message.header.gtfs_realtime_version
     if not message.IsInitialized() or not version[:1].isdigit():
         raise ValueError("not a GTFS-Realtime message: it has no header with a version")
     if len(message.entity) > MAX_ENTITIES:
         raise ValueError(f"more than {MAX_ENTITIES} entities in one message")
     return message
+
+
+def is_json(head: bytes) -> bool:
+    """Whether it is the JSON notation of protobuf, which some publishers give (names in either case:
+    `tripUpdate`, `trip_update`)."""
+    start = head[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    named = b"gtfsRealtimeVersion" in start or b"gtfs_realtime_version" in start
+    return start[:1] == b"{" and named
+
+
+def is_text(head: bytes) -> bool:
+    """Whether it is the text notation of protobuf (.pbtxt), which starts with its header."""
+    start = head[:4096].lstrip(b" \t\r\n")
+    return start.startswith(b"header") and b"gtfs_realtime_version" in start
 
 
 def _header_time(message: Any, situation: Situation) -> int:

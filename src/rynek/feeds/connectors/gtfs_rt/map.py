@@ -9,6 +9,7 @@ judged as it was on its day.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
 from google.transit import gtfs_realtime_pb2 as pb
@@ -18,6 +19,7 @@ from rynek.feeds.connectors.gtfs_rt.alerts import alert_documents
 from rynek.feeds.connectors.gtfs_rt.decode import AlertRecord, Record, VehicleRecord
 from rynek.feeds.contract import Document, Situation
 from rynek.feeds.kit import document, moment, place_problem, point, prop, provenance, rel, urn
+from rynek.feeds.kit.content import text
 from rynek.feeds.kit.schedule import Route, Trip, route_kind
 
 _STALE_YEARS = 365 * 86_400 * MICRO
@@ -28,6 +30,13 @@ _STOPPED = pb.VehiclePosition.STOPPED_AT
 _OCCUPANCY = pb.VehiclePosition.OccupancyStatus
 _CONGESTION = pb.VehiclePosition.CongestionLevel
 _NO_SERVICE = {pb.TripDescriptor.CANCELED, pb.TripDescriptor.DELETED}
+_DUPLICATED = pb.TripDescriptor.DUPLICATED
+_UNPLANNED = {pb.TripDescriptor.ADDED, pb.TripDescriptor.UNSCHEDULED, pb.TripDescriptor.REPLACEMENT,
+              _DUPLICATED, 8}  # fmt: skip
+"""8 is NEW, which older bindings lack."""
+_STOP_STATE = pb.TripUpdate.StopTimeUpdate
+_NO_STOP = {_STOP_STATE.SKIPPED, _STOP_STATE.NO_DATA}
+_BEHIND = 60 * MICRO
 _VEHICLE_TYPES = {"tram": "tram", "bus": "bus", "trolleybus": "trolley", "ferry": "passengerVessel"}
 """Words of the Vehicle schema; it has none for rail, metro and the rest: `other`."""
 
@@ -43,8 +52,13 @@ def map_record(record: Record, situation: Situation) -> Iterator[Document]:
             yield vehicle
         else:
             return
-    if record.update is not None:
-        yield from _arrivals(record, situation)
+    if record.update is None:
+        return
+    if record.update.trip.schedule_relationship in _NO_SERVICE:
+        if record.key.startswith("\0") or record.position is not None:
+            situation.findings.add("trip-cancelled", "info", record.update.trip.trip_id)
+        return
+    yield from _arrivals(record, situation)
 
 
 def scope_of(situation: Situation) -> str:
@@ -81,7 +95,8 @@ def _vehicle(record: VehicleRecord, situation: Situation) -> Document | None:
         observed = _observed(update.timestamp, record, situation)
         if position is None:
             _service(made, trip_message, trip, route, label, observed, record, situation)
-        delay = _delay(update, record, situation)
+        cancelled = update.trip.schedule_relationship in _NO_SERVICE
+        delay = None if cancelled else _delay(update, record, situation)
         if delay is not None:
             made["delay"] = prop(delay, observed, "SEC")
     return made
@@ -200,7 +215,9 @@ def _match(
     trip = None
     if message.trip_id:
         trip, cut = schedule.trip(message.trip_id)
-        if trip is None:
+        if trip is None and message.schedule_relationship in _UNPLANNED:
+            findings.add("trip-added", "info", message.trip_id)
+        elif trip is None:
             findings.add("trip-unknown", "warning", message.trip_id)
         else:
             findings.add(
@@ -239,7 +256,7 @@ def _delay(update: Any, record: VehicleRecord, situation: Situation) -> int | No
     if update.HasField("delay"):
         delay = update.delay
     else:
-        for stop in update.stop_time_update:
+        for stop in chain(next_stops(update, record.header), update.stop_time_update[-1:]):
             delay = _stop_delay(stop)
             if delay is not None:
                 break
@@ -250,6 +267,16 @@ def _delay(update: Any, record: VehicleRecord, situation: Situation) -> int | No
     return delay
 
 
+def next_stops(update: Any, header: int) -> Iterator[Any]:
+    """The stops of a trip update that are still ahead: some sources list the whole trip, also what
+    lies behind. Skipped stops and those without data are none."""
+    for stop in update.stop_time_update:
+        at = _seconds(stop.departure.time or stop.arrival.time) * MICRO
+        behind = 0 < at < header - _BEHIND
+        if not behind and stop.schedule_relationship not in _NO_STOP:
+            yield stop
+
+
 def _stop_delay(stop: Any) -> int | None:
     for event in (stop.arrival, stop.departure):
         if event.HasField("delay"):
@@ -257,26 +284,36 @@ def _stop_delay(stop: Any) -> int | None:
     return None
 
 
+def trip_of(update: Any) -> str:
+    """The id of the trip: a duplicate of a scheduled one has an id of its own."""
+    if update.trip.schedule_relationship == _DUPLICATED and update.trip_properties.trip_id:
+        return str(update.trip_properties.trip_id)
+    return str(update.trip.trip_id)
+
+
 def _arrivals(record: VehicleRecord, situation: Situation) -> Iterator[Document]:
     """One ArrivalEstimation for each of the next stops that the update names by id."""
     update = record.update
-    config, trip_id = situation.config, update.trip.trip_id
+    config, trip_id = situation.config, trip_of(update)
     wanted = int(config.options.get("arrivals", 1))
     scope = scope_of(situation)
     observed = _seconds(update.timestamp) * MICRO or record.header or None
     if observed is not None and record.header:
         observed = min(observed, record.header)
-    for stop in update.stop_time_update[:wanted] if trip_id else ():
-        if not stop.stop_id:
+    for stop in islice(next_stops(update, record.header), wanted if trip_id else 0):
+        stop_id = stop.stop_id
+        if type(stop_id) is bytes:  # only the first ones were put right
+            stop_id = text(stop_id)[0]
+        if not stop_id:
             situation.findings.add("stop-without-id", "info", f"trip {trip_id}")
             continue
         delay = _stop_delay(stop)
         if delay is None and update.HasField("delay"):
             delay = update.delay
-        at = stop.arrival.time or stop.departure.time
+        at = _seconds(stop.arrival.time or stop.departure.time)
         if delay is None and not at:
             continue
-        yield _arrival(record, stop.stop_id, delay, at, observed, scope, situation)
+        yield _arrival(record, stop_id, delay, at, observed, scope, situation)
 
 
 def _arrival(
@@ -288,7 +325,7 @@ def _arrival(
     scope: str,
     situation: Situation,
 ) -> Document:
-    config, trip_id = situation.config, record.update.trip.trip_id
+    config, trip_id = situation.config, trip_of(record.update)
     schedule = record.schedule
     where = schedule.scope if schedule is not None else scope
     if schedule is not None and stop_id not in schedule.stops:
