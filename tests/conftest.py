@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.demo.service import end_all
+from tests.examples import examples
 from tests.recorded import COMPLETE, DATA
 
 MISSING = "not among the recordings that ship with the demo"
 # How quick a machine is while it tests is no property of what is tested.
-settings.register_profile("rynek", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "rynek",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=examples(),
+)
 settings.load_profile("rynek")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.certificates import make_certificate
+from tests.examples import examples
 
 from rynek.base.connection import Connection, Outcome, Stale
 from rynek.base.delivery import MAX_ANSWER, Poster, Target, parse_target
@@ -509,7 +510,7 @@ _answers = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(_answers, st.integers(0, 3), st.data())
 def test_answers_count_in_order_however_they_are_cut(
     answers: list[tuple[int, bytes]], unanswered: int, data: st.DataObject

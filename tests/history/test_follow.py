@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.history.support import MINUTE, T0, ListLog, change, iri, number
 
 from rynek.base.errors import Unavailable
@@ -362,7 +363,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_happens_the_rows_are_the_writes(steps: list[tuple[object, ...]]) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(_walk(Path(folder), steps))

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.history.support import MINUTE, T0, ListLog, change, iri, number
 
 from rynek.base.errors import ResourceNotFound
@@ -284,7 +285,9 @@ def run(test: Callable[[World], Awaitable[None]]) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(10),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS)
 def test_history_agrees_with_a_list(steps: list[tuple[Any, ...]]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from rynek.base.errors import Problem
 from rynek.context import NULL, Txn, core_context, decode, operations, parse_fragment, parse_partial
@@ -285,7 +286,7 @@ _FASTER = _VEHICLE | {"speed": {"type": "Property", "value": 2}}
     [[("upsert", [_document(_IDS[0], _FASTER, {})])], [("merge", _IDS[0], {"speed": 3})]],
     [[("update", _IDS[0], {"speed": {"value": 4}}), ("fail",)], [("delete", _IDS[0])]],
 ])  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_both_ways_come_to_the_same(groups: list[list[list[tuple[Any, ...]]]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as steady:
         steady.setattr(writer, "_GROUP_SECONDS", 1e9)  # both have the same groups, however slow

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from rynek.context.model import Entity, Instance
 from rynek.context.query import (
@@ -197,7 +198,7 @@ OPERANDS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(PATHS, OPERANDS, st.lists(INSTANCES, min_size=1, max_size=2))
 def test_every_match_is_found_by_the_index(
     path: str, operand: str, instances: list[Instance]

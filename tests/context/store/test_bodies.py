@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from rynek.base.clock import SystemClock
 from rynek.base.http import Guard
@@ -143,7 +144,7 @@ def every_type_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     st.lists(queries(), min_size=4, max_size=8),
 )
 @settings(
-    max_examples=40,
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -16,6 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.context.store.test_store import LD, bus, create, run
 from tests.context.subscriptions.test_index import at, subscription
+from tests.examples import examples
 
 from rynek.base.errors import Problem, ResourceNotFound
 from rynek.context import Context, Txn, operations, parse_entity, parse_fragment
@@ -98,7 +99,9 @@ def _job(step: tuple[int, Any]) -> Callable[[Txn], None]:
     return job
 
 
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(
+    max_examples=examples(20), deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
 @given(_groups)
 def test_what_is_known_of_entities_changes_nothing_of_whom_writes_concern(
     groups: list[tuple[list[tuple[int, Any]], bool]],

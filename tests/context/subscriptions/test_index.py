@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from rynek.context import Entity, core_context, parse_entity
 from rynek.context.formats import encode_body, encode_times, open_sheet
@@ -274,7 +275,7 @@ _members = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     st.lists(_members, max_size=8),
     st.one_of(st.none(), _entities),

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from rynek.base.errors import Problem
 from rynek.context import core_context
@@ -44,7 +45,7 @@ def attempt(document: dict[str, Any]) -> Subscription | Problem:
         return problem
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.dictionaries(_names, _json, max_size=5), st.booleans())
 def test_any_document_is_taken_or_refused_and_comes_back(
     document: dict[str, Any], good: bool
@@ -59,7 +60,7 @@ def test_any_document_is_taken_or_refused_and_comes_back(
     assert render_subscription(again, LD, None, 2, sys_attrs=True) == shown
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.lists(st.sampled_from(["Bus", "Tram;Old", "(A|B);C", "*"]), min_size=1, max_size=3),
     st.sampled_from(["speed>3", 'a.b[c.d]=="x";(e|f~="^g")', "createdAt>2020-01-01T00:00:00Z",

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from rynek.indicators import definitions
 from rynek.indicators.kpi import summing
@@ -164,7 +165,7 @@ VARIANTS = variants()
 CONNECTION = duckdb.connect(config={"threads": 1})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(ROWS, st.sampled_from(VARIANTS))
 def test_days_are_summed_up_alike_by_a_database(rows: list[Any], variant: Variant) -> None:
     found, table = readings(rows)
@@ -188,7 +189,7 @@ def is_asked(hour: int, variant: Variant) -> bool:
     return any(one.hours and one.hours[0] <= local % 24 < one.hours[1] for one in variant.asked)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(ROWS)
 def test_sightings_are_summed_up_alike_by_a_database(rows: list[Any]) -> None:
     found, table = readings(rows)
@@ -204,7 +205,7 @@ def itself(pairs: ir.Table) -> ir.Table:
     return pairs
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(ROWS)
 def test_readings_are_paired_alike_by_a_database(rows: list[Any]) -> None:
     found, table = readings(rows)
@@ -222,7 +223,7 @@ def test_readings_are_paired_alike_by_a_database(rows: list[Any]) -> None:
 PERIOD = Period("x", DAYS[0] + 7 * HOUR_US // 2, DAYS[2] + 9 * HOUR_US // 2, ZONE)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(ROWS, st.sampled_from(VARIANTS), st.none() | st.integers(0, 4 * 24 * 60))
 def test_days_are_joined_alike_by_a_database(
     rows: list[Any], variant: Variant, run: int | None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.indicators.survey.support import HEAD, survey, workbook
 
 from rynek.base.clock import MICRO, Clock
@@ -53,7 +54,7 @@ _CHOICES = [{"list_name": "yn", "name": name, LABEL: name} for name in ("yes", "
 
 
 @given(st.lists(_ROW, min_size=1, max_size=6))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_form_is_read_or_refused_and_what_is_read_can_be_answered(rows: list[Any]) -> None:
     sheets = {"survey": rows, "choices": _CHOICES, "settings": [{"form_id": "fuzz"}]}
     try:
@@ -88,7 +89,7 @@ _VALUE = st.one_of(st.text(max_size=30), st.sampled_from(["yes", "no", "yes no",
         max_size=8,
     )
 )  # fmt: skip
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_answers_are_kept_or_named(small: Survey, sent: dict[str, list[str]]) -> None:
     answers: dict[str, Any] = {}
     for section in small.elements:
