@@ -100,7 +100,8 @@ def to_iso(micros: int) -> str:
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
     """Remembered: what happens at about the same time is told about the same time."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    # Of a year before 1000 the C library writes no zeros.
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).zfill(19)
 
 
 def _is_usual(text: str) -> bool:

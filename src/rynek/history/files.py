@@ -59,7 +59,7 @@ class Part(msgspec.Struct, frozen=True):
 
 def day_text(day: int) -> str:
     """Days since 1970 → `2026-11-22`."""
-    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
+    return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def fsync_folder(folder: Path) -> None:
@@ -246,7 +246,7 @@ def statistics(part: Part) -> str:
 
 def _milli(micros: int, up: int) -> str:
     moment = _EPOCH + timedelta(microseconds=max(_EARLIEST, min(micros + up, _LATEST)))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def to_parts(actions: Any) -> list[Part]:
@@ -258,6 +258,8 @@ def to_parts(actions: Any) -> list[Part]:
     for row in table.to_pylist():
         day = (row[f"partition.{PARTITION}"] - _EPOCH.date()).days
         low, high = _micros(row["min.time"]), _micros(row["max.time"])
+        if low is None or high is None:  # years before 1000 were written without their zeros
+            low, high = day * DAY_US, (day + 1) * DAY_US - 1
         parts.append(
             Part(
                 path=row["path"],
@@ -274,7 +276,9 @@ def to_parts(actions: Any) -> list[Part]:
     return parts
 
 
-def _micros(value: Any) -> int:
+def _micros(value: Any) -> int | None:
+    if value is None:
+        return None
     if isinstance(value, str):
         return parse_iso(value)
     micros: int = (value - _EPOCH) // timedelta(microseconds=1)

@@ -96,7 +96,7 @@ def _iso(text: str, zone: str) -> int:
     micros = int((fraction or "0").ljust(6, "0")[:6])
     if offset is None:
         return local_to_micros(moment, zone) + micros
-    return parse_iso(moment.strftime("%Y-%m-%dT%H:%M:%S") + offset) + micros
+    return parse_iso(moment.isoformat(timespec="seconds") + offset) + micros
 
 
 def _from_excel(value: str | float | int, zone: str) -> int:

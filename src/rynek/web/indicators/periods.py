@@ -104,4 +104,4 @@ def _local(us: int, zone: str) -> datetime:
 
 
 def _moment(us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{(_EPOCH + timedelta(microseconds=us)):%Y-%m-%dT%H:%M:%SZ}".zfill(20)
