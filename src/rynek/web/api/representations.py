@@ -33,6 +33,7 @@ REPRESENTATIONS: Final[tuple[Representation, ...]] = (
     ),
     Representation("entities: GeoJSON, also simplified", "4.5.16, 4.5.17", _NO, _YES),
     Representation("entities with linked ones, `inline` and `flat`", "4.5.23", _NO, _YES),
+    Representation("entities in expanded or flattened JSON-LD", "4.4, 5.5.7", _YES, _NO),
     Representation("entities as of an earlier version, 1.0 to 1.8", "4.3.6.8",
                    "taken as they are", "done: 203 where something had to change"),
     Representation("Property", "4.5.2", _YES, _YES),
