@@ -341,6 +341,23 @@ def test_queries_by_post(serve: Serve) -> None:
     serve(test)
 
 
+def test_kinds_of_one_attribute_that_came_together(serve: Serve) -> None:
+    """§5.7.7: all types of attribute that existing entities have, also of one batch."""
+
+    async def test(client: httpx.AsyncClient, _: Engine) -> None:
+        batch = [
+            {"id": "urn:ngsi-ld:Mixed:1", "type": ["Mixed", "Other"], "a": 1},
+            {"id": "urn:ngsi-ld:Mixed:2", "type": "Mixed", "a": {"object": "urn:x:1"}},
+            {"id": "urn:ngsi-ld:Mixed:3", "type": "Mixed", "a": {"vocab": "x"}},
+        ]
+        await client.post("entityOperations/create", json=batch)
+        (told,) = (await client.get("types/Mixed")).json()["attributeDetails"]
+        assert told["attributeTypes"] == ["Property", "Relationship", "VocabProperty"]
+        assert (await client.get("types/Mixed")).json()["entityCount"] == 3
+
+    serve(test)
+
+
 def test_types_and_attributes(serve: Serve) -> None:
     async def test(client: httpx.AsyncClient, _: Engine) -> None:
         await client.post("entities", json=stop(type=["BusStop", "Thing"]))

@@ -252,7 +252,7 @@ class Indexes:
             rows.counts[pair] = rows.counts.get(pair, 0) - 1
         for pair in new_pairs - old_pairs:
             rows.counts[pair] = rows.counts.get(pair, 0) + 1
-            rows.kinds[pair] = new_attrs[self.terms.by_number[pair[1]]][0].kind
+            rows.note_kind(pair, new_attrs[self.terms.by_number[pair[1]]][0].kind)
 
     def _shared(self, rows: Rows) -> None:
         """Count what new entities of one shape have."""
@@ -261,7 +261,7 @@ class Indexes:
             for attr, kind in zip(attrs, kinds, strict=True):
                 pair = (number(name), number(attr))
                 rows.counts[pair] = rows.counts.get(pair, 0) + by
-                rows.kinds[pair] = kind
+                rows.note_kind(pair, kind)
 
     def _kinds(
         self,
@@ -278,7 +278,7 @@ class Indexes:
             for name in types:
                 pair = (self.terms.number(name), self.terms.number(attr))
                 rows.counts.setdefault(pair, 0)
-                rows.kinds[pair] = instances[0].kind
+                rows.note_kind(pair, instances[0].kind)
 
     def _places(self, n: int, before: Entity | None, after: Entity | None, rows: Rows) -> None:
         geometries = geometries_of(after)
@@ -339,7 +339,8 @@ class Indexes:
                 (t, a, by, rows.kinds.get((t, a), ""))
                 for (t, a), by in rows.counts.items()
                 if by or (t, a) in rows.kinds
-            ],
+            ]
+            + rows.more_kinds,
         )
         self._note_pairs(rows.counts)
 

@@ -27,7 +27,13 @@ class Rows(msgspec.Struct):
     value_out: list[tuple[object, ...]] = []
     counts: dict[tuple[int, int], int] = {}
     kinds: dict[tuple[int, int], str] = {}
+    more_kinds: list[tuple[int, int, int, str]] = []
     alike: dict[Shape, int] = {}
+
+    def note_kind(self, pair: tuple[int, int], kind: str) -> None:
+        """Entities of a type have an attribute of a kind; in one group it may be of several."""
+        if self.kinds.setdefault(pair, kind) != kind:
+            self.more_kinds.append((*pair, 0, kind))
 
 
 _INSERT = (
