@@ -222,8 +222,12 @@ def _told(one: Written) -> Any:
         assert (delta.came, delta.went) == (whole.came, whole.went)
         assert set(delta.names) == set(whole.names)
         assert sorted(delta.updated, key=repr) == sorted(whole.updated, key=repr)
-        assert delta.went or delta.body(LD) == whole.body(LD)
+        # In whichever order: an upsert may have moved members, of which a decoded entity tells nothing.
+        assert delta.went or _json(delta.body(LD)) == _json(whole.body(LD))
     return pair
+
+
+_json = msgspec.json.decode
 
 
 def _plain(entity: Any) -> Any:
@@ -235,6 +239,7 @@ def _untimed(change: Change) -> Any:
     for instances in change.attrs.values():
         for one in instances:
             one.created_at = one.modified_at = 0
+    change.deleted.sort(key=repr)  # an upsert may have moved members
     return msgspec.to_builtins(change)
 
 
