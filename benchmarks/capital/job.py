@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks import kept, server, usage
-from benchmarks.capital import check, play
+from benchmarks.capital import check, gets, play
 from benchmarks.capital.plan import FEEDS, MICRO, updates_per_second
 from benchmarks.capital.play import Plan, Played
 from benchmarks.results import Result, Target
@@ -47,12 +47,14 @@ def run(name: str, options: argparse.Namespace, *, worst: bool, speed: float) ->
             _write_feeds(folder, base)
             with server.rynek(folder, env=_ENV) as port:
                 plan = Plan(port=port, zero=zero, seconds=seconds, speed=speed, worst=worst)
-                played, used = _played(pipe, plan)
+                with gets.asking(port) as took:
+                    played, used = _played(pipe, plan)
                 said = check.said(played, zero)
                 wrong = check.state(port, said)
         found = check.missing(folder, before, said, wrong)
     told = f"{updates_per_second(worst, speed):,.0f} updates/s wanted, {seconds:g} s"
     yield from _results(name, told, played, used, found, seconds, judge=worst)
+    yield _reads(name, sorted(took))
 
 
 def _results(
@@ -98,6 +100,13 @@ def _results(
     yield Result(
         job=f"{name}: history", unit="bytes/reading", value=found.bytes / max(found.rows, 1),
         note=f"{found.rows:,} readings, {found.bytes / 1e6:.1f} MB with the state before",
+    )  # fmt: skip
+
+
+def _reads(name: str, took: list[float]) -> Result:
+    return Result(
+        job=f"{name}: a get meanwhile, 99 of 100", unit="ms", value=_at(took, 0.99) * 1e3,
+        note=f"median {_at(took, 0.5) * 1e3:.1f}, worst {_at(took, 1) * 1e3:.0f}; {len(took)} asked",
     )  # fmt: skip
 
 

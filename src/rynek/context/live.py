@@ -24,8 +24,8 @@ from rynek.context.store.sqlite import SqliteStore, StoreLimits, prepare_store
 
 T = TypeVar("T")
 
-_JOB: Final = 100
-"""Documents of a feed that are taken in without a pause: a few milliseconds' work."""
+_JOB: Final = 25
+"""Documents of a feed that are taken in without a pause: about a millisecond's work."""
 
 
 class Context:
