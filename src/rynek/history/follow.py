@@ -22,24 +22,23 @@ from rynek.context import Change, ChangeLog
 from . import runs as runs_file
 from .decode import Run, SeriesKey, readings
 from .following import FollowerSettings, FollowerState, NoRoom
+from .freeing import free_later
 from .lake import FOLLOWER, Lake
 from .merge import Merger
 from .overlay import Overlay
 from .recent import Recent
 from .schema import to_table_gently
 from .setaside import SetAside, unwritable
-from .tail import Tail, View
+from .tail import Tail, View, times_of
 
 log = logging.getLogger(__name__)
 
 CURSOR: Final = "history"
 # Changes read at a time: a few hundred microseconds' work before others get their turn.
 _PAGE = 100
-_WAIT = 1.0
-# Changes gather for so long, unless there are enough of them already: to read them costs as much as
-# several of them. Who asks for the past has the log read first.
+_WAIT, _LONGEST_PAUSE = 1.0, 30.0
+# Changes gather so long: a look costs as much as several. Who asks for the past has the log read.
 _GATHER = 0.04
-_LONGEST_PAUSE = 30.0
 _FEED: Final = "feed:"
 
 
@@ -268,7 +267,7 @@ class Follower:
             if self._lake.snapshot.seq < tail.seq:
                 self._tail = tail.above(self._lake.snapshot.seq).before(self._tail)
             else:
-                self.recent.keep(tail)
+                free_later(self.recent.keep(tail), self._writer)
                 self._flushes += 1
                 self._flushed_rows += len(tail.rows)
                 self._last_flush = time.monotonic() - since
@@ -278,6 +277,7 @@ class Follower:
 
     def _append(self, tail: Tail) -> None:
         """Write the rows; those that no file can hold are set aside first, and leave the tail."""
+        tail.times = times_of(tail.rows)
         try:
             self._append_rest(tail)
         except Exception:

@@ -16,12 +16,11 @@ import msgspec
 
 from .schema import Reading
 from .select import Selection, passes
-from .tail import Tail, View
+from .tail import MINUTE, Tail, Times, View, times_of
 
 _JOINED_ROWS = 5_000
 _MOST_FLOORS = 10_000
 _MOST_ENTITIES = 50
-_MINUTE = 60_000_000
 _NEVER = 1 << 62
 LAST_N = 128
 """How many readings of a series are remembered."""
@@ -80,34 +79,40 @@ class Recent:
         with self._lock:
             if moment < self._floor:
                 return
-            ahead = moment > time.time_ns() // 1000 + _MINUTE
+            ahead = moment > time.time_ns() // 1000 + MINUTE
             if ahead and (entity_id in self._floors or len(self._floors) < _MOST_FLOORS):
                 self._floors[entity_id] = max(self._floors.get(entity_id, 0), moment + 1)
             else:
                 self._floor = moment + 1
 
-    def keep(self, tail: Tail) -> None:
-        """A tail went to the table; the oldest ones make room for it."""
-        if self._tails and len(self._tails[-1].rows) < _JOINED_ROWS:
-            self._tails[-1].extend(tail.rows, tail.seq)
+    def keep(self, tail: Tail) -> list[Reading]:
+        """A tail went to the table; the oldest ones make room for it. What is no longer kept is for
+        the caller to let go of: so many objects take a while to be freed."""
+        times = tail.times or times_of(tail.rows)
+        last = self._tails[-1] if self._tails else None
+        if last is not None and len(last.rows) < _JOINED_ROWS:
+            assert last.times is not None  # each that is kept has been through here
+            last.times.join(times)
+            last.extend(tail.rows, tail.seq)
         else:
+            tail.times = times
             self._tails.append(tail)
         self._rows += len(tail.rows)
+        let_go: list[Reading] = []
         while self._rows > self._most:
             gone = self._tails.popleft()
             self._rows -= len(gone.rows)
-            self._raise_floors(gone.rows)
+            self._raise_floors(gone.times or times_of(gone.rows))
             self.since = gone.seq
+            let_go += gone.rows
+        return let_go
 
-    def _raise_floors(self, rows: list[Reading]) -> None:
-        """`raise_floor` for all of these at once, as there are many."""
-        ahead = time.time_ns() // 1000 + _MINUTE
-        newest = max((row.time for row in rows if row.time <= ahead), default=None)
-        if newest is not None:
-            self.raise_floor("", newest)
-        for row in rows:
-            if row.time > ahead:
-                self.raise_floor(row.entity_id, row.time)
+    def _raise_floors(self, times: Times) -> None:
+        """`raise_floor` for all rows of a tail at once, as there are many."""
+        if times.newest is not None:
+            self.raise_floor("", times.newest)
+        for entity_id, moment in times.ahead:
+            self.raise_floor(entity_id, moment)
 
     def floor(self, entity_id: str) -> int:
         """The time from which on all readings of the entity are in memory, as they are."""

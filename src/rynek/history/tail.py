@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -11,13 +13,45 @@ from .files import Part
 from .lake import Snapshot
 from .schema import Reading
 
+MINUTE: Final = 60_000_000
+
+
+class Times(msgspec.Struct):
+    """The newest time (epoch µs) of some rows, but for those `ahead` of the clock by more than a
+    minute, which are told with their entities."""
+
+    newest: int | None = None
+    ahead: list[tuple[str, int]] = []
+
+    def join(self, other: Times) -> None:
+        """Take in those of more rows."""
+        if self.newest is None or (other.newest is not None and other.newest > self.newest):
+            self.newest = other.newest
+        self.ahead += other.ahead
+
+
+def times_of(rows: Iterable[Reading]) -> Times:
+    """The times of rows; there may be many, so this is for a thread."""
+    bound, found = time.time_ns() // 1000 + MINUTE, Times()
+    newest = -1
+    for row in rows:
+        if row.time > bound:
+            found.ahead.append((row.entity_id, row.time))
+        elif row.time > newest:
+            newest = row.time
+    if newest >= 0:
+        found.newest = newest
+    return found
+
 
 class Tail:
-    """Rows of the changes up to and including `seq`, in order, and by entity."""
+    """Rows of the changes up to and including `seq`, in order, and by entity; `times` of all of
+    them, once they were looked through."""
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.rows: list[Reading] = []
+        self.times: Times | None = None
         self._by_entity: dict[str, list[Reading]] = {}
 
     def extend(self, rows: Iterable[Reading], seq: int) -> None:
