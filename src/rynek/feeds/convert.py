@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from rynek.base.clock import MICRO, parse_iso, to_iso
+from rynek.base.daemons import start
 from rynek.feeds.contract import Connector, Document, Situation
 from rynek.feeds.kit.content import is_zip, zip_members
 from rynek.feeds.transport import Payload
@@ -250,6 +250,6 @@ async def in_thread(work: Callable[..., _T], *args: Any, timeout: float) -> _T:
         except RuntimeError:
             return  # the loop is gone; nobody waits any more
 
-    threading.Thread(target=run, name="feed", daemon=True).start()
+    start(run)
     async with asyncio.timeout(timeout):
         return await answer
