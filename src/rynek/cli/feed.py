@@ -49,7 +49,7 @@ ADD_EPILOG = """\b
 Sources:
   https://…          polled every so many seconds
   FILE or FOLDER     read when it changes; relative to the city's feeds folder unless absolute
-  webhook:           waits for posts to /feeds/NAME
+  webhook:           waits for posts to /c/TENANT/feeds/NAME/deliver
   replay:RECORDING   a recording, played as if it were live (docs/feeds.md)
 """
 

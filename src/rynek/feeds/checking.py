@@ -261,7 +261,8 @@ class _Work:
 
     def _compare(self, ids: set[str], payload: Payload) -> None:
         """Whether most ids of a snapshot are gone in the next one of the same name and hour."""
-        series = _DIGITS.sub("", payload.name)
+        # What follows from a document (pages, files of one system) is no next snapshot of it.
+        series = payload.part or _DIGITS.sub("", payload.name)
         before, at = self._before.get(series, (set(), None))
         if len(before) >= 10 and len(ids) >= 10 and (at is None or payload.at is None
                                                      or payload.at - at < _CLOSE):  # fmt: skip

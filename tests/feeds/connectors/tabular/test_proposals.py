@@ -99,6 +99,15 @@ def test_grouped_thousands_and_cyrillic_headers(drive: Any) -> None:
     assert values(made(drive, german.encode()), "anzahl") == [1234, 12345, 987]
 
 
+def test_degrees_may_have_another_decimal_mark_than_the_rest(drive: Any) -> None:
+    data = b"id;lat;lon;level\n1;50.081;14.42;1,5\n2;50.0912;14.431;1.024,5\n"
+    run = made(drive, data)
+    assert values(run, "level") == [1.5, 1024.5]
+    assert values(run, "location")[0]["coordinates"] == [14.42, 50.081]
+    as_json = json.dumps([{"id": n, "lat": 50.081, "lon": 14.421, "v": "1,5"} for n in (1, 2)])
+    assert "no degrees" not in propose_mapping(as_json.encode())
+
+
 def test_titles_above_totals_below_and_codes_with_zeros(drive: Any) -> None:
     text = (
         "Hlášení za listopad\n\nkod;cas;psc;hodnota\n"

@@ -188,7 +188,12 @@ def unit_of(name: str) -> tuple[str, str]:
 
 def _decimal(flat: Sequence[Row]) -> str:
     """The decimal mark of the texts: a comma where numbers have one, or dots that group only."""
-    texts = [v.strip() for row in flat for v in row.values() if isinstance(v, str)]
+    texts = [
+        value.strip()
+        for row in flat
+        for name, value in row.items()
+        if isinstance(value, str) and not (_LON_NAME.match(name) or _LAT_NAME.match(name))
+    ]
     commas = sum(_COMMA.match(text) is not None for text in texts)
     grouped = sum(_GROUPED.match(text) is not None for text in texts)
     dots = sum(_DOT.match(text) is not None for text in texts) - grouped
@@ -208,13 +213,22 @@ def _mixed(flat: Sequence[Row]) -> bool:
 
 
 def _sizes(name: str, flat: Sequence[Row], decimal: str) -> list[float]:
-    found = [finite(plain(str(row.get(name, "")), decimal)) for row in flat]
+    found = [_read(row.get(name), name, decimal) for row in flat]
     return [abs(number) for number in found if number is not None]
 
 
 def _is_krovak(one: float, other: float) -> bool:
     """Whether two coordinates look like S-JTSK, whose ranges no other system has."""
     return 400_000 < min(one, other) < 910_000 and 930_000 < max(one, other) < 1_240_000
+
+
+def _read(value: Any, name: str, decimal: str) -> float | int | None:
+    """A cell as a number; degrees may have another decimal mark than the rest of the table."""
+    if not isinstance(value, str):
+        return finite(value)
+    if _LON_NAME.match(name) or _LAT_NAME.match(name):
+        decimal = "," if value.count(",") == 1 else "."
+    return finite(plain(value, decimal))
 
 
 def _column(name: str, flat: Sequence[Row], decimal: str) -> Column:
@@ -232,7 +246,7 @@ def _column(name: str, flat: Sequence[Row], decimal: str) -> Column:
         return Column(name, kind, *told)
     wrong = [
         (n, str(v).strip()) for n, v in values
-        if (finite(plain(v, decimal)) if isinstance(v, str) else finite(v)) is None
+        if _read(v, name, decimal) is None
     ]  # fmt: skip
     if any(isinstance(v, str) and _CODE.match(v.strip()) for v in given):
         return Column(name, "text", *told)
