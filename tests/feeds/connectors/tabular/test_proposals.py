@@ -108,6 +108,11 @@ def test_degrees_may_have_another_decimal_mark_than_the_rest(drive: Any) -> None
     assert "no degrees" not in propose_mapping(as_json.encode())
 
 
+def test_texts_with_a_comma_are_no_decimal_commas(drive: Any) -> None:
+    data = b"id;note;v\n1;a1,5;1.5\n2;b2,5;2.5\n3;c3,5;1,200.5\n"
+    assert values(made(drive, data), "v") == [1.5, 2.5, 1200.5]
+
+
 def test_titles_above_totals_below_and_codes_with_zeros(drive: Any) -> None:
     text = (
         "Hlášení za listopad\n\nkod;cas;psc;hodnota\n"

@@ -41,12 +41,14 @@ _DATED = re.compile(r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{2,4}|\d{8}\Z")
 _CODE = re.compile(r"0\d+\Z")
 """A number with zeros in front is a code, and would lose them."""
 _BELOW = re.compile(r"[<>≤≥]\s*[\d.,]+\Z")
-_COMMA = re.compile(r"[+-−]?\d{1,3}(?:[. \u00a0\u202f]?\d{3})*,\d+\Z")
-_GROUPED = re.compile(r"[+-−]?\d{1,3}(?:\.\d{3})+\Z")
-_DOT = re.compile(r"[+-−]?\d*\.\d+\Z")
+_COMMA = re.compile(r"[+\-−]?\d{1,3}(?:[. \u00a0\u202f]?\d{3})*,\d+\Z")
+_GROUPED = re.compile(r"[+\-−]?\d{1,3}(?:\.\d{3})+\Z")
+_DOT = re.compile(r"[+\-−]?\d*\.\d+\Z")
 NOTHING = frozenset({"-", "--", "–", "—", "?", "x", "n/a", "na", "nan", "none", "null", "nd", "n.d.",
                      "b.d.", "bd", "brak", "н/д", "нд", "немає", "няма", "нема", "není", "nema"})  # fmt: skip
 _FEW = 0.02
+_MAX_NAME = 500
+"""Characters of a column's name; the patterns of names are not for whole texts."""
 _DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y.", "%d. %m. %Y", "%Y/%m/%d", "%Y.%m.%d",
          "%d.%m.%y", "%d/%m/%y", "%Y%m%d", "%m/%d/%Y", "%Y-%m-%d")  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %H")
@@ -123,7 +125,9 @@ class Shape(NamedTuple):
 
 def shape_of(sample: list[Row]) -> Shape:
     """Columns with their kinds and likely roles, from some rows."""
-    flat = [dict(flattened(row)) for row in sample]
+    flat = [
+        {name: value for name, value in flattened(row) if len(name) <= _MAX_NAME} for row in sample
+    ]
     names = dict.fromkeys(name for row in flat for name in row)
     decimal = _decimal(flat)
     columns = [_column(name, flat, decimal) for name in names if not name.startswith("_")]
