@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from rynek.app import Engine
 from rynek.base.clock import MICRO, parse_iso
+from rynek.context import Snapshot
 
 from .conftest import Serve
 from .federation import Broker, room, run
@@ -427,6 +429,37 @@ def test_what_is_deleted_while_it_is_filled_is_gone(
 
     serve(test)
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+def test_few_are_filled_at_once(serve: Serve) -> None:
+    """Whoever asks for many snapshots of a city waits for them alone."""
+
+    async def test(client: httpx.AsyncClient, engine: Engine) -> None:
+        await made(client, lamps(), id="urn:snapshot:first")
+        snapshots = engine.tenant("default").snapshots
+        first = snapshots.get("urn:snapshot:first")
+        running, most = 0, 0
+
+        async def slow(one: Snapshot) -> Snapshot:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            running -= 1
+            return msgspec.structs.replace(one, status="success")
+
+        for number in range(6):
+            one = {"id": f"urn:snapshot:{number}", "key": f"k{number}", "status": "preparing"}
+            await snapshots.create(msgspec.structs.replace(first, **one), slow)
+        for _ in range(4_000):
+            if all(one.status != "preparing" for one in snapshots.all()):
+                break
+            await asyncio.sleep(0.01)
+        assert [one.status for one in snapshots.all()][1:] == ["success"] * 6
+        assert most == 2
+
+    serve(test)
 
 
 def test_a_change_while_it_becomes_ready_keeps_both(serve: Serve) -> None:

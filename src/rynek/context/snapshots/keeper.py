@@ -27,6 +27,8 @@ _KIND: Final = "snapshot"
 _GONE: Final = ".gone-"
 _TICK_SECONDS: Final = 5.0
 _USE_SAVED_SECONDS: Final = 10.0
+# Each copies up to all of a city, a piece a turn of the event loop: many at once leave others none.
+_FILLED_AT_ONCE: Final = 2
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = decoder(Snapshot).decode
 _logger = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Snapshots:
         self._ticker: asyncio.Task[None] | None = None
         self._saved_use: dict[str, int] = {}
         self._making = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_FILLED_AT_ONCE)
         self._all = {
             one.id: one for one in (_decode(body) for _, body in self._documents()) if self._is(one)
         }
@@ -158,7 +161,8 @@ class Snapshots:
 
     async def _fill(self, one: Snapshot, fill: Callable[[Snapshot], Awaitable[Snapshot]]) -> None:
         try:
-            done = await fill(one)
+            async with self._turns:
+                done = await fill(one)
         except asyncio.CancelledError:
             raise
         except Problem as problem:
