@@ -205,7 +205,11 @@ def test_a_restart_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
 def test_tenants_share_what_may_be_remembered(tmp_path: Path) -> None:
     async def work(engine: Engine) -> None:
         assert engine.remember_bytes() == 8 << 20
+        assert engine.recent_rows() == 100_000
         engine.tenant("brno", create=True)
         assert engine.remember_bytes() == 4 << 20
+        for number in range(8):
+            engine.tenant(f"city{number}", create=True)
+        assert engine.recent_rows() == 50_000
 
     with_engine(tmp_path, work, limits__remember_mb=8)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,19 @@ from rynek.indicators import Profiles, References, load_definition, open_indicat
 from rynek.practices.cards import LAST_RUN, Run
 
 DAY = 86_400 * MICRO
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Engine]:
+    """An engine that computes nothing again by itself; it ends with the block."""
+    settings = {"data.path": str(folder / "data"), "practices.recompute": False}
+    engine = Engine(load(None, {}, settings))
+    engine.open()
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
 
 
 def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
@@ -43,11 +58,7 @@ def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
     }
 
     async def scenario() -> None:
-        settings = {"data.path": str(tmp_path / "data"), "practices.recompute": False}
-        engine = Engine(load(None, {}, settings))
-        engine.open()
-        await engine.start()
-        try:
+        async with running(tmp_path) as engine:
             await observe(engine, "plzen", hours=160)
             engine.cards.add("bikes", card(questions=[question]), owner="plzen", door="owner")
             job = Upkeep(engine)
@@ -82,8 +93,6 @@ def test_values_of_cities_and_answers_of_cards_are_computed_and_kept(
             before = engine.cards.note(LAST_RUN)
             await job.work()
             assert engine.cards.note(LAST_RUN) == before
-        finally:
-            await engine.stop()
 
     asyncio.run(scenario())
 
@@ -95,11 +104,7 @@ def test_an_answer_from_history_is_computed_by_a_process_of_its_own(
     name_city(tmp_path, "plzen", "Plzeň")
 
     async def scenario() -> None:
-        settings = {"data.path": str(tmp_path / "data"), "practices.recompute": False}
-        engine = Engine(load(None, {}, settings))
-        engine.open()
-        await engine.start()
-        try:
+        async with running(tmp_path) as engine:
             home = engine.tenant("plzen", create=True)
             now = home.clock.now()
             place = "urn:ngsi-ld:BikeHireDockingStation:plzen:0"
@@ -135,8 +140,6 @@ def test_an_answer_from_history_is_computed_by_a_process_of_its_own(
             assert (run.done, run.new, run.failed) == (1, 1, 0), attempt.reason
             answer = engine.cards.answers.all("bikes")["bikes"]
             assert answer.document["effect"] == pytest.approx(10, abs=2)
-        finally:
-            await engine.stop()
 
     asyncio.run(scenario())
 
@@ -172,11 +175,7 @@ def test_a_city_that_cannot_be_measured_keeps_no_other_from_it(
     asked: list[list[str]] = []
 
     async def scenario() -> None:
-        settings = {"data.path": str(tmp_path / "data"), "practices.recompute": False}
-        engine = Engine(load(None, {}, settings))
-        engine.open()
-        await engine.start()
-        try:
+        async with running(tmp_path) as engine:
             for name in ("brno", "oslo", "praha"):
                 engine.tenant(name, create=True)
 
@@ -197,7 +196,5 @@ def test_a_city_that_cannot_be_measured_keeps_no_other_from_it(
             asked.clear()
             await Upkeep(engine).work()
             assert asked == [["brno"]]
-        finally:
-            await engine.stop()
 
     asyncio.run(scenario())

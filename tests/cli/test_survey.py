@@ -38,6 +38,7 @@ def test_a_survey_from_its_file_to_its_answers(tmp_path: Path) -> None:
     people.write_text("id,name,region\nruse,Русе,North\nlodz,Łódź,South\n", "utf-8")
     assert "small version 1: 6 questions in en, pl" in well("survey", "import", workbook(tmp_path / "form.xlsx"), *on)  # fmt: skip
     well("survey", "publish", "small", "--deadline", LATER, *on)
+    assert "nobody is invited yet" in well("survey", "results", "small", *on)
     well("survey", "invite", "small", people, links, "--address", "https://rynek.example/", *on)
     assert links.stat().st_mode & 0o077 == 0
     with links.open(encoding="utf-8") as file:

@@ -45,6 +45,8 @@ from rynek.web import Access, Tally, TokenStore
 
 _logger = logging.getLogger(__name__)
 _REMEMBER_BYTES = 64 << 20
+# Readings that stay in memory after they went to the table, of all tenants: 1 to 1.5 kB each.
+_RECENT_ROWS, _RECENT_ROWS_EACH, _RECENT_ROWS_LEAST = 500_000, 100_000, 5_000
 
 
 class Engine:
@@ -198,6 +200,11 @@ class Engine:
         """What a tenant that starts now may keep of what its reads found."""
         share = (self.settings.limits.remember_mb << 20) // max(len(self._tenants), 1)
         return min(share, _REMEMBER_BYTES)
+
+    def recent_rows(self) -> int:
+        """How many readings a tenant that starts now may keep in memory beside its table."""
+        share = _RECENT_ROWS // max(len(self._tenants), 1)
+        return max(min(share, _RECENT_ROWS_EACH), _RECENT_ROWS_LEAST)
 
     def _begin(self, tenant: Tenant) -> None:
         """Start a tenant once, however many requests come for it at the same time."""

@@ -304,6 +304,7 @@ class Tenant:
     def _history_settings(self) -> HistorySettings:
         settings = self._engine.settings
         found = history_settings(settings)
+        found.follower.recent_rows = self._engine.recent_rows()
         if self.name == SERVICE_TENANT:
             # A few rows a minute: the log and memory hold them until a file is worth it.
             found.follower.flush_seconds = max(_OWN_FLUSH_SECONDS, settings.history.flush_seconds)

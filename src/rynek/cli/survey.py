@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from rynek.base.errors import BadRequestData
 from rynek.base.folder import make_private
 from rynek.cli.options import config_option, data_option, existing_folder, settings_of
 from rynek.cli.survey_measuring import computing, lacking
+from rynek.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from rynek.base.settings import Settings
@@ -33,8 +34,8 @@ Examples:
   rynek survey template strategy.xlsx                   the survey that comes with rynek
   rynek survey import strategy.xlsx
   rynek survey publish smart-strategy --deadline 2026-12-31T23:59 --zone Europe/Warsaw
-  rynek survey measure smart-strategy                   figures to confirm or contest
   rynek survey invite smart-strategy cities.csv links.csv --address https://rynek.example
+  rynek survey measure smart-strategy                   figures to confirm or contest
   rynek survey results smart-strategy
   rynek survey export smart-strategy answers --format xlsx
 """
@@ -174,14 +175,17 @@ def measure(wave: str, period: str | None, data: Path | None, config: Path | Non
         asked, _ = surveys.survey(told.survey, told.version)
         people = [one.respondent.id for one in surveys.responses(wave)]
         tables = open_indicators(Path(settings.data.path))
-        try:
-            found = measured_figures(
-                asked, people, References(tables).find, computing(settings, period), lacking
-            )
-        finally:
-            tables.close()
+        lacks: list[str] = []
+        with closing(tables), waiting(f"measuring for {len(people)} respondents") as say:
+            computed = computing(settings, period, say)
+            found = measured_figures(asked, people, References(tables).find, computed, lacks.append)
         surveys.measure(wave, found)
+    for table in lacks:
+        lacking(table)
     figures = sum(map(len, found.values()))
+    if not people:
+        click.echo("nobody is invited yet (rynek survey invite)")
+        return
     click.echo(f"{figures} figures for {len(found)} of {len(people)} respondents")
     if not figures:
         click.echo("no respondent's id is a key of such a table, or a city here with enough data")
@@ -333,7 +337,8 @@ def results(wave: str, public: bool, as_json: bool, data: Path | None, config: P
     with _surveys(config, data) as surveys:
         told = surveys.wave(wave)
         asked, _ = surveys.survey(told.survey, told.version)
-        found = found_in(asked, list(surveys.responses(wave)), public=public)
+        with waiting("reading the answers"):
+            found = found_in(asked, list(surveys.responses(wave)), public=public)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
         return
@@ -341,6 +346,9 @@ def results(wave: str, public: bool, as_json: bool, data: Path | None, config: P
 
 
 def _print(found: dict[str, Any]) -> None:
+    if not found["invited"]:
+        click.echo("nobody is invited yet (rynek survey invite)")
+        return
     click.echo(f"{_cell(found['answered'])} of {found['invited']} answered")
     for row in found["regions"]:
         rate = "" if row["rate"] is None else f" ({row['rate']:.0%})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ def lacking(table: str) -> None:
     )
 
 
-def computing(settings: Settings, period: str | None) -> Any:
-    """What gives the values of indicators for a city: none where there is no such city."""
+def computing(settings: Settings, period: str | None, say: Callable[[str], None]) -> Any:
+    """What gives the values of indicators for a city, none where there is no such city; `say` is
+    told which one it is at."""
     from rynek.history import Record
     from rynek.indicators import (
         References,
@@ -44,6 +46,7 @@ def computing(settings: Settings, period: str | None) -> Any:
         home = folder / "tenants" / city
         if not TENANT_NAME.fullmatch(city) or not (home / "history").is_dir():
             return
+        say(city)
         now, told = SystemClock().now(), read_city(home, city)
         asked = last_month(now, told.zone) if period is None else parse_period(period, told.zone)
         sources = Sources(References(open_indicators(folder)), tuple(told.known_as))

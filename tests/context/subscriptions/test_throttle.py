@@ -17,16 +17,29 @@ from rynek.context.subscriptions import Senders, Subscriptions, throttle
 from rynek.context.subscriptions.throttle import Throttle
 
 
-def made() -> Throttle[str]:
-    """One that holds texts and releases nothing."""
-    return Throttle(lambda _: None, str.encode, bytes.decode)
+def made(context: Context) -> Throttle[str]:
+    """One that holds texts, releases nothing and is told of groups that failed."""
+    held = Throttle(lambda _: None, str.encode, bytes.decode)
+    context.store.outbox.on_failure.append(held.failed)
+    return held
+
+
+async def throttled(context: Context) -> Subscriptions:
+    """With one subscription to vehicles, told once a minute at most."""
+    subscriptions = Subscriptions(context, Senders(allow_private=True), "here")
+    document = {
+        "id": "urn:s:1", "type": "Subscription", "entities": TYPES, "throttling": 60,
+        "notification": {"endpoint": {"uri": "http://192.0.2.1/"}},
+    }  # fmt: skip
+    await subscriptions.create(document, LD, link="", tenant=None)
+    return subscriptions
 
 
 def test_what_is_held_is_bounded_in_number_and_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(context: Context) -> None:
-        held = made()
+        held = made(context)
 
         def hold(entity: str, was: str) -> Callable[[Txn], bool]:
             return lambda txn: held.hold(txn, "t", entity, was)
@@ -55,12 +68,7 @@ def test_a_change_that_finds_no_room_is_told_at_once(
 
     async def test(context: Context) -> None:
         await create(context, bus(1, speed={"value": 1}), bus(2, speed={"value": 1}))
-        subscriptions = Subscriptions(context, Senders(allow_private=True), "here")
-        document = {
-            "id": "urn:s:1", "type": "Subscription", "entities": TYPES, "throttling": 60,
-            "notification": {"endpoint": {"uri": "http://192.0.2.1/"}},
-        }  # fmt: skip
-        await subscriptions.create(document, LD, link="", tenant=None)
+        subscriptions = await throttled(context)
 
         def told() -> list[int]:
             sent = context.store.outbox.read("subscription:urn:s:1", 0, 9)
@@ -95,8 +103,7 @@ def test_what_cannot_be_written_is_tried_again_after_pauses_that_grow(
     monkeypatch.setattr(Throttle, "_arm", armed)
 
     async def test(context: Context) -> None:
-        held = made()
-        context.store.outbox.on_failure.append(held.failed)
+        held = made(context)
         await context.write(lambda txn: held.hold(txn, "t", "e", "was"))
         failing.fails = True
         for _ in range(14):
@@ -121,8 +128,7 @@ def test_what_came_and_went_in_a_group_that_failed_is_not_held(
     failing = Failing(monkeypatch)
 
     async def test(context: Context) -> None:
-        held = made()
-        context.store.outbox.on_failure.append(held.failed)
+        held = made(context)
         await context.write(lambda txn: held.hold(txn, "t", "a", "was"))
 
         def job(txn: Txn) -> None:
@@ -144,8 +150,7 @@ def test_what_never_was_is_not_put_back(tmp_path: Path, monkeypatch: pytest.Monk
     failing = Failing(monkeypatch)
 
     async def test(context: Context) -> None:
-        held = made()
-        context.store.outbox.on_failure.append(held.failed)
+        held = made(context)
         await context.write(lambda txn: held.hold(txn, "t", "a", "was"))
         taken: list[tuple[str, str | None]] = []
 
@@ -177,8 +182,7 @@ def test_what_is_held_after_groups_that_failed_in_a_row_is_in_the_file(
     failing = Failing(monkeypatch)
 
     async def test(context: Context) -> None:
-        held = made()
-        context.store.outbox.on_failure.append(held.failed)
+        held = made(context)
         taken: list[tuple[str, str | None]] = []
 
         def job(txn: Txn) -> None:
@@ -200,7 +204,7 @@ def test_what_is_held_after_groups_that_failed_in_a_row_is_in_the_file(
 
 def test_what_is_held_after_a_job_that_was_undone_is_in_the_file(tmp_path: Path) -> None:
     async def test(context: Context) -> None:
-        held = made()
+        held = made(context)
 
         def refused(txn: Txn) -> None:
             held.hold(txn, "t", "a", "was", in_job=True)
@@ -221,12 +225,7 @@ def test_what_is_held_back_outlives_an_expiry_that_comes_to_nothing(
 
     async def test(context: Context) -> None:
         await create(context, bus(1, speed={"value": 1}))
-        subscriptions = Subscriptions(context, Senders(allow_private=True), "here")
-        document = {
-            "id": "urn:s:1", "type": "Subscription", "entities": TYPES, "throttling": 60,
-            "notification": {"endpoint": {"uri": "http://192.0.2.1/"}},
-        }  # fmt: skip
-        await subscriptions.create(document, LD, link="", tenant=None)
+        subscriptions = await throttled(context)
         for value in (2, 3):
             fragment = parse_fragment({"speed": {"value": value}}, LD, now=0)
             await context.write(
