@@ -34,10 +34,11 @@ demo: $(BUILT)
 
 setup: $(BUILT) $(STAMPS)/dev
 
+# The browser and the broker come from the distribution, beside what comes from PyPI and npm.
 # pytest runs even when lint fails, so that one run tells everything; either fails the target.
-test: setup
-	@tools/browser.sh
-	@tools/mosquitto.sh
+test: $(STAMPS)/venv
+	@(tools/browser.sh; tools/mosquitto.sh) & machine=$$!; \
+	$(MAKE) --no-print-directory setup; status=$$?; wait $$machine; exit $$status
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
 	$(MAKE) --no-print-directory check || status=1; exit $$status
 
