@@ -243,6 +243,12 @@ def test_damaged_writes_to_the_past_are_named_and_what_can_be_read_is_saved(fold
     run(folder, mended)
 
 
+def test_writes_to_the_past_without_a_head_are_put_aside_whole(folder: Path) -> None:
+    overwrite(home(folder) / "history" / "overlay.db", 0, PAGE)
+    assert "overlay.db was damaged: 0 of its entries" in repaired(folder)
+    assert all("overlay" not in bad["found"] for bad in doctor(folder))
+
+
 def test_without_its_tokens_the_service_goes_on_for_those_who_need_none(folder: Path) -> None:
     overwrite(folder / "data" / "system.db", 0, PAGE)
 

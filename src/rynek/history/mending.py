@@ -6,9 +6,10 @@ without it, and what the change log still has of it is written again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -237,21 +238,28 @@ def _overlay(path: Path, aside: Path) -> list[str]:
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
     old = commits.put_aside(path, aside)
-    fresh = connect(path)
-    source = connect(old, read_only=True)
     saved = 0
-    try:
+    with contextlib.closing(connect(path)) as fresh:
         migrate(fresh, MIGRATIONS, str(path))
-        for table, key in (("added", "n"), ("patch", "v"), ("gone", "v"), ("entity", "id")):
-            rows = _readable(source, table, key)
+        for table, rows in _saved(old):
             marks = ", ".join("?" * len(rows[0])) if rows else ""
             with fresh:
                 fresh.executemany(f"INSERT OR REPLACE INTO {table} VALUES({marks})", rows)
             saved += len(rows)
-    finally:
-        source.close()
-        fresh.close()
     return [f"{path.name} was damaged: {saved} of its entries could be read and are in a new one"]
+
+
+def _saved(old: Path) -> Iterator[tuple[str, Sequence[tuple[Any, ...]]]]:
+    """What can be read of each table; of a file whose head is gone nothing."""
+    try:
+        source = connect(old, read_only=True)
+    except Exception as error:
+        if database_fault(error) != "damaged":
+            raise
+        return
+    with contextlib.closing(source):
+        for table, key in (("added", "n"), ("patch", "v"), ("gone", "v"), ("entity", "id")):
+            yield table, _readable(source, table, key)
 
 
 def _is_damaged(path: Path) -> bool:
