@@ -60,3 +60,26 @@ def test_epochs_in_any_unit_mean_the_same(seconds: int) -> None:
     if seconds * 1000 >= 1e11:
         assert epoch_to_micros(seconds) == epoch_to_micros(seconds * 1000)
         assert epoch_to_micros(seconds * 1_000_000) == epoch_to_micros(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2022-11-06 10:24:00", "2022-11-06T10:24:00Z"),
+        ("2022-11-06T00:24:00Z", "2022-11-06T00:24:00Z"),
+        ("2022-11-06 24:00", "2022-11-07T00:00:00Z"),
+        ("2022-11-06T24:00:00", "2022-11-07T00:00:00Z"),
+        ("2022-12-31 24:00:00Z", "2023-01-01T00:00:00Z"),
+    ],
+)
+def test_24_00_is_an_hour_and_no_minute(text: str, moment: str) -> None:
+    assert to_micros(text) == parse_iso(moment)
+
+
+def test_24_00_is_an_hour_and_no_minute_of_a_pattern() -> None:
+    assert to_micros("06.11.2022 10:24:00", pattern="%d.%m.%Y %H:%M:%S") == parse_iso(
+        "2022-11-06T10:24:00Z"
+    )
+    assert to_micros("06.11.2022 24:00", pattern="%d.%m.%Y %H:%M") == parse_iso(
+        "2022-11-07T00:00:00Z"
+    )

@@ -20,7 +20,8 @@ _ISO_LOCAL = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|[+-]\d\d:?\d\d)?\Z"
 )
-_MIDNIGHT = re.compile(r"\b24:00(?::00)?(?![\d:])")
+# As the hour alone: 10:24:00 has no other midnight in it.
+_MIDNIGHT = re.compile(r"(?<![\d:.])24:00(?::00)?(?![\d:])")
 _DAY = timedelta(days=1)
 _EXCEL_EPOCH = datetime(1899, 12, 30)
 EXCEL = "excel"

@@ -269,10 +269,12 @@ def _delay(update: Any, record: VehicleRecord, situation: Situation) -> int | No
 
 def next_stops(update: Any, header: int) -> Iterator[Any]:
     """The stops of a trip update that are still ahead: some sources list the whole trip, also what
-    lies behind. Skipped stops and those without data are none."""
+    lies behind. One that is listed alone is where the trip is, for sources that tell nothing else.
+    Skipped stops and those without data are none."""
+    alone = len(update.stop_time_update) == 1
     for stop in update.stop_time_update:
         at = _seconds(stop.departure.time or stop.arrival.time) * MICRO
-        behind = 0 < at < header - _BEHIND
+        behind = 0 < at < header - _BEHIND and not alone
         if not behind and stop.schedule_relationship not in _NO_STOP:
             yield stop
 
