@@ -362,6 +362,7 @@ FORM = {
 
 def test_a_card_is_written_with_a_form(serve: Callable[..., None]) -> None:
     async def test(client: httpx.AsyncClient, heads: dict[str, dict[str, str]]) -> None:
+        assert "Write a card (asks for a token)" in (await client.get("/practices")).text
         asked = await client.get("/practices/new")
         assert asked.status_code == 401
         assert asked.headers["www-authenticate"].startswith("Basic")
