@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.history.support import ListLog, change, number
+from tests.history.support import T0, ListLog, change, iri, number
 from tests.history.test_follow import BUS, numbers, with_history
 
 from rynek.base.clock import parse_iso, to_iso
@@ -35,6 +35,32 @@ def test_one_early_reading_keeps_no_history_shut(tmp_path: Path, written: str) -
         text = file.read_text()
         seen += text.count('\\"0001-01-01T')
         file.write_text(text.replace('\\"0001-01-01T', "\\" + written))
+    assert seen == 2
+    with_history(tmp_path, read, log)
+
+
+def test_bounds_that_nobody_reads_leave_out_no_reading_of_their_year(tmp_path: Path) -> None:
+    """Few readings of long ago stand in a file of their year."""
+    june = parse_iso("0500-06-01T00:00:00Z")
+    log = ListLog()
+    for value, moment in ((7, june), (8, T0)):
+        log.write(change("update", BUS, {"speed": number(value, moment)}))
+
+    async def write(history: History) -> None:
+        await history.ready()
+        await history.flush()
+
+    async def read(history: History) -> None:
+        await history.ready()
+        table = await history.series(BUS, [iri("speed")], start=june, end=june + 1)
+        assert table.column("number").to_pylist() == [7]
+
+    with_history(tmp_path, write, log)
+    seen = 0
+    for file in (tmp_path / "history").rglob("_delta_log/*.json"):
+        text = file.read_text()
+        seen += text.count('\\"0500-')
+        file.write_text(text.replace('\\"0500-', '\\"500-'))
     assert seen == 2
     with_history(tmp_path, read, log)
 

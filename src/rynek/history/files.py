@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROW_GROUP = 16_384
 _FEW_ROWS = 500
 _LONG_AGO_DAYS = 31
+_LONGEST_YEAR: Final = 366
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The last microsecond of the year 9999: nothing later can be told as a date.
 _LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -259,7 +260,7 @@ def to_parts(actions: Any) -> list[Part]:
         day = (row[f"partition.{PARTITION}"] - _EPOCH.date()).days
         low, high = _micros(row["min.time"]), _micros(row["max.time"])
         if low is None or high is None:  # years before 1000 were written without their zeros
-            low, high = day * DAY_US, (day + 1) * DAY_US - 1
+            low, high = day * DAY_US, (day + _LONGEST_YEAR) * DAY_US - 1
         parts.append(
             Part(
                 path=row["path"],

@@ -179,11 +179,11 @@ class Follower:
         """The table's newest snapshot, the rows above it, and the overlay."""
         # In this order: what a merge takes from the overlay is in the table by then.
         amended = self._overlay.frozen()
-        snapshot = self._lake.snapshot
-        tails = (self._flushing, self._tail)
+        snapshot, flushing = self._lake.snapshot, self._flushing
         seq = snapshot.seq
-        above = tuple(t.above(seq) for t in tails if t is not None and t.seq > seq)
-        return View(snapshot, above, amended)
+        above = tuple(t.above(seq) for t in (flushing, self._tail) if t and t.seq > seq)
+        landed = () if flushing is None else (flushing.up_to(seq),)
+        return View(snapshot, above, amended, landed)
 
     async def drain(self) -> None:
         """Read the log up to its present head."""
@@ -263,16 +263,16 @@ class Follower:
         try:
             await self._in_thread(lambda: self._append(tail))
         finally:
-            # The snapshot says whether it is in the table, whatever interrupted the wait.
-            if self._lake.snapshot.seq < tail.seq:
-                self._tail = tail.above(self._lake.snapshot.seq).before(self._tail)
+            # The snapshot says what is in the table, whatever interrupted the wait.
+            seq = self._table_seq = self._lake.snapshot.seq
+            free_later(self.recent.keep(tail.up_to(seq)), self._writer)
+            if seq < tail.seq:
+                self._tail = tail.above(seq).before(self._tail)
             else:
-                free_later(self.recent.keep(tail), self._writer)
                 self._flushes += 1
                 self._flushed_rows += len(tail.rows)
                 self._last_flush = time.monotonic() - since
                 self._behind_since = since if self._tail.rows else None
-            self._table_seq = self._lake.snapshot.seq
             self._flushing = None
 
     def _append(self, tail: Tail) -> None:

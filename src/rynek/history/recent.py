@@ -58,7 +58,10 @@ class Recent:
         self._tails.clear()
         self._rows = 0
         self.since = seq
-        self._floor, self._floors, self._corrected = newest + 1, {}, {}
+        self._corrected = {}
+        with self._lock:
+            # What has been on its way into the table since before has raised floors already.
+            self._floor = max(self._floor, newest + 1)
         for entity_id, moment in later.items():
             self.raise_floor(entity_id, moment)
 
@@ -88,6 +91,8 @@ class Recent:
     def keep(self, tail: Tail) -> list[Reading]:
         """A tail went to the table; the oldest ones make room for it. What is no longer kept is for
         the caller to let go of: so many objects take a while to be freed."""
+        if not tail.rows:
+            return []
         times = tail.times or times_of(tail.rows)
         last = self._tails[-1] if self._tails else None
         if last is not None and len(last.rows) < _JOINED_ROWS:
@@ -110,7 +115,10 @@ class Recent:
     def _raise_floors(self, times: Times) -> None:
         """`raise_floor` for all rows of a tail at once, as there are many."""
         if times.newest is not None:
-            self.raise_floor("", times.newest)
+            with self._lock:
+                # Not far ahead when the rows were looked through: were the clock set back since, it
+                # would seem so now.
+                self._floor = max(self._floor, times.newest + 1)
         for entity_id, moment in times.ahead:
             self.raise_floor(entity_id, moment)
 
@@ -144,7 +152,7 @@ class Recent:
         return found
 
     def _of(self, view: View, entity_id: str, select: Selection) -> list[Reading]:
-        tails = (*self._tails, *view.tails)
+        tails = (*self._tails, *view.landed, *view.tails)
         return [r for tail in tails for r in tail.of(entity_id) if passes(r, select)]
 
     def remembered(self, view: View, select: Selection) -> dict[str, list[Reading]] | None:

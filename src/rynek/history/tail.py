@@ -84,6 +84,15 @@ class Tail:
         rest.extend((row for row in self.rows if row.seq > seq), self.seq)
         return rest
 
+    def up_to(self, seq: int) -> Tail:
+        """What a table up to `seq` holds of this tail (itself when that is all)."""
+        if self.seq <= seq:
+            return self
+        held = Tail(seq)
+        if self.rows and self.rows[0].seq <= seq:
+            held.extend((row for row in self.rows if row.seq <= seq), seq)
+        return held
+
     def remove(self, rows: Iterable[Reading]) -> None:
         """Take rows out."""
         gone = {id(row) for row in rows}
@@ -103,11 +112,13 @@ class Tail:
 
 class View(msgspec.Struct, frozen=True):
     """One consistent state to answer from: a table snapshot, the rows above it, and what clients
-    added and corrected."""
+    added and corrected. `landed` are rows that came to the table just now, of which the recent
+    window does not know yet."""
 
     snapshot: Snapshot
     tails: tuple[Tail, ...]
     amended: Amendments = NOTHING
+    landed: tuple[Tail, ...] = ()
 
     def rows(self, entity_ids: Iterable[str] | None = None) -> list[Reading]:
         """The rows above the table, of some entities or of all, in order of writing.
