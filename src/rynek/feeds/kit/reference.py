@@ -50,8 +50,10 @@ def reference(name: str) -> Reference | None:
     WGS 84 in degrees. ValueError when it is unknown."""
     if name.endswith(("CRS84", "CRS84h")):
         return None
-    known = f"ESRI:{name}" if name.isdigit() and int(name) >= _ESRI_FROM else name
-    match = _AUTHORITY.search(f"EPSG:{known}" if known.isdigit() else known)
+    known = (
+        f"ESRI:{name}" if name.isdecimal() and len(name) < 10 and int(name) >= _ESRI_FROM else name
+    )
+    match = _AUTHORITY.search(f"EPSG:{known}" if known.isdecimal() else known)
     if match is None:
         raise ValueError(f"crs {name!r}: give a number of the EPSG registry, such as EPSG:5514")
     code = f"{match.group(1).upper()}:{match.group(2)}"

@@ -185,7 +185,7 @@ def _newest_year(body: Imported, row: int, last: int) -> int | None:
     years = [
         int(name)
         for name, values in body.columns.items()
-        if name.isdigit() and int(name) <= last and values[row] is not None
+        if name.isdecimal() and len(name) < 10 and int(name) <= last and values[row] is not None
     ]
     return max(years, default=None)
 

@@ -187,9 +187,9 @@ def _figures(of: str, sources: Sources) -> Iterator[_Figure]:
 def _columns(of: str, about: dict[str, Any], body: Imported) -> list[tuple[str, int | None]]:
     """The columns of a table that hold people or area, and of which year each is."""
     if about.get("means") == of:
-        return [(name, int(name)) for name in body.columns if name.isdigit()]
+        return [(name, int(name)) for name in body.columns if name.isdecimal() and len(name) < 10]
     return [
-        (one["name"], int(one["period"][:4]) if one.get("period", "")[:4].isdigit() else None)
+        (one["name"], int(one["period"][:4]) if one.get("period", "")[:4].isdecimal() else None)
         for one in about["columns"]
         if one.get("means") == of
     ]

@@ -83,7 +83,7 @@ def _by_country(references: References, name: str) -> dict[str, _Years]:
         key: {
             int(year): float(cells[row])
             for year, cells in table.columns.items()
-            if year.isdigit() and cells[row]
+            if year.isdecimal() and len(year) < 10 and cells[row]
         }
         for row, key in enumerate(table.keys)
     }

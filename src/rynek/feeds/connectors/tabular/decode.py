@@ -265,7 +265,12 @@ def cell(row: Row, column: str) -> Any:
             return _dotted(value, column, step)
         if isinstance(value, dict):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        elif (
+            isinstance(value, list)
+            and step.isdecimal()
+            and len(step) < 10
+            and int(step) < len(value)
+        ):
             value = value[int(step)]
         else:
             return None

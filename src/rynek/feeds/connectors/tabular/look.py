@@ -313,7 +313,9 @@ def _clock(columns: list[Column], day: Column | None, flat: Sequence[Row]) -> Co
         clocks = [text for text in texts if text]
         if column is not day and clocks and all(map(_CLOCK.match, clocks)):
             return column
-        hours = column.kind == "number" and all(t.isdigit() and int(t) <= 24 for t in clocks)
+        hours = column.kind == "number" and all(
+            t.isdecimal() and len(t) < 4 and int(t) <= 24 for t in clocks
+        )
         if hours and _HOUR_NAME.match(column.name) and column.distinct > 1:
             return column
     return None
