@@ -135,10 +135,16 @@ def _check(coordinates: Any, kind: str, depth: int, left: int) -> int:
     if len(coordinates) > left:
         raise ValueError("more positions than allowed")
     count = 0
-    for part in coordinates:
-        count += _check(part, kind, depth - 1, left - count)
-        if count > left:
-            raise ValueError("more positions than allowed")
+    if depth == 1:
+        count = len(coordinates)
+        for position in coordinates:
+            if not _is_plain_position(position):
+                _check_position(position)
+    else:
+        for part in coordinates:
+            count += _check(part, kind, depth - 1, left - count)
+            if count > left:
+                raise ValueError("more positions than allowed")
     if depth == 1 and kind.endswith("LineString") and len(coordinates) < _MIN_LINE:
         raise ValueError(f"{kind}: a line has at least two positions")
     if depth == 1 and kind.endswith("Polygon"):

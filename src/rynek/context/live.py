@@ -64,6 +64,11 @@ class Context:
         """Whether something here will expire: then reads `settle` first."""
         return self.store.soonest is not None
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody is to be told of what is written."""
+        return self.store.outbox.watch is not None
+
     async def settle(self) -> None:
         """Return once what has expired by now is removed (§4.22)."""
         await self.expiry.settle()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from rynek.base.collation import sort_keys
+from rynek.base.pace import Pace
 from rynek.context.model import Entity
 from rynek.context.query import Ordering, Rank
 
@@ -16,17 +16,32 @@ async def text_keys(ordering: Ordering, ranks: Sequence[list[Rank]]) -> Mapping[
     """The sort key of every text in `ranks`, made a few at a time."""
     texts = ordering.texts(ranks)
     keys: dict[str, str] = {}
+    pace = Pace()
     for first in range(0, len(texts), _CHUNK_TEXTS):
         some = texts[first : first + _CHUNK_TEXTS]
         keys.update(zip(some, sort_keys(some, ordering.collation), strict=True))
-        await asyncio.sleep(0)
+        if pace.due():
+            await pace.turn()
     return keys
+
+
+async def arranged(ordering: Ordering, ranks: Sequence[list[Rank]]) -> list[int]:
+    """The positions of `ranks` in order (see Ordering.arrange)."""
+    keys = await text_keys(ordering, ranks)
+    order, pace = list(range(len(ranks))), Pace()
+    for _ in ordering.arranging(order, ranks, keys):
+        if pace.due():
+            await pace.turn()
+    return order
 
 
 async def sort_entities(
     entities: Sequence[Entity], ordering: Ordering, compact: Callable[[str], str]
 ) -> list[Entity]:
     """The entities in order; `compact` turns type IRIs into the names they are sorted by."""
-    ranks = [ordering.ranks(entity, compact) for entity in entities]
-    keys = await text_keys(ordering, ranks)
-    return [entities[position] for position in ordering.arrange(ranks, keys)]
+    ranks, pace = [], Pace()
+    for entity in entities:
+        ranks.append(ordering.ranks(entity, compact))
+        if pace.due():
+            await pace.turn()
+    return [entities[position] for position in await arranged(ordering, ranks)]

@@ -32,17 +32,19 @@ from .overlay import Overlay
 from .query import Questions
 from .recent import LAST_N, is_newest
 from .reference import ParquetReference
-from .schema import DAY_US, ENTITY, Reading, to_readings
+from .schema import DAY_US, ENTITY, Reading, each_reading
 from .select import Selection
 from .sink import LakeSink, newest_times
 from .tail import View
-from .temporal import by_entity, newest, note_deletions, to_entities, to_selection
+from .temporal import by_entity, note_deletions, to_entities, to_selection
 from .upkeep import Upkeep, UpkeepSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+_MANY = 2_000
+"""From so many readings in memory on an answer is made in a thread."""
 _WARMED = 8
 """Files that the catalogue takes in after a flush."""
 _REST = 50
@@ -261,19 +263,23 @@ class History:
         view = self._follower.view()
         held = self._held(view, select, query, last_n)
         if held is not None:
-            return to_entities(newest(held, query, last_n, limit), query)
+            if sum(map(len, held.values())) < _MANY:
+                return to_entities(held, query, last_n, limit)
+            # Not on the readers' threads, where long questions are waited for.
+            return await asyncio.to_thread(to_entities, held, query, last_n, limit)
         seq = self._follower.seq
         # More is read than was asked for where the answer is remembered, and nowhere else.
         kept = last_n is not None and last_n <= LAST_N and is_newest(select)
         more = LAST_N if kept else last_n
 
         def question() -> tuple[list[Reading], dict[str, TemporalEntity]]:
-            rows = to_readings(self._questions.rows(view, select, last_n=more, limit=limit))
-            held = by_entity(rows)
-            found = to_entities(newest(held, query, last_n, limit), query)
+            read = self._questions.rows(view, select, last_n=more, limit=limit)
+            held = by_entity(each_reading(read))
+            rows = [row for ones in held.values() for row in ones] if kept else []
+            found = to_entities(held, query, last_n, limit)
             if query.gone and query.attrs:
                 marks = msgspec.structs.replace(select, attrs=(ENTITY,), dataset_ids=None)
-                note_deletions(found, to_readings(self._questions.rows(view, marks)))
+                note_deletions(found, each_reading(self._questions.rows(view, marks)))
             return rows, found
 
         rows, found = await self._read(question, view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from time import sleep
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ ENTITY: Final = ""
 # Half a millisecond's work, and four times as long a pause.
 _GENTLE_ROWS: Final = 250
 _GENTLE_SECONDS: Final = 0.002
+_READ_ROWS: Final = 1_000
 
 
 class Reading(msgspec.Struct, array_like=True, gc=False):
@@ -124,12 +126,22 @@ def to_table_gently(rows: list[Reading]) -> pa.Table:
 
 def to_readings(table: pa.Table) -> list[Reading]:
     """An Arrow table that holds all the columns → rows."""
+    return list(each_reading(table))
+
+
+def each_reading(table: pa.Table) -> Iterator[Reading]:
+    """The same one by one. Few values at a time become Python's: that is one compiled call, and the
+    event loop beside this thread would wait for all of a long one."""
     import pyarrow as pa
 
-    columns = []
-    for field in arrow_schema():
+    micros = pa.timestamp("us", tz="UTC")
+    columns = {}
+    for field in _schema():
         column = table.column(field.name)
         if pa.types.is_timestamp(field.type):
-            column = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
-        columns.append(column.to_pylist())
-    return [Reading(*values) for values in zip(*columns, strict=True)]
+            column = column.cast(micros).cast(pa.int64())
+        columns[field.name] = column
+    for batch in pa.table(columns).to_batches(max_chunksize=_READ_ROWS):
+        values = [column.to_pylist() for column in batch.columns]
+        for row in zip(*values, strict=True):
+            yield Reading(*row)

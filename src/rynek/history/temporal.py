@@ -38,18 +38,28 @@ def by_entity(rows: Iterable[Reading]) -> dict[str, list[Reading]]:
     return found
 
 
-def newest(
+def to_entities(
     held: dict[str, list[Reading]], query: TemporalQuery, last_n: int | None, limit: int | None
-) -> dict[str, list[Reading]]:
+) -> dict[str, TemporalEntity]:
+    """Rows by entity → entities: of each series the newest `last_n`, or the oldest `limit` (one more
+    than the bound for each series that has more). Takes the rows out of `held`: they are let go of
+    entity by entity."""
+    found = {}
+    for entity_id in list(held):
+        rows = _newest(held.pop(entity_id), query, last_n, limit)
+        found[entity_id] = _entity(entity_id, rows, query)
+    return found
+
+
+def _newest(
+    rows: list[Reading], query: TemporalQuery, last_n: int | None, limit: int | None
+) -> list[Reading]:
     """Of each series the newest `last_n`, or the oldest `limit`; in order of time."""
     most = last_n if last_n is not None else limit
-    found = {}
-    for entity_id, rows in held.items():
-        rows = sorted(rows, key=lambda row: (row.attr, _moment(row, query), row.seq))
-        if most is not None and len(rows) > most:
-            rows = _first(rows, most) if last_n is None else _first(rows[::-1], most)[::-1]
-        found[entity_id] = rows
-    return found
+    rows = sorted(rows, key=lambda row: (row.attr, _moment(row, query), row.seq))
+    if most is not None and len(rows) > most:
+        rows = _first(rows, most) if last_n is None else _first(rows[::-1], most)[::-1]
+    return rows
 
 
 def _first(rows: list[Reading], most: int) -> list[Reading]:
@@ -62,11 +72,6 @@ def _first(rows: list[Reading], most: int) -> list[Reading]:
         if count <= most:
             kept.append(row)
     return kept
-
-
-def to_entities(held: dict[str, list[Reading]], query: TemporalQuery) -> dict[str, TemporalEntity]:
-    """Rows in order (one more than the bound for each series that has more) → entities by id."""
-    return {one: _entity(one, rows, query) for one, rows in held.items()}
 
 
 def note_deletions(found: dict[str, TemporalEntity], marks: Iterable[Reading]) -> None:

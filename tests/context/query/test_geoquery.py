@@ -3,16 +3,20 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from shapely.geometry import shape as to_shape
 
 from rynek.base.errors import BadRequestData, Problem, TooComplexQuery
 from rynek.base.geo import bbox, box_around, haversine_m
 from rynek.context.query import GeoQuery, parse_geo
+from rynek.context.query.shapes import BadShape, build
 
 LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 SQUARE = [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]
@@ -250,3 +254,22 @@ def test_bounds_defaults_and_arrays() -> None:
 def test_parser_raises_nothing_but_problems(georel: str, geometry: str, coordinates: str) -> None:
     with contextlib.suppress(Problem):
         parse_geo(georel, geometry, coordinates)
+
+
+@pytest.mark.parametrize("holes", [0, 2])
+@pytest.mark.parametrize("altitude", [False, True])
+def test_a_polygon_of_many_positions_is_the_shape_that_shapely_makes(
+    holes: int, *, altitude: bool
+) -> None:
+    def ring(x: float, radius: float, count: int) -> list[list[float]]:
+        turns = [2 * math.pi * n / count for n in range(count)]
+        points = [[x + radius * math.cos(t), radius * math.sin(t)] for t in turns]
+        points[0] = [x + radius, 0]
+        return [point + [5.0] * altitude for point in [*points, points[0]]]
+
+    rings = [ring(0, 10, 200), *(ring(4 * n - 2, 1, 5) for n in range(holes))]
+    geometry = {"type": "Polygon", "coordinates": rings}
+    assert build(geometry, check=True).equals_exact(shapely.force_2d(to_shape(geometry)), 0)
+    bowtie = {"type": "Polygon", "coordinates": [[[0, 0], [9, 9], [9, 0], *ring(0, 9, 90), [0, 0]]]}
+    with pytest.raises(BadShape):
+        build(bowtie, check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,29 @@ def test_a_job_that_fails_leaves_its_neighbours_in_the_same_group(tmp_path: Path
             "urn:ngsi-ld:Vehicle:1",
             "urn:ngsi-ld:Vehicle:3",
         ]
+
+    run(tmp_path, test)
+
+
+def test_a_job_in_steps_is_one_job(tmp_path: Path) -> None:
+    async def test(context: Context) -> None:
+        def steps(txn: Txn, first: int, *, fails: bool) -> Iterator[None]:
+            for number in range(first, first + 3):
+                operations.create(txn, parse_entity(bus(number), LD, now=0), LD)
+                yield
+            if fails:
+                raise ResourceNotFound("no fourth one")
+
+        # The second one's first step is undone with it, the others stay.
+        jobs = (partial(steps, first=first, fails=first == 4) for first in (1, 4, 7))
+        done = asyncio.gather(*map(context.write, jobs), return_exceptions=True)
+        while not done.done():
+            assert len(await ids(context)) in (0, 3, 6)  # none of a job before all of it
+            await asyncio.sleep(0)
+        told = [type(one) for one in await done]
+        assert told == [type(None), ResourceNotFound, type(None)]
+        assert await ids(context) == ["1", "2", "3", "7", "8", "9"]
+        assert context.changes.head() == 6
 
     run(tmp_path, test)
 

@@ -874,6 +874,24 @@ def test_very_many_entities_come_in_several_notifications(city: Callable[[Test],
     city(test)
 
 
+def test_a_large_batch_is_told_of_once(city: Callable[[Test], None]) -> None:
+    async def test(c: City) -> None:
+        await c.subscribe({"format": "keyValues"})
+        batch = [{"id": f"urn:b:{n}", "type": "Bus", "speed": n} for n in range(300)]
+        batch[200] = {"id": "urn:b:1", "type": "Bus", "speed": 999}
+        batch[250] = {"id": "urn:b:250"}
+        made = await c.client.post("entityOperations/upsert", json=batch)
+        assert made.status_code == 207
+        assert [one["entityId"] for one in made.json()["errors"]] == ["urn:b:250"]
+        (body,) = await c.bodies(1)
+        told = {entity["id"]: entity["speed"] for entity in body["data"]}
+        assert len(told) == len(body["data"]) == 298
+        assert told["urn:b:1"] == 999
+        assert made.json()["success"] == list(told)
+
+    city(test)
+
+
 def test_one_that_cannot_be_told_keeps_nothing_from_the_others(
     city: Callable[[Test], None], caplog: pytest.LogCaptureFixture
 ) -> None:

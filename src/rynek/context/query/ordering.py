@@ -12,7 +12,7 @@ counts in the language asked for, or else in any; objects and arrays compare as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -43,6 +43,8 @@ __all__ = ["OrderTerm", "Ordering", "Rank", "parse_ordering"]
 
 DIRECTIONS: Final = ("asc", "desc", "dist-asc", "dist-desc")
 _OWN: Final = frozenset({"id", "type", "scope"})
+# So many ranks are looked at in one step of putting them in order.
+_AT_ONCE: Final = 1_000
 
 # The order of data types (§4.23.2); places come before all of them when sorting by distance.
 PLACE, NUMBER, TEXT, OBJECT, ARRAY, BOOLEAN, TIME, DATE, DATETIME, NULL, ABSENT = range(-1, 10)
@@ -88,9 +90,21 @@ class Ordering:
         """The positions of `ranks` in order; equal ones stay as they came. `keys` has the sort key
         of every text (see texts)."""
         order = list(range(len(ranks)))
+        for _ in self.arranging(order, ranks, keys):
+            pass
+        return order
+
+    def arranging(
+        self, order: list[int], ranks: Sequence[list[Rank]], keys: Mapping[str, str]
+    ) -> Iterator[None]:
+        """Bring the positions `order` in order, step by step."""
         for index in reversed(range(len(self.terms))):
             term = self.terms[index]
-            column = [_with_key(one[index], keys) for one in ranks]
+            column: list[Rank] = []
+            for first in range(0, len(ranks), _AT_ONCE):
+                some = ranks[first : first + _AT_ONCE]
+                column += [_with_key(one[index], keys) for one in some]
+                yield
             if term.by_distance:
                 if term.descending:
                     column = [(r, -v) if r == PLACE else (r, v) for r, v in column]
@@ -98,9 +112,10 @@ class Ordering:
             else:
                 order.sort(key=column.__getitem__, reverse=term.descending)
                 if term.descending:
+                    yield
                     end = [rank if rank >= NULL else -1 for rank, _ in column]
                     order.sort(key=end.__getitem__)
-        return order
+            yield
 
     def texts(self, ranks: Iterable[list[Rank]]) -> list[str]:
         """Every text among the ranks, each once."""

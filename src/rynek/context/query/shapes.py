@@ -21,6 +21,7 @@ _Floats = NDArray[np.float64]
 _PIECE_DEGREES: Final = 0.1
 # … but no geometry becomes more than about this many positions longer.
 _MAX_PIECES: Final = 5_000
+_MANY: Final = 64
 
 
 class BadShape(ValueError):
@@ -30,11 +31,26 @@ class BadShape(ValueError):
 def build(geometry: dict[str, Any], *, check: bool = False) -> BaseGeometry:
     """A flat shape of a GeoJSON geometry; BadShape when it can't be made or `check` fails."""
     try:
-        made = shapely.force_2d(to_shape(geometry))
+        made = _large_polygon(geometry) or shapely.force_2d(to_shape(geometry))
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise BadShape(f"no geometry: {error}") from error
     if check and not shapely.is_valid(made):
         raise BadShape(str(shapely.is_valid_reason(made)))
+    return made
+
+
+def _large_polygon(geometry: dict[str, Any]) -> BaseGeometry | None:
+    """A polygon of flat positions of which there are many, in few steps; None for all else."""
+    if geometry["type"] != "Polygon" or len(geometry["coordinates"][0]) < _MANY:
+        return None
+    try:
+        rings = [np.asarray(ring, np.float64) for ring in geometry["coordinates"]]
+    except ValueError:  # positions of several lengths
+        return None
+    if any(ring.ndim != 2 or ring.shape[1] != 2 for ring in rings):
+        return None
+    shell, *holes = (shapely.linearrings(ring) for ring in rings)
+    made: BaseGeometry = shapely.polygons(shell, holes or None)
     return made
 
 

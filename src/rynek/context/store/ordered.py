@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from itertools import islice
 
 from rynek.base.errors import TooComplexQuery
+from rynek.base.pace import Pace
 from rynek.base.sqlite import Connection
 from rynek.context.formats import decode, peek
 from rynek.context.model import Entity
 from rynek.context.query import Ordering, Query, Rank
-from rynek.context.sorting import text_keys
+from rynek.context.sorting import arranged
 from rynek.context.store.contract import Page, Row
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import COLUMNS, Planner
 from rynek.context.store.select import Readers
 
-_CHUNK_ROWS = 256
+_CHUNK_ROWS = 64
 
 
 class Gatherer:
@@ -50,8 +50,7 @@ class Gatherer:
             ranks.append(ordering.ranks(entity, compact))
 
         await self._matches(query, ordering.needs, most, take)
-        keys = await text_keys(ordering, ranks)
-        chosen = ordering.arrange(ranks, keys)[offset : offset + limit]
+        chosen = (await arranged(ordering, ranks))[offset : offset + limit]
         rows = self._rows([numbers[position] for position in chosen])
         return Page(rows, len(numbers), len(numbers) > offset + limit)
 
@@ -76,8 +75,7 @@ class Gatherer:
         await self._matches(query, needs, most, take)
         if ordering is None:
             return found
-        keys = await text_keys(ordering, ranks)
-        return [found[position] for position in ordering.arrange(ranks, keys)]
+        return [found[position] for position in await arranged(ordering, ranks)]
 
     async def _matches(
         self,
@@ -92,7 +90,7 @@ class Gatherer:
         look = None if needs is None or query.needs is None else needs | query.needs
         compiled = self._indexes.contexts.compiled
         seen: set[int] = set()
-        matched = 0
+        matched, pace = 0, Pace()
         with self._readers.one() as connection:
             cursor = connection.execute(plan.sql, plan.args)
             try:
@@ -108,7 +106,8 @@ class Gatherer:
                             take(n, entity)
                     if matched > most:
                         raise TooComplexQuery(f"more than {most} entities match: narrow the query")
-                    await asyncio.sleep(0)
+                    if pace.due():
+                        await pace.turn()
             finally:
                 cursor.close()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
+from rynek.base.pace import Pace
 from rynek.base.sqlite import Connection
 from rynek.context.formats import peek
 from rynek.context.query import NUMBER_RANK, Ordering, Query
@@ -95,6 +95,7 @@ class Walker:
         passed, enough = 0, offset + limit
         compiled, needs = self._indexes.contexts.compiled, ordering.needs
         assert needs is not None
+        pace = Pace()
         try:
             while passed < enough and (chunk := list(islice(cursor, _step(enough - passed)))):
                 bodies = {raw[0]: raw for raw in _bodies(connection, [n for _, n in chunk])}
@@ -109,7 +110,8 @@ class Walker:
                     passed += 1
                     if offset < passed <= enough:
                         rows.append(Row(n, ctx, body, times))
-                await asyncio.sleep(0)
+                if pace.due():
+                    await pace.turn()
         finally:
             cursor.close()
         return rows, passed

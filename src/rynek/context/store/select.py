@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from rynek.base.pace import Pace
 from rynek.base.sqlite import Connection
 from rynek.context.formats import decode, peek, peek_attributes, peek_point, render_entity
 from rynek.context.jsonld import CompiledContext
@@ -18,7 +18,7 @@ from rynek.context.store.contract import Bodies, Page, Row
 from rynek.context.store.indexes import Indexes
 from rynek.context.store.plan import Plan, is_placed
 
-_CHUNK_ROWS: Final = 256
+_CHUNK_ROWS: Final = 64
 # So many candidates are looked at before others get their turn: about 3 ms.
 _AT_ONCE_ROWS: Final = 512
 _NO_TIMES: Final = b"[0,0]"
@@ -321,9 +321,11 @@ class Selector:
                 # From the first row on: this connection may see a later commit than the first did,
                 # so what was looked at is known by its number and not by how many there were.
                 rows: Iterator[RawRow] = iter(cursor)
+                pace = Pace()
                 while chunk := list(islice(rows, _CHUNK_ROWS)):
                     if found.take(iter(chunk)):
                         break
-                    await asyncio.sleep(0)
+                    if pace.due():
+                        await pace.turn()
             finally:
                 cursor.close()

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import GeneratorType
 from typing import Any, TypeVar
 
 import msgspec
@@ -78,7 +79,8 @@ class Writer:
         self.on_expiring: Callable[[], None] | None = None
 
     def submit(self, job: Callable[[GroupTxn], T]) -> asyncio.Future[T]:
-        """Run `job` in the next group; its result once it is durable, or what it raised."""
+        """Run `job` in the next group; its result once it is durable, or what it raised. One that
+        is a generator is run step by step, with turns of others between, as one job."""
         if self.closed:
             raise Unavailable("the store is closing")
         loop = asyncio.get_running_loop()
@@ -208,7 +210,10 @@ class Writer:
         for position, job in enumerate(jobs, 1):
             if job.done.cancelled():
                 continue
-            if _run(job, txn):
+            done = _run(job, txn)
+            if done and type(job.result) is GeneratorType:
+                done = await _stepped(job, txn)
+            if done:
                 ran.append(job)
                 if watch is not None and txn.touched:
                     written.append(txn.written())
@@ -312,4 +317,18 @@ def _run(job: _Job, txn: GroupTxn) -> bool:
         txn.rollback()
         job.done.set_exception(error)
         return False
+    return True
+
+
+async def _stepped(job: _Job, txn: GroupTxn) -> bool:
+    """Go on with a job that is done in steps; False when it raised."""
+    try:
+        for _ in job.result:
+            await asyncio.sleep(0)
+    except Exception as error:
+        txn.rollback()
+        if not job.done.done():
+            job.done.set_exception(error)
+        return False
+    job.result = None
     return True

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from msgspec import UNSET
 
 from rynek.base.errors import BadRequestData, Problem, ResourceNotFound
 from rynek.base.ids import is_uri
+from rynek.base.pace import Pace
 from rynek.context import NULL, Instance, Stored, operations, parse_entity, parse_fragment
 from rynek.web.api.bodies import (
     context_of,
@@ -28,7 +30,14 @@ from rynek.web.api.forwarding_batch import (
 from rynek.web.api.prospective import ProspectiveTenant
 from rynek.web.api.route import Route
 
-_NO_CONTENT = 204
+T = TypeVar("T")
+_NO_CONTENT: Final = 204
+# A batch of more is written in several jobs, one after the other: others read and write in between.
+_JOB: Final = 100
+_PART: Final = 32
+# Batches that are as long as most are parsed in one go.
+_PARSED_SECONDS: Final = 0.002
+_Verb = Callable[[Any, Sequence[T], operations.BatchResult], object]
 
 
 async def create_batch(call: Call) -> Reply:
@@ -37,7 +46,7 @@ async def create_batch(call: Call) -> Reply:
     items = await _items(call, result)
     if not is_local(call):
         items = await share_items(call, "create", items, result)
-    await _write(call, items, lambda txn: operations.create_all(txn, items, result))
+    await _write(call, items, operations.create_all, result)
     if result.errors:
         return _partial(result)
     return Reply(201, dumps(list(dict.fromkeys(result.created))))
@@ -57,9 +66,7 @@ async def upsert_batch(call: Call) -> Reply:
     else:
         ladder = "upsert" if replace else "upsert:update"
         items = await share_items(call, ladder, await _items(call, result), result)
-    await _write(
-        call, items, lambda txn: operations.upsert_all(txn, items, result, replace=replace)
-    )
+    await _write(call, items, partial(operations.upsert_all, replace=replace), result)
     if result.errors:
         return _partial(result)
     if result.created:
@@ -75,9 +82,7 @@ async def update_batch(call: Call) -> Reply:
     if not is_local(call):
         ladder = "update" if overwrite else "update:noOverwrite"
         items = await share_items(call, ladder, items, result)
-    await _write(
-        call, items, lambda txn: operations.update_all(txn, items, result, overwrite=overwrite)
-    )
+    await _write(call, items, partial(operations.update_all, overwrite=overwrite), result)
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
@@ -88,7 +93,10 @@ async def merge_batch(call: Call) -> Reply:
     result = operations.BatchResult()
     patches: list[operations.Patch] = []
     said: dict[str, dict[str, list[Instance]]] = {}
+    pace = Pace(_PARSED_SECONDS)
     for document in documents:
+        if pace.due():
+            await pace.turn()
         entity_id = _id_of(document)
         try:
             ld = await context_of(call, _object(document), media)
@@ -109,7 +117,7 @@ async def merge_batch(call: Call) -> Reply:
             said[entity_id] = said.get(entity_id, {}) | fragment.attrs
     if not is_local(call):
         patches = await share_patches(call, patches, result)
-    await _write(call, patches, lambda txn: operations.merge_all(txn, patches, result))
+    await _write(call, patches, operations.merge_all, result)
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
@@ -158,7 +166,7 @@ async def delete_batch(call: Call) -> Reply:
             result.errors.append((one, BadRequestData(f"{one[:100]!r} is not a URI")))
     if not is_local(call):
         good = await share_deletions(call, good, result)
-    await _write(call, good, lambda txn: operations.delete_all(txn, good, result))
+    await _write(call, good, operations.delete_all, result)
     return _partial(result) if result.errors else Reply(_NO_CONTENT)
 
 
@@ -185,7 +193,10 @@ async def _items(
     documents, media = await read_list(call)
     _bounded(call, documents)
     items: list[operations.Item] = []
+    pace = Pace(_PARSED_SECONDS)
     for document in documents:
+        if pace.due():
+            await pace.turn()
         try:
             ld = await context_of(call, _object(document), media)
             if need_type or "type" in document or "@type" in document:
@@ -226,9 +237,52 @@ def _bounded(call: Call, items: list[Any]) -> None:
         raise BadRequestData(f"a batch of {len(items)}: at most {most} at once")
 
 
-async def _write(call: Call, items: Sized, job: Callable[[Any], Any]) -> None:
-    if items:
-        await call.tenant.context.write(job)
+async def _write(
+    call: Call, items: Sequence[T], verb: _Verb[T], result: operations.BatchResult
+) -> None:
+    """Write the entities of a batch, each of which succeeds or fails alone, in their order."""
+    context = call.tenant.context
+    first = 0
+    while first < len(items):
+        told = operations.BatchResult()
+        # All changes of one request are told in one notification: then it is one job, in steps.
+        if len(items) <= _JOB or context.watched:
+            part = items[first:]
+        else:
+            part = items[first : first + _PART]
+        run = verb if len(part) <= _JOB else partial(_steps, verb)
+        try:
+            await context.write(partial(_run, run, part, told))
+        except Problem as problem:  # of the store: what was written before stays so
+            if not first:
+                raise
+            result.errors += [(_name_of(one), problem) for one in items[first:]]
+            return
+        first += len(part)
+        result.created += told.created
+        result.updated += told.updated
+        result.errors += told.errors
+
+
+def _run(run: _Verb[T], part: Sequence[T], told: operations.BatchResult, txn: Any) -> object:
+    return run(txn, part, told)
+
+
+def _steps(
+    verb: _Verb[T], txn: Any, items: Sequence[T], result: operations.BatchResult
+) -> Iterator[None]:
+    for first in range(0, len(items), _PART):
+        verb(txn, items[first : first + _PART], result)
+        yield
+
+
+def _name_of(item: object) -> str:
+    """The id that an error of one entity of a batch goes under."""
+    if isinstance(item, operations.Item):
+        return item.entity.id
+    if isinstance(item, operations.Unread):
+        return item.name
+    return item.entity_id if isinstance(item, operations.Patch) else str(item)
 
 
 def _partial(result: operations.BatchResult) -> Reply:

@@ -17,9 +17,9 @@ from rynek.base.errors import (
     LoopDetected,
     UnsupportedMediaType,
 )
+from rynek.base.pace import Pace
 from rynek.context import (
     CompiledContext,
-    Entity,
     Row,
     View,
     body_with_context,
@@ -27,7 +27,6 @@ from rynek.context import (
     distribution,
     join_bodies,
     link_header,
-    render_collection,
     render_entity,
     render_feature,
     single_node,
@@ -246,18 +245,26 @@ def bodies_reply(call: Call, bodies: list[bytes], headers: list[Header]) -> Repl
     return Reply(200, join_bodies(bodies), JSON, context_headers(call) + headers)
 
 
-def entities_reply(call: Call, rows: Sequence[Row], view: View, headers: list[Header]) -> Reply:
+async def entities_reply(
+    call: Call, rows: Sequence[Row], view: View, headers: list[Header]
+) -> Reply:
     """A list of entities in the form the client asked for."""
-    ld = call.ld
+    ld, pace = call.ld, Pace()
     if wants_geojson(call):
-        entities: list[Entity] = [decode(row.body, row.times, row.ctx) for row in rows]
-        collection = render_collection(
-            entities, ld, view, geometry_property=geometry_property(call)
-        )
-        reply = document_reply(call, collection)
+        attr, features = geometry_property(call), []
+        for row in rows:
+            entity = decode(row.body, row.times, row.ctx)
+            features.append(render_feature(entity, ld, view, geometry_property=attr))
+            if pace.due():
+                await pace.turn()
+        reply = document_reply(call, {"type": "FeatureCollection", "features": features})
         reply.headers = reply.headers + headers
         return reply
-    bodies = [entity_body(row, ld, view) for row in rows]
+    bodies = []
+    for row in rows:
+        bodies.append(entity_body(row, ld, view))
+        if pace.due():
+            await pace.turn()
     if call.accept == JSON_LD:
         bodies = [body_with_context(body, ld) for body in bodies]
     return Reply(200, join_bodies(bodies), call.accept, context_headers(call) + headers)

@@ -146,7 +146,7 @@ async def query_reply(call: Call) -> Reply:
         asked.query, limit=page.limit, offset=page.offset, count=page.count
     )
     headers = page_headers(call, page, found.count, found.more)
-    return entities_reply(call, found.rows, asked.view, headers)
+    return await entities_reply(call, found.rows, asked.view, headers)
 
 
 async def _query_beyond(call: Call) -> Reply:

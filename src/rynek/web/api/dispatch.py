@@ -21,6 +21,7 @@ from rynek.base.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
+from rynek.base.pace import Pace
 from rynek.base.request import CURRENT, HEADER, OVER, id_of
 from rynek.base.storage import storage_problem
 from rynek.context import context_namespace, core_context, parse_link_header
@@ -56,6 +57,8 @@ _CORS_EXPOSED: Final = (
     b"Link, Location, ETag, Content-Range, Preference-Applied, NGSILD-Results-Count, NGSILD-Tenant,"
     b" NGSILD-EntityMap, NGSILD-Snapshot, NGSILD-Warning, X-Request-ID"
 )
+# Bodies of more bytes are taken in one a round of the event loop.
+_LONG: Final = 65_536
 _NOWHERE: Final = Leaf("other")
 # By which our own server takes an answer in one call, and gives a body (rynek.server.turn).
 _WHOLE: Final = "rynek.whole"
@@ -145,7 +148,7 @@ class Api:
         has_body = method in _BODY_METHODS
         body = self._body(scope, headers, linked=linked) if has_body else b""
         context = tenant.context
-        waits = body is None or context.expires
+        waits = body is None or context.expires or len(body) > _LONG
         ld = None if waits else context.resolver.resolve_cached(url)
         call = Call(
             method, scope["path"], args, params, headers, body or b"", tenant,
@@ -162,6 +165,8 @@ class Api:
         waited for."""
         if receive is not None:
             call.body = await self._bodies.read(receive, call.headers)
+        if len(call.body) > _LONG:
+            await Pace().turn()  # reading it takes a slice
         context = call.tenant.context
         if context.expires:
             await context.settle()

@@ -19,6 +19,7 @@ class ProspectiveTenant:
 
     empty = True
     expires = False
+    watched = False
 
     async def settle(self) -> None:
         """Nothing is there that could have expired."""

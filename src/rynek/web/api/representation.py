@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rynek.context import Entity, Inliner, View, render_entity, render_feature
+from rynek.base.pace import Pace
+from rynek.context import (
+    CompiledContext,
+    Entity,
+    Inliner,
+    View,
+    render_entity,
+    render_feature,
+)
 from rynek.web.api.bodies import document_reply, list_reply
 from rynek.web.api.call import Call, Header, Reply
 from rynek.web.api.linking import Links
@@ -38,7 +46,11 @@ async def entities_answer(
     headers = headers + more
     if not wants_geojson(call):
         return list_reply(call, [document for _, document in shown], headers)
-    features = [_feature(call, entity, document, view) for entity, document in shown]
+    features, pace = [], Pace()
+    for entity, document in shown:
+        features.append(_feature(call, entity, document, view))
+        if pace.due():
+            await pace.turn()
     reply = document_reply(call, {"type": "FeatureCollection", "features": features})
     reply.headers = reply.headers + headers
     return reply
@@ -49,16 +61,29 @@ async def _documents(
 ) -> tuple[list[_Shown], list[Header]]:
     ld = call.ld
     if join is None:
-        return [(one, render_entity(one, ld, view)) for one in entities], []
+        return await _rendered([(one, view) for one in entities], ld), []
     most = call.limits.max_linked
     links = Links(call, most)
     behind = await links.follow(entities, view, join)
     if join.form == "flat":
         pairs = [*((one, view) for one in entities), *behind]
-        return [(one, render_entity(one, ld, shown)) for one, shown in pairs], links.headers
+        return await _rendered(pairs, ld), links.headers
     inliner = Inliner(ld, links.found, join.contained, most)
-    documents = [(one, inliner.render(one, view, join.level)) for one in entities]
+    documents, pace = [], Pace()
+    for one in entities:
+        documents.append((one, inliner.render(one, view, join.level)))
+        if pace.due():
+            await pace.turn()
     return documents, links.headers
+
+
+async def _rendered(pairs: Sequence[tuple[Entity, View]], ld: CompiledContext) -> list[_Shown]:
+    shown, pace = [], Pace()
+    for one, view in pairs:
+        shown.append((one, render_entity(one, ld, view)))
+        if pace.due():
+            await pace.turn()
+    return shown
 
 
 def _feature(call: Call, entity: Entity, document: dict[str, Any], view: View) -> dict[str, Any]:

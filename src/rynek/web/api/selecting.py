@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rynek.base.errors import TooComplexQuery
-from rynek.context import LOCAL, Entity, EntityMap, Ordering, Query, decode, sort_entities
+from rynek.context import LOCAL, Entity, EntityMap, Ordering, Query, sort_entities
 from rynek.web.api import sources
 from rynek.web.api.call import Call
 from rynek.web.api.linking import Links
@@ -27,7 +27,7 @@ async def select(call: Call, query: Query, page: Paging, ordering: Ordering | No
         most=call.limits.max_sorted,
         compact=call.ld.compact_iri,
     )
-    entities = [decode(row.body, row.times, row.ctx) for row in found.rows]
+    entities = await sources.decoded(found.rows)
     return Selected(entities, found.count if page.count else None, found.more)
 
 

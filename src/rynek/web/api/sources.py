@@ -5,11 +5,12 @@ Everything that is not the plain fast path (stored bytes as they are) reads thro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from rynek.context import Entity, EntityMap, Query, decode
+from rynek.base.pace import Pace
+from rynek.context import Entity, EntityMap, Query, Row, decode
 from rynek.web.api import distributed
 from rynek.web.api.call import Call, Header
 from rynek.web.api.distributed import is_local, shares_entity, shares_query
@@ -19,6 +20,7 @@ __all__ = [
     "Candidates",
     "Selected",
     "candidates",
+    "decoded",
     "is_local",
     "retrieve",
     "retrieve_many",
@@ -82,8 +84,17 @@ async def select(
     found = await call.tenant.context.select(
         query, limit=page.limit, offset=page.offset, count=page.count
     )
-    entities = [decode(row.body, row.times, row.ctx) for row in found.rows]
-    return Selected(entities, found.count, found.more)
+    return Selected(await decoded(found.rows), found.count, found.more)
+
+
+async def decoded(rows: Sequence[Row]) -> list[Entity]:
+    """Stored entities, decoded in slices."""
+    entities, pace = [], Pace()
+    for row in rows:
+        entities.append(decode(row.body, row.times, row.ctx))
+        if pace.due():
+            await pace.turn()
+    return entities
 
 
 async def candidates(call: Call, query: Query) -> Candidates:

@@ -5,9 +5,7 @@ docs/history.md says what of the clauses is not supported; that answers with an 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
@@ -21,18 +19,16 @@ from rynek.context import (
     TemporalQuery,
     sort_entities,
 )
-from rynek.web.api.bodies import context_headers, document_reply, dumps
-from rynek.web.api.call import JSON_LD, Call, Header, Reply
+from rynek.web.api.call import Call, Header, Reply
+from rynek.web.api.calmly import body_reply, calmly, evolution_body, list_reply
 from rynek.web.api.consumption import page_headers
 from rynek.web.api.params import entity_id_of, entity_query, paging, require_filter
 from rynek.web.api.reading import check_sources, order_of
 from rynek.web.api.temporal_aggregates import aggregated
-from rynek.web.api.temporal_form import TemporalView, render
+from rynek.web.api.temporal_form import TemporalView
+from rynek.web.api.temporal_held import Match
 from rynek.web.api.temporal_params import Aggregation, aggregation, temporal_query, temporal_view
-from rynek.web.api.temporal_select import Match, complete, evolution, matching
-
-T = TypeVar("T")
-_LARGE: Final = 2_000
+from rynek.web.api.temporal_select import complete, evolution, matching
 
 
 async def retrieve_temporal(call: Call) -> Reply:
@@ -48,14 +44,14 @@ async def retrieve_temporal(call: Call) -> Reply:
         raise ResourceNotFound(f"no entity {entity_id}, now or in the past")
     match = Match(entity_id, about, 1 if current is None else len(current.attrs))
     if wanted is not None:
-        documents = await aggregated(call, [match], Query(), query, view, wanted)
-        return document_reply(call, documents[0])
+        bodies = await aggregated(call, [match], Query(), query, view, wanted)
+        return body_reply(call, bodies[0])
     query = _bounded(call, [match], query, view)
     found = await evolution(call, [match], Query(), query)
     entity = found.get(entity_id) or TemporalEntity(entity_id, about.types, {})
-    document = await _calmly([entity], lambda: render(entity, about, call.ld, view))
+    body = await calmly(_size([entity]), lambda: evolution_body(entity, about, call.ld, view))
     partial = _partial([entity], query)
-    reply = document_reply(call, document, 206 if partial else 200)
+    reply = body_reply(call, body, 206 if partial else 200)
     reply.headers = reply.headers + partial
     return reply
 
@@ -84,7 +80,7 @@ def read_inquiry(call: Call) -> Inquiry:
     return Inquiry(query, selection, view, wanted, ordering)
 
 
-async def selected(call: Call, inquiry: Inquiry) -> list[Match]:
+async def selected(call: Call, inquiry: Inquiry) -> Sequence[Match]:
     """The entities that are held here and fit, in order."""
     matched = await matching(call, inquiry.selection, inquiry.query)
     if inquiry.ordering is None:
@@ -102,25 +98,26 @@ async def query_temporal(call: Call) -> Reply:
     page = paging(call.params, limits.default_limit, limits.max_limit)
     matched = await selected(call, inquiry)
     chosen = matched[page.offset : page.offset + page.limit]
-    complete(call, chosen)
+    await complete(call, chosen)
     more = len(matched) > page.offset + page.limit
     headers = page_headers(call, page, len(matched) if page.count else None, more)
     if inquiry.aggregation is not None:
-        documents = await aggregated(
+        bodies = await aggregated(
             call, chosen, inquiry.selection, inquiry.query, inquiry.view, inquiry.aggregation
         )
-        return _list_reply(call, documents, headers)
+        return list_reply(call, bodies, headers)
     query = _bounded(call, chosen, inquiry.query, inquiry.view)
     found = await evolution(call, chosen, inquiry.selection, query)
     shown = [found.get(one.id) or TemporalEntity(one.id, one.about.types, {}) for one in chosen]
-    documents = await _calmly(
-        shown,
+    bodies = await calmly(
+        _size(shown),
         lambda: [
-            render(entity, one.about, call.ld, inquiry.view)
+            evolution_body(entity, one.about, call.ld, inquiry.view)
             for entity, one in zip(shown, chosen, strict=True)
         ],
     )
-    return _list_reply(call, documents, headers, _partial(shown, query))
+    partial = _partial(shown, query)
+    return list_reply(call, bodies, headers + partial, 206 if partial else 200)
 
 
 def _bounded(
@@ -135,11 +132,9 @@ def _bounded(
     return msgspec.structs.replace(query, bound=bound, gone=gone)
 
 
-async def _calmly(entities: Sequence[TemporalEntity], work: Callable[[], T]) -> T:
-    """Render: much of it beside the event loop, so that others are answered meanwhile."""
-    if sum(len(ones) for one in entities for ones in one.attrs.values()) < _LARGE:
-        return work()
-    return await asyncio.to_thread(work)
+def _size(entities: Sequence[TemporalEntity]) -> int:
+    """How many instances they have."""
+    return sum(len(ones) for one in entities for ones in one.attrs.values())
 
 
 def _partial(entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[Header]:
@@ -156,19 +151,3 @@ def _partial(entities: Sequence[TemporalEntity], query: TemporalQuery) -> list[H
         first, last = max(ends) if query.end is None else query.end, max(starts)
     size = "*" if query.last_n is None else str(query.last_n)
     return [(b"content-range", f"DateTime {to_iso(first)}-{to_iso(last)}/{size}".encode())]
-
-
-def _list_reply(
-    call: Call,
-    documents: list[dict[str, Any]],
-    headers: list[Header],
-    partial: Sequence[Header] = (),
-) -> Reply:
-    if call.accept == JSON_LD:
-        documents = [document | {"@context": call.ld.member} for document in documents]
-    return Reply(
-        206 if partial else 200,
-        dumps(documents),
-        call.accept,
-        [*context_headers(call), *headers, *partial],
-    )

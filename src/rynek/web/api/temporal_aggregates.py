@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rynek.base.clock import to_iso
 from rynek.base.errors import InvalidRequest, TooManyResults
 from rynek.context import Query, TemporalQuery, onlies
 from rynek.history import AggregateQuery, Selection, value_of
+from rynek.web.api.bodies import dumps
 from rynek.web.api.call import Call
+from rynek.web.api.calmly import calmly, encoded
 from rynek.web.api.temporal_form import AggregatedGroup, TemporalView, head, render_aggregated
+from rynek.web.api.temporal_held import Match
 from rynek.web.api.temporal_params import Aggregation
-from rynek.web.api.temporal_select import Match
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _KEY: Final = ("entity_id", "attr", "dataset_id", "kind")
-_LARGE: Final = 2_000
+_PART: Final = 1_000
 
 
 async def aggregated(
@@ -30,9 +30,9 @@ async def aggregated(
     query: TemporalQuery,
     view: TemporalView,
     wanted: Aggregation,
-) -> list[dict[str, Any]]:
-    """Aggregated representations, in the order of `matches`: of the instances that meet the
-    restrictions of the query, as far as tests of single values can tell."""
+) -> list[bytes]:
+    """The JSON of aggregated representations, without @context, in the order of `matches`: of the
+    instances that meet the restrictions of the query, as far as tests of single values can tell."""
     documents = {one.id: head(one.id, one.about, call.ld, view) for one in matches}
     if not documents:
         return []
@@ -59,27 +59,37 @@ async def aggregated(
     )
     if len(table) > wanted.most:
         raise TooManyResults(f"more than {wanted.most} periods; ask for longer ones")
-    if len(table) < _LARGE:
-        groups = to_groups(table, wanted.methods)
-    else:
-        groups = await asyncio.to_thread(to_groups, table, wanted.methods)
+    return await calmly(len(table), lambda: _bodies(call, table, documents, query, view, wanted))
+
+
+def _bodies(
+    call: Call,
+    table: pa.Table,
+    documents: dict[str, dict[str, Any]],
+    query: TemporalQuery,
+    view: TemporalView,
+    wanted: Aggregation,
+) -> list[bytes]:
+    groups = to_groups(table, wanted.methods)
     _eligible(query, [group for found in groups.values() for group in found])
+    encode: Callable[[dict[str, Any]], bytes] = dumps if len(table) < _PART else encoded
     return [
-        render_aggregated(document, groups.get(one, ()), call.ld, view)
+        encode(render_aggregated(document, groups.pop(one, ()), call.ld, view))
         for one, document in documents.items()
     ]
 
 
 def to_groups(table: pa.Table, methods: Sequence[str]) -> dict[str, list[AggregatedGroup]]:
     """The groups of an answer by entity, column by column rather than row by row."""
-    keys = [table.column(name).to_pylist() for name in _KEY]
-    whole = list(zip(*keys, strict=True))
     starts, ends = (_moments(table.column(name)) for name in ("start", "end"))
     values = {method: _values(table, method) for method in methods}
+    runs: list[tuple[int, tuple[Any, ...]]] = []
+    for place, key in enumerate(zip(*(_listed(table.column(one)) for one in _KEY), strict=True)):
+        if not runs or runs[-1][1] != key:
+            runs.append((place, key))
     found: dict[str, list[AggregatedGroup]] = {}
-    for (entity_id, attr, dataset_id, kind), run in groupby(range(len(whole)), whole.__getitem__):
-        places = list(run)
-        part = slice(places[0], places[-1] + 1)
+    for number, (first, (entity_id, attr, dataset_id, kind)) in enumerate(runs, 1):
+        part = slice(first, runs[number][0] if number < len(runs) else None)
         items = {
             method: [
                 one
@@ -93,22 +103,34 @@ def to_groups(table: pa.Table, methods: Sequence[str]) -> dict[str, list[Aggrega
     return found
 
 
+def _listed(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column, some at a time: each call holds up the event loop beside it."""
+    found: list[Any] = []
+    for chunk in column.chunks:
+        for first in range(0, len(chunk), _PART):
+            found += chunk.slice(first, _PART).to_pylist()
+    return found
+
+
 def _moments(column: pa.ChunkedArray) -> list[str]:
     """Epoch µs as texts: few differ."""
     texts = {micros: to_iso(micros) for micros in column.unique().to_pylist()}
-    return [texts[micros] for micros in column.to_pylist()]
+    return [texts[micros] for micros in _listed(column)]
 
 
 def _values(table: pa.Table, method: str) -> list[Any]:
     """What a method says about each group and period."""
     names = [one for one in table.column_names if one.partition("~")[0] == method]
     if len(names) == 1:
-        held = table.column(method).to_pylist()
         return [
             int(one) if type(one) is float and one.is_integer() and abs(one) < 2**53 else one
-            for one in held
+            for one in _listed(table.column(method))
         ]
-    return [value_of(row, method) for row in table.select(names).to_pylist()]
+    return [
+        value_of(row, method)
+        for batch in table.select(names).to_batches(max_chunksize=_PART)
+        for row in batch.to_pylist()
+    ]
 
 
 def _spans(matches: Sequence[Match]) -> tuple[tuple[str, int, int], ...] | None:

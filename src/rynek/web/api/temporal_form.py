@@ -73,17 +73,40 @@ def render(
     entity: TemporalEntity, about: TemporalAbout, ctx: CompiledContext, view: TemporalView
 ) -> dict[str, Any]:
     """One entity's temporal representation, names short, without "@context"."""
+    out = whole_head(entity, about, ctx, view)
+    for attr, instances in shown_attributes(entity, view):
+        out[ctx.compact_iri(attr)] = series(instances, ctx, view)
+    return out
+
+
+def whole_head(
+    entity: TemporalEntity, about: TemporalAbout, ctx: CompiledContext, view: TemporalView
+) -> dict[str, Any]:
+    """The members that are no attributes, with when the entity was deleted."""
     out = head(entity.id, about, ctx, view)
     if entity.deleted_at is not None and (view.sys_attrs or view.time_property == "deletedAt"):
         out["deletedAt"] = to_iso(entity.deleted_at)
-    for attr, instances in entity.attrs.items():
-        if not view.shows("scope" if attr == SCOPE else attr):
-            continue
-        if view.form == "temporalValues":
-            out[ctx.compact_iri(attr)] = _values(instances, ctx, view)
-        else:
-            out[ctx.compact_iri(attr)] = [_instance(one, ctx, view) for one in instances]
     return out
+
+
+def shown_attributes(
+    entity: TemporalEntity, view: TemporalView
+) -> list[tuple[str, list[TemporalInstance]]]:
+    """Attributes by IRI, with their instances."""
+    return [
+        (attr, instances)
+        for attr, instances in entity.attrs.items()
+        if view.shows("scope" if attr == SCOPE else attr)
+    ]
+
+
+def series(
+    instances: Sequence[TemporalInstance], ctx: CompiledContext, view: TemporalView
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """The instances of one attribute: an array, or the simplified form (§4.5.9)."""
+    if view.form == "temporalValues":
+        return _values(instances, ctx, view)
+    return [_instance(one, ctx, view) for one in instances]
 
 
 def _instance(one: TemporalInstance, ctx: CompiledContext, view: TemporalView) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from rynek.base.errors import TooComplexQuery, TooManyResults
+from rynek.base.pace import Pace
 from rynek.context import (
     SCOPE,
     Entity,
@@ -25,26 +26,13 @@ from rynek.context import (
 )
 from rynek.history import Selection
 from rynek.web.api.call import Call
+from rynek.web.api.temporal_held import Held, Match, Span, ids_of
 
 _MAX_MATCHED: Final = 5_000
 _EVER: Final = 1 << 62
 
-Span = tuple[int, int]
 
-
-class Match(msgspec.Struct):
-    """One entity that a query selects, with how many attributes; `exact` says that SQL alone can
-    tell which of its instances satisfy q and the geo-query; `within` are the spans [start, end) in which its scopes
-    match, with the instances of the scope that say so; None where scopes are not asked for."""
-
-    id: str
-    about: TemporalAbout
-    attrs: int = 1
-    exact: bool = False
-    within: list[tuple[Span, TemporalInstance | None]] | None = None
-
-
-async def matching(call: Call, query: Query, temporal: TemporalQuery) -> list[Match]:
+async def matching(call: Call, query: Query, temporal: TemporalQuery) -> Sequence[Match]:
     """The entities with instances in the interval that the query selects, by id.
 
     `q` and the geo-query hold when they hold for instances of the interval, each condition for
@@ -58,7 +46,7 @@ async def matching(call: Call, query: Query, temporal: TemporalQuery) -> list[Ma
     return candidates
 
 
-async def _candidates(call: Call, query: Query, temporal: TemporalQuery) -> list[Match]:
+async def _candidates(call: Call, query: Query, temporal: TemporalQuery) -> Sequence[Match]:
     """Those that id, types and attributes select."""
     types = query.types
     named = sorted({name for option in types.alternatives() for name in option}) if types else []
@@ -76,17 +64,20 @@ async def _candidates(call: Call, query: Query, temporal: TemporalQuery) -> list
     )
     several = types is not None and any(len(option) > 1 for option in types.alternatives())
     several = several or bool(query.selectors)
+    held = Held(known)
+    if not several and query.id_pattern is None and (query.ids is None or query.ids):
+        return held  # ids, types and attributes were asked for
     plain = Query(
         query.ids, query.id_pattern, types if several else None, selectors=query.selectors
     )
-    found = []
-    columns = (known.column(name).to_pylist() for name in ("entity_id", "type", "attrs"))
-    for entity_id, kind, attrs in zip(*columns, strict=True):
-        about = TemporalAbout([kind])
+    found, pace = [], Pace()
+    for one in held:
         if several:
-            about = _about(call, entity_id, kind)
-        if plain.matches(Entity(entity_id, about.types, {})):
-            found.append(Match(entity_id, about, len(attrs)))
+            one.about = _about(call, one.id, one.about.types[0])
+        if plain.matches(Entity(one.id, one.about.types, {})):
+            found.append(one)
+        if pace.due():
+            await pace.turn()
     return found
 
 
@@ -97,25 +88,30 @@ def _about(call: Call, entity_id: str, kind: str) -> TemporalAbout:
     return about
 
 
-def complete(call: Call, matches: Sequence[Match]) -> None:
+async def complete(call: Call, matches: Sequence[Match]) -> None:
     """Say of each what is known besides its readings; done for those of one page only."""
+    pace = Pace()
     for one in matches:
         one.about = _about(call, one.id, one.about.types[0])
+        if pace.due():
+            await pace.turn()
 
 
 async def _with_values(
-    call: Call, found: list[Match], query: Query, temporal: TemporalQuery
+    call: Call, found: Sequence[Match], query: Query, temporal: TemporalQuery
 ) -> list[Match]:
     """Those whose values within the interval satisfy q and the geo-query: what tests of single
     values leave open is looked at entity by entity."""
     known = await _tested(call, found, query, temporal)
-    chosen, left = [], []
+    chosen, left, pace = [], [], Pace()
     for one in found:
         holds = known(one.id)
         if holds:
             chosen.append(one)
         elif holds is None:
             left.append(one)
+        if pace.due():
+            await pace.turn()
     chosen += await _looked_at(call, left, query, temporal)
     for one in chosen:
         one.exact = known.exact(one.id)
@@ -152,13 +148,16 @@ class _Known:
         return self._together and not any(entity_id in open_ for _, open_ in self._found.values())
 
 
-async def _tested(call: Call, found: list[Match], query: Query, temporal: TemporalQuery) -> _Known:
+async def _tested(
+    call: Call, found: Sequence[Match], query: Query, temporal: TemporalQuery
+) -> _Known:
     tests = [] if query.q is None else [value_test(term) for term in terms_of(query.q)]
     if query.geo is not None:
         tests.append(geo_test(query))
     tests = list(dict.fromkeys(tests))
+    ids = ids_of(found)
     select = Selection(
-        entity_ids=tuple(one.id for one in found),
+        entity_ids=tuple(ids),
         start=temporal.start,
         end=temporal.end,
         time_property=temporal.time_property,
@@ -166,7 +165,7 @@ async def _tested(call: Call, found: list[Match], query: Query, temporal: Tempor
     )
     usable = [test for test in tests if not test.attr.startswith("@")]
     answers = await call.tenant.history.passing(select, usable)
-    everyone = {one.id for one in found}
+    everyone = set(ids)
     by_test = dict(zip(usable, answers, strict=True))
     return _Known(query, tests, [by_test.get(test, (set(), everyone)) for test in tests])
 
@@ -192,9 +191,11 @@ async def _looked_at(
     )
     held = await call.tenant.history.evolution([one.id for one in left], past)
     test = Query(q=query.q, geo=query.geo)
-    chosen = []
+    chosen, pace = [], Pace()
     for one in left:
-        entity = held.get(one.id)
+        if pace.due():
+            await pace.turn()
+        entity = held.pop(one.id, None)
         if entity is None:
             continue
         if test.matches(_as_entity(call, entity, needs_times=needs is None)):
@@ -220,17 +221,19 @@ def _as_entity(call: Call, entity: TemporalEntity, *, needs_times: bool) -> Enti
 
 
 async def _within_scopes(
-    call: Call, found: list[Match], query: Query, temporal: TemporalQuery
+    call: Call, found: Sequence[Match], query: Query, temporal: TemporalQuery
 ) -> list[Match]:
     """Those whose scopes matched at some time of the interval (§4.18: a scope is valid until it
     is replaced or removed, so it may have been set before)."""
-    ids = [one.id for one in found]
+    ids = ids_of(found)
     ever = TemporalQuery(end=temporal.end, attrs=(SCOPE,))
     held = await call.tenant.history.evolution(ids, ever)
     start = -_EVER if temporal.start is None else temporal.start
     end = _EVER if temporal.end is None else temporal.end
-    chosen = []
+    chosen, pace = [], Pace()
     for one in found:
+        if pace.due():
+            await pace.turn()
         entity = held.get(one.id)
         current = call.tenant.context.get(one.id)
         spans = _spans(entity.attrs.get(SCOPE, []) if entity else [], current)
@@ -293,17 +296,25 @@ async def evolution(
         only=onlies(query) if needs else (),
     )
     found: dict[str, TemporalEntity] = await history.evolution(ids, wide)
+    pace = Pace()
     for one in matches:
         entity = found.setdefault(one.id, TemporalEntity(one.id, one.about.types, {}))
-        _restrict(call, entity, one, query, needs)
+        await _restrict(call, entity, one, query, needs, pace)
         _project(entity, temporal)
     return found
 
 
-def _restrict(
-    call: Call, entity: TemporalEntity, match: Match, query: Query, needs: frozenset[str] | None
+async def _restrict(
+    call: Call,
+    entity: TemporalEntity,
+    match: Match,
+    query: Query,
+    needs: frozenset[str] | None,
+    pace: Pace,
 ) -> None:
     """Keep the instances that meet the restrictions."""
+    if pace.due():
+        await pace.turn()
     if match.within is not None:
         entity.attrs = {
             attr: [one for one in ones if any(a <= one.time < b for (a, b), _ in match.within)]
@@ -318,6 +329,8 @@ def _restrict(
         ones = entity.attrs[attr]
         kept = []
         for one in ones:
+            if pace.due():
+                await pace.turn()
             alone = msgspec.structs.replace(whole, attrs=whole.attrs | {attr: [one.instance]})
             if not one.deleted and test.matches(alone):
                 kept.append(one)
