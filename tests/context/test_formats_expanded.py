@@ -117,9 +117,36 @@ def test_what_is_wrong_is_named() -> None:
         ([{"@type": [NGSI_LD + "Property"]}], "a Property needs the member 'value'"),
         ([{NGSI_LD + "hasObject": [{"@value": 5}]}], "object is not a URI: 5"),
         ([{NGSI_LD + "hasLanguageMap": [{"@id": "urn:x:1"}]}], "languageMap is not an object"),
+        (
+            [{NGSI_LD + "hasLanguageMap": [{"@value": "x", "@language": ["en"]}]}],
+            "languageMap is not an object",
+        ),
     ):
         with pytest.raises(BadRequestData, match=says):
             parse_entity(HEAD | {"a": raw}, CTX, now=1)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [{"https://example.org/a": []}, {"https://example.org/a": []}],
+        [{"@type": "https://example.org/t", "@value": one} for one in (1, 2)],
+        [{"@index": "a"}, {"@index": "b"}],
+    ],
+)
+def test_what_has_no_shorter_form_is_a_value_as_it_is(raw: list[dict[str, Any]]) -> None:
+    """It looks expanded however often it is read."""
+    ((one,),) = parse_entity(HEAD | {"a": raw}, CTX, now=1).attrs.values()
+    assert one.value == raw
+    assert parse_attribute(raw, CTX, now=1) == [one]
+    ((other,),) = parse_temporal({"a": raw}, CTX).attrs.values()
+    assert other.value == raw
+    ((other,),) = parse_fragment({"a": raw}, CTX, now=1, stored=lambda _: one).attrs.values()
+    assert other.value == raw
+    for lenient in (False, True):
+        wrong = HEAD | {"a": raw, "b": {"type": "Property"}}
+        with pytest.raises(BadRequestData, match="b: a Property needs the member 'value'"):
+            parse_entity(wrong, CTX, now=1, lenient=lenient)
 
 
 def test_a_graph_of_several_entities_is_none() -> None:

@@ -338,7 +338,8 @@ JSON = st.recursive(
         | st.sampled_from(
             ["type", "value", "object", "languageMap", "vocab", "json", "valueList", "objectList",
              "dataset", "datasetId", "observedAt", "unitCode", "objectType", "coordinates", "id",
-             "scope", "expiresAt"]
+             "scope", "expiresAt", "@value", "@id", "@type", "@list", "@index", "@language",
+             "x:a", "x:b", *(NGSI_LD + name for name in ("hasValue", "hasLanguageMap", "Property"))]
         ),
         inner,
         max_size=5,

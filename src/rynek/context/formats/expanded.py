@@ -117,9 +117,10 @@ def _languages(item: list[Any], _ctx: CompiledContext) -> Any:
     """Texts by language; several of one language are an array."""
     texts: dict[Any, list[Any]] = {}
     for one in item:
-        if not is_literal(one):
+        tag = one.get("@language", NONE)
+        if not is_literal(one) or type(tag) is not str:
             return item
-        texts.setdefault(one.get("@language", NONE), []).append(one["@value"])
+        texts.setdefault(tag, []).append(one["@value"])
     return {tag: words[0] if len(words) == 1 else words for tag, words in texts.items()}
 
 

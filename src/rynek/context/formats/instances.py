@@ -62,20 +62,13 @@ class Reader:
     `simplified` takes an object with an unknown "type" for a value; `lenient` does so too, converts
     times of other zones and lets a place be a plain Property: for documents of feeds and files.
     `stored` tells what the entity has already, where bare values keep its kind; `lang` is the
-    language of a bare text for a LanguageProperty.
+    language of a bare text for a LanguageProperty. `again`: all names are short by now.
     """
 
     __slots__ = (
-        "ctx",
-        "deep_nulls",
-        "lang",
-        "lenient",
-        "now",
-        "nulls",
-        "partial",
-        "simplified",
+        "again", "ctx", "deep_nulls", "lang", "lenient", "now", "nulls", "partial", "simplified",
         "stored",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -90,6 +83,7 @@ class Reader:
         stored: Stored | None = None,
         lang: str | None = None,
     ) -> None:
+        self.again = False
         self.ctx = ctx
         self.now = now
         self.nulls = nulls
@@ -126,7 +120,7 @@ class Reader:
         if raw == NULL and not self.nulls:
             raise Invalid(NOT_HERE)
         if type(raw) is list:
-            if not self.simplified:
+            if not self.simplified and not self.again:
                 refuse_whole(raw, self.ctx)
             raw = check_value("Property", raw, self.ctx, False, self.deep_nulls)
         return Instance("Property", raw, created_at=self.now, modified_at=self.now)
@@ -267,7 +261,7 @@ class Reader:
     def _bare(self, kind: str, raw: dict[str, Any]) -> Instance:
         if "@context" in raw:
             raise Invalid(_CONTEXT_INSIDE)
-        if not self.simplified:
+        if not self.simplified and not self.again:
             refuse_whole(raw, self.ctx)
         value = check_value(kind, raw, self.ctx, False, self.deep_nulls)
         return Instance(kind, value, created_at=self.now, modified_at=self.now)
@@ -278,7 +272,7 @@ class Reader:
             return raw
         if type(raw) is dict and not self._is_value(before, raw):
             return raw
-        if type(raw) is list and not self.simplified:
+        if type(raw) is list and not self.simplified and not self.again:
             refuse_whole(raw, self.ctx)
         kind = "Property" if before is None else before.kind
         if kind == "Property" and type(raw) is not dict:

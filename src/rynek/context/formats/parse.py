@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -106,15 +107,17 @@ def parse_attribute(
     doc: Any, ctx: CompiledContext, *, now: int, name: str = "", iri: str = ""
 ) -> list[Instance]:
     """All instances of one attribute given as a complete value (PUT of an attribute)."""
+    return _attribute(doc, Reader(ctx, now), name, iri)
+
+
+def _attribute(doc: Any, reader: Reader, name: str, iri: str) -> list[Instance]:
     try:
-        instances = Reader(ctx, now).attribute(iri, doc, 0)
+        instances = reader.attribute(iri, doc, 0)
         if iri in GEO_ATTRIBUTES:
             check_place(instances)
     except Invalid as error:
-        short = short_instances(doc, ctx)
-        if short is doc:
-            raise _named(error, name) from None
-        return parse_attribute(short, ctx, now=now, name=name, iri=iri)
+        short = with_short_names(doc, reader, short_instances, error, name)
+        return _attribute(short, reader, name, iri)
     return instances
 
 
@@ -135,13 +138,17 @@ def parse_partial(
     reader = Reader(ctx, now, nulls=True, partial=True)
     if type(doc) is not dict:
         raise BadRequestData("a partial update is about one instance")
+    return _partial(doc, reader, name, iri, before)
+
+
+def _partial(
+    doc: dict[str, Any], reader: Reader, name: str, iri: str, before: Instance | None
+) -> Instance:
     try:
         return reader.instance(iri, doc, 0, before)
     except Invalid as error:
-        short = short_instances(doc, ctx)
-        if short is doc:
-            raise _named(error, name) from None
-    return parse_partial(short, ctx, now=now, name=name, iri=iri, before=before)
+        short = with_short_names(doc, reader, short_instances, error, name)
+    return _partial(short, reader, name, iri, before)
 
 
 def parse_moment(member: str, value: Any) -> str:
@@ -157,10 +164,22 @@ def is_null(instance: Instance) -> bool:
     return bool(instance.value == NULL)
 
 
-def _named(error: Invalid, name: str) -> BadRequestData:
-    if name:
-        error.path.append(name[:80])
-    return error.problem()
+def with_short_names(
+    doc: Any,
+    reader: Reader,
+    shorten: Callable[[Any, CompiledContext], Any],
+    error: Invalid,
+    name: str,
+) -> Any:
+    """What could not be read, with short names: it is read again, but once. BadRequestData, about
+    the attribute `name`, where there is nothing to shorten."""
+    short = doc if reader.again else shorten(doc, reader.ctx)
+    if short is doc:
+        if name:
+            error.path.append(name[:80])
+        raise error.problem() from None
+    reader.again = True
+    return short
 
 
 def _read(doc: Any, reader: Reader) -> Fragment:
@@ -191,10 +210,7 @@ def _read(doc: Any, reader: Reader) -> Fragment:
             if kind != "GeoProperty" and iri in GEO_ATTRIBUTES and not reader.lenient:
                 check_place(attrs[iri])
     except Invalid as error:
-        short = short_entity(doc, reader.ctx)
-        if short is doc:
-            raise _named(error, name) from None
-        return _read(short, reader)
+        return _read(with_short_names(doc, reader, short_entity, error, name), reader)
     return fragment
 
 

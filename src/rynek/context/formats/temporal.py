@@ -10,7 +10,7 @@ from rynek.base.errors import BadRequestData
 from rynek.base.geo import GEOMETRY_TYPES
 from rynek.context.formats.instances import MAX_INSTANCES, Reader
 from rynek.context.formats.members import GEO_ATTRIBUTES, KIND_OF, are_instances
-from rynek.context.formats.parse import check_place, read_scopes, read_types
+from rynek.context.formats.parse import check_place, read_scopes, read_types, with_short_names
 from rynek.context.formats.short import short_entity
 from rynek.context.formats.values import NONE, Invalid, moment, name_iri, shown, uri
 from rynek.context.jsonld import CompiledContext
@@ -59,18 +59,17 @@ def parse_temporal(doc: Any, ctx: CompiledContext) -> TemporalFragment:
     """
     if type(doc) is not dict:
         raise BadRequestData("not a JSON object")
-    reader = Reader(ctx, 0)
+    return _fragment(doc, Reader(ctx, 0))
+
+
+def _fragment(doc: dict[str, Any], reader: Reader) -> TemporalFragment:
     fragment = TemporalFragment({})
     name = ""
     try:
         for name, raw in doc.items():
             _member(fragment, name, raw, reader)
     except Invalid as error:
-        short = short_entity(doc, ctx)
-        if short is doc:
-            error.path.append(name[:80])
-            raise error.problem() from None
-        return parse_temporal(short, ctx)
+        return _fragment(with_short_names(doc, reader, short_entity, error, name), reader)
     return fragment
 
 
