@@ -97,6 +97,7 @@ def test_what_is_in_the_file_is_told_so_whatever_fails_behind_it(
             await store.write(partial(note, 2))
         await store.write(partial(note, 3))
         assert [one.seq for one in store.changes.read(0)] == [1, 2, 3]
+        assert [one.body for one in store.outbox.read("t", 0, 9)] == [b"1", b"2", b"3"]
 
     run(tmp_path, test)
 
@@ -104,3 +105,4 @@ def test_what_is_in_the_file_is_told_so_whatever_fails_behind_it(
 def note(number: int, txn: Txn) -> None:
     made = Entity(f"urn:ngsi-ld:Stop:{number}", [DEFAULT_VOCAB + "Stop"], {})
     entities.create(txn, made, core_context(), None)
+    txn.send("t", b"", b"", lambda _: b"%d" % number)

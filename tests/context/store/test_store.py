@@ -388,14 +388,41 @@ def test_ingest_writes_only_what_is_new(tmp_path: Path) -> None:
         half = "2026-01-01T10:03:00.500Z"
         assert (await context.ingest([doc(6, half)], "feed:a")).observed == 1
         assert (await context.ingest([doc(9, t3)], "feed:a")).late == 1
+        # A correction at the very time, written otherwise, is none that comes late.
+        for value, time in ((7, half.replace("500", "5")), (6, half)):
+            assert (await context.ingest([doc(value, time)], "feed:a")).updated == 1
         rejected = await context.ingest([{"id": "no uri", "type": "Vehicle"}], "feed:a")
         assert len(rejected.rejected) == 1
         changes = context.changes.read(0)
-        assert [c.op for c in changes] == ["create", "observe", "update", "observe"]
+        ops = ["create", "observe", "update", "observe", "update", "update"]
+        assert [c.op for c in changes] == ops
         assert list(changes[2].attrs) == [EXPAND("speed")]
         assert {c.source for c in changes} == {"feed:a"}
         speed = context.get("urn:ngsi-ld:Vehicle:1").default(EXPAND("speed"))  # type: ignore[union-attr]
         assert (speed.value, speed.observed_at) == (6, half)  # type: ignore[union-attr]
+
+    run(tmp_path, test)
+
+
+def test_ingest_refuses_what_is_wrong_and_takes_the_rest(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(5_000):
+        deep = [deep]
+
+    async def test(context: Context) -> None:
+        sound = bus(1, speed={"value": 5})
+        assert (await context.ingest([sound], "feed:a")).created == 1
+        wrong = [
+            bus(1, speed={"type": "Property", "value": deep}),
+            bus(
+                1, speed={"type": "Property", "value": 5, "observedAt": "9999-12-31T23:59:59-01:00"}
+            ),
+            bus(2, expiresAt="9999-12-31T23:59:59-01:00"),
+            bus(2, expiresAt="0001-01-01T00:00:00+01:00"),
+            bus(2, a=[{"https://example.org/a": []}] * 2, speed={"type": "Property"}),
+        ]
+        report = await context.ingest([*wrong, bus(3)], "feed:a")
+        assert (report.created, len(report.rejected)) == (1, len(wrong))
 
     run(tmp_path, test)
 

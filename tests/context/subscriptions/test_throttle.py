@@ -218,6 +218,30 @@ def test_what_is_held_after_a_job_that_was_undone_is_in_the_file(tmp_path: Path)
     run(tmp_path, test)
 
 
+def test_what_is_held_after_a_job_that_was_undone_and_a_group_that_failed_is_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(monkeypatch)
+
+    async def test(context: Context) -> None:
+        held = made(context)
+
+        def refused(txn: Txn) -> None:
+            held.hold(txn, "t", "a", "was", in_job=True)
+            raise ResourceNotFound("no such thing")
+
+        with pytest.raises(ResourceNotFound):
+            await context.write(refused)
+        failing.once = True
+        with pytest.raises(Problem):
+            await context.write(lambda txn: held.take(txn, "t", 1))
+        await context.write(lambda txn: held.hold(txn, "t", "a", "was"))
+        assert [one[1:] for one in context.store.outbox.held()] == [("a", b"was")]
+        held.stop()
+
+    run(tmp_path, test)
+
+
 def test_what_is_held_back_outlives_an_expiry_that_comes_to_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -66,11 +67,11 @@ def moment(member: str, value: Any, *, nulls: bool = False, zones: bool = False)
         return utc
     if nulls and value == NULL:
         return value
-    try:
-        if zones:
-            return to_iso(parse_iso(value))
-    except (ValueError, OverflowError):
-        pass
+    with contextlib.suppress(ValueError, OverflowError):
+        # A zone may lead out of the years that there are.
+        utc = _utc(to_iso(parse_iso(value))) if zones else None
+    if utc is not None:
+        return utc
     raise Invalid(f"{member} is not a DateTime (YYYY-MM-DDThh:mm:ss[.ffffff]Z): {shown(value)}")
 
 

@@ -28,7 +28,7 @@ _AS_STORED: Final = _OBSERVED | {
     ("type", "value"), ("type", "value", "unitCode"), ("type", "object")
 }  # fmt: skip
 _TIME: Final = b',"observedAt":"'
-_UNREADABLE: Final = (TypeError, ValueError, OverflowError)
+_UNREADABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 class _Said(msgspec.Struct, gc=False):
@@ -140,6 +140,14 @@ def _alone(moved: Moved) -> dict[str, list[Instance]]:
 
 
 def is_earlier(one: str | None, other: str | None) -> bool:
-    """Whether a time (ISO 8601, UTC) is before another, where both are known; without the mark at
-    their end, as seconds may have a fraction in one and none in the other."""
-    return bool(one and other) and one[:-1] < other[:-1]  # type: ignore[index]
+    """Whether a time (ISO 8601, UTC) is before another, where both are known; their seconds may
+    have fractions of different lengths, or none."""
+    if not one or not other:
+        return False
+    if len(one) == len(other):
+        return one < other
+    return _ordered(one) < _ordered(other)
+
+
+def _ordered(time: str) -> tuple[str, str]:
+    return time[:19], time[20:-1].ljust(6, "0")

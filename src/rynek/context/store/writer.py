@@ -186,10 +186,11 @@ class Writer:
         """Tell of a group that is in the file by now."""
         if self.trouble.error:
             self.trouble.over()
-        self._log.committed(txn.head)  # first: the next group numbers its changes from there
-        self._indexes.in_file(txn.pending)
+        # First: the next group numbers its changes and messages from there.
+        self._log.committed(txn.head)
         if txn.messages:
             self._outbox.committed(txn.messages)
+        self._indexes.in_file(txn.pending)
         if self._indexes.soonest is not None and self.on_expiring is not None:
             self.on_expiring()
 

@@ -84,6 +84,7 @@ class Throttle(Generic[T]):
         for target, gone in self._gone:
             for entity_id, before in gone.items():
                 self._put(target, entity_id, before)
+            self._unsure.setdefault(target, set()).update(gone)
             self._again(target)
         self._last.update(self._were)
         self._void = set(self._fresh)
