@@ -280,9 +280,8 @@ class _Work:
         if self._extent is None or home is None or self.config.bounds is not None:
             return
         lon, lat = (self._extent[0] + self._extent[2]) / 2, (self._extent[1] + self._extent[3]) / 2
-        if abs(lon) <= 90 and distance_m(lon, lat, *home) > 2 * _NEAR_M >= 2 * distance_m(
-            lat, lon, *home
-        ):
+        far = distance_m(lon, lat, *home)
+        if abs(lon) <= 90 and far > _NEAR_M and distance_m(lat, lon, *home) < far / 3:
             example = (
                 f"{lon:.3f}, {lat:.3f} is far from {self.config.zone}; {lat:.3f}, {lon:.3f} is near"
             )

@@ -7,6 +7,7 @@ import gzip
 from typing import Self
 
 import pytest
+from msgspec import structs
 
 from rynek.base.http import Guard
 from rynek.feeds import FeedConfig
@@ -63,6 +64,20 @@ def test_documents_on_other_hosts_are_fetched_without_the_keys() -> None:
         assert all("Ocp-Apim-Key: s3" in head for head in own.heads)
         assert not any("s3" in head for head in other.heads)
         assert all("Accept: application/json" in head for head in own.heads + other.heads)
+
+    asyncio.run(asyncio.wait_for(work(), 30))
+
+
+def test_what_follows_is_bounded_together() -> None:
+    async def work() -> None:
+        guard = Guard(allow_private=True)
+        async with Server(b"x" * 100) as own:
+            source = HttpSource(structs.replace(config(own.root), max_bytes=100), guard)
+            assert len(await source.more([(str(n), f"{n}") for n in range(4)])) == 4
+            with pytest.raises(SourceError, match="more than 400 bytes"):
+                await source.more([(str(n), f"{n}") for n in range(20)])
+            assert len(own.heads) == 9
+        await guard.aclose()
 
     asyncio.run(asyncio.wait_for(work(), 30))
 

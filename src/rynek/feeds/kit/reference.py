@@ -14,7 +14,9 @@ _AUTHORITY = re.compile(r"(EPSG|ESRI)(?:::?|:[\d.]+:|/\d+/)(\d{3,6})\Z", re.IGNO
 _WGS84 = frozenset({"EPSG:4326", "EPSG:4979"})
 _ESRI_FROM = 37_001
 """Esri's own numbers (102067 is S-JTSK) begin there; smaller ones are EPSG's."""
-_KROVAK = frozenset({"EPSG:5513", "EPSG:5514", "EPSG:8352", "EPSG:8353", "ESRI:102067"})
+_KROVAK = frozenset({"EPSG:5221", "EPSG:5514", "EPSG:8353", "ESRI:102067"})
+_KROVAK_SOUTH = frozenset({"EPSG:2065", "EPSG:5513", "EPSG:8352"})
+"""The same with southing and westing, both positive, in this order."""
 _MARGIN = 3.0
 _kept = threading.local()
 
@@ -25,13 +27,23 @@ class Reference:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def planar(self, x: Any, y: Any) -> bool:
+        """Whether these can be coordinates in this system: small numbers are degrees, which a
+        system in metres has none of."""
+        crs = _engine(self.name).source_crs
+        if crs is None or crs.is_geographic:
+            return True
+        return any(isinstance(one, int | float) and abs(one) > 180 for one in (x, y))
+
     def degrees(self, x: float, y: float) -> tuple[float, float] | None:
         """Easting and northing → longitude and latitude; None where they lie more than 3 degrees
         outside the area that the system is made for (wrong system, or the two exchanged)."""
+        # In Czechia and Slovakia the southing is always the greater; many write it without the
+        # sign, and call it X.
         if self.name in _KROVAK:
-            # In Czechia and Slovakia the southing is always the greater; many write it without the
-            # sign, and call it X.
             x, y = -min(abs(x), abs(y)), -max(abs(x), abs(y))
+        elif self.name in _KROVAK_SOUTH:
+            x, y = max(abs(x), abs(y)), min(abs(x), abs(y))
         engine = _engine(self.name)
         lon, lat = engine.transform(x, y)
         if not (math.isfinite(lon) and math.isfinite(lat)):

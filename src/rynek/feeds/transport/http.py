@@ -14,6 +14,8 @@ from rynek.feeds.registry import kind_of
 from rynek.feeds.transport.contract import Payload, SourceError
 
 MAX_FOLLOWED = 32
+_TOGETHER = 4
+"""How many times the bytes of one document those that follow from it may have together."""
 GONE = (404, 410)
 
 
@@ -83,14 +85,23 @@ class HttpSource:
         """The followed documents that changed, one after another."""
         if len(documents) > MAX_FOLLOWED:
             raise SourceError(f"more than {MAX_FOLLOWED} documents in one poll")
-        found: list[Payload | None] = []
+        found: list[Payload] = []
+        left = _TOGETHER * self._config.max_bytes
         for part, url in documents:
             try:
-                found.append(await self._get(part, urljoin(self._config.source, url)))
+                payload = await self._get(part, urljoin(self._config.source, url))
             except _Gone:
                 if part not in optional_parts(self._config.kind):
                     raise
-        return [payload for payload in found if payload is not None]
+                continue
+            if payload is not None:
+                found.append(payload)
+                left -= len(payload.data)
+            if left < 0:
+                raise SourceError(
+                    f"more than {_TOGETHER * self._config.max_bytes} bytes in one poll"
+                )
+        return found
 
     def confirm(self, report: WriteReport) -> None:
         """From now on ask only for what is newer."""

@@ -14,6 +14,7 @@ from tests.feeds.support import convert, counts, situation
 from rynek.base.clock import parse_iso
 from rynek.feeds import Timetable, check
 from rynek.feeds.checking import MemoryReference
+from rynek.feeds.connectors.gtfs import frequencies
 from rynek.feeds.kit.content import text
 
 FILES = {
@@ -88,6 +89,17 @@ def test_a_trip_of_a_frequency_runs_as_often_as_it_says_and_at_no_other_time() -
     assert [vehicle.trip_id for vehicle in running] == ["F1@6:20:00"]
     assert running[0].lat == pytest.approx(50.105)
     assert len(timetable.active_trips(parse_iso("2026-11-27T08:10:00Z"))) == 1
+
+
+def test_more_stop_times_than_memory_has_room_for_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    every_second = "trip_id,start_time,end_time,headway_secs\nF1,00:00:00,24:00:00,1\n"
+    _, found, _ = made_of(packed(FILES | {"frequencies.txt": every_second}))
+    assert found["frequencies-expanded"] == 86_400
+    monkeypatch.setattr(frequencies, "MAX_TIMES", 2 * 86_400 - 1)
+    with pytest.raises(ValueError, match="stop times"):
+        made_of(packed(FILES | {"frequencies.txt": every_second}))
 
 
 def test_stop_times_of_flexible_trips_are_no_error() -> None:

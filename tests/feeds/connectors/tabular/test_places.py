@@ -17,6 +17,7 @@ MAP: dict[str, Any] = {"type": "Device", "id": "{id}", "location": {"lon": "x", 
     ("crs", "x", "y", "lon", "lat"),
     [
         ("EPSG:5514", -742000, -1043200, 14.43282, 50.08679),
+        ("EPSG:5513", 1043200, 742000, 14.43282, 50.08679),
         ("ESRI:102067", 742000, 1043200, 14.43282, 50.08679),
         ("EPSG:2180", 637512, 487000, 21.01420, 52.23185),
         ("urn:ogc:def:crs:EPSG::7801", 322000, 4730000, 23.32773, 42.68488),
@@ -59,9 +60,32 @@ def test_esri_json_says_its_own_system(drive: Any) -> None:
     assert made["location"]["value"]["coordinates"] == pytest.approx([14.43282, 50.08679], abs=2e-5)
 
 
+def test_columns_in_degrees_stay_beside_geometries_in_metres(drive: Any) -> None:
+    document = {
+        "spatialReference": {"wkid": 5514},
+        "features": [
+            {"id": 1, "x": 14.5, "y": 50.1, "_crs": "EPSG:1"},
+            {"id": 2, "x": -742000, "y": -1043200},
+        ],
+    }
+    run = drive(connector, options={"map": MAP})
+    places = [made["location"]["value"]["coordinates"] for made in run.feed(_bytes(document))]
+    assert places[0] == [14.5, 50.1]
+    assert places[1] == pytest.approx([14.43282, 50.08679], abs=2e-5)
+    # What a source calls so itself is a column like others.
+    (made,) = run.feed(_bytes([{"id": 3, "x": 14.5, "y": 50.1, "_crs": {"type": "name"}}]))
+    assert made["location"]["value"]["coordinates"] == [14.5, 50.1]
+    assert run.findings == {}
+
+
+def _bytes(document: Any) -> bytes:
+    return json.dumps(document).encode()
+
+
 @pytest.mark.parametrize(
     ("text", "decimal", "value"),
     [
+        ("0.125", ",", None),  # no thousands begin with 0
         ("1.234,5", ",", 1234.5),
         ("1\u202f234", ",", 1234),
         ("−3,5", ",", -3.5),
@@ -120,8 +144,8 @@ def test_every_item_of_a_list_makes_a_row(drive: Any) -> None:
     assert run.findings == {"no-items": 1}
 
 
-def records(count: int = 2) -> list[dict[str, Any]]:
-    return [{"id": n, "x": 14, "y": 50} for n in range(count)]
+def records(first: int = 0) -> list[dict[str, Any]]:
+    return [{"id": n, "x": 14, "y": 50} for n in (first, first + 1)]
 
 
 PAGES: list[tuple[str, Any, list[str]]] = [
@@ -149,6 +173,8 @@ PAGES: list[tuple[str, Any, list[str]]] = [
      ["startIndex=2"]),
     ("/resource/abc.json?$limit=2", records(), ["$offset=2", "$offset=4", "$offset=6"]),
     ("/records?limit=2&offset=2", {"total_count": 4, "results": records()}, []),
+    ("/list?size=2", {"data": records(), "page": 1, "totalPages": 3}, ["page=2", "page=3"]),
+    ("/resource/whole.json?$limit=1", records(), []),
     ("/resource/abc.json", records(), []),
 ]  # fmt: skip
 
@@ -163,6 +189,37 @@ def test_further_pages_are_asked_for(
     assert all(url.startswith(f"https://h{path.split('?', maxsplit=1)[0]}") for _, url in wanted)
 
 
+def test_a_member_that_stands_several_times_in_the_url_stays(drive: Any) -> None:
+    source = "https://h/records?refine=a:1&refine=b:2&limit=2&offset=0"
+    run = drive(connector, source=source, options={"map": MAP})
+    document = {"total_count": 3, "results": records()}
+    ((_, url),) = run.connector.follow(json.dumps(document).encode(), run.situation)
+    assert url == "https://h/records?refine=a:1&refine=b:2&limit=2&offset=2"
+
+
+def test_the_next_page_is_where_the_first_was_and_links_without_a_number_are_told(
+    drive: Any,
+) -> None:
+    run = drive(connector, source="https://h/frost/Things?$top=2", options={"map": MAP})
+    link = "http://10.0.0.1:8080/FROST-Server/v1.1/Things?$top=2&$skipFilter=id+gt+2"
+    data = json.dumps({"value": records(), "@iot.nextLink": link}).encode()
+    ((part, url),) = run.connector.follow(data, run.situation)
+    assert url == "https://h/frost/Things?$top=2&$skipFilter=id+gt+2"
+    assert run.findings == {}
+    run.feed(data, part)
+    assert run.findings == {"more-pages": 1}
+
+
+def test_a_server_that_gives_the_first_page_again_is_told(drive: Any) -> None:
+    run = drive(connector, source="https://h/records", options={"map": MAP})
+    pages = [records(2), records(4), records(0)]
+    for given in (pages, pages, [pages[2]] * 3):
+        told = run.findings.get("pages-alike", 0)
+        for part, results in zip(("page-1", "page-2", ""), given, strict=True):
+            run.feed(json.dumps({"total_count": 6, "results": results}).encode(), part)
+    assert (told, run.findings) == (0, {"pages-alike": 2})
+
+
 def test_a_page_in_a_file_says_that_it_is_not_all(drive: Any) -> None:
     run = drive(connector, source="ckan.json", options={"map": MAP})
     data = json.dumps(PAGES[0][1]).encode()
@@ -172,10 +229,10 @@ def test_a_page_in_a_file_says_that_it_is_not_all(drive: Any) -> None:
 
 
 def test_as_many_pages_as_there_are_until_the_last_is_not_full(drive: Any) -> None:
-    path, document, _ = PAGES[3]
+    path = PAGES[3][0]
     run = drive(connector, source=f"https://h{path}", options={"map": MAP})
-    data = json.dumps(document).encode()
     for count in (3, 6, 12):
+        data = json.dumps({"exceededTransferLimit": True, "features": records(count)}).encode()
         run.situation.part = ""
         assert len(run.connector.follow(data, run.situation)) == count
         run.feed(data, f"page-{count}")

@@ -97,6 +97,8 @@ def test_grouped_thousands_and_cyrillic_headers(drive: Any) -> None:
     assert run.findings == {"encoding-guessed": 1}
     german = "Ort;Datum;Anzahl\nA;20.11.2026;1.234\nB;21.11.2026;12.345\nC;22.11.2026;987\n"
     assert values(made(drive, german.encode()), "anzahl") == [1234, 12345, 987]
+    shares = "id;share\nA;0.125\nB;0.375\nC;1\n"
+    assert values(made(drive, shares.encode()), "share") == [0.125, 0.375, 1]
 
 
 def test_degrees_may_have_another_decimal_mark_than_the_rest(drive: Any) -> None:
@@ -224,3 +226,6 @@ def test_exchanged_positions_are_told_by_the_zone_where_there_are_no_bounds(tmp_
     codes = [f.code for f in check(file, "tabular", zone="Europe/Prague", options=options).findings]
     assert codes == ["positions-exchanged"]
     assert check(file, "tabular", zone="UTC", options=options).findings == []
+    file.write_text("id,lon,lat,v\n1,50.45,30.52,5\n2,50.46,30.53,6\n")
+    codes = [f.code for f in check(file, "tabular", zone="Europe/Kyiv", options=options).findings]
+    assert codes == ["positions-exchanged"]

@@ -10,6 +10,8 @@ from rynek.feeds.connectors.gtfs.tables import Ints, integers, positions_in, sec
 from rynek.feeds.contract import Findings
 
 MAX_DEPARTURES = 1_000_000
+MAX_TIMES = 10_000_000
+"""Stop times of those departures, of 100 bytes each while they are made."""
 
 
 def expanded(
@@ -29,6 +31,9 @@ def expanded(
     counts = -(-(ends[rows] - begins[rows]) // headways[rows])
     if counts.sum() > MAX_DEPARTURES:
         raise ValueError(f"frequencies.txt: more than {MAX_DEPARTURES} departures")
+    stops = np.bincount(times["trip"].to_numpy(), minlength=len(trips))
+    if (counts * stops[of_trip[rows]]).sum() > MAX_TIMES:
+        raise ValueError(f"frequencies.txt: more than {MAX_TIMES} stop times")
     template = np.repeat(of_trip[rows], counts)
     nth = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     departs = np.repeat(begins[rows], counts) + nth * np.repeat(headways[rows], counts)

@@ -15,7 +15,8 @@ from rynek.feeds.kit.times import to_micros
 MAX_TEXT = 10_000
 _SIGNS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "'": " ", "’": " ", "−": "-"})
 _SPACED = re.compile(r"[+-]? ?\d{1,3}(?: \d{3})+(?:[.,]\d+)?\Z")
-_DOTTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\Z")
+# 0.125 groups nothing.
+_DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?\Z")
 # One group alone (1,234) could as well be a decimal comma.
 _COMMAED = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})\Z")
 

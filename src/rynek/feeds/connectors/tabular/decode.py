@@ -13,12 +13,12 @@ import msgspec
 
 from rynek.feeds.connectors.tabular.detect import format_of, is_tar, records_at, separator_of
 from rynek.feeds.connectors.tabular.mapping import Filter, Mapping, Table
-from rynek.feeds.connectors.tabular.pages import PART, More, more_of, tell
+from rynek.feeds.connectors.tabular.pages import PART, More, more_of, tell, tell_again
 from rynek.feeds.connectors.tabular.xlsx import rows as xlsx_rows
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.content import tar_members
 from rynek.feeds.kit.content import text as decoded
-from rynek.feeds.kit.reference import reference
+from rynek.feeds.kit.reference import Reference, reference
 
 MAX_COLUMNS = 2_000
 MAX_CELL = 65_536
@@ -192,6 +192,8 @@ def _json(data: bytes, kind: str, table: Table, situation: Situation) -> Iterato
     more = more_of(document, len(records), situation.name or situation.config.source)
     if more is not None:
         tell(more, situation)
+    if records:
+        tell_again(records[0], situation)
     for record in records:
         if not isinstance(record, dict):
             situation.findings.add("bad-record", "warning", record)
@@ -218,9 +220,9 @@ def pages_beyond(data: bytes, table: Table, url: str) -> More | None:
     return more_of(document, len(found), url)
 
 
-def _foreign_crs(document: Any, situation: Situation) -> tuple[str, bool]:
-    """The name of a coordinate system other than WGS 84 that the document names (GeoJSON of 2008
-    could have one, Esri's JSON has), and whether its places can be used."""
+def _foreign_crs(document: Any, situation: Situation) -> tuple[Reference | None, bool]:
+    """The coordinate system other than WGS 84 that the document names (GeoJSON of 2008 could have
+    one, Esri's JSON has), and whether its places can be used."""
     found = document.get("crs") if isinstance(document, dict) else None
     properties = found.get("properties") if isinstance(found, dict) else None
     name = str(properties.get("name") or "") if isinstance(properties, dict) else ""
@@ -228,12 +230,12 @@ def _foreign_crs(document: Any, situation: Situation) -> tuple[str, bool]:
     if isinstance(esri, dict):
         name = str(esri.get("latestWkid") or esri.get("wkid") or "")
     if not name:
-        return "", True
+        return None, True
     try:
-        return (name, True) if reference(name) is not None else ("", True)
+        return reference(name), True
     except ValueError as error:
         situation.findings.add("crs-unsupported", "warning", error)
-        return "", False
+        return None, False
 
 
 def _unfold(row: Row, mapping: Mapping) -> Iterator[Row]:

@@ -42,7 +42,7 @@ _CODE = re.compile(r"0\d+\Z")
 """A number with zeros in front is a code, and would lose them."""
 _BELOW = re.compile(r"[<>≤≥]\s*[\d.,]+\Z")
 _COMMA = re.compile(r"[+\-−]?\d{1,3}(?:[. \u00a0\u202f]?\d{3})*,\d+\Z")
-_GROUPED = re.compile(r"[+\-−]?\d{1,3}(?:\.\d{3})+\Z")
+_GROUPED = re.compile(r"[+\-−]?[1-9]\d{0,2}(?:\.\d{3})+\Z")
 _DOT = re.compile(r"[+\-−]?\d*\.\d+\Z")
 NOTHING = frozenset({"-", "--", "–", "—", "?", "x", "n/a", "na", "nan", "none", "null", "nd", "n.d.",
                      "b.d.", "bd", "brak", "н/д", "нд", "немає", "няма", "нема", "není", "nema"})  # fmt: skip

@@ -120,11 +120,15 @@ def _list(value: Any) -> list[Any]:
 def _location(row: Row, mapping: Mapping, own: str, situation: Situation) -> dict[str, Any] | None:
     rule = mapping.location
     assert rule is not None
-    system = reference(rule.crs or row.get("_crs") or "CRS84")
+    told = row.get("_crs")
+    system = reference(rule.crs) if rule.crs else told if isinstance(told, Reference) else None
     if rule.geometry or rule.geojson:
         shape = row.get("_geometry") if rule.geometry else _parsed(cell(row, rule.geojson))
         return _geometry(shape, own, situation, system)
-    lon, lat = _pair(row, rule)
+    lon, lat = map(_coordinate, _pair(row, rule))
+    # What a document names is the system of its geometries; columns beside may well be degrees.
+    if not rule.crs and system is not None and not system.planar(lon, lat):
+        system = None
     where = _usable(lon, lat, situation, own, system)
     return point(*where) if where else None
 

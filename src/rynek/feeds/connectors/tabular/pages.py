@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
+import msgspec
+
+from rynek.base.http import same_origin
 from rynek.feeds.contract import Situation
 from rynek.feeds.kit.checked import whole
 
@@ -15,6 +18,7 @@ MAX_PAGES = 32
 PART = "page-"
 _FIRST_GUESS = 3
 _SOCRATA_PAGE = 1000
+_NUMBER = ("page", "currentPage", "pageNumber", "current_page")
 
 
 class More(NamedTuple):
@@ -34,7 +38,8 @@ def more_of(document: Any, count: int, url: str) -> More | None:
     if not isinstance(document, dict):
         query = dict(parse_qsl(urlsplit(url).query))
         page = whole(query.get("$limit")) or _SOCRATA_PAGE
-        if "/resource/" in urlsplit(url).path and count >= page:
+        # More than a page is the whole of something else.
+        if "/resource/" in urlsplit(url).path and count == page:
             return More(None, url, {"$offset": (0, page)}, f"a full page of {count}")
         return None
     for ask in (_ckan, _opendatasoft, _esri, _things, _wfs, _numbered):
@@ -89,7 +94,16 @@ def _things(document: dict[str, Any], count: int, url: str) -> More | None:
     total = whole(document.get("@iot.count"))
     steps = {"$skip": (_start(url, "$skip"), count)} if "skip=" in link else {}
     pages = -(-(total - count) // count) if total is not None and total > count else None
-    return More(pages if steps else 1, urljoin(url, link), steps, f"{count} and @iot.nextLink")
+    return More(pages if steps else 1, _at_home(url, link), steps, f"{count} and @iot.nextLink")
+
+
+def _at_home(url: str, link: str) -> str:
+    """The next page at the address that the first came from: behind a proxy a server writes links
+    to a name of its own, and nobody else is to be asked."""
+    there = urljoin(url, link)
+    if same_origin(there, url):
+        return there
+    return urlunsplit(urlsplit(url)._replace(query=urlsplit(there).query))
 
 
 def _wfs(document: dict[str, Any], count: int, url: str) -> More | None:
@@ -110,8 +124,12 @@ def _numbered(document: dict[str, Any], count: int, url: str) -> More | None:
         return More(left, url, {"page": (number, 1)}, f"{count} of {total}") if left > 0 else None
     pages = whole(document.get("totalPages")) or 0
     number = _start(url, "page")
+    if not number and any(document.get(name) == 1 for name in _NUMBER):
+        # The first page is number 1, and then the last is that of their count.
+        number, pages = 1, pages + 1
     if pages - number > 1:
-        return More(pages - 1 - number, url, {"page": (number, 1)}, f"page {number} of {pages}")
+        told = f"page {number} of {document['totalPages']}"
+        return More(pages - 1 - number, url, {"page": (number, 1)}, told)
     return None
 
 
@@ -129,8 +147,10 @@ def page_urls(more: More, situation: Situation) -> list[tuple[str, str]]:
 
 def _url(more: More, number: int) -> str:
     parts = urlsplit(more.url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    query |= {name: str(first + number * step) for name, (first, step) in more.steps.items()}
+    # A portal takes a member several times: each `refine` is a filter of its own.
+    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True)
+             if pair[0] not in more.steps]  # fmt: skip
+    query += [(name, str(first + number * step)) for name, (first, step) in more.steps.items()]
     return urlunsplit(parts._replace(query=urlencode(query, safe="$,:()/*'")))
 
 
@@ -148,6 +168,29 @@ def tell(more: More, situation: Situation) -> None:
         findings.add("more-pages", "warning", f"{more.told}: {hint}")
     elif more.pages is not None and not number and more.pages >= MAX_PAGES:
         findings.add("more-pages", "error", f"{more.told}: {_HINT}")
+    elif number and not more.steps:
+        # A link that names no number leads to the next page only, and that page to another.
+        findings.add("more-pages", "error", f"{more.told}: {_HINT}")
+
+
+def tell_again(first: Any, situation: Situation) -> None:
+    """Count a page that begins with the same record as another of this poll: the server takes no
+    notice of what tells pages apart, and the rest of its records is not read."""
+    seen: dict[str, bytes] = situation.memory.setdefault("firsts", {})
+    part = situation.part
+    if part == f"{PART}1":
+        seen.clear()
+    if not part and not seen:
+        return
+    try:
+        begins = msgspec.json.encode(first)
+    except (msgspec.EncodeError, ValueError, RecursionError):
+        return
+    if begins in seen.values():
+        situation.findings.add("pages-alike", "error", f"{part or 'the first page'}: {_HINT}")
+    seen[part] = begins
+    if not part:
+        seen.clear()
 
 
 _HINT = "ask for larger pages or fewer records in the URL"
