@@ -91,6 +91,14 @@ def test_a_trip_of_a_frequency_runs_as_often_as_it_says_and_at_no_other_time() -
     assert len(timetable.active_trips(parse_iso("2026-11-27T08:10:00Z"))) == 1
 
 
+def test_overlapping_frequencies_make_no_trip_twice() -> None:
+    rows = FREQUENT["frequencies.txt"] + "F1,06:30:00,07:10:00,600\n"
+    _, found, timetable = made_of(packed(FILES | {"frequencies.txt": rows}))
+    assert (found["frequencies-expanded"], found["frequency-wrong"]) == (7, 1 + 3)
+    running = timetable.active_trips(parse_iso("2026-11-27T05:35:00Z"))
+    assert [vehicle.trip_id for vehicle in running] == ["F1@6:30:00"]
+
+
 def test_more_stop_times_than_memory_has_room_for_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -39,6 +39,11 @@ def expanded(
     departs = np.repeat(begins[rows], counts) + nth * np.repeat(headways[rows], counts)
     if not len(template):
         return trips, times
+    # Rows of one trip may overlap; no trip leaves twice at one time.
+    _, once = np.unique(np.stack([template, departs]), axis=1, return_index=True)
+    if len(once) < len(template):
+        findings.add("frequency-wrong", "warning", "departures twice", len(template) - len(once))
+        template, departs = template[once], departs[once]
     findings.add("frequencies-expanded", "info", "frequencies.txt", len(template))
     return _more_trips(trips, template, departs), _more_times(times, template, departs, len(trips))
 
