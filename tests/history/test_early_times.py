@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from tests.history.support import T0, ListLog, change, iri, number
-from tests.history.test_follow import BUS, numbers, with_history
+from tests.history.test_follow import BUS, SLOW, numbers, with_history
 
 from rynek.base.clock import parse_iso, to_iso
-from rynek.history import History
+from rynek.history import AggregateQuery, History, Selection
 
 EARLY = "0001-01-01T00:00:00.250000Z"
 
@@ -63,6 +64,30 @@ def test_bounds_that_nobody_reads_leave_out_no_reading_of_their_year(tmp_path: P
         file.write_text(text.replace('\\"0500-', '\\"500-'))
     assert seen == 2
     with_history(tmp_path, read, log)
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"), [("America/New_York", EARLY), ("Europe/Warsaw", "9999-12-31T23:59:59Z")]
+)
+def test_periods_reach_to_the_ends_of_the_calendar(tmp_path: Path, zone: str, text: str) -> None:
+    """Local time there is in a year that no calendar has."""
+    moment = parse_iso(text)
+    log = ListLog()
+    for value, time in ((7, moment), (8, T0)):
+        log.write(change("update", BUS, {"speed": number(value, time)}))
+
+    async def test() -> None:
+        history = History(tmp_path / "history", log, SLOW, zone)
+        await history.start()
+        for bucket in ("P1M", "P1D"):
+            for origin in (None, moment):
+                query = AggregateQuery(
+                    select=Selection(entity_ids=(BUS,)), bucket=bucket, origin=origin
+                )
+                assert len(await history.aggregate(query)) == 2
+        await history.stop()
+
+    asyncio.run(test())
 
 
 @pytest.mark.parametrize("text", [EARLY, "0999-12-31T23:59:59Z", "9999-12-31T23:59:59.000001Z"])

@@ -14,6 +14,7 @@ import msgspec
 from rynek.base.errors import BadRequestData, TooComplexQuery
 
 from .schema import DAY_US
+from .select import to_datetime
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -25,8 +26,13 @@ _DURATION = re.compile(
 )
 _LONGEST_TEXT = 200
 _LONGEST_YEARS = 10_000
+_FIRST_DAY = (datetime.min - datetime(1970, 1, 1)).days
 _LAST_DAY = (datetime.max - datetime(1970, 1, 1)).days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Clocks are known to change between these years; before and after they stay as they are then. One
+# reading of the year 9999 would make them change sixteen thousand times otherwise.
+_FIRST_CHANGE = (datetime(1800, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_CHANGE = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _SECOND = 1_000_000
 _MAX_MIXED = 1_000
 _MONDAY = 4
@@ -156,19 +162,23 @@ class Buckets:
             return self._to_utc(naive)
         if self._by_day:
             day = index * self.length.days + self._day_shift()
-            return self._to_utc(datetime(1970, 1, 1) + timedelta(days=min(day, _LAST_DAY)))
+            day = min(max(day, _FIRST_DAY), _LAST_DAY)
+            return self._to_utc(datetime(1970, 1, 1) + timedelta(days=day))
         raise ValueError("buckets of one width have no numbers")
 
     def _day_shift(self) -> int:
         return _MONDAY if self.length.days % 7 == 0 else 0
 
     def _to_utc(self, naive: datetime) -> int:
+        us = (naive.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+        if not _FIRST_CHANGE < us < _LAST_CHANGE:
+            return us - _offset(self.zone, us)
         return (naive.replace(tzinfo=self.zone) - _EPOCH) // timedelta(microseconds=1)
 
     def _within_month(self, micros: int) -> int:
-        local = (_EPOCH + timedelta(microseconds=micros)).astimezone(self.zone)
-        first = datetime(local.year, local.month, 1)
-        return (local.replace(tzinfo=None) - first) // timedelta(microseconds=1)
+        local = to_datetime(micros + _offset(self.zone, micros))
+        first = datetime(local.year, local.month, 1, tzinfo=UTC)
+        return (local - first) // timedelta(microseconds=1)
 
     def _local(self, us: ir.IntegerColumn) -> Any:
         """Local wall-clock time as if it were UTC: one shift between two changes of the clocks."""
@@ -194,9 +204,9 @@ def offsets(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int]]:
     """When the zone's clocks change in [start, end]: (from, offset), both in µs."""
     step = 7 * DAY_US
     found = [(start, _offset(zone, start))]
-    at = start
-    while at < end:
-        later = min(at + step, end)
+    at, last = max(start, _FIRST_CHANGE), min(end, _LAST_CHANGE)
+    while at < last:
+        later = min(at + step, last)
         shift = _offset(zone, later)
         if shift != found[-1][1]:
             found.append((_first(zone, at, later), shift))
@@ -216,5 +226,6 @@ def _first(zone: ZoneInfo, low: int, high: int) -> int:
 
 
 def _offset(zone: ZoneInfo, micros: int) -> int:
-    moment = (_EPOCH + timedelta(microseconds=micros)).astimezone(zone)
+    known = min(max(micros, _FIRST_CHANGE), _LAST_CHANGE)
+    moment = (_EPOCH + timedelta(microseconds=known)).astimezone(zone)
     return (moment.utcoffset() or timedelta(0)) // timedelta(microseconds=1)
