@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _KEPT_SHAPES = 512
 _shapes: OrderedDict[Hashable, str] = OrderedDict()
 _lock = threading.Lock()
+# Ibis learns of a type when it meets it first: a second thread that comes meanwhile finds half of it.
+_compiling = threading.RLock()
 _NAME = "readings"
 
 
@@ -116,9 +118,10 @@ class Engine:
             if known is not None:
                 _shapes.move_to_end(shape)
                 return known
-        import ibis
+        with _compiling:
+            import ibis
 
-        sql = str(ibis.to_sql(question(), dialect="duckdb"))
+            sql = str(ibis.to_sql(question(), dialect="duckdb"))
         with _lock:
             _shapes[shape] = sql
             while len(_shapes) > _KEPT_SHAPES:
