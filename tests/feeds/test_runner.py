@@ -19,7 +19,15 @@ from tests.recorded import DATA
 
 from rynek.base.clock import parse_iso
 from rynek.base.errors import PayloadTooLarge, ResourceNotFound
-from rynek.feeds import FeedConfig, FeedHealth, FeedRunner, ReplayOptions, load_feed, save_feed
+from rynek.feeds import (
+    FeedConfig,
+    FeedHealth,
+    FeedRunner,
+    ReplayOptions,
+    load_feed,
+    loop,
+    save_feed,
+)
 
 POZNAN = DATA / "gtfs_rt" / "poznan"
 FEEDS = (POZNAN / "2026-01-28T150339Z_feeds.pb").read_bytes()
@@ -127,7 +135,11 @@ def test_what_did_not_change_is_counted_and_not_sent_again(tmp_path: Path) -> No
     with_runner(tmp_path, body, guard=server)
 
 
-def test_further_documents_of_a_feed_are_fetched_in_the_same_poll(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [1_000_000, 10])
+def test_further_documents_of_a_feed_are_fetched_in_the_same_poll(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(loop, "MAIN_KEPT", kept)
     server = Server()
     server.bodies["http://city/rt/positions.pb"] = POSITIONS
     server.bodies["http://city/rt/updates.pb"] = UPDATES
@@ -142,7 +154,7 @@ def test_further_documents_of_a_feed_are_fetched_in_the_same_poll(tmp_path: Path
         def asked() -> list[bool]:
             return [etag is not None for url, etag in server.asked if url.endswith("updates.pb")]
 
-        # Not changed, but asked for again with its own validator.
+        # Not changed, but asked for again with its own validator, however long the first one is.
         await until(lambda: len(asked()) >= 2)
         assert asked()[:2] == [False, True]
 

@@ -231,9 +231,10 @@ class FeedLoop:
                 if self._same_again(part):
                     poll.total.unchanged += self.vitals.health.entities
                     continue
-                await self._followed(part, poll)
+                leads_on = await self._followed(part, poll)
                 await self._convert(part, poll)
-                self._main = part if len(part.data) <= MAIN_KEPT else None
+                # Of one that is the same again what follows from it is asked for all the same.
+                self._main = part if leads_on or len(part.data) <= MAIN_KEPT else None
         except ValueError as error:
             if files is None:
                 raise
@@ -242,18 +243,20 @@ class FeedLoop:
             if files is not None:
                 files.done(payload)
 
-    async def _followed(self, main: Payload, poll: _Poll) -> None:
-        """Read what follows from a document before it: catalogues that it refers to."""
+    async def _followed(self, main: Payload, poll: _Poll) -> bool:
+        """Read what follows from a document before it: catalogues that it refers to, further pages.
+        Whether anything does."""
         situation = self._situation(main, poll)
         wanted = list(
             await self._aside(main.data, partial(self._connector.follow, main.data, situation))
         )
         if not wanted:
-            return
+            return False
         async with asyncio.timeout(self.config.timeout * _FOLLOWED_TIMEOUTS):
             found = await self.source.more(wanted)
         for payload in found:
             await self._convert(payload, poll)
+        return True
 
     def _situation(self, payload: Payload, poll: _Poll) -> Situation:
         return Situation(

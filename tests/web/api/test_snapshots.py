@@ -438,26 +438,32 @@ def test_few_are_filled_at_once(serve: Serve) -> None:
         await made(client, lamps(), id="urn:snapshot:first")
         snapshots = engine.tenant("default").snapshots
         first = snapshots.get("urn:snapshot:first")
-        running, most = 0, 0
+        running = 0
+        two, gate = asyncio.Event(), asyncio.Event()
 
         async def slow(one: Snapshot) -> Snapshot:
-            nonlocal running, most
+            nonlocal running
             running += 1
-            most = max(most, running)
-            for _ in range(20):
-                await asyncio.sleep(0)
+            assert running <= 2
+            if running == 2:
+                two.set()
+            await gate.wait()
             running -= 1
             return msgspec.structs.replace(one, status="success")
 
         for number in range(6):
             one = {"id": f"urn:snapshot:{number}", "key": f"k{number}", "status": "preparing"}
             await snapshots.create(msgspec.structs.replace(first, **one), slow)
+        await asyncio.wait_for(two.wait(), 30)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert running == 2
+        gate.set()
         for _ in range(4_000):
             if all(one.status != "preparing" for one in snapshots.all()):
                 break
             await asyncio.sleep(0.01)
         assert [one.status for one in snapshots.all()][1:] == ["success"] * 6
-        assert most == 2
 
     serve(test)
 
