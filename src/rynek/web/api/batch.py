@@ -34,7 +34,7 @@ T = TypeVar("T")
 _NO_CONTENT: Final = 204
 # A batch of more is written in several jobs, one after the other: others read and write in between.
 _JOB: Final = 100
-_PART: Final = 32
+_PART: Final = 64
 # Batches that are as long as most are parsed in one go.
 _PARSED_SECONDS: Final = 0.002
 _Verb = Callable[[Any, Sequence[T], operations.BatchResult], object]
