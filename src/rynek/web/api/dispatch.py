@@ -58,7 +58,7 @@ _CORS_EXPOSED: Final = (
     b" NGSILD-EntityMap, NGSILD-Snapshot, NGSILD-Warning, X-Request-ID"
 )
 # Bodies of more bytes are taken in one a round of the event loop.
-_LONG: Final = 65_536
+_LONG: Final = 262_144
 _NOWHERE: Final = Leaf("other")
 # By which our own server takes an answer in one call, and gives a body (rynek.server.turn).
 _WHOLE: Final = "rynek.whole"
